@@ -7,6 +7,7 @@ wording, and read the difference before committing it: it is what a model will b
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from reviewbot.core.diff.parse import DiffLine
@@ -182,6 +183,7 @@ def golden() -> dict[Path, str]:
         "review-2-shared.txt": prompt.shared,
         "review-3-body.txt": prompt.body,
         "review-4-verification.txt": render_verification([FINDING], [HELPER]),
+        "cross-file-3-body.txt": render(replace(REQUEST, uses=(HELPER,))).body,
         "compact-1-system.txt": compact.system,
         "compact-2-shared.txt": compact.shared,
         "continuation-as-text-3-body.txt": rest.body,

@@ -231,6 +231,7 @@ class ActionReview:
                 able.with_linters(able.run_batch),
                 summarize=able.summarize,
                 verify=able.verify,
+                find_uses=able.find_uses,
                 keeps_syntax=able.keeps_syntax,
                 stop=self._stop,
             )

@@ -227,6 +227,7 @@ async def _review(
             work.with_linters(work.run_batch, imported),
             summarize=work.summarize,
             verify=work.verify,
+            find_uses=work.find_uses,
             keeps_syntax=work.keeps_syntax,
             stop=stop,
         )

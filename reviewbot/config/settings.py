@@ -110,6 +110,7 @@ class Settings:
     verify: bool = True
     verify_model: ModelChoice | None = None
     callers: bool = False
+    cross_file: bool = False
     guidelines: bool = True
     selected_guidelines: Guidelines = NO_GUIDELINES
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
@@ -289,6 +290,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "linters": bool,
         "verify": bool,
         "callers": bool,
+        "cross_file": bool,
         "guidelines": bool,
         "selected_guidelines": _selected_guidelines,
         "rules": dict,

@@ -122,6 +122,7 @@ class Run:
                 steps,
                 summarize=self._counted(able.summarize),
                 verify=self._checkpointed(verify),
+                find_uses=able.find_uses,
                 keeps_syntax=able.keeps_syntax,
                 earlier=earlier,
                 stop=self.signal,

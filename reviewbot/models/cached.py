@@ -167,7 +167,7 @@ class CachedBatches:
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
         """Run one batch to its end, as ``inner`` does; it fails only as ``inner`` may."""
-        names = self._identities(task)
+        names = {} if task.request.uses else self._identities(task)
         if not names:
             return await self._inner(task, emit)
         found = await self._safely("look up", self._look_up(task, names))

@@ -133,7 +133,7 @@ class Verifier:
             return ()
 
     async def _known(self, task: VerifyTask, evidence: Sequence[ChunkView]) -> KnownCode:
-        views = (*task.request.chunks, *evidence)
+        views = (*task.request.chunks, *task.request.uses, *evidence)
         parts: dict[str, list[CodePart]] = {}
         for view in views:
             for hunk in view.hunks:

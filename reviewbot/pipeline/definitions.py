@@ -21,7 +21,6 @@ _NAME: Final = re.compile(
     r"(?:[A-Za-z_]\w*(?:\.|::))*([A-Za-z_][A-Za-z0-9_]{2,63})(?:\(\))?", re.ASCII
 )
 _SYMBOL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,63}")
-_HEADER_NAME: Final = re.compile(r"\b(?!__)[A-Za-z_][A-Za-z0-9_]{2,63}\b(?=([ \t]*\()?)")
 _LINE_CHARS: Final = 400
 """Characters of a line in which a definition or a call is recognised."""
 _KEYWORDS: Final = (
@@ -48,6 +47,13 @@ _FORMS: Final = (
     r"^\s+{}\s*\([^;]*\)[^;()]*\{{\s*$",
 )
 
+_ANY_NAME: Final = r"(?P<name>(?!__)[A-Za-z_][A-Za-z0-9_]{2,63})\b"
+_DEFINITIONS: Final = tuple(
+    re.compile(form.format(_ANY_NAME + end))
+    for end in (r"(?=\s*(?:<[^<>]{0,80}>)?\()", "")  # "int" is no name in: static int charge(
+    for form in _FORMS
+)
+
 
 def symbols_of(finding: Finding) -> tuple[str, ...]:
     """Return the names in backticks that a finding mentions, each once, at most :data:`SYMBOLS`."""
@@ -61,13 +67,13 @@ def is_symbol(text: str) -> bool:
     return _SYMBOL.fullmatch(text) is not None
 
 
-def defined_name(header: str) -> str | None:
-    """Return the name that the header of a function or a class defines; None if there is none.
+def defined_name(line: str) -> str | None:
+    """Return the name that a line, or the header of a function, defines; None if there is none.
 
     Names such as ``__init__`` are left out, because nothing calls them by their name.
     """
-    found = sorted(_HEADER_NAME.finditer(header[:_LINE_CHARS]), key=lambda name: not name[1])
-    return next((name[0] for name in found if definition_lines(name[0], [header])), None)
+    found = (form.search(line[:_LINE_CHARS]) for form in _DEFINITIONS)
+    return next((one["name"] for one in found if one), None)
 
 
 def call_lines(symbol: str, lines: Sequence[str]) -> list[int]:

@@ -49,6 +49,10 @@ class GitFiles:
             return []
         return list(dict.fromkeys(path for path, line in found if call_lines(symbol, [line])))
 
+    async def uses(self, symbol: str) -> list[str]:
+        """Return paths of files that contain a name."""
+        return list(dict.fromkeys(path for path, _ in await self._lines(symbol)))
+
     async def _lines(self, symbol: str) -> list[tuple[str, str]]:
         """Return path and text of the lines with a name, in the order of git."""
         if not is_symbol(symbol):

@@ -49,6 +49,9 @@ class CodeFiles(Protocol):
     async def callers(self, symbol: str) -> Sequence[str]:
         """Return paths of files that may call a name; none if many places define it."""
 
+    async def uses(self, symbol: str) -> Sequence[str]:
+        """Return paths of files that contain a name."""
+
 
 @dataclass(slots=True)
 class Piece:

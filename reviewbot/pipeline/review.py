@@ -48,6 +48,7 @@ from reviewbot.models.batch import (
     Working,
 )
 from reviewbot.pipeline.chunk_events import announced, chunk_finished, final_outcome
+from reviewbot.pipeline.cross_file import CrossFile
 from reviewbot.pipeline.job import (
     Postponed,
     PriorRun,
@@ -74,7 +75,8 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.suggestions import Edit, SyntaxCheck
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.plan.chunks import Batch, Chunk
-    from reviewbot.models.batch import BatchEvent, RunBatch, Verify
+    from reviewbot.models.batch import BatchEvent, Emit, RunBatch, Verify
+    from reviewbot.pipeline.cross_file import FindUses
     from reviewbot.pipeline.job import Job, Summarize
 
 T = TypeVar("T")
@@ -96,6 +98,7 @@ async def review(
     *,
     summarize: Summarize | None = None,
     verify: Verify | None = None,
+    find_uses: FindUses | None = None,
     keeps_syntax: SyntaxCheck = _unchecked,
     earlier: PriorRun | None = None,
     stop: StopSignal | None = None,
@@ -111,6 +114,8 @@ async def review(
         run_batch: function that runs one batch.
         summarize: function that requests the summary; None computes the summary.
         verify: function that verifies the findings of models; None leaves them as they are.
+        find_uses: function that finds uses of changed definitions, about which one more request
+            asks after the batches; None asks nothing.
         keeps_syntax: function that checks suggestions. By default, suggestions that need a check
             are shown as code that cannot be applied.
         earlier: state that interrupted runs of this review left, with the same plan.
@@ -123,7 +128,13 @@ async def review(
     """
     stop = stop or StopSignal()
     run = _ReviewRun(
-        job, run_batch, keeps_syntax, earlier or PriorRun(), verify=verify, clock=clock
+        job,
+        run_batch,
+        keeps_syntax,
+        earlier or PriorRun(),
+        verify=verify,
+        find_uses=find_uses,
+        clock=clock,
     )
     if earlier is None:
         for event in opening(job):
@@ -168,6 +179,7 @@ class _ReviewRun:
         earlier: PriorRun,
         *,
         verify: Verify | None,
+        find_uses: FindUses | None,
         clock: Callable[[], float],
     ) -> None:
         self.job, self._run_batch, self._earlier = job, run_batch, earlier
@@ -189,6 +201,7 @@ class _ReviewRun:
         self._manifest = manifest_of(job.plan)
         self._changes: dict[str, tuple[FileChange, ...]] = {}
         self._requests = Counter(job.model_of(batch) for batch in job.plan.batches)
+        self._cross_file = CrossFile(job, find_uses)
         self.postponed: Postponed | None = None
         for spent in earlier.spent:
             self.book(spent)
@@ -215,6 +228,11 @@ class _ReviewRun:
         async with asyncio.TaskGroup() as group:
             for batch in self.job.plan.batches:
                 group.create_task(one(batch))
+        if self.postponed is None:
+            try:
+                await self._ask_across()
+            except Postponed as wait:
+                self.postponed = wait
 
     async def _batch(self, batch: Batch) -> None:
         chunks = [self._chunks[chunk] for chunk in batch.chunks]
@@ -228,6 +246,7 @@ class _ReviewRun:
         chunks = [chunk for chunk in chunks if chunk.id not in unread]
         if self.job.question is None:
             await self._tell_secrets(chunks, views)
+        await self._cross_file.add(views)
 
         async def emit(event: BatchEvent) -> None:
             await self._on(event, batch, intake)
@@ -241,6 +260,24 @@ class _ReviewRun:
             verified=self.job.verified,
             shared_reads=self._requests[self.job.model_of(batch)] - 1,
         )
+        await self._run(batch, request, emit)
+
+    async def _ask_across(self) -> None:
+        """Ask about the uses of changed definitions, if there are any."""
+        found = await self._cross_file.request(self._manifest)
+        if found is None:
+            return
+        batch, request = found
+        intake = Intake(request.chunks, self.job.gates, self.job.guidelines.rules)
+
+        async def emit(event: BatchEvent) -> None:
+            await self._on(event, batch, intake)
+
+        await self.events.put(self.progress("checking uses of changed definitions"))
+        await self._run(batch, request, self._cross_file.passing_on(emit))
+
+    async def _run(self, batch: Batch, request: ModelRequest, emit: Emit) -> None:
+        """Run a batch, or repeat its stored result, and verify its findings."""
         result = self._earlier.finished.get(batch.id)
         if result is None:
             result = await self._run_batch(BatchTask(batch.id, request), emit)
@@ -391,7 +428,7 @@ class _ReviewRun:
             duration_s=round(self._clock() - self._begun, 3),
             time_to_first_finding_s=None if first is None else round(first, 3),
             findings=dict(Counter(finding.severity for finding in findings)),
-            reasons=reasons,
+            reasons=(*reasons, *self._cross_file.reasons),
             by_model=self._tally.by_model(findings),
             depth=self._tally.depth() if self.job.question is None else "",
             verification=self._tally.verification(),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reviewbot.core.events.events import FindingRaised, FindingWithdrawn
 from reviewbot.core.findings.verdicts import unverified
 from reviewbot.models.batch import VerifyTask
+from reviewbot.pipeline.cross_file import CROSS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -82,7 +83,7 @@ class Verification:
 
     def _priors(self, batch: Batch, request: ModelRequest) -> Iterator[Finding]:
         """Yield the findings of earlier reviews whose first line this batch owns."""
-        if not self._job.priors:
+        if not self._job.priors or batch.id == CROSS_FILE:  # their own batch verifies them
             return
         owned = {
             (view.path, "LEFT" if line.kind == "removed" else "RIGHT", number): view.id

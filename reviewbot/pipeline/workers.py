@@ -19,6 +19,7 @@ from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import TokenCounter
+from reviewbot.pipeline.cross_file import CROSS_FILE, UseFinder
 from reviewbot.pipeline.evidence import Evidence
 from reviewbot.pipeline.planner import Chains, policy_of
 from reviewbot.pipeline.quotable_code import QuotableCode
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from reviewbot.models.linters.imported import ImportedHit
     from reviewbot.models.linters.linters import Linters
     from reviewbot.models.offline.parser import Parser
+    from reviewbot.pipeline.cross_file import FindUses
     from reviewbot.pipeline.job import Summarize
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.pipeline.quotable_code import CodeFiles
@@ -50,7 +52,8 @@ class Workers:
 
     ``chains`` has the models of each batch, best first, by the id of the batch. ``linters`` are
     those that run beside the models; None runs none. ``verify`` is None if nothing is verified.
-    ``whole_files`` are the files that linters can read in full.
+    ``whole_files`` are the files that linters can read in full. ``find_uses`` is None if no
+    request about uses is wanted, or no model can answer it.
     """
 
     run_batch: RunBatch
@@ -60,6 +63,7 @@ class Workers:
     linters: Linters | None = None
     verify: Verify | None = None
     whole_files: Mapping[str, FileDiff] = MappingProxyType({})
+    find_uses: FindUses | None = None
 
     def with_linters(self, run_batch: RunBatch, imported: Iterable[ImportedHit] = ()) -> RunBatch:
         """Return ``run_batch`` with the linters beside it, and the results of other tools."""
@@ -112,8 +116,9 @@ async def workers(
             if isinstance(writer, SummaryModel):
                 summarize = Summarizer(writer, budget, title=title, description=description)
         verify = None
+        files = _code(prepared, settings, code)
         if prepared.job.verified:
-            evidence = _evidence(prepared, settings, parser, code)
+            evidence = Evidence(files, parser, callers=settings.callers)
             verify = _verifier(settings, crew, parser, evidence, budget)
         yield Workers(
             run_batch=_runner(prepared, settings, crew, budget),
@@ -125,15 +130,13 @@ async def workers(
             linters=_linters(prepared, lint_slots) if settings.linters else None,
             verify=verify,
             whole_files=prepared.whole_files,
+            find_uses=UseFinder(files) if settings.cross_file and crew.online() else None,
         )
 
 
-def _evidence(
-    prepared: Prepared, settings: Settings, parser: Parser, code: CodeFiles | None
-) -> Evidence:
+def _code(prepared: Prepared, settings: Settings, source: CodeFiles | None) -> QuotableCode:
     policy = policy_of(settings, prepared.attributes)
-    files = QuotableCode(prepared.job.files, policy, prepared.whole_files, source=code)
-    return Evidence(files, parser, callers=settings.callers)
+    return QuotableCode(prepared.job.files, policy, prepared.whole_files, source=source)
 
 
 def _verifier(
@@ -233,6 +236,10 @@ class ModelClients:
         """Return the models of ``chain``, best first."""
         return tuple(map(self.client, self.chains.choices(chain)))
 
+    def online(self) -> tuple[Model, ...]:
+        """Return the models of the default chain except the offline rules."""
+        return tuple(one for one in self.chain(self.chains.rest) if not one.info.offline)
+
     def named(self, name: str) -> Model | None:
         """Return the client of the model ``name``; None if the settings do not name it."""
         found = (choice for choice in self._settings.choices if choice.name == name)
@@ -276,7 +283,11 @@ def _runner(
         for chain in set(chain_of_batch.values())
     }
 
+    across = Attempts(crew.online(), policy, budget=budget, closed=closed)
+
     async def run_batch(task: BatchTask, emit: Emit) -> BatchResult:
+        if task.id == CROSS_FILE:
+            return await across(task, emit)
         result = await attempts[chain_of_batch[task.id]](task, emit)
         for spent in result.spent:
             usage = spent.usage

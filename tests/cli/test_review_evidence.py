@@ -91,3 +91,35 @@ async def test_an_excluded_file_is_no_evidence(tmp_path: Path) -> None:
     _, block = await refuted(tmp_path)
     assert "--- hunk\nR2 |    def charge(self, order):" in block
     assert "rate_of(order):" not in block
+
+
+async def with_cross_file(folder: Path, wanted: str) -> tuple[Done, list[str]]:
+    """Review a changed signature; return the uses in each request, too."""
+    write(f"cross_file: {wanted}\nverify: false\n", ".reviewbot.yml")
+    broken = finding(
+        path="lib/tax.py",
+        quote="def rate_of(order, day):",
+        line=1,
+        end_line=1,
+        title="A caller breaks",
+    )
+    async with FakeAnthropic() as fake:
+        fake.enqueue(Answer(findings=[]), Answer(findings=[broken]))
+        keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        done = await run_command(folder, "review", "--no-summary", **keys)
+        return done, [one.text.partition("<uses>")[2] for one in fake.requests]
+
+
+async def test_uses_of_a_changed_definition_are_checked_if_wanted(tmp_path: Path) -> None:
+    a_change(tmp_path)
+    write("from lib.tax import rate_of\n\nprint(rate_of(None))\n", "report.py")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "y")
+    write(TAX.replace("rate_of(order)", "rate_of(order, day)"), "lib/tax.py")
+    done, uses = await with_cross_file(tmp_path, "false")
+    assert "A caller breaks" not in done.out
+    assert uses == [""]
+    done, uses = await with_cross_file(tmp_path, "true")
+    assert "A caller breaks" in done.out
+    assert '=== file "report.py", unchanged' in uses[1]
+    assert "R3 |print(rate_of(None))" in uses[1]

@@ -79,6 +79,9 @@ class Files:
         assert symbol.isidentifier()
         return self._callers
 
+    async def uses(self, symbol: str) -> Sequence[str]:
+        raise AssertionError(symbol)
+
 
 @pytest.fixture
 async def parser() -> AsyncIterator[Parser]:

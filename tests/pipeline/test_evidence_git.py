@@ -56,12 +56,15 @@ async def test_only_files_with_a_definition_are_candidates(root: Path) -> None:
     assert await files.content("missing.py") is None
 
 
-async def test_only_files_with_a_call_are_callers(root: Path) -> None:
+async def test_only_files_with_a_call_are_callers_and_all_with_the_name_are_uses(
+    root: Path,
+) -> None:
     (root / "lib/other.py").write_text("# charge is not called here\n")
     commit(root)
     files = GitFiles(open_repository(root))
     assert await files.callers("charge") == ["use.py"]
     assert await files.callers("refund") == []
+    assert await files.uses("charge") == ["lib/other.py", "lib/shop.py", "use.py"]
 
 
 async def test_a_name_with_many_definitions_has_no_callers(root: Path) -> None:
@@ -143,6 +146,7 @@ async def test_a_hostile_name_runs_nothing_and_finds_nothing(root: Path, symbol:
     files = GitFiles(open_repository(root))
     assert await files.candidates(symbol) == []
     assert await files.callers(symbol) == []
+    assert await files.uses(symbol) == []
     assert not (root / "ran").exists()
 
 

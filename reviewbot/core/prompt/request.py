@@ -91,7 +91,8 @@ class ModelRequest:
     guideline files. ``known`` is set only to continue a truncated response. ``tokens`` estimates
     the whole input. ``verified`` is True if a later request verifies the findings.
     ``shared_reads`` is the expected number of further requests of the review with the same shared
-    block; it affects no text.
+    block; it affects no text. ``uses`` is code elsewhere that uses changed definitions; a request
+    with it asks about these uses only.
     """
 
     chunks: tuple[ChunkView, ...]
@@ -102,6 +103,7 @@ class ModelRequest:
     tokens: int = 0
     verified: bool = False
     shared_reads: float = 1.0
+    uses: tuple[ChunkView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def render(
         body=render_template(
             "body",
             changes="\n".join(line for chunk in request.chunks for line in chunk_lines(chunk)),
+            uses="\n".join(line for view in request.uses for line in chunk_lines(view)),
             known=request.known[:KNOWN_LIMIT],
             known_more=len(request.known[KNOWN_LIMIT:]),
             path_limit=LISTED_PATH_LIMIT,

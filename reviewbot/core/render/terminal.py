@@ -191,7 +191,7 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
 
     The files that were not reviewed come last, under a separate heading, where readers look first.
     """
-    if report.outcome == "clean" and not report.held and not report.withdrawn:
+    if report.outcome == "clean" and not (report.held or report.withdrawn or report.reasons):
         skipped = report.covered("skipped")
         aside = f" {count(len(skipped), 'file')} skipped." if skipped else ""
         spent = spending(report)
@@ -204,6 +204,8 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
         style = STYLES[worst] if worst else nothing
         lines += paragraph(outcome(report), width, style=style)
         lines += _unread(report, width)
+        for reason in report.reasons:
+            lines += paragraph(reason, width, first=("  ", ""))
     unproven = sum(map(is_unproven_error, report.held))
     if unproven:
         lines += _row("unproven", f"{count(unproven, 'error')}, shown above, not counted", width)

@@ -87,6 +87,10 @@ class ImportedFiles:
         """Return no paths: GitHub has no search of calls, and the review has its own files."""
         return []
 
+    async def uses(self, _symbol: str) -> list[str]:
+        """Return no paths, as :meth:`callers`."""
+        return []
+
     def _candidates(self, symbol: str) -> list[str]:
         found: dict[str, None] = {}
         for path, file in self._whole_files.items():

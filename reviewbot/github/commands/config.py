@@ -27,6 +27,7 @@ _SHOWN = (
     "verify",
     "verify_model",
     "callers",
+    "cross_file",
     "guidelines",
     "rules",
     "path_rules",

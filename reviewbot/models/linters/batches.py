@@ -109,7 +109,9 @@ class LintedBatches:
             self._imported.setdefault(hit.path, []).append(hit)
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
-        """Run one batch."""
+        """Run one batch; a request about uses is for its model alone."""
+        if task.request.uses:
+            return await self._inner(task, emit)
         batch = _LintedBatch()
         chunks = task.request.chunks
         paths = {view.id: view.path for view in chunks}

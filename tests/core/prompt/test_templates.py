@@ -25,7 +25,9 @@ def test_a_value_that_a_template_lacks_is_an_error_and_no_hole() -> None:
 
 
 def test_values_are_neither_escaped_nor_read_as_templates() -> None:
-    text = render_template("body", changes="<b>&amp; {{ tool }}</b>", known=(), as_text=False)
+    text = render_template(
+        "body", changes="<b>&amp; {{ tool }}</b>", uses="", known=(), as_text=False
+    )
     assert text.startswith("<changes>\n<b>&amp; {{ tool }}</b>\n</changes>\n")
 
 

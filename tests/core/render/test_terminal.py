@@ -298,6 +298,12 @@ def test_the_end_counts_findings_and_names_what_is_held_back_and_skipped() -> No
     )
 
 
+def test_a_complete_review_shows_its_reasons() -> None:
+    reason = "Uses of changed definitions were not checked: It is down."
+    assert f"\n  {reason}\n" in final(report_of(outcome="clean", reasons=(reason,)))
+    assert f"\n  {reason}\n" in final(report_of(FINDING, reasons=(reason,)))
+
+
 def test_clean_with_findings_held_back_does_not_hide_them() -> None:
     text = final(replace(report_of(replace(FINDING, placement=HELD)), outcome="clean"))
     assert "No findings in 1 file.\n  held back  1 finding" in text

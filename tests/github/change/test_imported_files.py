@@ -82,6 +82,7 @@ async def test_imports_of_files_with_the_name_are_candidates_at_the_head() -> No
         assert await files.candidates("rate_of") == ["shop/tax.py", "shop/other.py"]
         assert await files.candidates("missing") == []
         assert await files.callers("rate_of") == []
+        assert await files.uses("rate_of") == []
         assert await files.content("shop/tax.py") == TAX.encode()
         assert await files.content("shop/other.py") is None
         assert asked_for(github) == ["shop/tax.py", "shop/other.py"]

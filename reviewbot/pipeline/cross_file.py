@@ -1,0 +1,166 @@
+"""One request about a change as a whole: do the uses of changed definitions still fit?
+
+The request shows the changed definitions with their surroundings, and uses of their names
+elsewhere. It is sent after the last batch, and only if there are uses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from reviewbot.core.plan.categories import kind_of
+from reviewbot.core.plan.chunk_view import ChunkView
+from reviewbot.core.plan.chunks import Batch
+from reviewbot.core.plan.languages import is_source
+from reviewbot.core.prompt.request import ModelRequest
+from reviewbot.models.batch import AnswerRecalled, ChunkOutcome, Drafted, RequestSent, Retrying
+from reviewbot.pipeline.changed_definitions import NAMES, changed_definitions, tokens_of
+from reviewbot.pipeline.definitions import definition_lines
+from reviewbot.pipeline.quotable_code import CHARS_PER_TOKEN, Piece
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from reviewbot.core.prompt.request import ManifestEntry
+    from reviewbot.models.batch import BatchEvent, Emit
+    from reviewbot.pipeline.changed_definitions import ChangedDefinitions
+    from reviewbot.pipeline.job import Job
+    from reviewbot.pipeline.quotable_code import QuotableCode
+
+CROSS_FILE: Final = "cross-file"
+"""Name of the request, as the id of a batch."""
+USES: Final = 20
+"""Most uses of all names."""
+BUDGET_TOKENS: Final = 4_000
+"""Most tokens of all uses, estimated."""
+FILES: Final = 10
+"""Most files in which the uses of a name are looked up."""
+_AROUND: Final = 3
+"""Lines on both sides of a use."""
+_LINE_CHARS: Final = 400
+
+FindUses: TypeAlias = Callable[
+    [Sequence[str], Sequence[ChunkView]], Awaitable[tuple[ChunkView, ...]]
+]
+"""Function from names, and the views that define them, to code elsewhere that uses the names."""
+
+
+class CrossFile:
+    """The request of one review.
+
+    Args:
+        job: the review.
+        find_uses: function that finds uses; None sends no request.
+    """
+
+    def __init__(self, job: Job, find_uses: FindUses | None) -> None:
+        self._job = job
+        self._find_uses = None if job.question is not None else find_uses
+        self._definitions: dict[str, ChangedDefinitions] = {}
+        self.reasons: tuple[str, ...] = ()
+        """A sentence if the request failed."""
+
+    async def add(self, views: Sequence[ChunkView]) -> None:
+        """Collect the changed definitions of a batch."""
+        if self._find_uses is not None:
+            found = await asyncio.to_thread(lambda: [changed_definitions(one) for one in views])
+            self._definitions |= {one.view.id: one for one in found if one}
+
+    async def request(
+        self, manifest: tuple[ManifestEntry, ...]
+    ) -> tuple[Batch, ModelRequest] | None:
+        """Return the request, as that of a batch; None if no use of a changed name is known."""
+        if self._find_uses is None or not self._definitions:
+            return None
+        order = (chunk.id for chunk in self._job.plan.chunks if chunk.id in self._definitions)
+        found = [self._definitions[chunk] for chunk in order][:NAMES]
+        names = tuple(dict.fromkeys(name for one in found for name in one.names))[:NAMES]
+        views = tuple(one.view for one in found)
+        uses = await self._find_uses(names, views)
+        if not uses:
+            return None
+        batch = Batch(CROSS_FILE, tuple(one.id for one in views), tokens_of([*views, *uses]))
+        request = ModelRequest(
+            chunks=views,
+            manifest=manifest,
+            instructions=self._job.instructions,
+            guidelines=self._job.guidelines,
+            tokens=self._job.request_tokens(batch),
+            verified=self._job.verified,
+            shared_reads=0,
+            uses=uses,
+        )
+        return batch, request
+
+    def passing_on(self, emit: Emit) -> Emit:
+        """Return a receiver of the events of the request, whose chunks have ended before."""
+
+        async def pass_on(event: BatchEvent) -> None:
+            match event:
+                case RequestSent() | Retrying():
+                    pass
+                case ChunkOutcome(status="reviewed"):
+                    pass
+                case ChunkOutcome(reason=reason):
+                    self.reasons = (f"Uses of changed definitions were not checked: {reason}",)
+                case Drafted(answer=answer) | AnswerRecalled(answer=answer):
+                    await emit(replace(event, answer=f"{CROSS_FILE}/{answer}"))
+                case _:
+                    await emit(event)
+
+        return pass_on
+
+
+class UseFinder:
+    """Finder of the uses of names in the files of a review; an instance is a :data:`FindUses`.
+
+    Args:
+        code: the files of the review.
+    """
+
+    def __init__(self, code: QuotableCode) -> None:
+        self._code = code
+
+    async def __call__(
+        self, names: Sequence[str], views: Sequence[ChunkView]
+    ) -> tuple[ChunkView, ...]:
+        """Return the lines around uses of names, those in tests last."""
+        shown = {
+            (view.path, line.new_no) for view in views for hunk in view.hunks for line in hunk.lines
+        }
+        pieces: list[Piece] = []
+        for name in names:
+            found = [piece async for piece in self._uses(name, shown)]
+            pieces += found[: max(2, USES // len(names))]
+        return await self._code.shown(BUDGET_TOKENS * CHARS_PER_TOKEN, pieces[:USES])
+
+    async def _uses(self, name: str, shown: set[tuple[str, int | None]]) -> AsyncIterator[Piece]:
+        paths = self._code.containing(name)
+        if self._code.source is not None:
+            paths += await self._code.source.uses(name)
+        sources = sorted(filter(is_source, dict.fromkeys(paths)), key=_is_test)
+        for path in sources[:FILES]:
+            lines = await self._code.lines(path) or ()
+            last = 0
+            for number in _numbers(name, lines):
+                if number > last and (path, number) not in shown:
+                    first = max(1, number - _AROUND)
+                    last = min(number + _AROUND, len(lines))
+                    yield Piece(path, first, last, "", (number, number))
+
+
+def _numbers(name: str, lines: Sequence[str]) -> Iterator[int]:
+    """Yield the numbers of the lines that contain a name and do not define it."""
+    word = re.compile(rf"\b{name}\b")
+    defined = set(definition_lines(name, lines))
+    for index, line in enumerate(lines):
+        if name in line and index not in defined and word.search(line[:_LINE_CHARS]):
+            yield index + 1
+
+
+def _is_test(path: str) -> bool:
+    return kind_of(path) == "tests"
