@@ -314,7 +314,8 @@ class ReviewFinished:
     """The last event, exactly once. Times are seconds, ``cost_usd`` is the total cost.
 
     ``depth`` has sentences about the files that no model read, and those that a linter could not
-    read; empty if there are none. ``verification`` is None if no finding was verified.
+    read; empty if there are none. ``reasons`` are those for the outcome, and for an optional check
+    that failed. ``verification`` is None if no finding was verified.
     """
 
     type: ClassVar[Literal["review.finished"]] = "review.finished"
