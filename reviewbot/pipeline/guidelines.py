@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reviewbot.core.prompt.guidelines import Guidelines
     from reviewbot.pipeline.git import GitRepository
 
-MOST_BYTES: Final = 262_144
+MOST_BYTES: Final = 65_536
 """Maximum bytes of a file."""
 MOST_READS: Final = 10
 """Maximum number of blobs to read, links included; on GitHub each is a request."""
@@ -41,6 +41,10 @@ MOST_HOPS: Final = 5
 """Maximum number of links in a row."""
 MOST_IMPORTS: Final = 2
 """Maximum number of files in a row that only name another one."""
+DEEPEST_FOLDER: Final = 64
+"""Maximum depth of a folder whose files are read."""
+LONGEST_FOLDER: Final = 1_000
+"""Maximum characters of the path of a folder whose files are read."""
 TOO_LARGE: Final = f"is larger than {MOST_BYTES // 1024} KiB"
 IN_EACH_FOLDER: Final = (
     "REVIEW.md",
@@ -138,7 +142,7 @@ async def read_guidelines(tree: BaseTree, changed: Sequence[str]) -> Guidelines:
     reader = _Reader(tree)
     files: list[GuidelineText] = []
     left = 0
-    for path, folder in _candidates(tree.entries.keys(), changed):
+    for path, folder in await asyncio.to_thread(_candidates, tree.entries.keys(), changed):
         try:
             file = await reader.file(path, folder)
         except _NoReadsLeftError:
@@ -148,7 +152,7 @@ async def read_guidelines(tree: BaseTree, changed: Sequence[str]) -> Guidelines:
             reader.problems.append(f"{show(path)} {error}, so its rules were not used.")
             continue
         below = [one for one in changed if one.startswith(folder)]
-        if (found := applicable(file, below)) is not None:
+        if (found := await asyncio.to_thread(applicable, file, below)) is not None:
             files.append(found)
     if left:
         what = count(left, "more guideline file")
@@ -184,10 +188,14 @@ def _candidates(paths: Collection[str], changed: Sequence[str]) -> list[tuple[st
 
 
 def _folders(path: str) -> Iterator[str]:
-    """Yield the folders of a path up to the root: ``a/b/``, ``a/``, ``""``."""
-    while path:
-        path = path.rpartition("/")[0]
-        yield f"{path}/" if path else ""
+    """Yield the folders of a path from the root, within the limits: ``""``, ``a/``, ``a/b/``."""
+    yield ""
+    end = 0
+    for _ in range(DEEPEST_FOLDER):
+        end = path.find("/", end, LONGEST_FOLDER) + 1
+        if not end:
+            return
+        yield path[:end]
 
 
 class _Reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,11 @@ import pytest
 
 from reviewbot.config.settings import load_settings
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.pipeline import guidelines
 from reviewbot.pipeline.git import GitRepository, open_repository
 from reviewbot.pipeline.guidelines import (
+    DEEPEST_FOLDER,
+    LONGEST_FOLDER,
     MOST_BYTES,
     MOST_READS,
     BaseTree,
@@ -201,6 +205,38 @@ async def test_few_blobs_are_read_those_for_the_most_files_first() -> None:
     )
 
 
+async def test_folders_beyond_the_depth_limit_are_not_searched() -> None:
+    last, beyond = "a/" * DEEPEST_FOLDER, "a/" * (DEEPEST_FOLDER + 1)
+    files = {f"{folder}AGENTS.md": f"- Never {len(folder)}." for folder in ("", last, beyond)}
+    found = await rules_of(files, f"{beyond}app.py")
+    assert paths(found) == [f"{last}AGENTS.md", "AGENTS.md"]
+
+
+async def test_folders_beyond_the_length_limit_are_not_searched() -> None:
+    last = f"{'a' * (LONGEST_FOLDER - 3)}/b/"
+    folders = ("", last.removesuffix("b/"), last, f"{last}c/", f"{'a' * LONGEST_FOLDER}/")
+    files = {f"{folder}AGENTS.md": f"- Never {len(folder)}." for folder in folders}
+    found = await rules_of(files, f"{last}c/app.py", f"{folders[-1]}app.py")
+    assert {file.path for file in found.files} == {f"{one}AGENTS.md" for one in folders[:3]}
+
+
+@pytest.mark.parametrize("step", ["_candidates", "applicable", "select"])
+async def test_slow_steps_leave_the_event_loop_free(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = getattr(guidelines, step)
+    threads: list[int] = []
+
+    def recorded(*arguments: object, **named: object) -> object:
+        threads.append(threading.get_ident())
+        return run(*arguments, **named)
+
+    monkeypatch.setattr(guidelines, step, recorded)
+    assert paths(await rules_of({".cursor/rules/python.mdc": CURSOR_PY}))
+    assert threads
+    assert threading.get_ident() not in threads
+
+
 async def test_contributing_is_read_only_without_another_file() -> None:
     files = {"docs/CONTRIBUTING.md": CONTRIBUTING, ".github/CONTRIBUTING.md": RULE}
     assert paths(await rules_of(files)) == [".github/CONTRIBUTING.md"]
@@ -276,7 +312,7 @@ def test_files_of_a_repository_are_those_of_the_base_commit() -> None:
     found = of_repository(repository, "sub/app.py")
     assert found.text == "AGENTS.md \nNever root."
     assert found.commit == repository.start
-    assert found.problems == ("sub/AGENTS.md is larger than 256 KiB, so its rules were not used.",)
+    assert found.problems == ("sub/AGENTS.md is larger than 64 KiB, so its rules were not used.",)
 
 
 def test_a_repository_without_a_commit_has_no_guidelines() -> None:

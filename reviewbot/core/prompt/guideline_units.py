@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 8_000
 """Maximum characters of a unit; a longer one fits into no prompt."""
+FRONT_MATTER: Final = 8_192
+"""Maximum characters of a front matter; a longer one is read as text."""
 _FENCE: Final = "---"
 _KEY: Final = re.compile(r"([A-Za-z][A-Za-z_-]*)\s*:\s*(.*)")
 _ITEM: Final = re.compile(r"\s*-\s+(.*)")
@@ -63,19 +65,19 @@ def front_matter(text: str) -> dict[str, tuple[str, ...]]:
     The lines are read one by one, since an unquoted ``*`` at the start of a glob is no valid YAML.
     A value is a text with commas, a list in brackets, or a list of lines with dashes.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[str]] = {}
     key = ""
     for line in _front_matter_lines(text):
         if match := _KEY.match(line):
             key = match[1].lower()
-            found[key] = tuple(_values(match[2]))
+            found[key] = [*_values(match[2])]
         elif key and (match := _ITEM.match(line)):
-            found[key] = (*found[key], *_values(match[1]))
-    return found
+            found[key].extend(_values(match[1]))
+    return {key: tuple(values) for key, values in found.items()}
 
 
 def _front_matter_lines(text: str) -> Sequence[str]:
-    lines = text.removeprefix("\ufeff").split("\n")
+    lines = text.removeprefix("\ufeff")[:FRONT_MATTER].split("\n")
     if lines[0].rstrip() != _FENCE:
         return ()
     ends = (number for number, line in enumerate(lines) if number and line.rstrip() == _FENCE)

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.prompt.guideline_units import LONGEST, Unit, front_matter, units_of
+from reviewbot.core.prompt.guideline_units import (
+    FRONT_MATTER,
+    LONGEST,
+    Unit,
+    front_matter,
+    units_of,
+)
 from tests.support.guidelines import AGENTS, COPILOT_TS, CURSOR_PY
 
 
@@ -108,6 +114,14 @@ def test_front_matter_has_every_key() -> None:
     assert front_matter("# no front matter") == {}
     assert front_matter("") == {}
     assert front_matter("---\nkey: x\n") == {}
+
+
+def test_a_front_matter_above_its_limit_is_text() -> None:
+    most = (FRONT_MATTER - len("---\nglobs:\n---")) // len("- a\n")
+    assert front_matter("---\nglobs:\n" + "- a\n" * most + "---\n") == {"globs": ("a",) * most}
+    longer = "---\nglobs:\n" + "- a\n" * (most + 1) + "---\n"
+    assert front_matter(longer) == {}
+    assert len(units_of(longer)) == most + 1
 
 
 @given(st.text(st.sampled_from("a#-*|>` \n:1.<!"), max_size=200))

@@ -112,7 +112,7 @@ async def test_nothing_is_requested_for_a_change_that_is_skipped() -> None:
 async def test_a_file_that_is_too_large_is_named() -> None:
     found = await read(RULES | {"shop/AGENTS.md": f"- Never shop.\n{'x' * MOST_BYTES}"})
     assert found.text == "AGENTS.md \nNever root."
-    assert found.problems == ("shop/AGENTS.md is larger than 256 KiB, so its rules were not used.",)
+    assert found.problems == ("shop/AGENTS.md is larger than 64 KiB, so its rules were not used.",)
 
 
 async def test_a_list_of_files_that_is_too_long_is_reported(
