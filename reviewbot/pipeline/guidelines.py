@@ -20,6 +20,7 @@ from reviewbot.core.prompt.guideline_selection import (
     applicable,
     select,
 )
+from reviewbot.core.prompt.guidelines import Guidelines
 from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import count
 from reviewbot.errors import SourceError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.prompt.guidelines import Guidelines
     from reviewbot.pipeline.git import GitRepository
 
 MOST_BYTES: Final = 65_536
@@ -59,6 +59,9 @@ _WITH_GLOBS: Final = re.compile(
 )
 """Files whose front matter says where they apply."""
 _LAST_RESORT: Final = ("CONTRIBUTING.md", ".github/CONTRIBUTING.md", "docs/CONTRIBUTING.md")
+_NOT_LISTED: Final = (
+    "git cannot list the files of the base commit in this clone, so no guideline files were read."
+)
 _LINK: Final = "120000"
 _IMPORT: Final = re.compile(r"@(\S+)")
 _STUB: Final = 300
@@ -74,12 +77,14 @@ class BaseTree:
         entries: mode and blob of each file and link, by path.
         read: returns a blob, or raises :class:`UnreadFileError`.
         truncated: whether entries are missing, as in a very large repository on GitHub.
+        problem: sentence for the report if no files could be listed; otherwise empty.
     """
 
     commit: str
     entries: Mapping[str, tuple[str, str]]
     read: Callable[[str], Awaitable[bytes]]
     truncated: bool = False
+    problem: str = ""
 
 
 class UnreadFileError(Exception):
@@ -113,7 +118,10 @@ def reviewed_paths(
 
 
 def tree_of(repository: GitRepository) -> BaseTree:
-    """Return the tree of the base commit of a local repository."""
+    """Return the tree of the base commit of a local repository.
+
+    A partial clone may lack the list of files. The tree is then empty and has a problem.
+    """
 
     async def read(blob: str) -> bytes:
         try:
@@ -124,7 +132,11 @@ def tree_of(repository: GitRepository) -> BaseTree:
             raise UnreadFileError(TOO_LARGE)
         return data
 
-    return BaseTree(repository.start, repository.tree(), read)
+    try:
+        entries = repository.tree()
+    except SourceError:
+        return BaseTree(repository.start, {}, read, problem=_NOT_LISTED)
+    return BaseTree(repository.start, entries, read)
 
 
 async def read_guidelines(tree: BaseTree, changed: Sequence[str]) -> Guidelines:
@@ -139,6 +151,8 @@ async def read_guidelines(tree: BaseTree, changed: Sequence[str]) -> Guidelines:
     Raises:
         ReviewbotError: GitHub refuses a blob, or the search for secrets failed.
     """
+    if tree.problem:
+        return Guidelines(problems=(tree.problem,))
     reader = _Reader(tree)
     files: list[GuidelineText] = []
     left = 0

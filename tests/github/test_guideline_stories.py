@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fake_github import faults
 from tests.support.github_stories import (
     BASE,
     app,
@@ -95,6 +96,19 @@ async def test_the_rules_of_the_base_win_over_those_of_the_head(
     assert RULE in block
     assert "Never report" not in block
     assert rule_of(pull).endswith(r": Never return \`None\` from a handler.")
+
+
+@pytest.mark.parametrize("call", ["/git/trees/", "/git/blobs/"])
+async def test_a_review_goes_on_without_guideline_files_that_github_cannot_provide(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer, call: str
+) -> None:
+    model.respond = BROKEN
+    github.fail(faults.error("GET", call, 502, times=None))
+    pull = github.pull(base=AT_BASE, head=AT_BASE | HEAD)
+    await server.settle()
+    assert titles(pull) == ["**error: A handler returns None**"]
+    assert "No guideline files were used, since GitHub did not complete GET" in summary_of(pull)
+    assert "<repository_guidelines>" not in prompts(model)[0]
 
 
 async def test_a_rule_that_only_the_head_has_is_not_quoted(

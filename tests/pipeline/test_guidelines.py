@@ -323,15 +323,29 @@ def test_a_repository_without_a_commit_has_no_guidelines() -> None:
     assert (found.files, found.problems) == ((), ())
 
 
-def test_a_blob_that_a_partial_clone_lacks_is_named() -> None:
+def partial_clone(lacks: str) -> GitRepository:
+    """A clone of two commits without the objects of the first, in a review of the second."""
     git("init", "origin")
     for text in ("- Never old.\n", "- Never new.\n"):
         Path("origin/AGENTS.md").write_text(text)
         git("-C", "origin", "add", ".")
         git("-C", "origin", "commit", "-m", "x")
     git("-C", "origin", "config", "uploadpack.allowFilter", "true")
-    git("clone", "-q", "--filter=blob:none", Path("origin").resolve().as_uri(), "clone")
-    found = of_repository(open_repository(Path("clone"), commit="HEAD"), "a.py")
+    git("clone", "-q", f"--filter={lacks}", Path("origin").resolve().as_uri(), "clone")
+    return open_repository(Path("clone"), commit="HEAD")
+
+
+def test_a_blob_that_a_partial_clone_lacks_is_named() -> None:
+    found = of_repository(partial_clone("blob:none"), "a.py")
     assert found.problems == (
         "AGENTS.md is missing from this partial clone, so its rules were not used.",
+    )
+
+
+def test_a_list_that_a_partial_clone_lacks_is_a_problem() -> None:
+    found = of_repository(partial_clone("tree:0"), "a.py")
+    assert found.files == ()
+    assert found.problems == (
+        "git cannot list the files of the base commit in this clone,"
+        " so no guideline files were read.",
     )

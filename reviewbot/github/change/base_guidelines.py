@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
-from reviewbot.github.client.errors import TooLargeError
+from reviewbot.github.client.errors import GitHubError, TooLargeError
 from reviewbot.pipeline.guidelines import (
     MOST_BYTES,
     TOO_LARGE,
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.base_files import BaseFiles
 
+TIMEOUT_S: Final = 60.0
+"""Maximum seconds to read guideline files, waits for rate limits included."""
 _LONG_LIST: Final = (
     "The list of files of this repository is too long, so no guideline files were read."
 )
@@ -34,6 +37,7 @@ async def base_guidelines(
 ) -> Guidelines:
     """Return the rules of the base branch for a change; none unless a model may review it.
 
+    A review needs no rules, so an error of GitHub is a problem of the result.
     One request lists the files, and each file is one more, up to
     :data:`~reviewbot.pipeline.guidelines.MOST_READS`.
 
@@ -45,8 +49,8 @@ async def base_guidelines(
         settings: settings with the configuration of the base.
 
     Raises:
-        GitHubError: GitHub refuses, or does not respond.
         ConfigError: a pattern of the settings is invalid.
+        ReviewbotError: the search for secrets failed.
     """
     if not wants_guidelines(settings):
         return NO_GUIDELINES
@@ -59,8 +63,10 @@ async def guidelines_for(
 ) -> Guidelines:
     """Return the rules of the base branch for changed paths. Arguments as above.
 
+    The first error of GitHub ends the reads, and so does :data:`TIMEOUT_S`.
+
     Raises:
-        GitHubError: GitHub refuses, or does not respond.
+        ReviewbotError: the search for secrets failed.
     """
     if not changed:
         return NO_GUIDELINES
@@ -72,7 +78,13 @@ async def guidelines_for(
             raise UnreadFileError(TOO_LARGE) from None
 
     try:
-        entries, truncated = await api.contents.tree(repo, base.commit)
+        async with asyncio.timeout(TIMEOUT_S):
+            entries, truncated = await api.contents.tree(repo, base.commit)
+            return await read_guidelines(BaseTree(base.commit, entries, read, truncated), changed)
     except TooLargeError:
         return Guidelines(problems=(_LONG_LIST,))
-    return await read_guidelines(BaseTree(base.commit, entries, read, truncated), changed)
+    except GitHubError as error:
+        reason = str(error)
+    except TimeoutError:
+        reason = f"reading them took more than {TIMEOUT_S:.0f} seconds"
+    return Guidelines(problems=(f"No guideline files were used, since {reason}.",))

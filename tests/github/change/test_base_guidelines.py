@@ -15,16 +15,17 @@ from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.api.pulls import Side
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.change.base_guidelines import base_guidelines
-from reviewbot.github.client.errors import UnavailableError
 from reviewbot.pipeline.guidelines import MOST_BYTES
 from tests.fake_github import SYMLINK, Blob, FakeGitHub, faults
+from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from reviewbot.core.prompt.guidelines import Guidelines
     from reviewbot.github.api.gateway import Api
     from tests.fake_github import PullRequest
+    from tests.fake_github.faults import Fault
 
 REPO = "octo/hello"
 CODE = {"shop/a.py": "x = 1\n"}
@@ -128,8 +129,32 @@ async def test_a_list_of_files_that_is_too_long_is_reported(
     )
 
 
-async def test_an_error_of_github_is_no_missing_file() -> None:
+@pytest.mark.parametrize("call", ["/git/trees/", "/git/blobs/"])
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (lambda call: faults.error("GET", call, 502, times=None), "GitHub did not complete GET "),
+        (lambda call: faults.error("GET", call, 404, times=None), "GitHub has nothing for GET "),
+        (
+            lambda call: faults.secondary("GET", call, retry_after=3_000, times=99),
+            "reading them took more than 60 seconds",
+        ),
+        (
+            lambda call: faults.secondary("GET", call, retry_after=30_000, times=99),
+            "GitHub's rate limit is used up",
+        ),
+    ],
+    ids=["broken", "missing", "limit", "long limit"],
+)
+@in_virtual_time
+async def test_an_error_of_github_leaves_a_change_without_rules_and_is_reported(
+    call: str, fault: Callable[[str], Fault], reason: str
+) -> None:
     async with opened(RULES) as (github, pull, api):
-        github.fail(faults.error("GET", "/git/trees/", 502, times=10))
-        with pytest.raises(UnavailableError):
-            await rules_of(github, pull, api)
+        github.fail(fault(call))
+        found, requests = await rules_of(github, pull, api)
+    assert found == replace(NO_GUIDELINES, problems=found.problems)
+    [problem] = found.problems
+    assert problem.startswith(f"No guideline files were used, since {reason}")
+    assert problem.endswith(".")
+    assert len({path for path in requests if call in path}) == 1
