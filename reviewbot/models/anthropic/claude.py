@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 __all__ = ["Claude", "JsonAnswer", "ModelTimeouts", "Probe"]
 
 _PROBE_TOKENS: Final = 1024
+_MAX_BRACES: Final = 50
+"""Maximum number of places in an answer where a JSON object is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,16 +286,27 @@ class Claude:
 
 
 def _object_in(text: str, stopped: Stopped | None) -> dict[str, Any]:
-    """Return the JSON object of a response. Servers without structured output may add text."""
+    """Return the last JSON object of a response, if possible one that is not empty.
+
+    Servers without structured output may add text, and the text may have braces.
+    """
     stop = stopped.stop if stopped else Stop.NO_REPORT
     if stop is Stop.REFUSED:
         raise ModelFault(stopped.detail if stopped else "", fault=Fault.REFUSED)
     if stop is Stop.COMPLETE:
-        try:
-            value, _ = json.JSONDecoder().raw_decode(text[text.index("{") :])
-        except (ValueError, RecursionError):
-            value = None
-        if isinstance(value, dict):
-            return value
+        found: dict[str, Any] | None = None
+        at = text.find("{")
+        for _ in range(_MAX_BRACES):
+            if at < 0:
+                break
+            try:
+                value, end = json.JSONDecoder().raw_decode(text, at)
+            except (ValueError, RecursionError):
+                end = at + 1
+            else:
+                found = value or found or {}
+            at = text.find("{", end)
+        if found is not None:
+            return found
     what = "was truncated at its length limit" if stop is Stop.TRUNCATED else "is not a JSON object"
     raise ModelFault(f"the model's answer {what}", fault=Fault.UNUSABLE)

@@ -111,7 +111,14 @@ async def test_a_json_answer_is_asked_for_by_its_schema() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"what": "x"}', '```json\n{"what": "x"}\n```', 'Here it is: {"what": "x"} Bye {']
+    "text",
+    [
+        '{"what": "x"}',
+        '```json\n{"what": "x"}\n```',
+        'Here it is: {"what": "x"} Bye {',
+        'I checked `f({})`. {"what": "x"}',
+        'With `if (a) { b({"c": 1}) }` it fails. {"what": "x"} and `{}` is fine.',
+    ],
 )
 @in_virtual_time
 async def test_a_json_answer_is_found_in_text_where_nothing_enforces_it(text: str) -> None:
@@ -128,6 +135,7 @@ async def test_a_json_answer_is_found_in_text_where_nothing_enforces_it(text: st
         (Answer(report="no object"), Fault.UNUSABLE),
         (Answer(report='["what"]'), Fault.UNUSABLE),
         (Answer(report='{"what": '), Fault.UNUSABLE),
+        (Answer(report="{" * 50 + '{"what": "x"}'), Fault.UNUSABLE),
         (Answer(report='{"a":' * 100_000, max_tokens=False, delta_size=None), Fault.UNUSABLE),
         (Answer(report='{"what": "x"}', truncate_at=5), Fault.UNUSABLE),
         (Answer(report='{"what": "x"}', stop_reason="refusal"), Fault.REFUSED),
