@@ -7,7 +7,7 @@ import json
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events.events import Usage
@@ -21,7 +21,11 @@ from reviewbot.jobs.truncation import middle_to_leave_out
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.pipeline.explain import prepare_explanation
 from reviewbot.pipeline.job import opening
-from reviewbot.pipeline.planner import output_tokens
+from reviewbot.pipeline.planner import (
+    VERIFICATION_OUTPUT,
+    VERIFICATION_PROMPT,
+    output_tokens,
+)
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.store import budgets, reviews, turns
 from reviewbot.store.eventlog import insert_events, stored
@@ -40,6 +44,10 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.job import Job
     from reviewbot.pipeline.prepare import Prepared
 
+
+VERIFIED_SHARE: Final = 0.5
+"""Share of the batches for which a verification is reserved. The estimate counts one for each
+batch; by measurement, fewer than half of the batches have findings to verify."""
 
 Also: TypeAlias = "Callable[[sa.Connection, str], object]"
 """Function that stores more in the transaction of a review, given the id of the review."""
@@ -234,7 +242,10 @@ def _most(prepared: Prepared, settings: Settings, request: ReviewRequest) -> _Mo
     most = _Most(0, 0.0)
     for estimate in (prepared.job.estimate, *prepared.fallback_estimates):
         tokens, usd = 0, 0.0
-        for one in estimate.by_model:
+        for one, part in (
+            *((one, 1.0) for one in estimate.by_model),
+            *((one, VERIFIED_SHARE) for one in estimate.verification),
+        ):
             if one.model == OFFLINE:
                 continue
             if one.cost_usd is None and request.limits.usd_per_day is not None:
@@ -243,8 +254,8 @@ def _most(prepared: Prepared, settings: Settings, request: ReviewRequest) -> _Mo
                     " name a model with a price",
                     key="model",
                 )
-            tokens += one.input_tokens + one.output_tokens
-            usd += one.cost_usd or 0.0
+            tokens += round(part * (one.input_tokens + one.output_tokens))
+            usd += part * (one.cost_usd or 0.0)
         if tokens and settings.summary:
             writer = lookup(settings.model.name, settings.models)
             tokens += claims
@@ -289,17 +300,19 @@ def _minimum(most: _Most, job: Job) -> int:
     """Return the tokens that a review of an empty diff would reserve: prompt, summary, output."""
     other_tokens = _tokens_left(most, job, tuple(batch.id for batch in job.plan.batches))
     return other_tokens + min(
-        job.request_tokens(batch) - batch.tokens + output_tokens(0)
+        _cost(job, replace(batch, tokens=0))
         for batch in job.plan.batches
         if job.model_of(batch) != OFFLINE
     )
 
 
 def _cost(job: Job, batch: Batch) -> int:
-    """Return the expected tokens of a batch, including the response."""
+    """Return the expected tokens of a batch, including the response and the verification."""
     if job.model_of(batch) == OFFLINE:
         return 0
-    return job.request_tokens(batch) + output_tokens(batch.tokens)
+    prompt = job.request_tokens(batch)
+    verification = prompt + VERIFICATION_PROMPT + VERIFICATION_OUTPUT if job.verified else 0
+    return prompt + output_tokens(batch.tokens) + round(VERIFIED_SHARE * verification)
 
 
 def _tokens_left(most: _Most, job: Job, left_out: tuple[str, ...]) -> int:

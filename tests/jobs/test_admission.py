@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
 
 CHEAP, DEAR = "claude-haiku-5-5", "claude-opus-5-5"
+UNVERIFIED = {"verify": False}
 A_CENT = Limits(usd_per_day=0.01)
 
 
@@ -37,10 +38,11 @@ def admitted(tmp_path: Path) -> Any:
 
     def of(diff: bytes = DEMO, limits: Limits | None = None, **fields: Any) -> Admitted:
         texts = {name: fields.pop(name) for name in ("title", "description") if name in fields}
+        operator = fields.pop("operator", {})
         request = ReviewRequest(
             "tenant", diff, parse_options(fields), limits=limits or Limits(), **texts
         )
-        return admit(request, load)
+        return admit(request, lambda options: load({**operator, **options}))
 
     return of
 
@@ -103,8 +105,40 @@ def test_a_description_that_no_summary_reads_does_not_count(admitted: Any) -> No
 
 
 def test_a_small_review_reserves_a_little_more_than_its_prompts(admitted: Any) -> None:
-    held = admitted(numbered("a.py").encode(), model=DEAR).new.held_tokens
+    held = admitted(numbered("a.py").encode(), model=DEAR, operator=UNVERIFIED).new.held_tokens
     assert 5_000 < held < 8_000
+
+
+def test_half_of_the_estimate_of_verification_is_reserved(admitted: Any) -> None:
+    diff = numbered("a.py", 100).encode()
+    without, found = (admitted(diff, model=DEAR, operator=one) for one in (UNVERIFIED, {}))
+    [started] = found.opening
+    assert isinstance(started, ReviewStarted)
+    [verification] = started.estimate.verification
+    tokens = verification.input_tokens + verification.output_tokens
+    assert found.new.held_tokens - without.new.held_tokens == pytest.approx(tokens / 2, abs=1)
+    added_usd = found.new.held_usd - without.new.held_usd
+    assert added_usd == pytest.approx((verification.cost_usd or 0.0) / 2)
+    assert added_usd > 0
+
+
+def test_a_verifier_without_a_price_is_refused_for_a_key_with_a_limit_in_dollars(
+    admitted: Any,
+) -> None:
+    options = {"model": CHEAP, "operator": {"verify_model": "unheard-of"}}
+    admitted(**options)
+    with pytest.raises(ConfigError, match="unheard-of has no known price"):
+        admitted(**options, limits=A_CENT)
+
+
+def test_the_smallest_review_includes_one_verification_only(admitted: Any) -> None:
+    def minimum(diff: bytes) -> int:
+        with pytest.raises(TooManyTokensError) as refused:
+            admitted(diff, model=DEAR, summary=False, limits=Limits(tokens_per_request=1))
+        return refused.value.minimum
+
+    short, long = minimum(long_diff(1)), minimum(long_diff(8))
+    assert long == pytest.approx(short, rel=0.05)
 
 
 def test_a_longer_diff_reserves_more_output(admitted: Any) -> None:
