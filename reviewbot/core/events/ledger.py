@@ -77,7 +77,10 @@ class Ledger:
             The events that follow from it, none if it was merged away.
         """
         others = [other for other in self._near(finding) if self._repeats(finding, other, answer)]
-        if any(precedence(other) <= precedence(finding) for other in others):
+        if any(
+            precedence(other) <= precedence(finding) or self._is_shown(finding, other)
+            for other in others
+        ):
             for other in others:
                 self._answers[other.id].add(answer)
             return []
@@ -173,6 +176,11 @@ class Ledger:
         """
         is_distinct = answer in self._answers[other.id] and not same_quote(finding, other)
         return not is_distinct and same(finding, other)
+
+    def _is_shown(self, finding: Finding, other: Finding) -> bool:
+        """Return whether an earlier run has shown ``finding`` as ``other``, perhaps verified."""
+        is_earlier = not self._answers[other.id]
+        return is_earlier and (finding.rule, finding.quote) == (other.rule, other.quote)
 
     def _near(self, finding: Finding) -> list[Finding]:
         """Return the open findings on the lines of ``finding`` or on adjacent lines."""

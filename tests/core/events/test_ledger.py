@@ -292,6 +292,15 @@ def test_a_verified_finding_is_recalled_with_its_answer() -> None:
     assert shown(ledger.recall("1", "It declined.")) == ["-f"]
 
 
+def test_a_held_finding_of_an_earlier_run_is_not_raised_again() -> None:
+    held = finding(verification="unproven", placement=UNSURE)
+    ledger = Ledger(max_notes=5, shown=[held])
+    assert ledger.accept(finding(verification="pending"), answer="1") == []
+    assert ledger.findings == [held]
+    again = finding(id="g", severity="error", verification="pending")
+    assert shown(ledger.accept(again, answer="2")) == ["-f", "+g"]
+
+
 def test_only_findings_of_these_chunks_are_pending() -> None:
     ledger = Ledger(max_notes=5)
     ledger.accept(finding(id="z", verification="pending", line=9, end_line=9), answer="1")
