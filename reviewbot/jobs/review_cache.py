@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,15 @@ def _by_path(settings: Settings) -> dict[str, str]:
         for place, one in enumerate(settings.path_rules)
         for rule, level in one.rules.items()
     }
+
+
+def _verifier(settings: Settings) -> str:
+    """Return a digest of the model that verifies; empty if each model verifies its own findings."""
+    chosen = settings.verify_model
+    if chosen is None:
+        return ""
+    known = identity(lookup(chosen.name, settings.models), chosen.base_url)
+    return hashlib.sha256(known.encode()).hexdigest()[:16]
 
 
 def cached(
@@ -74,8 +84,9 @@ def cached(
         )
 
     # The prompt says whether findings are verified, and verdicts are those of one verifier.
-    verifier = settings.verify_model.name if settings.verify_model else ""
-    version = f"{prepared.job.prompt_version}{f'/{verifier}' if prepared.job.verified else ''}"
+    version = f"{prepared.job.prompt_version}"
+    if prepared.job.verified:
+        version += f"/{_verifier(settings)}"
     batches = CachedBatches(
         able.run_batch,
         DatabaseCache(database, row.tenant, limit=limit),

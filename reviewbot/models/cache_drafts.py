@@ -24,19 +24,31 @@ EARLIER: Final = "An earlier review verified it."
 
 
 def verified_drafts(
-    drafts: Iterable[Drafted], verdicts: Mapping[Draft, Verdict]
+    drafts: Iterable[Drafted], verdicts: Mapping[Draft, Verdict], path: str
 ) -> Iterator[AttributedDraft]:
-    """Yield the drafts with their verdicts, without those that are refuted.
+    """Yield the drafts of a chunk with the verdicts that the next review may reuse.
 
-    Line numbers may change until the next review, so a verdict is kept without its evidence.
+    Code outside the chunk may change while the chunk stays equal. So a verdict is kept only if its
+    evidence is in the file of the chunk, and a refutation is never kept: the next review verifies
+    such a finding again. Line numbers may change, so a verdict is kept without its evidence.
+
+    Args:
+        drafts: the drafts of the chunk.
+        verdicts: new verdicts. A draft without one keeps the verdict of an earlier review.
+        path: the path of the chunk.
     """
     for one in drafts:
         verdict = verdicts.get(one.draft)
-        if verdict is not None and verdict.verdict == "refuted":
-            continue
-        if verdict is not None:
-            verdict = replace(verdict, reason=EARLIER, evidence=None)
-        yield AttributedDraft(one.draft, one.attempt, one.answer, verdict or one.verdict)
+        kept = one.verdict if verdict is None else _reusable(verdict, path)
+        yield AttributedDraft(one.draft, one.attempt, one.answer, kept)
+
+
+def _reusable(verdict: Verdict, path: str) -> Verdict | None:
+    """Return the verdict as it is stored; None if other code may change it."""
+    evidence = verdict.evidence
+    if verdict.verdict == "refuted" or evidence is None or evidence.path != path:
+        return None
+    return replace(verdict, reason=EARLIER, evidence=None)
 
 
 def replayed(

@@ -299,7 +299,6 @@ class CachedBatches:
         """Return entries for chunks that one model reviewed completely and for the first time.
 
         If several models of a chain wrote about a chunk, no single model reviewed all of it.
-        Refuted findings are left out.
         """
         task, names, found, result = kept.task, kept.names, kept.found, kept.result
         views = {view.id: view for view in task.request.chunks}
@@ -322,7 +321,7 @@ class CachedBatches:
             entries[key.exact] = make_entry(
                 view,
                 key,
-                verified_drafts(said[name], verdicts),
+                verified_drafts(said[name], verdicts, view.path),
                 index,
                 model=model,
                 prompt_version=self._prompt_version,

@@ -105,6 +105,7 @@ class PriorRun:
     Attributes:
         finished: results of finished batches, by id.
         shown: findings that were raised and not withdrawn.
+        refuted: ids of findings that were withdrawn because the verifier refuted them.
         ended: chunks whose end was published.
         spent: usage of requests whose batch was not finished.
         summarized: whether the summary was published.
@@ -113,6 +114,7 @@ class PriorRun:
 
     finished: Mapping[str, BatchResult] = field(default_factory=dict)
     shown: tuple[Finding, ...] = ()
+    refuted: frozenset[str] = frozenset()
     ended: frozenset[str] = frozenset()
     spent: tuple[Spent, ...] = ()
     summarized: bool = False

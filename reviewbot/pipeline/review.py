@@ -192,7 +192,7 @@ class _ReviewRun:
             file_of={chunk.id: chunk.file for chunk in job.plan.chunks},
         )
         self._tally = Tally(job.plan)
-        self.verification = Verification(verify, job, self._ledger, self._tally, earlier.finished)
+        self.verification = Verification(verify, job, self._ledger, self._tally, earlier)
         self._views = Views(job.files, job.path_instructions)
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._chunks = job.plan.by_id
@@ -316,7 +316,7 @@ class _ReviewRun:
         """Publish one event of a batch as events of the review."""
         match event:
             case Drafted():
-                await self._put_all(await self._found(event, intake))
+                await self._put_all(await self._found(event, batch, intake))
             case Answered():
                 if not (event.complete and self._earlier.answered):
                     await self.events.put(ReviewAnswer(event.text, event.model, event.complete))
@@ -336,7 +336,7 @@ class _ReviewRun:
                 await self.events.put(self.progress(f"{model} reads {count(tokens, 'token')}"))
 
     async def _found(
-        self, drafted: Drafted, intake: Intake
+        self, drafted: Drafted, batch: Batch, intake: Intake
     ) -> list[FindingRaised | FindingVerified | FindingWithdrawn]:
         admitted = await asyncio.to_thread(  # it searches the model output for secrets
             intake.admit,
@@ -352,7 +352,7 @@ class _ReviewRun:
         finding = replace(finding, suggestion_applies=applies)
         finding = self.verification.begun(finding)
         events = self._ledger.accept(finding, answer=drafted.answer)
-        return [*events, *self.verification.raised(drafted, events)]
+        return list(self.verification.raised(batch, drafted, events))
 
     def _chunk_finished(self, outcome: ChunkOutcome) -> tuple[ChunkFinished, ReviewProgress]:
         chunk = self._chunks[outcome.chunk]

@@ -13,7 +13,7 @@ from reviewbot.models.batch import VerifyTask
 from reviewbot.pipeline.cross_file import CROSS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from reviewbot.core.events.events import FindingVerified
     from reviewbot.core.events.ledger import Ledger
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.verdicts import Verdict
     from reviewbot.core.plan.chunks import Batch
     from reviewbot.core.prompt.request import ModelRequest
-    from reviewbot.models.batch import BatchResult, Drafted, Spent, Verify
-    from reviewbot.pipeline.job import Job
+    from reviewbot.models.batch import Drafted, Spent, Verify
+    from reviewbot.pipeline.job import Job, PriorRun
 
 
 class Verification:
@@ -35,7 +35,7 @@ class Verification:
         job: the review.
         ledger: the open findings.
         tally: the counts of the review.
-        finished: results that an earlier run of the review stored, by name.
+        earlier: state that earlier runs of the review left.
     """
 
     def __init__(
@@ -44,12 +44,17 @@ class Verification:
         job: Job,
         ledger: Ledger,
         tally: Tally,
-        finished: Mapping[str, BatchResult],
+        earlier: PriorRun,
     ) -> None:
-        self._verify, self._job, self._finished = verify, job, finished
+        self._verify, self._job, self._finished = verify, job, earlier.finished
         self._ledger, self._tally = ledger, tally
+        self._refuted = earlier.refuted
+        self._hidden: dict[str, FindingRaised] = {}
         self._drafts: dict[str, Draft] = {}
         self._prior_ids = frozenset(one.id for one in job.priors)
+        for one in earlier.shown:
+            if one.verification not in ("none", "pending"):
+                tally.decide([one.verification])
 
     def begun(self, finding: Finding) -> Finding:
         """Return the finding, as pending if it will be verified.
@@ -62,14 +67,26 @@ class Verification:
         return replace(finding, verification="pending")
 
     def raised(
-        self, drafted: Drafted, events: Iterable[FindingRaised | FindingWithdrawn]
-    ) -> Iterator[FindingVerified | FindingWithdrawn]:
-        """Yield the verdicts that an earlier review stored about findings that are raised now."""
+        self, batch: Batch, drafted: Drafted, events: Iterable[FindingRaised | FindingWithdrawn]
+    ) -> Iterator[FindingRaised | FindingVerified | FindingWithdrawn]:
+        """Yield the events of a draft, and the verdict that an earlier review stored about it.
+
+        A finding that an earlier run raised and withdrew as refuted is not raised again: its
+        stored verdict follows.
+        """
+        is_replayed = self._name(batch) in self._finished
         for event in events:
-            if isinstance(event, FindingRaised) and event.finding.verification == "pending":
-                self._drafts[event.finding.id] = drafted.draft
-                if drafted.verdict is not None:
-                    yield from self._decided([replace(drafted.verdict, id=event.finding.id)])
+            if not isinstance(event, FindingRaised) or event.finding.verification != "pending":
+                yield event
+                continue
+            name = event.finding.id
+            self._drafts[name] = drafted.draft
+            if is_replayed and name in self._refuted:
+                self._hidden[name] = event
+            else:
+                yield event
+            if drafted.verdict is not None:
+                yield from self._decided([replace(drafted.verdict, id=name)])
 
     def waiting(self, batch: Batch, request: ModelRequest) -> tuple[Finding, ...]:
         """Return the findings to verify now: those of a batch, and prior ones on its lines."""
@@ -99,7 +116,7 @@ class Verification:
 
     async def of_batch(
         self, batch: Batch, request: ModelRequest, book: Callable[[Spent], None]
-    ) -> list[FindingVerified | FindingWithdrawn]:
+    ) -> list[FindingRaised | FindingVerified | FindingWithdrawn]:
         """Return the verdicts about the pending findings of a batch.
 
         Args:
@@ -126,23 +143,35 @@ class Verification:
             result = await self._verify(task, book)
         return list(self._decided(result.verdicts)) if result else []
 
-    def ended(self) -> list[FindingVerified | FindingWithdrawn]:
+    def ended(self) -> list[FindingRaised | FindingVerified | FindingWithdrawn]:
         """Return verdicts about the findings whose verification did not end."""
         findings = self._ledger.pending([chunk.id for chunk in self._job.plan.chunks])
         return list(self._decided(unverified(findings, "The review ended before the verdict.")))
 
-    def _decided(self, verdicts: Iterable[Verdict]) -> Iterator[FindingVerified | FindingWithdrawn]:
+    def _decided(
+        self, verdicts: Iterable[Verdict]
+    ) -> Iterator[FindingRaised | FindingVerified | FindingWithdrawn]:
         for verdict in verdicts:
+            is_refuted = verdict.verdict == "refuted"
+            hidden = self._hidden.pop(verdict.id, None)
             events = self._ledger.decide(verdict)
             if events:
-                self._tally.decide([verdict])
-            elif verdict.verdict == "refuted" and self._is_prior(verdict.id):
+                self._tally.decide([verdict.verdict])
+            elif is_refuted and self._is_open_prior(verdict.id):
                 yield FindingWithdrawn(verdict.id, verdict.reason, verdict.evidence)
+            if hidden is not None and is_refuted:
+                continue  # an earlier run raised and withdrew it
+            if hidden is not None:
+                yield hidden
             yield from events
 
-    def _is_prior(self, finding_id: str) -> bool:
-        """Return whether a finding is one of an earlier review, which this one did not repeat."""
-        return finding_id in self._prior_ids and finding_id not in self._ledger
+    def _is_open_prior(self, finding_id: str) -> bool:
+        """Return whether a finding is an open one of an earlier review, not repeated by this one.
+
+        A prior finding that an earlier run of this review withdrew is not open.
+        """
+        is_known = finding_id in self._ledger or finding_id in self._refuted
+        return finding_id in self._prior_ids and not is_known
 
     @cached_property
     def _added(self) -> dict[str, Collection[int]]:

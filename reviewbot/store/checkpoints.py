@@ -83,16 +83,20 @@ def earlier_of(connection: sa.Connection, review_id: str) -> PriorRun:
         )
     ]
     shown: dict[str, Finding] = {}
+    refuted: set[str] = set()
     ended: set[str] = set()
     summarized = answered = False
     for one in records_of(connection, review_id):
         match from_record(one):
             case FindingRaised(finding=finding):
                 shown[finding.id] = finding
+                refuted.discard(finding.id)
             case FindingVerified() as verdict if verdict.id in shown:
                 shown[verdict.id] = verified(shown[verdict.id], verdict)
-            case FindingWithdrawn(id=gone):
+            case FindingWithdrawn(id=gone, evidence=evidence):
                 shown.pop(gone, None)
+                if evidence is not None:
+                    refuted.add(gone)
             case ChunkFinished(chunk=chunk):
                 ended.add(chunk)
             case ReviewSummary():
@@ -104,6 +108,7 @@ def earlier_of(connection: sa.Connection, review_id: str) -> PriorRun:
     return PriorRun(
         finished=results,
         shown=tuple(shown.values()),
+        refuted=frozenset(refuted),
         ended=frozenset(ended),
         # The result of a finished batch includes its usage.
         spent=tuple(one for batch, one in spent if batch not in results),

@@ -47,6 +47,7 @@ class Verifying:
 
     answers: Mapping[str, str] = field(default_factory=dict)
     asked: list[VerifyTask] = field(default_factory=list)
+    evidence: Evidence | None = None
 
     async def __call__(self, task: VerifyTask, book: Callable[[Spent], None]) -> BatchResult:
         self.asked.append(task)
@@ -58,7 +59,7 @@ class Verifying:
         answer: Any = self.answers.get(finding.title, "supported")
         if answer == "unverified":
             return unverified([finding], "The model is down.")[0]
-        evidence = Evidence(finding.path, finding.line, finding.quote)
+        evidence = self.evidence or Evidence(finding.path, finding.line, finding.quote)
         return Verdict(finding.id, answer, answer == "supported", f"It is {answer}.", evidence)
 
 
@@ -147,14 +148,17 @@ async def test_each_batch_verifies_its_own_findings_with_its_own_request() -> No
     assert asked["a.py"].added["b.py"] == {1, 2, 3}
 
 
-async def resumed(results: dict[str, BatchResult], first: Seen, verify: Verifying) -> Seen:
-    shown = fold(event for event in first.events if not isinstance(event, ReviewFinished)).findings
+async def resumed(
+    results: dict[str, BatchResult], first: Seen, verify: Verifying, **changes: Any
+) -> Seen:
+    report = fold(event for event in first.events if not isinstance(event, ReviewFinished))
     ended = frozenset(event.chunk for event in first.of(ChunkFinished))
     model = Scripted(Say([item(1)]))
-    earlier = PriorRun(finished=results, shown=shown, ended=ended)
+    refuted = frozenset(report.refuted)
+    earlier = PriorRun(finished=results, shown=report.findings, refuted=refuted, ended=ended)
     again = Seen()
-    batches = Attempts([model])
-    async for event in review(job(numbered("a.py")), batches, verify=verify, earlier=earlier):
+    one, batches = job(numbered("a.py"), **changes), Attempts([model])
+    async for event in review(one, batches, verify=verify, earlier=earlier):
         again.events.append(event)
     assert model.requests == []
     return again
@@ -173,8 +177,55 @@ async def test_a_verdict_that_was_paid_for_is_not_asked_for_again(answer: str) -
     assert len(verify.asked) == 1
     whole = fold([*(event for event in first.events[:-1]), *again.events])
     assert whole.findings == fold(first.events).findings
+    assert again.end.verification == first.end.verification
     assert again.end.verification is not None
     assert again.end.verification.usage == SPENT.usage
+    kinds = (FindingRaised, FindingVerified, FindingWithdrawn)
+    assert [one for kind in kinds for one in again.of(kind)] == []
+
+
+@in_virtual_time
+async def test_an_earlier_finding_is_withdrawn_once_even_after_a_crash() -> None:
+    verify, priors = Verifying({"Prior 2": "refuted"}), (prior(2),)
+    checkpoints = Checkpoints(Attempts([Scripted(Say([item(1)]))]))
+    one = job(numbered("a.py"), priors=priors)
+    first = await run(one, run_batch=checkpoints, verify=verify)
+    assert len(first.of(FindingWithdrawn)) == 1
+    [task] = verify.asked
+    verdicts = await Verifying(verify.answers)(task, lambda _spent: None)
+    results = {**checkpoints.results, task.id: verdicts}
+    again = await resumed(results, first, verify, priors=priors)
+    assert again.of(FindingWithdrawn) == []
+    assert again.end.verification == first.end.verification
+
+
+@in_virtual_time
+async def test_a_crash_between_the_stored_verdict_and_its_event_loses_no_event() -> None:
+    verify = Verifying({item(1)["title"]: "refuted"})
+    checkpoints = Checkpoints(Attempts([Scripted(Say([item(1)]))]))
+    first = await run(job(numbered("a.py")), run_batch=checkpoints, verify=verify)
+    [task] = verify.asked
+    verdicts = await Verifying(verify.answers)(task, lambda _spent: None)
+    expected = first.end.verification
+    first.events = [event for event in first.events if not isinstance(event, FindingWithdrawn)]
+    again = await resumed({**checkpoints.results, task.id: verdicts}, first, verify)
+    assert len(again.of(FindingWithdrawn)) == 1
+    assert again.of(FindingRaised) == []
+    assert again.end.verification == expected
+
+
+@in_virtual_time
+async def test_a_cached_verdict_counts_after_a_crash() -> None:
+    verify, store, one = Verifying(), MemoryCache(), job(numbered("a.py"))
+    batches, saving = with_cache(store, Scripted(Say([item(1)])), verify)
+    await run(one, run_batch=batches, verify=saving)
+    batches, saving = with_cache(store, Scripted(Say()), verify)
+    checkpoints = Checkpoints(batches)
+    second = await run(one, run_batch=checkpoints, verify=saving)
+    assert second.end.verification == VerificationTally(supported=1)
+    again = await resumed(checkpoints.results, second, verify)
+    assert again.end.verification == second.end.verification
+    assert len(verify.asked) == 1
 
 
 @in_virtual_time
@@ -219,10 +270,9 @@ def with_cache(store: MemoryCache, model: Scripted, verify: Verify) -> tuple[Cac
 
 @in_virtual_time
 async def test_a_second_review_of_the_same_code_verifies_nothing_again() -> None:
-    titles = [item(number)["title"] for number in (1, 2, 3)]
-    answers = dict(zip(titles, ("supported", "unproven", "refuted"), strict=True))
+    answers = {item(2)["title"]: "unproven"}
     verify, store, one = Verifying(answers), MemoryCache(), job(numbered("a.py"))
-    found = [item(number) for number in (1, 2, 3)]
+    found = [item(1), item(2)]
     batches, saving = with_cache(store, Scripted(Say(found)), verify)
     first = fold((await run(one, run_batch=batches, verify=saving)).events)
 
@@ -233,8 +283,38 @@ async def test_a_second_review_of_the_same_code_verifies_nothing_again() -> None
     assert [(one.title, one.verification, one.placement.held) for one in second.findings] == [
         (one.title, one.verification, one.placement.held) for one in first.findings
     ]
-    assert second.withdrawn == ()
     assert again.end.usage == Usage()
+
+
+@in_virtual_time
+async def test_a_refuted_finding_is_verified_again_in_each_review() -> None:
+    title, other = (item(number)["title"] for number in (1, 2))
+    store, one = MemoryCache(), job(numbered("a.py"))
+    story: list[tuple[str, list[str]]] = [
+        ("refuted", [title, other]),
+        ("refuted", [title]),
+        ("supported", [title]),
+        ("supported", []),
+    ]
+    for number, (answer, asked) in enumerate(story):
+        verify, model = Verifying({title: answer}), Scripted(Say([item(1), item(2)]))
+        batches, saving = with_cache(store, model, verify)
+        seen = await run(one, run_batch=batches, verify=saving)
+        assert [one.title for task in verify.asked for one in task.findings] == asked
+        assert len(model.requests) == (number == 0)
+        shown = {one.title for one in fold(seen.events).findings}
+        assert shown == ({other} if answer == "refuted" else {title, other})
+
+
+@pytest.mark.parametrize("answer", ["supported", "unproven"])
+@in_virtual_time
+async def test_a_verdict_with_evidence_in_another_file_is_not_reused(answer: str) -> None:
+    verify = Verifying({item(1)["title"]: answer}, evidence=Evidence("guard.py", 7, "guard()"))
+    store, one = MemoryCache(), job(numbered("a.py"))
+    for asked in (1, 2):
+        batches, saving = with_cache(store, Scripted(Say([item(1)])), verify)
+        await run(one, run_batch=batches, verify=saving)
+        assert len(verify.asked) == asked
 
 
 @in_virtual_time

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events.events import ChunkStatus, FileCoverage
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.findings.verdicts import Verdict
     from reviewbot.core.plan.chunks import Plan
 
 
@@ -90,9 +89,9 @@ class Tally:
         before, cost = self._spent.get(model, (Usage(), 0.0))
         self._spent[model] = (before + usage, _sum(cost, cost_usd))
 
-    def decide(self, verdicts: Iterable[Verdict]) -> None:
-        """Record verdicts about findings."""
-        self._verdicts.update(one.verdict for one in verdicts)
+    def decide(self, verdicts: Iterable[str]) -> None:
+        """Record the kinds of verdicts about findings."""
+        self._verdicts.update(verdicts)
 
     def verification(self) -> VerificationTally | None:
         """Return the verdicts and their usage; None without any."""

@@ -6,7 +6,6 @@ import pytest
 
 from reviewbot.core.events.events import ModelShare, Usage, VerificationTally
 from reviewbot.core.events.tally import OFFLINE, Tally
-from reviewbot.core.findings.verdicts import Verdict
 from tests.support.findings import finding
 from tests.support.plans import plan_of
 
@@ -79,7 +78,7 @@ def test_verdicts_and_their_usage_are_counted_apart() -> None:
     tally.book(Usage(input=5), 0.5, model="m")
     assert tally.verification() is None
     tally.book(Usage(input=2, output=1), 0.25, model="m", verifies=True)
-    tally.decide([Verdict("f", "refuted", worth_fixing=False, reason="r")])
+    tally.decide(["refuted"])
     assert tally.verification() == VerificationTally(
         refuted=1, usage=Usage(input=2, output=1), cost_usd=0.25
     )
