@@ -17,6 +17,7 @@ from reviewbot.core.diff.numbered_line import NumberedLine, parse_line
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.examples import example_sets
+from reviewbot.core.prompt.request import ModelRequest, render
 from reviewbot.core.prompt.summary import SUMMARY_SCHEMA
 from reviewbot.core.prompt.templates import render_template, sources
 from reviewbot.core.prompt.verification import render_verification
@@ -222,6 +223,8 @@ def _ours() -> frozenset[str]:
     filled = text.replace("{{ tool }}", REPORT_TOOL["name"])
     lines = {line for line in filled.split("\n") if "{" not in line}
     lines |= set(render_verification([]).split("\n"))
+    for as_text in (False, True):
+        lines |= set(render(ModelRequest((), ()), as_text=as_text).body.split("\n"))
     return frozenset(lines | {f"Answer with one JSON object with the keys {_KEYS}."})
 
 
