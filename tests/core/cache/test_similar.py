@@ -139,7 +139,7 @@ def test_the_old_and_the_new_side_keep_their_own_lines() -> None:
         (rows(), [f"+y{n}" if n % 2 else row for n, row in enumerate(rows())]),
         (rows(35), rows(35, x17="+a = 1")),  # its surroundings are all of it
         (rows(), [row.replace("+", " ") for row in rows()]),
-        # Only lines of the old diff are gone; what is left near them is context.
+        # Only lines of the old diff are gone; the lines around them are context.
         ([*rows(), *[" c"] * 50, "+gone"], [*rows(), *[" c"] * 50]),
     ],
     ids=["short", "long", "different", "narrow", "context", "gone"],
