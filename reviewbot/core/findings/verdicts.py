@@ -1,8 +1,9 @@
 """Verdicts about findings: parse them, and check them against the code. Pure.
 
-A verifier is a model, so its word is not enough. Each verdict rests on a quote, and code decides
-whether the quote counts: it must exist, and it must be running code. A comment, a string or a
-document proves and refutes nothing.
+A verifier is a model, so its word is not enough. Each verdict rests on a quote, which must exist in
+the code that the verifier was shown. A quote that refutes a finding must be whole lines of running
+code: a comment, a string or a document refutes nothing. A quote that supports a finding may be any
+line, because the fault itself may lie in a string.
 """
 
 from __future__ import annotations

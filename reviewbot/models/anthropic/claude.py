@@ -178,7 +178,9 @@ class Claude:
         """Return the JSON object that answers ``block``, which follows the prompt of ``request``.
 
         Tools, system prompt and user blocks are those of the review, byte for byte, so that the
-        server reads them from its cache.
+        server reads them from its cache. A model that is forced to call the tool gets
+        ``tool_choice: none`` here, so that its server reads only tools and system prompt from the
+        cache (Anthropic documentation, "Prompt caching").
 
         Raises:
             ModelFault: there is no JSON object; ``usage`` has the usage of the request.
