@@ -311,5 +311,6 @@ def test_the_recorded_stream_is_shown_without_its_diff(page: Page, server: Scrip
     server.add("verified", recorded("verified"))
     page.goto(f"{server.url}/#r=verified")
     expect(page.locator("#outcome")).to_contain_text("Verification: 2 supported, 1 unproven")
+    expect(page.locator(".finding")).to_have_count(4)
     assert sorted(chips(page, ".finding-head")) == ["Held back", "Unproven", "Verified"]
     expect(page.locator(".withdrawn .evidence")).to_have_count(1)

@@ -171,7 +171,7 @@ async def test_a_loop_ends_although_its_parent_is_gone(tmp_path: Any) -> None:
         "from tests.models.offline.test_parser import LOOP, look\n"
         "from reviewbot.models.offline.parser import ParserPool\n"
         "parser = ParserPool().for_tenant('a')\n"
-        "asyncio.run(look(parser, LOOP[1], language=LOOP[0], seconds=1.0))\n"
+        "asyncio.run(look(parser, LOOP[1], language=LOOP[0], seconds=3.0))\n"
     )
     parent = await asyncio.create_subprocess_exec(
         *(sys.executable, script), env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -183,7 +183,7 @@ async def test_a_loop_ends_although_its_parent_is_gone(tmp_path: Any) -> None:
         await asyncio.sleep(0.05)
     parent.kill()
     await parent.wait()
-    gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 20)
+    gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 60)
     assert gone
 
 
