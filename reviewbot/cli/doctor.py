@@ -283,7 +283,7 @@ def _origin(name: str) -> str | None:
 
 def _configuration(settings: Settings, named: Path | None) -> Check:
     """Check the patterns, which the schema does not check."""
-    from reviewbot.pipeline.planner import check_patterns
+    from reviewbot.pipeline.patterns import check_patterns
 
     try:
         check_patterns(settings)

@@ -19,13 +19,9 @@ from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.jobs.options import ReviewOptions, settings_for
 from reviewbot.jobs.truncation import middle_to_leave_out
 from reviewbot.models.catalog import cost_usd, lookup
+from reviewbot.pipeline.estimate import VERIFICATION_OUTPUT, VERIFICATION_PROMPT, output_tokens
 from reviewbot.pipeline.explain import prepare_explanation
 from reviewbot.pipeline.job import opening
-from reviewbot.pipeline.planner import (
-    VERIFICATION_OUTPUT,
-    VERIFICATION_PROMPT,
-    output_tokens,
-)
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.store import budgets, reviews, turns
 from reviewbot.store.eventlog import insert_events, stored

@@ -33,7 +33,8 @@ from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.plan.split import split_file
 from reviewbot.models.linters.linters import Linters
 from reviewbot.models.tokens import Calibration
-from reviewbot.pipeline.planner import Chains, Planner, policy_of
+from reviewbot.pipeline.patterns import policy_of
+from reviewbot.pipeline.planner import Chains, Planner
 from reviewbot.pipeline.prepare import CALIBRATION_FILE
 from reviewbot.pipeline.workers import own_pool
 from reviewbot.rules import rules_for

@@ -24,7 +24,7 @@ from reviewbot.core.prompt.guidelines import Guidelines
 from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import count
 from reviewbot.errors import SourceError
-from reviewbot.pipeline.planner import policy_of
+from reviewbot.pipeline.patterns import policy_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence

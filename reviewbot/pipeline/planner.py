@@ -1,4 +1,4 @@
-"""Plan a review: the models of each file, the sizes of chunks, and the estimate."""
+"""Plan a review: the models of each file, and the sizes of chunks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE, ModelChoice
-from reviewbot.core.events.events import Estimate, ModelEstimate, Usage
 from reviewbot.core.plan.categories import CATEGORIES
 from reviewbot.core.plan.chunks import (
     BATCH_BUDGET,
@@ -16,15 +15,15 @@ from reviewbot.core.plan.chunks import (
     budget_for,
     plan_routed,
 )
-from reviewbot.core.plan.languages import LANGUAGES, language_of
-from reviewbot.core.plan.policy import Policy, git_attributes, path_patterns, skip_reason
+from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.plan.routing import AB_SPLIT, MODEL, Chain, Route, Routing, Split
 from reviewbot.errors import ConfigError
-from reviewbot.models.catalog import cost_usd, lookup
+from reviewbot.models.catalog import lookup
 from reviewbot.models.tokens import TokenCounter, endpoint_key
+from reviewbot.pipeline.patterns import patterns_of, policy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from reviewbot.config.routes import RouteSettings
     from reviewbot.config.settings import Settings
@@ -34,38 +33,11 @@ if TYPE_CHECKING:
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.tokens import Calibration
 
-OUTPUT_BASE: Final = 500
-OUTPUT_LIMIT: Final = 4_000
-"""Bounds of the estimated output tokens of a request; see :func:`output_tokens`."""
-
 OFFLINE_CHUNK_TOKENS: Final = 1_000_000
 """Maximum tokens of a chunk for the offline rules, which need whole files: about 2 MB."""
 
 LEAST_OUTPUT: Final = 4_000
 """Tokens of the context window reserved for a response, however small the window."""
-
-SUMMARY_PROMPT: Final = 1_200
-"""Tokens of the prompt of a summary, with a few findings, but without its files and claims."""
-SUMMARY_FILE: Final = 60
-"""Tokens of a file and the line about it in the prompt of a summary."""
-SUMMARY_FILES: Final = 150
-"""Files that fit in the prompt of a summary."""
-SUMMARY_OUTPUT: Final = 400
-VERIFICATION_PROMPT: Final = 3_000
-"""Tokens of the findings and the evidence that a verification adds to the request of a batch."""
-VERIFICATION_OUTPUT: Final = 400
-
-
-def output_tokens(diff_tokens: int) -> int:
-    """Return the expected output tokens of a request: the report grows with the diff.
-
-    A finding has 200 to 300 tokens. The thinking of a model depends on the code and is not
-    estimated; it is charged once the server reports it.
-
-    Args:
-        diff_tokens: tokens of the diff in the request.
-    """
-    return min(OUTPUT_BASE + diff_tokens // 4, OUTPUT_LIMIT)
 
 
 class Chains:
@@ -163,101 +135,6 @@ class Planner:
         info = self.info(model)
         return 0 if info.offline else round(self._bytes(info.prompt) * self._count(model).per_byte)
 
-    def estimate(self, planned: Plan, fallback: int = 0) -> Estimate:
-        """Return the expected usage of ``planned``, in total and by model.
-
-        Args:
-            planned: plan to estimate.
-            fallback: number of models of each chain that are assumed to fail; the last model of a
-                chain never fails.
-        """
-        by_model: dict[str, list[Batch]] = {}
-        for batch in planned.batches:
-            choices = self._chains.choices(batch.chain)
-            by_model.setdefault(choices[: fallback + 1][-1].name, []).append(batch)
-        writer = self._settings.model.name
-        if self._settings.summary and planned.batches and not self.info(writer).offline:
-            by_model.setdefault(writer, [])
-        else:
-            writer = ""
-        files = sum(bool(file.chunks) for file in planned.files)
-        parts = tuple(
-            self._estimate(model, batches, files if model == writer else None)
-            for model, batches in by_model.items()
-        )
-        costs = [part.cost_usd for part in parts]
-        return Estimate(
-            requests=sum(part.requests for part in parts),
-            input_tokens=sum(part.input_tokens for part in parts),
-            output_tokens=sum(part.output_tokens for part in parts),
-            cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
-            by_model=parts,
-            verification=self._verification(by_model),
-        )
-
-    def _verification(self, by_model: Mapping[str, list[Batch]]) -> tuple[ModelEstimate, ...]:
-        """Return the usage of one verification for each batch that a model reviews."""
-        if not self._settings.verify:
-            return ()
-        chosen = self._settings.verify_model
-        found: dict[str, list[Usage]] = {}
-        for reviewer, batches in by_model.items():
-            if self.info(reviewer).offline:
-                continue
-            model = chosen.name if chosen else reviewer
-            prefix = self.prefix(model)
-            found.setdefault(model, []).extend(
-                Usage(
-                    input=batch.tokens + VERIFICATION_PROMPT,
-                    output=VERIFICATION_OUTPUT,
-                    cache_read=prefix,
-                )
-                for batch in batches
-            )
-        return tuple(self._sum(model, usages) for model, usages in found.items() if usages)
-
-    def fallback_estimates(self, planned: Plan) -> tuple[Estimate, ...]:
-        """Return the estimates if the first model of each chain fails, the first two, and so on."""
-        chains = {batch.chain for batch in planned.batches}
-        longest = max((len(self._chains.choices(chain)) for chain in chains), default=1)
-        return tuple(self.estimate(planned, fallback) for fallback in range(1, longest))
-
-    def _estimate(self, model: str, batches: list[Batch], described: int | None) -> ModelEstimate:
-        """Return the estimate of one model.
-
-        The first request writes the shared prefix to the model's cache; the others read the prefix.
-
-        Args:
-            model: name of the model.
-            batches: batches whose first model this is.
-            described: number of files in the summary; None if the model writes no summary.
-        """
-        info = self.info(model)
-        if info.offline:
-            tokens = sum(batch.tokens for batch in batches)
-            return ModelEstimate(model, len(batches), tokens, 0, 0.0)
-        prefix = self.prefix(model)
-        usages = [
-            (Usage(cache_write=prefix) if number == 0 else Usage(cache_read=prefix))
-            + Usage(input=batch.tokens, output=output_tokens(batch.tokens))
-            for number, batch in enumerate(batches)
-        ]
-        if described is not None:
-            shown = SUMMARY_PROMPT + SUMMARY_FILE * min(described, SUMMARY_FILES)
-            usages.append(Usage(input=shown, output=SUMMARY_OUTPUT))
-        return self._sum(model, usages)
-
-    def _sum(self, model: str, usages: Sequence[Usage]) -> ModelEstimate:
-        """Return the estimate of requests to ``model``."""
-        costs = [cost_usd(self.info(model), usage) for usage in usages]
-        return ModelEstimate(
-            model=model,
-            requests=len(usages),
-            input_tokens=sum(one.input + one.cache_read + one.cache_write for one in usages),
-            output_tokens=sum(one.output for one in usages),
-            cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
-        )
-
     def _count(self, model: str) -> TokenCounter:
         correction = self._calibration.correction(self._chains.endpoint(model))
         return TokenCounter(self.info(model).token_factor, correction)
@@ -323,72 +200,3 @@ def _route(one: RouteSettings, chain: Chain) -> Route:
         min_change_lines=one.min_change_lines,
         max_change_lines=one.max_change_lines,
     )
-
-
-def policy_of(settings: Settings, attributes: str) -> Policy:
-    """Return the policy that skips files.
-
-    Args:
-        settings: the loaded settings.
-        attributes: text of the base's ``.gitattributes``.
-
-    Raises:
-        ConfigError: a pattern is invalid.
-    """
-    return Policy(
-        configured=patterns_of(settings.exclude, key="exclude"),
-        attributes=git_attributes(attributes),
-    )
-
-
-def accepted_unread(settings: Settings) -> Callable[[str], bool]:
-    """Return whether a source file that nothing read is accepted, by its path.
-
-    An entry that is the name of a language means its files; others are gitignore patterns.
-
-    Raises:
-        ConfigError: a pattern is invalid.
-    """
-    names = {one for one in settings.accept_unread if one in LANGUAGES}
-    rest = [one for one in settings.accept_unread if one not in names]
-    matches = patterns_of(rest, key="accept_unread")
-    return lambda path: language_of(path) in names or matches(path) is True
-
-
-def patterns_of(
-    patterns: Sequence[str], *, key: str, source: str | None = None
-) -> Callable[[str], bool | None]:
-    """Return the matcher of the gitignore patterns of a setting; see :func:`path_patterns`.
-
-    Raises:
-        ConfigError: a pattern is invalid.
-    """
-    try:
-        return path_patterns(patterns)
-    except ValueError as error:
-        raise ConfigError(str(error), key=key, source=source) from error
-
-
-def check_patterns(settings: Settings) -> None:
-    """Check that every pattern of the settings is valid.
-
-    Raises:
-        ConfigError: a pattern is invalid. The error names the setting.
-    """
-    patterns_of(settings.exclude, key="exclude")
-    accepted_unread(settings)
-    check_path_rules(settings)
-    for instruction in settings.path_instructions:
-        patterns_of(instruction.paths, key="path_instructions")
-    for route in settings.routes:
-        patterns_of(route.paths or (), key=f"{route.name}.paths", source=route.source)
-
-
-def check_path_rules(settings: Settings) -> None:
-    """Check that every pattern of ``path_rules`` is valid.
-
-    Raises:
-        ConfigError: a pattern is invalid.
-    """
-    for one in settings.path_rules:
-        patterns_of(one.paths, key="path_rules")

@@ -20,14 +20,10 @@ from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.models.tokens import Calibration
+from reviewbot.pipeline.estimate import Estimator
 from reviewbot.pipeline.job import Job
-from reviewbot.pipeline.planner import (
-    Chains,
-    Planner,
-    accepted_unread,
-    check_path_rules,
-    patterns_of,
-)
+from reviewbot.pipeline.patterns import accepted_unread, check_path_rules, patterns_of
+from reviewbot.pipeline.planner import Chains, Planner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -101,6 +97,7 @@ def prepare(
     learns = any(chain.models[0] != OFFLINE for chain in chains.of_setting.values())
     calibration = Calibration(settings.state_folder / CALIBRATION_FILE if learns else None)
     planner = Planner(files, settings, chains, calibration)
+    estimator = Estimator(planner, settings, chains)
     if stored is None:
         shown = (replace(file, path=redact_text(file.path)) for file in beside)
         planned = replace(planner.plan(attributes), beside=tuple(shown))
@@ -115,7 +112,7 @@ def prepare(
         files=files,
         plan=planned,
         models=_models(planned, chains),
-        estimate=planner.estimate(planned),
+        estimate=estimator.of(planned),
         gates=resolve_filters(settings, online=online),
         instructions=redact_text(settings.instructions),
         guidelines=guidelines,
@@ -139,7 +136,7 @@ def prepare(
         job,
         planner.info(settings.model.name),
         calibration,
-        planner.fallback_estimates(planned),
+        estimator.fallbacks(planned),
         _by_path(files, whole_files),
         attributes,
     )

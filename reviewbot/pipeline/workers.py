@@ -21,7 +21,8 @@ from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import TokenCounter
 from reviewbot.pipeline.cross_file import CROSS_FILE, UseFinder
 from reviewbot.pipeline.evidence import Evidence
-from reviewbot.pipeline.planner import Chains, policy_of
+from reviewbot.pipeline.patterns import policy_of
+from reviewbot.pipeline.planner import Chains
 from reviewbot.pipeline.quotable_code import QuotableCode
 from reviewbot.pipeline.running_code import running_code
 

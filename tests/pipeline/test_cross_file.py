@@ -22,7 +22,7 @@ from reviewbot.models.linters.batches import LintedBatches
 from reviewbot.models.linters.imported import ImportedHit
 from reviewbot.pipeline.cross_file import CROSS_FILE, USES, UseFinder
 from reviewbot.pipeline.job import Postponed, PriorRun
-from reviewbot.pipeline.planner import policy_of
+from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.quotable_code import QuotableCode
 from reviewbot.pipeline.review import review
 from tests.models.memory_cache import MemoryCache

@@ -15,7 +15,7 @@ from reviewbot.core.plan.policy import Policy
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.models.offline.parser import ParseError, ParserPool
 from reviewbot.pipeline.evidence import Evidence
-from reviewbot.pipeline.planner import policy_of
+from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.quotable_code import CHARS_PER_TOKEN, QuotableCode
 from tests.support.findings import finding
 from tests.support.settings import load

@@ -14,8 +14,8 @@ from reviewbot.core.events.report import fold
 from reviewbot.core.plan.stored import plan_from_json, plan_to_json
 from reviewbot.errors import ConfigError
 from reviewbot.models.catalog import cost_usd, lookup
+from reviewbot.pipeline.estimate import output_tokens
 from reviewbot.pipeline.job import PriorRun, started
-from reviewbot.pipeline.planner import output_tokens
 from reviewbot.pipeline.prepare import Prepared, prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers

@@ -34,7 +34,7 @@ from reviewbot.github.state.block import StateBlock
 from reviewbot.github.state.reread import reread_findings
 from reviewbot.models.linters.added_suppressions import added_linter_notice
 from reviewbot.models.linters.programs import versions
-from reviewbot.pipeline.planner import policy_of
+from reviewbot.pipeline.patterns import policy_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
