@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, defaultdict
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.coverage import answered, outcome_of, reasons_of
 from reviewbot.core.events.events import (
     ChunkFinished,
     FindingRaised,
@@ -25,16 +23,11 @@ from reviewbot.core.events.events import (
     ReviewProgress,
 )
 from reviewbot.core.events.ledger import Ledger
-from reviewbot.core.events.overview import computed_summary
 from reviewbot.core.events.tally import Tally
 from reviewbot.core.findings.file_changes import joined_changes
 from reviewbot.core.findings.intake import Intake
-from reviewbot.core.findings.secrets import secret_findings
 from reviewbot.core.findings.suggestions import can_be_offered
-from reviewbot.core.prompt.request import ModelRequest
-from reviewbot.core.prompt.views import Views
 from reviewbot.core.wording import count
-from reviewbot.models.base import ModelFault
 from reviewbot.models.batch import (
     Answered,
     AnswerRecalled,
@@ -47,39 +40,36 @@ from reviewbot.models.batch import (
     Spent,
     Working,
 )
+from reviewbot.pipeline.batch_requests import BatchRequests
 from reviewbot.pipeline.chunk_events import announced, chunk_finished, final_outcome
 from reviewbot.pipeline.cross_file import CrossFile
+from reviewbot.pipeline.ending import finished, summary
 from reviewbot.pipeline.job import (
     Postponed,
     PriorRun,
     StopSignal,
     SummaryTask,
-    manifest_of,
     opening,
     planned_files,
 )
 from reviewbot.pipeline.verify import Verification
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable
 
     from reviewbot.core.events.events import (
         Event,
-        FileCoverage,
         FindingVerified,
         FindingWithdrawn,
         Outcome,
-        ReviewSummary,
     )
     from reviewbot.core.findings.file_changes import FileChange
     from reviewbot.core.findings.suggestions import Edit, SyntaxCheck
-    from reviewbot.core.plan.chunk_view import ChunkView
-    from reviewbot.core.plan.chunks import Batch, Chunk
+    from reviewbot.core.plan.chunks import Batch
+    from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.batch import BatchEvent, Emit, RunBatch, Verify
     from reviewbot.pipeline.cross_file import FindUses
     from reviewbot.pipeline.job import Job, Summarize
-
-T = TypeVar("T")
 
 QUEUE_SIZE: Final = 64
 """Maximum number of events that wait for the consumer; a slow consumer slows down the models'
@@ -159,13 +149,8 @@ async def review(
     if stop.outcome is None and not has_summary:
         if summarize:
             yield run.progress("writing the summary")
-        yield await run.summary(task, summarize, stop)
-    yield run.finished(task.coverage, stop.outcome)
-
-
-def _instruction_tokens(views: Iterable[ChunkView]) -> int:
-    """Return the tokens of path instructions, at two characters per token."""
-    return sum(len(text) for one in views for text in one.instructions) // 2
+        yield await summary(task, summarize, stop, run.book)
+    yield run.finished(task, stop.outcome)
 
 
 class _ReviewRun:
@@ -193,14 +178,11 @@ class _ReviewRun:
         )
         self._tally = Tally(job.plan)
         self.verification = Verification(verify, job, self._ledger, self._tally, earlier)
-        self._views = Views(job.files, job.path_instructions)
-        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._requests = BatchRequests(job)
         self._chunks = job.plan.by_id
         self._first_finding: float | None = None
         self._last_progress = 0.0
-        self._manifest = manifest_of(job.plan)
         self._changes: dict[str, tuple[FileChange, ...]] = {}
-        self._requests = Counter(job.model_of(batch) for batch in job.plan.batches)
         self._cross_file = CrossFile(job, find_uses)
         self.postponed: Postponed | None = None
         for spent in earlier.spent:
@@ -235,36 +217,26 @@ class _ReviewRun:
                 self.postponed = wait
 
     async def _batch(self, batch: Batch) -> None:
-        chunks = [self._chunks[chunk] for chunk in batch.chunks]
-        views, unread = await self._views_of(chunks)
-        intake = Intake(views, self.job.gates, self.job.guidelines.rules)
-        for chunk, reason in unread.items():
-            model = self.job.model_of(batch)
-            await self._on(ChunkOutcome(chunk, "failed", model, 1, reason), batch, intake)
-        if not views:
-            return
-        chunks = [chunk for chunk in chunks if chunk.id not in unread]
-        if self.job.question is None:
-            await self._tell_secrets(chunks, views)
-        await self._cross_file.add(views)
+        request, unread = await self._requests.request(batch)
+        intake = Intake(request.chunks, self.job.gates, self.job.guidelines.rules)
 
         async def emit(event: BatchEvent) -> None:
             await self._on(event, batch, intake)
 
-        request = ModelRequest(
-            chunks=tuple(views),
-            manifest=self._manifest,
-            instructions=self.job.instructions,
-            guidelines=self.job.guidelines,
-            tokens=self.job.request_tokens(batch) + _instruction_tokens(views),
-            verified=self.job.verified,
-            shared_reads=self._requests[self.job.model_of(batch)] - 1,
-        )
+        for chunk, reason in unread.items():
+            await emit(ChunkOutcome(chunk, "failed", self.job.model_of(batch), 1, reason))
+        if not request.chunks:
+            return
+        if self.job.question is None:
+            for view in request.chunks:
+                for finding in self._requests.secrets(view):
+                    await self._put_all(self._ledger.accept(finding, answer=f"secrets/{view.id}"))
+        await self._cross_file.add(request.chunks)
         await self._run(batch, request, emit)
 
     async def _ask_across(self) -> None:
         """Ask about the uses of changed definitions, if there are any."""
-        found = await self._cross_file.request(self._manifest)
+        found = await self._cross_file.request(self._requests.manifest)
         if found is None:
             return
         batch, request = found
@@ -292,25 +264,6 @@ class _ReviewRun:
         if waiting := self.verification.waiting(batch, request):
             await self.events.put(self.progress(f"verifying {count(len(waiting), 'finding')}"))
         await self._put_all(await self.verification.of_batch(batch, request, self.book))
-
-    async def _tell_secrets(self, chunks: Sequence[Chunk], views: Sequence[ChunkView]) -> None:
-        gates = self.job.gates
-        for chunk, shown in zip(chunks, views, strict=True):
-            for finding in secret_findings(
-                chunk,
-                shown,
-                self._views.redaction(chunk),
-                rules=gates.levels.at(chunk.path),
-                threshold=gates.confidence,
-            ):
-                await self._put_all(self._ledger.accept(finding, answer=f"secrets/{chunk.id}"))
-
-    async def _views_of(self, chunks: Sequence[Chunk]) -> tuple[list[ChunkView], dict[str, str]]:
-        """Return the views of the chunks; parts of a file wait, so that one search serves all."""
-        async with AsyncExitStack() as turns:
-            for file in sorted({chunk.file for chunk in chunks if chunk.parts > 1}):
-                await turns.enter_async_context(self._turns[file])
-            return await asyncio.to_thread(self._views.of, chunks)
 
     async def _on(self, event: BatchEvent, batch: Batch, intake: Intake) -> None:
         """Publish one event of a batch as events of the review."""
@@ -383,53 +336,25 @@ class _ReviewRun:
         self._last_progress = self._clock()
         return self._tally.progress(findings=len(self._ledger), activity=activity)
 
-    async def summary(
-        self, task: SummaryTask, summarize: Summarize | None, stop: StopSignal
-    ) -> ReviewSummary:
-        """Return the model's summary, or a computed summary with the reason."""
-        reason = None
-        if summarize and not task.changes:
-            reason = "The model described no file, so it was not asked for a summary."
-        elif summarize:
-            try:
-                written = await stop.unless_stopped(summarize(task, self.book))
-            except ModelFault as fault:
-                reason = f"The model wrote no summary: {fault}"
-            else:
-                if written:
-                    return written
-        computed = computed_summary(task.files, task.findings, task.coverage, task.changes)
-        return replace(computed, reason=reason)
-
     def summary_task(self) -> SummaryTask:
         parts = (self._changes.get(batch.id, ()) for batch in self.job.plan.batches)
         return SummaryTask(
             files=planned_files(self.job.plan),
-            manifest=self._manifest,
+            manifest=self._requests.manifest,
             findings=tuple(self._ledger.findings),
             coverage=self._tally.coverage(),
             changes=joined_changes(chain.from_iterable(parts)),
         )
 
-    def finished(
-        self, coverage: tuple[FileCoverage, ...], stopped: Outcome | None
-    ) -> ReviewFinished:
-        findings = self._ledger.findings
+    def finished(self, task: SummaryTask, stopped: Outcome | None) -> ReviewFinished:
+        """Return the last event."""
         first = self._first_finding
-        outcome = outcome_of(coverage, findings)
-        reasons = reasons_of(coverage) if outcome == "incomplete" else ()
-        if self.job.question is not None:
-            outcome, reasons = answered(coverage)
-        return ReviewFinished(
-            outcome=stopped or outcome,
-            coverage=coverage,
-            usage=self._tally.usage,
-            cost_usd=self._tally.cost_usd,
+        return finished(
+            self.job,
+            self._tally,
+            task,
+            stopped=stopped,
             duration_s=round(self._clock() - self._begun, 3),
             time_to_first_finding_s=None if first is None else round(first, 3),
-            findings=dict(Counter(finding.severity for finding in findings)),
-            reasons=(*reasons, *self._cross_file.reasons),
-            by_model=self._tally.by_model(findings),
-            depth=self._tally.depth() if self.job.question is None else "",
-            verification=self._tally.verification(),
+            reasons=self._cross_file.reasons,
         )
