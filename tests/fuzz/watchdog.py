@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
-from reviewbot.models.offline.parser import CHECK_S, FILE_S
+from reviewbot.models.offline.parser import CHECK_S
+from reviewbot.models.offline.parser_process import FILE_S
 from reviewbot.models.offline.worker import HEAD
 
 if TYPE_CHECKING:

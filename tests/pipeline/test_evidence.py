@@ -13,7 +13,8 @@ from reviewbot.core.diff.whole import added_file
 from reviewbot.core.findings.finding import Placement
 from reviewbot.core.plan.policy import Policy
 from reviewbot.core.prompt.numbered import chunk_lines
-from reviewbot.models.offline.parser import ParseError, ParserPool
+from reviewbot.models.offline.parser import ParserPool
+from reviewbot.models.offline.parser_process import ParseError
 from reviewbot.pipeline.evidence import Evidence
 from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.quotable_code import CHARS_PER_TOKEN, QuotableCode

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from reviewbot.models.offline.parser import FILE_S
+from reviewbot.models.offline.parser_process import FILE_S
 from reviewbot.store import keys
 from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits

@@ -29,7 +29,8 @@ from reviewbot.models.base import (
     UsageReport,
 )
 from reviewbot.models.catalog import lookup
-from reviewbot.models.offline.parser import Allowance, ParseError, ParserHunk
+from reviewbot.models.offline.parser import Allowance, ParserHunk
+from reviewbot.models.offline.parser_process import ParseError
 from reviewbot.models.offline.syntax import Pattern
 from reviewbot.models.offline.text_rules import check_lines
 from reviewbot.rules import (

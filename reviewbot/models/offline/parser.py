@@ -9,20 +9,21 @@ that takes too long or too much memory ends the process, and the next request st
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 from reviewbot.core.plan.languages import PARSED, is_source, language_of
-from reviewbot.errors import ReviewbotError
+from reviewbot.models.offline.parser_process import (
+    CRASHED,
+    FILE_S,
+    TOO_LONG,
+    WATCH_S,
+    ParseError,
+    ParserProcess,
+)
 from reviewbot.models.offline.replies import read_code_lines, read_enclosing, read_matches
-from reviewbot.models.offline.worker import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,35 +32,10 @@ if TYPE_CHECKING:
     from reviewbot.models.offline.structure import Enclosing
     from reviewbot.models.offline.syntax import Match, Pattern
 
-FILE_S: Final = 5.0
-"""Seconds for which one file is parsed, all its chunks together."""
 CHECK_S: Final = 2.0
 """Seconds for the check of one suggestion, and for one question about the structure of a file."""
-START_S: Final = 30.0
-"""Seconds for the start of a process: a machine with other work can be slow at it."""
-WATCH_S: Final = 0.05
-"""Seconds between two looks at a process."""
-END_S: Final = 1.0
-"""Seconds for a process to end that has closed its output."""
-MEMORY: Final = 1 << 30
-"""Bytes that a process may use."""
 KEPT_MEMORY: Final = 256 << 20
 """Bytes above which a process is not used again."""
-REPLY_BYTES: Final = 16 << 20
-TOO_LONG: Final = f"parsing took longer than {FILE_S:g} s."
-CRASHED: Final = "the parser crashed."
-
-_START: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
-    " from reviewbot.models.offline.worker import main; main()"
-)
-_ENVIRONMENT: Final = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""The variables that a process may need to load libraries; it gets no others."""
-_CPU_SIGNALS: Final = {-getattr(signal, "SIGXCPU", 0)} - {0}
-
-
-class ParseError(ReviewbotError):
-    """The text was not parsed; the message completes "did not read all of it: ..."."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +67,7 @@ class ParserPool:
     def __init__(self, size: int = 1) -> None:
         self._slots = asyncio.Semaphore(size)
         self._tenants: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._idle: list[_Worker] = []
+        self._idle: list[ParserProcess] = []
 
     def for_tenant(self, tenant: str) -> Parser:
         """Return the parser of one tenant."""
@@ -134,14 +110,14 @@ class ParserPool:
                 self._idle.append(worker)
         return reply
 
-    def _take(self) -> _Worker:
+    def _take(self) -> ParserProcess:
         """Return an idle process, or start one."""
         while self._idle:
             worker = self._idle.pop()
             if worker.alive:  # the system may have ended it meanwhile
                 return worker
             worker.close()
-        return _Worker()
+        return ParserProcess()
 
     async def warm(self) -> None:
         """Start a process, so that the first request need not wait for it."""
@@ -269,123 +245,3 @@ def _code_language(path: str) -> str | None:
     """Return the language of a file if it is a language of programs with a grammar."""
     language = language_of(path)
     return language if language in PARSED and is_source(path) else None
-
-
-class _Worker:
-    """One process. It answers one request at a time."""
-
-    def __init__(self) -> None:
-        self.new = True
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
-                [sys.executable, "-I", "-c", _START, json.dumps([*map(os.path.abspath, sys.path)])],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-                start_new_session=True,  # Ctrl-C is for the parent, which ends this process
-            )
-        except OSError as error:
-            raise ParseError(f"the parser could not start ({error.strerror}).") from error
-
-    async def start(self) -> None:
-        """Wait until the process is ready.
-
-        Raises:
-            ParseError: the process did not start.
-        """
-        try:
-            await self.answer({"do": "warm"}, START_S)
-        except ParseError as error:
-            if str(error) == TOO_LONG:
-                raise ParseError(f"the parser did not start within {START_S:g} s.") from None
-            raise
-        self.new = False
-
-    async def answer(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Return the reply to a request.
-
-        Args:
-            request: the request.
-            seconds: the time limit, of the wall and of the processor.
-
-        Raises:
-            ParseError: the process was stopped or crashed. It cannot be used again.
-        """
-        data = json.dumps({**request, "seconds": seconds}).encode()
-        exchange = asyncio.ensure_future(asyncio.to_thread(self._exchange, data))
-        # Retrieved here, too: after a second cancellation no task awaits the exchange.
-        exchange.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-        try:
-            await self._watch(exchange, seconds)
-        except BaseException:
-            self._kill()
-            await asyncio.wait({exchange})
-            raise
-        try:
-            reply = exchange.result()
-        except (OSError, EOFError, ValueError, TypeError, RecursionError):
-            with suppress(subprocess.TimeoutExpired):  # an invalid reply, and still alive
-                await asyncio.to_thread(self._process.wait, END_S)
-            slow = self._process.returncode in _CPU_SIGNALS
-            raise ParseError(TOO_LONG if slow else CRASHED) from None
-        if "error" in reply:
-            raise ParseError(f"{reply['error']}.")
-        return reply
-
-    async def _watch(self, exchange: asyncio.Future[dict[str, Any]], seconds: float) -> None:
-        """Wait for the end of ``exchange``.
-
-        Raises:
-            ParseError: the process exceeds the limit of time or memory.
-        """
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + seconds
-        while not (await asyncio.wait({exchange}, timeout=WATCH_S))[0]:
-            if clock() >= deadline:
-                raise ParseError(TOO_LONG)
-            if self.memory() > MEMORY:
-                raise ParseError(f"the parser used more than {MEMORY >> 20} MiB of memory.")
-
-    def _exchange(self, data: bytes) -> dict[str, Any]:
-        """Send a request and wait for its reply. Blocks; ends at once when the process ends."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None  # noqa: PT018, S101 - both are pipes
-        stdin.write(HEAD.pack(len(data)) + data)
-        stdin.flush()
-        head = stdout.read(HEAD.size)
-        if len(head) < HEAD.size:
-            raise EOFError
-        (size,) = HEAD.unpack(head)
-        if size > REPLY_BYTES:
-            raise EOFError
-        return dict(json.loads(stdout.read(size)))
-
-    @property
-    def alive(self) -> bool:
-        """True while the process is running."""
-        return self._process.poll() is None
-
-    def memory(self) -> int:
-        """Return the bytes of memory in use; 0 if the process has ended."""
-        import psutil
-
-        with suppress(psutil.Error):
-            return int(psutil.Process(self._process.pid).memory_info().rss)
-        return 0
-
-    def _kill(self) -> None:
-        """Kill the process, and what it may have started."""
-        if os.name == "posix" and self._process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
-
-    def close(self) -> None:
-        """End the process."""
-        self._kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):  # unsent requests
-                if pipe is not None:
-                    pipe.close()

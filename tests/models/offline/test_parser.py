@@ -14,8 +14,10 @@ import psutil
 import pytest
 
 from reviewbot.core.findings.suggestions import Edit
-from reviewbot.models.offline import parser as module
-from reviewbot.models.offline.parser import Allowance, ParseError, ParserHunk, ParserPool
+from reviewbot.models.offline import parser as pool_module
+from reviewbot.models.offline import parser_process as process_module
+from reviewbot.models.offline.parser import Allowance, ParserHunk, ParserPool
+from reviewbot.models.offline.parser_process import START, ParseError
 from reviewbot.models.offline.syntax import Match, Pattern
 from reviewbot.models.offline.worker import ADDRESS_SPACE
 
@@ -129,7 +131,7 @@ async def test_a_process_that_uses_too_much_memory_is_stopped(
 ) -> None:
     parser = pool.for_tenant("a")
     await look(parser, "eval(x)")
-    monkeypatch.setattr(module, "MEMORY", 1 << 20)
+    monkeypatch.setattr(process_module, "MEMORY", 1 << 20)
     with pytest.raises(ParseError, match=r"the parser used more than 1 MiB of memory\."):
         await look(parser, LOOP[1], language=LOOP[0])
 
@@ -140,8 +142,8 @@ async def test_a_process_that_kept_much_memory_is_not_used_again(
     parser = pool.for_tenant("a")
     await look(parser, "eval(x)")
     (first,) = (one.pid for one in processes())
-    monkeypatch.setattr(module, "KEPT_MEMORY", 0)
-    monkeypatch.setattr(module, "WATCH_S", 0.0)
+    monkeypatch.setattr(pool_module, "KEPT_MEMORY", 0)
+    monkeypatch.setattr(pool_module, "WATCH_S", 0.0)
     await look(parser, "eval(x)")
     await look(parser, "eval(x)")
     assert first not in [one.pid for one in processes()]
@@ -283,8 +285,8 @@ GOOD = {
 async def test_a_process_that_was_taken_over_gives_no_findings(
     pool: ParserPool, monkeypatch: pytest.MonkeyPatch, reply: bytes
 ) -> None:
-    monkeypatch.setattr(module, "START_S", 1.0)
-    monkeypatch.setattr(module, "_START", replying(reply) if reply else "pass")
+    monkeypatch.setattr(process_module, "START_S", 1.0)
+    monkeypatch.setattr(process_module, "START", replying(reply) if reply else "pass")
     with pytest.raises(ParseError):
         await look(pool.for_tenant("a"), "eval(x)", seconds=1.0)
 
@@ -292,8 +294,8 @@ async def test_a_process_that_was_taken_over_gives_no_findings(
 async def test_a_parser_that_is_not_installed_is_named(
     pool: ParserPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = "import sys; sys.modules['ast_grep_py'] = None; " + module._START
-    monkeypatch.setattr(module, "_START", start)
+    start = "import sys; sys.modules['ast_grep_py'] = None; " + START
+    monkeypatch.setattr(process_module, "START", start)
     with pytest.raises(ParseError, match=r"the parser is not installed \(.*ast_grep_py.*\)\."):
         await look(pool.for_tenant("a"), "eval(x)")
 
@@ -320,8 +322,8 @@ FORKS = (
 async def test_what_a_taken_over_process_started_ends_with_it(
     pool: ParserPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "START_S", 0.5)
-    monkeypatch.setattr(module, "_START", FORKS)
+    monkeypatch.setattr(process_module, "START_S", 0.5)
+    monkeypatch.setattr(process_module, "START", FORKS)
     async with asyncio.timeout(5):
         with pytest.raises(ParseError, match=r"the parser did not start within 0\.5 s\."):
             await look(pool.for_tenant("a"), "eval(x)")
@@ -339,7 +341,7 @@ async def test_a_suggestion_is_checked_in_the_process(pool: ParserPool) -> None:
 async def test_a_suggestion_that_hangs_or_crashes_the_parser_does_not_pass(
     pool: ParserPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CHECK_S", 0.5)
+    monkeypatch.setattr(pool_module, "CHECK_S", 0.5)
     parser = pool.for_tenant("a")
     assert await parser.keeps_syntax(edit(*LOOP)) is False
     assert await parser.keeps_syntax(edit("python", "x = 2")) is True
