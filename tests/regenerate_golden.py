@@ -16,8 +16,8 @@ from reviewbot.core.events.events import (
     FindingWithdrawn,
     ReviewFinished,
     ReviewProgress,
-    from_record,
 )
+from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import ReportBuilder, fold
 from reviewbot.core.render import FINAL, STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain
@@ -25,7 +25,7 @@ from reviewbot.core.render.layout import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.core.events.events import Json
+    from reviewbot.core.events.records import Json
     from reviewbot.core.render.layout import Line
 
 STREAMS = Path(__file__).parent.parent / "fixtures" / "streams"

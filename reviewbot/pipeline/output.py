@@ -24,7 +24,7 @@ from reviewbot.core.events.events import (
     ReviewStarted,
     Usage,
 )
-from reviewbot.core.events.events import record as record_of
+from reviewbot.core.events.records import record as record_of
 from reviewbot.core.events.report import ReportBuilder, reaches_threshold
 from reviewbot.core.render import STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.events.events import Event, Json
+    from reviewbot.core.events.events import Event
+    from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report
     from reviewbot.core.render.finding_block import CodeLine
     from reviewbot.core.render.layout import Line

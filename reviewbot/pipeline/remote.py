@@ -19,7 +19,8 @@ import httpx2 as httpx
 
 from reviewbot.config.model_choice import SecretText, is_web_address
 from reviewbot.config.variables import SERVER_KEY
-from reviewbot.core.events.events import ReviewFinished, from_record
+from reviewbot.core.events.events import ReviewFinished
+from reviewbot.core.events.records import from_record
 from reviewbot.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.responses import JSONResponse, Response
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.events.events import from_record
+from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold
 from reviewbot.core.render import sarif
 from reviewbot.core.safety.redact import redact_file

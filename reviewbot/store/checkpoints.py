@@ -25,8 +25,8 @@ from reviewbot.core.events.events import (
     ReviewStarted,
     ReviewSummary,
     Usage,
-    from_record,
 )
+from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold, verified
 from reviewbot.models.batch import Spent, result_from_json, result_to_json
 from reviewbot.pipeline.job import PriorRun

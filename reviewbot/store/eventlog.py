@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from reviewbot.core.events.events import record
+from reviewbot.core.events.records import record
 from reviewbot.core.render.inert import json_text
 from reviewbot.store.database import StoreError, rows_changed
 from reviewbot.store.reviews import now_ms

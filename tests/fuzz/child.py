@@ -23,9 +23,9 @@ from reviewbot.core.events.events import (
     FindingWithdrawn,
     ReviewFinished,
     ReviewStarted,
-    from_record,
 )
-from reviewbot.core.events.events import record as record_of
+from reviewbot.core.events.records import from_record
+from reviewbot.core.events.records import record as record_of
 from reviewbot.core.events.report import ReportBuilder
 from reviewbot.core.findings.suggestions import Edit
 from reviewbot.core.render import FINAL, STREAMING, final, streaming, terminal

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.events.events import from_record
+from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold
 from reviewbot.github.change.permalinks import Permalinks
 from reviewbot.github.publish.review_comments import plan_comments

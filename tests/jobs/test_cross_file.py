@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reviewbot.core.events.events import from_record
+from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.server.telemetry.instrumentation import Telemetry

@@ -6,12 +6,8 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from reviewbot.core.events.events import (
-    FindingRaised,
-    FindingVerified,
-    FindingWithdrawn,
-    from_record,
-)
+from reviewbot.core.events.events import FindingRaised, FindingVerified, FindingWithdrawn
+from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import Report, fold
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.server.telemetry.instrumentation import Telemetry

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.config.settings import Settings, load_settings
-from reviewbot.core.events.events import ReviewStarted, Usage, record
+from reviewbot.core.events.events import ReviewStarted, Usage
+from reviewbot.core.events.records import record
 from reviewbot.core.events.report import fold
 from reviewbot.core.plan.stored import plan_from_json, plan_to_json
 from reviewbot.errors import ConfigError

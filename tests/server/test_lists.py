@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from starlette.requests import Request
 
-from reviewbot.core.events.events import Usage, from_record
+from reviewbot.core.events.events import Usage
+from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.options import parse_options

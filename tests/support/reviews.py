@@ -14,8 +14,8 @@ from reviewbot.core.events.events import (
     FindingWithdrawn,
     ReviewFinished,
     ReviewStarted,
-    record,
 )
+from reviewbot.core.events.records import record
 from reviewbot.core.plan.chunks import plan
 from reviewbot.core.plan.policy import Policy, skip_reason
 from reviewbot.models.attempts import Attempts

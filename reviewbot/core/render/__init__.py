@@ -1,6 +1,6 @@
 """Events to text, one module a format. Pure: the caller writes what comes back.
 
-Streaming formats take one record (:func:`reviewbot.core.events.events.record`) at a time, final
+Streaming formats take one record (:func:`reviewbot.core.events.records.record`) at a time, final
 ones the :class:`~reviewbot.core.events.report.Report`. ``terminal`` has a separate interface,
 because it needs code around a finding and the width of the screen. Modules are imported on first
 use.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewbot.core.events.events import Json
+    from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report
 
 TOOL_NAME: Final = "reviewbot"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reviewbot.core.render.inert import json_text
 
 if TYPE_CHECKING:
-    from reviewbot.core.events.events import Json
+    from reviewbot.core.events.records import Json
 
 
 def render(record: Json) -> str:

@@ -27,7 +27,8 @@ from reviewbot.core.render.wording import (
 from reviewbot.core.wording import NO_REASON
 
 if TYPE_CHECKING:
-    from reviewbot.core.events.events import FileCoverage, Json
+    from reviewbot.core.events.events import FileCoverage
+    from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding, Severity
 

@@ -39,7 +39,8 @@ from reviewbot.core.wording import NO_REASON, count
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.core.events.events import FileCoverage, Json
+    from reviewbot.core.events.events import FileCoverage
+    from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Category, Finding
 

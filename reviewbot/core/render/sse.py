@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.render.inert import json_text
 
 if TYPE_CHECKING:
-    from reviewbot.core.events.events import Json
+    from reviewbot.core.events.records import Json
 
 _TYPE: Final = re.compile(r"[a-z]+(?:\.[a-z]+)?")
 

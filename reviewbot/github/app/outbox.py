@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.events.events import from_record
+from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import ReportBuilder
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.app import targets

@@ -15,7 +15,7 @@ from reviewbot.core.safety.safe_text import safe_terminal
 from reviewbot.github.change.permalinks import is_utf8
 
 if TYPE_CHECKING:
-    from reviewbot.core.events.events import Json
+    from reviewbot.core.events.records import Json
     from reviewbot.core.findings.finding import Finding, Severity
 
 BATCH: Final = 50

@@ -25,7 +25,7 @@ from reviewbot.github.publish.post import create_once, retry_until_consistent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from reviewbot.core.events.events import Json
+    from reviewbot.core.events.records import Json
     from reviewbot.github.api.checks import CheckRun
     from reviewbot.github.api.gateway import Api
 

@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from reviewbot.config.settings import IfIncomplete
-    from reviewbot.core.events.events import Json, ReviewProgress
+    from reviewbot.core.events.events import ReviewProgress
+    from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report, Threshold
     from reviewbot.core.findings.finding import Finding
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.events.events import Event, Json
+    from reviewbot.core.events.events import Event
+    from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.subject import PublishOptions, Subject

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from reviewbot.core.diff.parse import FileDiff, Hunk
-    from reviewbot.core.events.events import Json
+    from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding, Side
     from reviewbot.github.change.permalinks import Permalinks

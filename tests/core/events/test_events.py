@@ -12,7 +12,8 @@ from jsonschema import Draft202012Validator
 
 from reviewbot.core.decode import decoder
 from reviewbot.core.events import events as ev
-from reviewbot.core.events.events import Event, from_record, record
+from reviewbot.core.events.events import Event
+from reviewbot.core.events.records import from_record, record
 from reviewbot.core.findings.finding import Evidence, Finding, Guideline, Placement
 from tests.event_schema import assert_valid_event, event_schema
 from tests.review_strategies import events

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from reviewbot.core import render
-from reviewbot.core.events.events import Event, from_record, record
+from reviewbot.core.events.records import from_record, record
 from reviewbot.core.render.inert import json_text
 from reviewbot.core.render.sse import frame
 from tests.event_schema import assert_valid_event
@@ -18,6 +18,8 @@ from tests.runner_model import commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from reviewbot.core.events.events import Event
 
 ndjson, sse = render.streaming("ndjson"), render.streaming("sse")
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.core.events.events import ReviewAnswer, from_record
+from reviewbot.core.events.events import ReviewAnswer
+from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold
 from reviewbot.github.commands.answers import NO_FINDING
 from reviewbot.models import explanation

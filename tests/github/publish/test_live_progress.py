@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from reviewbot.core.events.events import Json
+    from reviewbot.core.events.records import Json
     from tests.fake_anthropic import Answer, FakeAnthropic
     from tests.fake_anthropic import Recorded as Asked
     from tests.fake_github import FakeGitHub, PullRequest
