@@ -10,6 +10,6 @@ LOOP = added("loop.ts", "eval(x);", ENDLESS)
 CRASH = added("crash.tsx", "eval(x);", "<a>" * 130_000)
 """The stack overflows."""
 GOOD = added("good.py", "eval(x)")
-TOO_LONG = "The offline rules did not read all of it: parsing took longer than 5 s."
-STOPPED = (TOO_LONG, "The offline rules did not read all of it: the parser crashed.")
+TOO_LONG = "The offline rules did not read all of this file: parsing took longer than 5 s."
+STOPPED = (TOO_LONG, "The offline rules did not read all of this file: the parser crashed.")
 """What a review says of :data:`CRASH`: on a busy machine the time limit comes before the crash."""

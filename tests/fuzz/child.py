@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 WIDTHS: Final = (30, 100)
 STOPPED: Final = re.compile(
-    r"(?:Part \d+ of \d+: )?The offline rules did not read all of it: "
+    r"(?:Part \d+ of \d+: )?The offline rules did not read all of this file: "
     r"(parsing took longer than \S+ s\.|the parser crashed\."
     r"|the parser used more than \d+ MiB of memory\.|the parser failed \(MemoryError\)\.)"
 )

@@ -133,7 +133,9 @@ class OfflineModel:
                         scan.language, scan.hunks, scan.patterns, self._allowances[view.path]
                     )
                 except ParseError as error:
-                    yield PartlyRead(view.id, f"The offline rules did not read all of it: {error}")
+                    yield PartlyRead(
+                        view.id, f"The offline rules did not read all of this file: {error}"
+                    )
             for item in await asyncio.to_thread(scan.items, matches):
                 yield ToolInput(comma + json.dumps(item))
                 comma = ","

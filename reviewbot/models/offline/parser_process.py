@@ -38,7 +38,7 @@ _CPU_SIGNALS: Final = {-getattr(signal, "SIGXCPU", 0)} - {0}
 
 
 class ParseError(ReviewbotError):
-    """The text was not parsed; the message completes "did not read all of it: ..."."""
+    """The text was not parsed; the message completes "did not read all of this file: ..."."""
 
 
 class ParserProcess:
