@@ -13,9 +13,9 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.report import Report, fold
 from reviewbot.models.batch import BatchResult, ChunkOutcome
-from reviewbot.models.linters.batches import ALIKE, BETTER
 from reviewbot.models.linters.imported import ImportedHit
 from reviewbot.models.linters.linters import Linted, Linters
+from reviewbot.models.linters.overlap import ALIKE, BETTER
 from reviewbot.models.linters.rules import find_rule
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
