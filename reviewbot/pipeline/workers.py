@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from reviewbot.config.settings import OFFLINE
+from reviewbot.config.settings import OFFLINE, ModelChoice
 from reviewbot.errors import ConfigError
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.budget import Budget
@@ -29,7 +29,7 @@ from reviewbot.pipeline.running_code import running_code
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
-    from reviewbot.config.settings import ModelChoice, Settings
+    from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings.suggestions import SyntaxCheck
     from reviewbot.core.plan.routing import Chain
@@ -53,8 +53,9 @@ class Workers:
 
     ``chains`` has the models of each batch, best first, by the id of the batch. ``linters`` are
     those that run beside the models; None runs none. ``verify`` is None if nothing is verified.
-    ``whole_files`` are the files that linters can read in full. ``find_uses`` is None if no
-    request about uses is wanted, or no model can answer it.
+    ``whole_files`` are the files that linters can read in full. ``own_rules`` has the runner of the
+    offline rules for each batch of a model. ``find_uses`` is None if no request about uses is
+    wanted, or no model can answer it.
     """
 
     run_batch: RunBatch
@@ -64,6 +65,7 @@ class Workers:
     linters: Linters | None = None
     verify: Verify | None = None
     whole_files: Mapping[str, FileDiff] = MappingProxyType({})
+    own_rules: Mapping[str, RunBatch] = MappingProxyType({})
     find_uses: FindUses | None = None
 
     def with_linters(self, run_batch: RunBatch, imported: Iterable[ImportedHit] = ()) -> RunBatch:
@@ -73,7 +75,7 @@ class Workers:
             return run_batch
         from reviewbot.models.linters.batches import LintedBatches
 
-        return LintedBatches(run_batch, self.linters, imported, self.whole_files)
+        return LintedBatches(run_batch, self.linters, imported, self.whole_files, self.own_rules)
 
 
 @asynccontextmanager
@@ -131,6 +133,7 @@ async def workers(
             linters=_linters(prepared, lint_slots) if settings.linters else None,
             verify=verify,
             whole_files=prepared.whole_files,
+            own_rules=_own_rules(prepared, crew),
             find_uses=UseFinder(files) if settings.cross_file and crew.online() else None,
         )
 
@@ -169,6 +172,12 @@ def _attempt_policy(settings: Settings) -> AttemptPolicy:
     return AttemptPolicy(
         max_attempts=settings.max_attempts, retry_after_cap_s=settings.retry_after_cap_s
     )
+
+
+def _own_rules(prepared: Prepared, crew: ModelClients) -> dict[str, RunBatch]:
+    rules = Attempts([crew.client(ModelChoice(OFFLINE))])
+    models = {batch.id: crew.chain(batch.chain)[0] for batch in prepared.job.plan.batches}
+    return {name: rules for name, model in models.items() if not model.info.offline}
 
 
 def _linters(prepared: Prepared, slots: asyncio.Semaphore | None) -> Linters:

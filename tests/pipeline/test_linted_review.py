@@ -17,10 +17,13 @@ from reviewbot.models.linters.imported import ImportedHit
 from reviewbot.models.linters.linters import Linted, Linters
 from reviewbot.models.linters.overlap import ALIKE, BETTER
 from reviewbot.models.linters.rules import find_rule
+from reviewbot.models.offline.parser import Parser
+from reviewbot.models.offline.parser_process import CRASHED, ParseError
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers
 from reviewbot.rules import rule_ids
+from tests.in_process import parser
 from tests.support.reviews import added
 
 if TYPE_CHECKING:
@@ -137,6 +140,63 @@ async def test_a_whole_file_of_another_change_is_not_linted(tmp_path: Path) -> N
 async def test_a_part_of_a_file_is_not_linted_as_a_whole_one(tmp_path: Path) -> None:
     report = await reviewed(changed(tmp_path), whole_files=changed(tmp_path, "--unified=6"))
     assert rules(report) == {}
+
+
+UNSAFE = [*LINES, "os.system('ls ' + os.getcwd())"]
+"""A fault that an own rule finds in the hunk alone."""
+
+
+async def beside_a_model(
+    diff: bytes, *, whole_files: bytes = b"", falls_back: bool = False, **flags: Any
+) -> tuple[Report, list[str]]:
+    """Return the report, and the instructions that the model got."""
+    settings = load_settings(flags=flags, env={"ANTHROPIC_API_KEY": "unused"})
+    prepared = prepare(diff, settings, whole_files=whole_files)
+    told: list[str] = []
+
+    async def find_nothing(task: BatchTask, emit: Emit) -> BatchResult:
+        told.extend(text for one in task.request.chunks for text in one.instructions)
+        if falls_back:
+            return await able.own_rules[task.id](task, emit)
+        ends = tuple(ChunkOutcome(one.id, "reviewed", "m", 1) for one in task.request.chunks)
+        for end in ends:
+            await emit(end)
+        return BatchResult((), ends, ())
+
+    async with workers(prepared, settings, parser=parser()) as able:
+        run_batch = able.with_linters(find_nothing)
+        report = fold([one async for one in review(prepared.job, run_batch)])
+    return report, told
+
+
+async def test_own_rules_run_beside_a_model_where_a_linter_lacks_the_whole_file(
+    tmp_path: Path,
+) -> None:
+    diff, whole = (changed(tmp_path, option, new=UNSAFE) for option in ("-U3", WHOLE))
+    report, told = await beside_a_model(diff)
+    assert rules(report) == {"python/shell-injection": 22}
+    assert [one.verification for one in report.findings] == ["none"]
+    assert [text for text in told if "line 22 (python/shell-injection)" in text]
+    assert rules((await beside_a_model(diff, whole_files=whole))[0]) == {"ruff/S605": 22}
+    assert rules((await beside_a_model(diff, linters=False))[0]) == {}
+
+
+async def test_own_rules_that_also_replace_the_model_report_a_fault_once(tmp_path: Path) -> None:
+    report, _ = await beside_a_model(changed(tmp_path, new=UNSAFE), falls_back=True)
+    assert rules(report) == {"python/shell-injection": 22}
+    assert len(report.findings) == 1
+
+
+async def test_own_rules_that_fail_beside_a_model_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def crash(*_: object) -> None:
+        raise ParseError(CRASHED)
+
+    monkeypatch.setattr(Parser, "match", crash)
+    report, _ = await beside_a_model(changed(tmp_path, new=UNSAFE))
+    assert report.outcome == "clean"
+    assert report.depth == "The offline rules did not read all of a.py: the parser crashed."
 
 
 async def test_each_chunk_of_a_long_file_gets_the_results_on_its_own_lines(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ class _LintedBatch:
     drafts: list[Drafted] = field(default_factory=list)
     waiting: list[Drafted] = field(default_factory=list)
     """Drafts of the rules in :data:`ALIKE`, which are emitted if the own rules are silent."""
+    reported: dict[str, list[str]] = field(default_factory=dict)
+    """Descriptions of the reported lines, for the request to a model."""
 
     def ran_on(self, path: str, chunks: Iterable[str], paths: dict[str, str]) -> bool:
         """Return whether a linter read ``path``, which is one of ``chunks``."""
@@ -54,13 +56,15 @@ class _LintedBatch:
 class LintedBatches:
     """A ``RunBatch`` around another one that also runs the linters on each chunk.
 
-    A linter that fails makes a chunk ``partly`` reviewed only if no model read it.
+    A linter that fails makes a chunk ``partly`` reviewed only if no model read it. Beside a model,
+    the own rules run where the linter needs the whole file and only hunks are known.
 
     Args:
         inner: the runner of the models.
         linters: the linters of this review; None runs no linter.
         imported: results of other tools, of which those on added lines are reported.
         whole_files: files that are known in full, by path. The chunks may show less of them.
+        own_rules: runner of the own rules for the batches of models, by the id of the batch.
     """
 
     def __init__(
@@ -69,8 +73,10 @@ class LintedBatches:
         linters: Linters | None,
         imported: Iterable[ImportedHit] = (),
         whole_files: Mapping[str, FileDiff] = MappingProxyType({}),
+        own_rules: Mapping[str, RunBatch] = MappingProxyType({}),
     ) -> None:
         self._inner, self._linters, self._whole_files = inner, linters, whole_files
+        self._own_rules = own_rules
         self._imported: dict[str, list[ImportedHit]] = {}
         for hit in imported:
             self._imported.setdefault(hit.path, []).append(hit)
@@ -84,7 +90,15 @@ class LintedBatches:
         paths = {view.id: view.path for view in chunks}
 
         async def lint(view: ChunkView) -> None:
-            batch.found[view.id] = found = await self._lint(view)
+            found, own = await self._lint(view), tuple[Drafted, ...]()
+            if found.problem == ONLY_HUNKS and task.id in self._own_rules:
+                own, problem = await _run_rules(self._own_rules[task.id], task, view)
+                found = replace(found, problem=problem or found.problem)
+            batch.found[view.id] = found
+            batch.reported[view.id] = _places(found, own)
+            batch.drafts += own
+            for drafted in own:
+                await emit(drafted)
             hits = (*found.hits, *self._imported_into(view))
             texts = _texts(view) if hits else {}
             for hit in hits:
@@ -108,7 +122,7 @@ class LintedBatches:
                 case _:
                     await emit(event)
 
-        told = tuple(_with_reported(view, batch.found[view.id]) for view in chunks)
+        told = tuple(_with_reported(view, batch.reported[view.id]) for view in chunks)
         request = replace(task.request, chunks=told)
         result = await self._inner(replace(task, request=request), pass_on)
         for drafted in batch.waiting:
@@ -250,16 +264,36 @@ def _linted_outcome(outcome: ChunkOutcome, linted: Linted | None) -> ChunkOutcom
     return outcome
 
 
-def _with_reported(view: ChunkView, linted: Linted) -> ChunkView:
-    """Return the chunk with a list of reported lines, so that a model does not repeat them.
+async def _run_rules(
+    rules: RunBatch, task: BatchTask, view: ChunkView
+) -> tuple[tuple[Drafted, ...], str | None]:
+    """Return the findings of the own rules in a chunk, and why they did not read all of it."""
 
-    The list holds numbers and names of rules alone: messages of linters can quote the code.
+    async def ignore(_: BatchEvent) -> None:
+        """Drop an event: the result has all that counts."""
+
+    request = replace(task.request, chunks=(view,))
+    result = await rules(replace(task, request=request), ignore)
+    (outcome,) = result.outcomes
+    return result.drafts, outcome.reason
+
+
+def _places(linted: Linted, own: Iterable[Drafted]) -> list[str]:
+    """Return the lines that were reported, each with its rule.
+
+    Messages are left out, because those of linters can quote the code.
     """
-    if not linted.hits:
+    reported = [(hit.line, hit.rule) for hit in linted.hits]
+    reported += [(one.draft.line, one.draft.rule or "") for one in own]
+    return [f"line {line} ({rule})" for line, rule in reported]
+
+
+def _with_reported(view: ChunkView, places: Sequence[str]) -> ChunkView:
+    """Return the chunk with a list of reported lines, so that a model does not repeat them."""
+    if not places:
         return view
-    places = ", ".join(f"line {hit.line} ({hit.rule})" for hit in linted.hits[:LISTED])
-    text = f"Linters have reported these lines, so do not report the same problems: {places}."
-    return replace(view, instructions=(*view.instructions, text))
+    text = "Linters have reported these lines, so do not report the same problems: "
+    return replace(view, instructions=(*view.instructions, f"{text}{', '.join(places[:LISTED])}."))
 
 
 def _texts(view: ChunkView) -> dict[int, str]:
