@@ -1,12 +1,13 @@
-"""Measure the offline review: ``python -m benchmarks.quality``; ``--help`` lists the commands."""
+"""Measure the offline review: ``make quality ARGS="COMMAND ..."``; no arguments print the help."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from contextlib import aclosing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from benchmarks.quality import false_alarms, hunks, planted, reversed_fixes, verdicts
 from benchmarks.quality.history import listed_repositories, named_repository
@@ -17,10 +18,27 @@ if TYPE_CHECKING:
     from benchmarks.quality.history import Repository
 
 
+_EXAMPLES: Final = """\
+examples (FOLDER has the repositories of benchmarks/quality/repositories.toml, each as OWNER+NAME):
+  make quality ARGS="false-alarms --listed FOLDER --commits 25"
+  make quality ARGS="planted benchmarks/quality/planted.jsonl"
+  make quality ARGS="reversed --listed FOLDER --commits 200"
+  make quality ARGS="hunks --listed FOLDER --commits 60"
+
+docs/offline-rules.md explains what they measure.
+"""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and print its tables."""
-    parser = argparse.ArgumentParser(prog="benchmarks.quality", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    """Run one command and print its tables; without a command, print the help."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.quality",
+        description="Measure the offline review.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=lambda _: parser.format_help())
+    commands = parser.add_subparsers(metavar="COMMAND")
     alarms = commands.add_parser("false-alarms", help="review commits, and join stored verdicts")
     _add_repositories(alarms, commits=25)
     alarms.add_argument("--since", metavar="REV", help="review only commits after REV")
@@ -69,6 +87,8 @@ def _add_repositories(parser: argparse.ArgumentParser, *, commits: int) -> None:
 
 
 def _repositories(args: argparse.Namespace) -> list[Repository]:
+    if not (args.repositories or args.listed):
+        sys.exit("benchmarks.quality: name a repository, or a folder of repositories with --listed")
     listed = listed_repositories(args.listed) if args.listed else []
     return [*map(named_repository, args.repositories), *listed]
 

@@ -132,3 +132,18 @@ def test_planted_reports_recall_by_language_and_mode(capsys: pytest.CaptureFixtu
 def test_hunks_counts_by_language(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["hunks", str(repository)])
     assert "| Python | 1 | 100 % | 100 % | 0 % |" in capsys.readouterr().out
+
+
+def test_without_arguments_the_help_shows_each_way_to_measure(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main([])
+    text = capsys.readouterr().out
+    for command in ("false-alarms", "planted", "reversed", "hunks"):
+        assert f'make quality ARGS="{command} ' in text
+
+
+@pytest.mark.parametrize("command", ["false-alarms", "reversed", "hunks"])
+def test_a_measurement_of_no_repositories_is_an_error(command: str) -> None:
+    with pytest.raises(SystemExit, match="name a repository"):
+        main([command])
