@@ -25,13 +25,19 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.add_argument("rule", nargs="?", metavar="ID", help="explain this rule in full")
     parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="default: %(default)s"
+        "rule", nargs="?", metavar="ID", help="explain this rule, which may be one of a linter"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="output format (default: %(default)s)",
     )
     parser.epilog = (
-        "examples:\n  reviewbot rules\n  reviewbot rules python/eval\n\n"
-        "To change one, in .reviewbot.yml (off, error, warning or note):\n"
+        "examples:\n  reviewbot rules\n  reviewbot rules python/eval\n"
+        "  reviewbot rules ruff/F821\n\n"
+        "To change the severity of a rule (off, error, warning or note), in .reviewbot.yml:\n"
         '  rules:\n    python/eval: "off"'
     )
 
@@ -112,7 +118,8 @@ def _of_linter(rule: str, group: RuleGroup, levels: Mapping[str, str], output_fo
     if output_format == "json":
         return json.dumps([record], indent=2, ensure_ascii=False)
     changed = "" if record["level"] == own else f" (here: {record['level']})"
-    text = f"{rule}\n\n{own}{changed} · {group.category}\n\n{group.reason}"
+    usual = "error or warning" if group.severity == "own" else own
+    text = f"{rule}\n\n{usual}{changed} · {group.category}\n\n{group.reason}"
     return text if group.tests else f"{text}\n\nNot in tests, examples and documentation."
 
 

@@ -82,6 +82,7 @@ def test_the_rule_of_a_linter_is_explained(
     out = shown(capsys, "ruff/S113")
     assert "warning (here: note) · error-handling" in out
     assert "Not in tests, examples and documentation." in out
+    assert "\n\nerror or warning · bug\n" in shown(capsys, "shellcheck/SC2115")
     (record,) = json.loads(shown(capsys, "oxlint/jsx-key", "--format", "json"))
     assert (record["id"], record["severity"]) == ("oxlint/jsx-key", "warning")
 
