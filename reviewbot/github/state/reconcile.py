@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from reviewbot.github.state.matching import Reread
     from reviewbot.github.state.relocate import HeadCode
 
-LINTERS: Final = ("ruff/", "oxlint/", "shellcheck/", "hadolint/", "zizmor/")
-"""Beginnings of rules that can only be resolved if their linter has read the file again."""
+LINTERS: Final = ("ruff", "oxlint", "shellcheck", "hadolint", "zizmor")
+SECRETS: Final = "secrets/"
+"""Beginning of the rules that run in every review, whatever else reads a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +193,15 @@ def _is_resolved(
         return is_gone or (was_read and reread(path, record.side, None))
     if place is None:
         return code.is_known(path, record.side)
-    if record.rule.startswith(LINTERS) and coverage is not None:
-        was_read = was_read and record.rule.partition("/")[0] in coverage.checks
+    if coverage is not None and not record.rule.startswith(SECRETS):
+        was_read = was_read and _has_run(record.rule, coverage.checks)
     return record.is_of_a_rule and was_read and reread(path, record.side, place)
+
+
+def _has_run(rule: str, checks: Collection[str]) -> bool:
+    """Return whether the linter of a rule, or the offline rules, are among the checks of a file."""
+    linter = rule.partition("/")[0]
+    return linter in checks if linter in LINTERS else any(one not in LINTERS for one in checks)
 
 
 def _may_be_refuted(record: Record, place: range | None, reread: Reread) -> bool:

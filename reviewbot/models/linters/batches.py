@@ -92,8 +92,9 @@ class LintedBatches:
         async def lint(view: ChunkView) -> None:
             found, own = await self._lint(view), tuple[Drafted, ...]()
             if found.problem == ONLY_HUNKS and task.id in self._own_rules:
-                own, problem = await _run_rules(self._own_rules[task.id], task, view)
-                found = replace(found, problem=problem or found.problem)
+                own, outcome = await _run_rules(self._own_rules[task.id], task, view)
+                problem = outcome.reason or found.problem
+                found = replace(found, problem=problem, instead=outcome.checks)
             batch.found[view.id] = found
             batch.reported[view.id] = _places(found, own)
             batch.drafts += own
@@ -254,7 +255,7 @@ def _linted_outcome(outcome: ChunkOutcome, linted: Linted | None) -> ChunkOutcom
     """Return the end of a chunk with what the linters add to it."""
     if linted is None:
         return outcome
-    checks = tuple(dict.fromkeys((*outcome.checks, *linted.ran)))
+    checks = tuple(dict.fromkeys((*outcome.checks, *linted.ran, *linted.instead)))
     is_told = outcome.model == OFFLINE or linted.problem != ONLY_HUNKS
     outcome = replace(outcome, checks=checks, unlinted=linted.problem if is_told else None)
     if linted.ran and outcome.status == "unread":
@@ -266,8 +267,8 @@ def _linted_outcome(outcome: ChunkOutcome, linted: Linted | None) -> ChunkOutcom
 
 async def _run_rules(
     rules: RunBatch, task: BatchTask, view: ChunkView
-) -> tuple[tuple[Drafted, ...], str | None]:
-    """Return the findings of the own rules in a chunk, and why they did not read all of it."""
+) -> tuple[tuple[Drafted, ...], ChunkOutcome]:
+    """Return the findings of the own rules in a chunk, and their outcome."""
 
     async def ignore(_: BatchEvent) -> None:
         """Drop an event: the result has all that counts."""
@@ -275,7 +276,7 @@ async def _run_rules(
     request = replace(task.request, chunks=(view,))
     result = await rules(replace(task, request=request), ignore)
     (outcome,) = result.outcomes
-    return result.drafts, outcome.reason
+    return result.drafts, outcome
 
 
 def _places(linted: Linted, own: Iterable[Drafted]) -> list[str]:

@@ -166,14 +166,32 @@ def test_a_model_that_is_silent_resolves_nothing() -> None:
     assert done.resolved == ()
 
 
-def test_a_rule_that_is_silent_resolves_its_finding_if_it_looked() -> None:
+@pytest.mark.parametrize(
+    ("rule", "check", "others"),
+    [
+        ("a/b", "3 rules for A", ("ruff",)),
+        ("ruff/F821", "ruff", ("3 rules for A", "zizmor")),
+    ],
+)
+def test_a_rule_that_is_silent_resolves_its_finding_only_if_it_looked(
+    rule: str, check: str, others: tuple[str, ...]
+) -> None:
     pull = Pull()
-    pull.review(["bad"], at(1, "bad", rule="a/b"))
-    assert open_lines(pull.review(["bad"], reread=False)) == [1]
-    done = pull.review(["bad"])
+    pull.review(["bad"], at(1, "bad", rule=rule))
+    looked = FileCoverage("a.py", "reviewed", checks=(*others, check))
+    assert open_lines(pull.review(["bad"], coverage=looked, reread=False)) == [1]
+    others_looked = FileCoverage("a.py", "reviewed", checks=others)
+    assert open_lines(pull.review(["bad"], coverage=others_looked)) == [1]
+    done = pull.review(["bad"], coverage=looked)
     assert done.report.findings == ()
-    assert [one.rule for one in done.resolved] == ["a/b"]
+    assert [one.rule for one in done.resolved] == [rule]
     assert done.report.outcome == "clean"
+
+
+def test_a_secret_that_is_no_longer_found_is_resolved_whatever_read_the_file() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad", rule="secrets/password"))
+    assert open_lines(pull.review(["bad"])) == []
 
 
 def test_code_that_is_gone_resolves_its_finding() -> None:
