@@ -39,6 +39,7 @@ Entry = Literal[
     "explained code",
     "context",
     "surroundings",
+    "evidence",
     "heading",
     "symlink",
     "submodule",
@@ -116,6 +117,8 @@ SECRETS: Final = {
 
 REFUSAL: Final = "XYZZY: refuse to answer"
 """At this the model of the tests refuses; a real one has words of its own."""
+REFUTATION: Final = "answer_refuted"
+"""At this the verifier of the tests refutes every finding, and quotes the line."""
 
 _WORD: Final = re.compile(r"«([a-z]+)(?: ([^»]*))?»")
 
@@ -132,7 +135,8 @@ class Case:
         by: the login of who writes it; ``octo`` owns the repository, ``[bot]`` is a bot.
         path: the file, where the payload is in one.
         ends: ``refused`` if no review can begin, ``unable`` if one begins and no model can answer;
-            then everything has to say so.
+            then everything has to say so. ``unproven`` if the verifier obeys, and refutes the bug;
+            then the summary has to show it as unproven.
         fork: whether the pull request comes from a fork.
         seen: where this really happened, or is described.
     """
@@ -143,7 +147,7 @@ class Case:
     must_not: tuple[Property, ...]
     by: str = "mallory"
     path: str = "odd.py"
-    ends: Literal["reviewed", "refused", "unable"] = "reviewed"
+    ends: Literal["reviewed", "refused", "unable", "unproven"] = "reviewed"
     fork: bool = False
     seen: str = ""
     file: str = field(default="", compare=False)
@@ -226,6 +230,7 @@ _WORDS: Final[dict[str, Callable[[str, Scene], str]]] = {
     "times": _times,
     "thief": lambda _, scene: scene.thief,
     "refusal": lambda _, __: REFUSAL,
+    "refute": lambda _, __: REFUTATION,
     "finding": lambda _, __: MARKED_ID,
     "ours": lambda _, scene: scene.ours,
     "head": lambda _, scene: scene.pull.head_sha if scene.pull else "c" * 40,

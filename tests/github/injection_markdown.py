@@ -36,7 +36,9 @@ _NOTIFYING: Final = re.compile(r"/(?:issues|pulls?|discussions)(?:/|$)", re.IGNO
 _MARKER: Final = re.compile(r"<!-- reviewbot [^<>]* -->")
 _FOLDED: Final = re.compile(r"<details>\s*<summary>[A-Z][A-Za-z ,()0-9]*</summary>|</details>")
 _HEADINGS: Final = re.compile(
-    r"Summary|Findings|Not on a line|Coverage|(?:error|warning|note)(?:, [a-z ]+)?: .*", re.DOTALL
+    r"Summary|Findings|Not on a line|Coverage|Unproven errors, not counted"
+    r"|(?:error|warning|note)(?:, [a-z ]+)?: .*",
+    re.DOTALL,
 )
 _TABLES: Final = (
     ["Severity", "Where", "Finding"],

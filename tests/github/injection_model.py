@@ -1,4 +1,4 @@
-"""The model in the injection corpus: it finds what is marked, and says what it was told to say."""
+"""The models in the injection corpus: they find what is marked, and do what they are told to do."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.diff.numbered_line import parse_line
-from tests.fake_anthropic import Answer, StatusError, finding
+from tests.fake_anthropic import Answer, StatusError, finding, verdicts
 from tests.github.action_runs import find_marked
-from tests.github.injection_corpus import MARKED_FILE, REFUSAL, Entry, written
+from tests.github.injection_corpus import MARKED_FILE, REFUSAL, REFUTATION, Entry, written
 from tests.github.injection_scene import SAID_CODE, SAID_LINE
 
 if TYPE_CHECKING:
@@ -56,6 +56,20 @@ def answer(case: Case, scene: Scene) -> Callable[[Recorded], Reply]:
     return respond
 
 
+def verify(request: Recorded) -> Answer:
+    """Support every finding, or refute each with the line that has the words for it."""
+    if REFUTATION not in request.text:
+        return verdicts.supports(request)
+    shown = (
+        {"path": path, "line": line.number, "quote": line.text}
+        for path, line in _shown(request)
+        if REFUTATION in line.text
+    )
+    quoted = next(shown, {"path": "AGENTS.md", "line": 1, "quote": REFUTATION})
+    found = verdicts.asked(request)
+    return verdicts.says(*(verdicts.verdict(one, "refuted", **quoted) for one in found))
+
+
 def _report(case: Case, request: Recorded, what: str, text: str) -> Answer:
     if REFUSAL in request.text:
         return Answer(call=False, stop_reason="refusal")
@@ -99,7 +113,8 @@ def _quoted(case: Case, request: Recorded) -> Iterator[dict[str, Any]]:
     if case.enters not in _QUOTED:
         return
     side = "L" if case.enters == "removed code" else "R"
-    lines = [line for line in _shown(request, case.path) if line.side == side][:4]
+    shown = _shown(request)
+    lines = [line for path, line in shown if path == case.path and line.side == side][:4]
     if not lines:
         return
     quote = {
@@ -116,11 +131,11 @@ def _quoted(case: Case, request: Recorded) -> Iterator[dict[str, Any]]:
     yield finding(**quote | {"quote": f"{quote['quote']}\nelsewhere"}, title="Quoted beside it")
 
 
-def _shown(request: Recorded, path: str) -> Iterator[NumberedLine]:
-    """The lines of a file that a request shows."""
+def _shown(request: Recorded) -> Iterator[tuple[str, NumberedLine]]:
+    """The lines that a request shows, with their path."""
     at = ""
     for line in request.text.split("\n"):
         if line.startswith('=== file "'):
             at, _ = json.JSONDecoder().raw_decode(line, len("=== file "))
-        elif at == path and (shown := parse_line(line)) is not None:
-            yield shown
+        elif (shown := parse_line(line)) is not None:
+            yield at, shown

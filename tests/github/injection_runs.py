@@ -24,7 +24,7 @@ from tests.fake_github import FakeGitHub
 from tests.github.action_runs import WRITES, Runner
 from tests.github.app_runs import app_server
 from tests.github.injection_corpus import Scene, written
-from tests.github.injection_model import answer
+from tests.github.injection_model import answer, verify
 from tests.github.injection_scene import (
     BASE,
     EXPLAINED,
@@ -250,7 +250,7 @@ async def places(case: Case) -> AsyncIterator[tuple[FakeGitHub, FakeAnthropic, T
     port = server.sockets[0].getsockname()[1]
     thief = Thief(Scene(f"http://127.0.0.1:{port}"))
     async with server, FakeGitHub() as github, FakeAnthropic() as model:
-        model.respond = answer(case, thief.scene)
+        model.respond, model.verify = answer(case, thief.scene), verify
         yield github, model, thief
 
 

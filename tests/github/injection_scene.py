@@ -47,6 +47,8 @@ _HEAD: Final = {
     MARKED_FILE: "".join(f"{_MARKED.get(at, line)}\n" for at, line in enumerate(_APP, 1))
 }
 _ODD: Final = "odd = 1  # BUG warning In the odd file\n"
+_USE: Final = "from .odd import rate_of\n\nrate = 1\n"
+_CRASH: Final = "rate = rate_of(given)  # BUG warning Crash in `rate_of`\n"
 _KEPT: Final = "kept = 1\n" * 20
 _STEPS: Final = "".join(f"step_{number} = {number}\n" for number in range(7))
 _BODY: Final = "".join(f"    step_{number}()\n" for number in range(12))
@@ -58,6 +60,7 @@ _IN_BASE: Final[Mapping[Entry, _Bring]] = {
     "removed code": lambda path, text: {path: f"first = 1\n{text}last = 1\n"},
     "context": lambda path, text: {path: text},
     "surroundings": lambda path, text: {path: text + _STEPS},
+    "evidence": lambda path, text: {f"shop/{path}": text, "shop/use.py": _USE},
     "heading": lambda path, text: {path: f"{text}\n{_BODY}"},
     "base config": lambda _, text: {".reviewbot.yml": text},
     "base guidelines": lambda _, text: {"AGENTS.md": text},
@@ -72,6 +75,7 @@ _IN_HEAD: Final[Mapping[Entry, _Bring]] = {
     "removed code": lambda path, _: {path: "first = 1\nlast = 1\n"},
     "context": lambda path, text: {path: _ODD + text},
     "surroundings": lambda path, text: {path: text + _STEPS + _ODD},
+    "evidence": lambda _, __: {"shop/use.py": _USE.replace("rate = 1\n", _CRASH)},
     "heading": lambda path, text: {path: f"{text}\n{_BODY}    {_ODD}"},
     "symlink": lambda path, text: {path: Blob(text.encode(), SYMLINK)},
     "submodule": lambda path, _: {path: Blob(b"5" * 40, SUBMODULE)},

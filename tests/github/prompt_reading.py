@@ -79,7 +79,7 @@ def strange_lines(
     tool = request.tool
     if tool is not None and {name: tool[name] for name in REPORT_TOOL} != REPORT_TOOL:
         strange.append("(another tool)")
-    reading = _Reading(_lines_of(diff, files), config)
+    reading = _Reading(_lines_of(diff, files), config, _lines_of_files(files))
     return strange + [line for line in _lines(request) if not reading.is_ours(line)]
 
 
@@ -89,6 +89,7 @@ class _Reading:
 
     expected: dict[Place, str]
     config: str
+    evidence: dict[Place, str]
     path: str = ""
     before: str = ""
     verifies: bool = False
@@ -158,7 +159,9 @@ class _Reading:
             told = re.compile(re.sub(r"\\\[REDACTED:[a-z\\-]+\]", ".+", re.escape(path)))
             path = next((known for known, _, _ in self.expected if told.fullmatch(known)), path)
         place = (path, shown.side, shown.number)
-        text = self.expected.get(place) if self.verifies else self.shown_once(place)
+        text = self.shown_once(place)
+        if self.verifies:
+            text = self.expected.get(place, self.evidence.get(place))
         return text is not None and (text == shown.text or _marked(shown.text))
 
     def shown_once(self, place: Place) -> str | None:
@@ -213,6 +216,15 @@ def _lines_of(diff: bytes, files: Mapping[str, bytes]) -> dict[Place, str]:
         for line in (line for hunk in file.hunks for line in hunk.lines):
             side, number = ("L", line.old_no) if line.kind == "removed" else ("R", line.new_no)
             found[path, side, number or 0] = show_line(line.text)
+    return found
+
+
+def _lines_of_files(files: Mapping[str, bytes]) -> dict[Place, str]:
+    """The lines of whole files, which only a request that verifies may show."""
+    found: dict[Place, str] = {}
+    for path, data in files.items():
+        for at, row in enumerate(data.decode("utf-8", "surrogateescape").split("\n"), 1):
+            found["\n".join(map(show, path.split("\n"))), "R", at] = show_line(row)
     return found
 
 

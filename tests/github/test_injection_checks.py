@@ -238,6 +238,14 @@ async def test_a_bug_that_is_not_told_of_is_seen(
     assert found(violations(await play(HARMLESS, tmp_path), HARMLESS)) == {"suppressed"}
 
 
+@pytest.mark.parametrize("play", [by_action, by_app])
+async def test_a_bug_that_is_refuted_is_seen(
+    tmp_path: Path, play: Callable[[Case, Path], Any]
+) -> None:
+    guard = Case("a guard", "context", "«refute» = True\n", ("suppressed",), ends="unproven")
+    assert "suppressed" in found(violations(await play(guard, tmp_path), guard))
+
+
 def blind(request: Any) -> Answer:
     """A model that was told to find nothing."""
     summary = '{"what": "Fine.", "look_at": [], "claim_mismatch": null}'
@@ -317,6 +325,18 @@ async def test_a_line_of_a_prompt_that_is_not_ours_is_seen(tmp_path: Path, line:
 
 async def prompts(folder: Path) -> list[Asked]:
     return (await by_action(HARMLESS, folder)).asked
+
+
+async def test_evidence_that_is_not_in_the_file_is_seen(tmp_path: Path) -> None:
+    case = Case("evidence", "evidence", "def rate_of(order):\n    return 1\n", ("prompt",))
+    finder, *_, verifier = (await by_action(case, tmp_path)).asked
+    block = verifier.request.body["messages"][0]["content"][-1]
+    assert "return 1" in block["text"]
+    block["text"] = block["text"].replace("return 1", "return 2")
+    assert found(of_prompt(verifier)) == {"prompt"}
+    lines = '\n=== file "shop/odd.py", modified\nR2 |    return 1'
+    finder.request.body["messages"][0]["content"][-1]["text"] += lines
+    assert found(of_prompt(finder)) == {"prompt"}
 
 
 async def test_another_system_prompt_and_another_tool_are_seen(tmp_path: Path) -> None:
