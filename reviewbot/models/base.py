@@ -156,7 +156,6 @@ class ModelFault(ReviewbotError):
         fault: the kind of error.
         retry_after: seconds to wait that the server requested, if any.
         request_id: the server's id of the request, for support.
-        usage: the usage, if no earlier :class:`UsageReport` stated it.
         answered: kind of the answer, such as ``prose``, if it does not have the form of a report.
     """
 
@@ -167,12 +166,11 @@ class ModelFault(ReviewbotError):
         fault: Fault,
         retry_after: float | None = None,
         request_id: str | None = None,
-        usage: Usage | None = None,
         answered: str | None = None,
     ) -> None:
         super().__init__(message)
         self.fault, self.retry_after, self.request_id = fault, retry_after, request_id
-        self.usage, self.answered = usage, answered
+        self.answered = answered
 
     def __str__(self) -> str:
         text = super().__str__()

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reviewbot.core.events.events import ReviewSummary
-    from reviewbot.models.anthropic.claude import JsonAnswer
     from reviewbot.models.budget import Budget
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.pipeline.job import SummaryTask
@@ -40,9 +39,15 @@ class SummaryModel(Protocol):
         ...
 
     async def answer_json(
-        self, system: str, user: str, schema: dict[str, Any], *, max_tokens: int
-    ) -> JsonAnswer:
-        """Return one JSON response.
+        self,
+        system: str,
+        user: str,
+        schema: dict[str, Any],
+        *,
+        max_tokens: int,
+        used: Callable[[Usage], None],
+    ) -> dict[str, Any]:
+        """Return one JSON response; call ``used`` with the usage so far, perhaps several times.
 
         Raises:
             ModelFault: there is no valid response.
@@ -79,7 +84,7 @@ class Summarizer:
             ModelFault: the model wrote no valid summary.
         """
         system, user, has_claims = await asyncio.to_thread(self._prompt, task)
-        info, usage, reserved = self._writer.info, Usage(), 0.0
+        info, used, reserved = self._writer.info, [Usage()], 0.0
         try:
             max_tokens = min(MAX_TOKENS, info.max_output)
             if self._budget:
@@ -87,18 +92,14 @@ class Summarizer:
                 text = f"{system}\n{user}\n{SUMMARY_SCHEMA}"
                 max_tokens, reserved = await self._budget.reserve(info, text, max_tokens)
             answer = await self._writer.answer_json(
-                system, user, SUMMARY_SCHEMA, max_tokens=max_tokens
+                system, user, SUMMARY_SCHEMA, max_tokens=max_tokens, used=used.append
             )
-            usage = answer.usage
-            summary = parse_summary(answer.value, [file.path for file in task.files])
-        except ModelFault as fault:
-            usage = fault.usage or usage
-            raise
+            summary = parse_summary(answer, [file.path for file in task.files])
         except ValueError as error:
             reason = f"The answer is not a summary: {error}."
             raise ModelFault(reason, fault=Fault.UNUSABLE) from None
         finally:
-            spent = Spent(info.name, usage, cost_usd(info, usage), purpose="summary")
+            spent = Spent(info.name, used[-1], cost_usd(info, used[-1]), purpose="summary")
             if self._budget:
                 await self._budget.settle(reserved, spent.cost_usd or 0.0)
             book(spent)

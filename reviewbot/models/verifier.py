@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.finding import rank
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.verdicts import RawVerdict
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.prompt.request import ModelRequest
-    from reviewbot.models.anthropic.claude import JsonAnswer
     from reviewbot.models.batch import VerifyTask
     from reviewbot.models.budget import Budget
     from reviewbot.models.catalog import ModelInfo
@@ -57,9 +56,16 @@ class VerifierModel(Protocol):
         ...
 
     async def answer_after(
-        self, request: ModelRequest, block: str, *, max_tokens: int
-    ) -> JsonAnswer:
+        self,
+        request: ModelRequest,
+        block: str,
+        *,
+        max_tokens: int,
+        used: Callable[[Usage], None],
+    ) -> dict[str, Any]:
         """Return the JSON object that answers ``block`` after the prompt of ``request``.
+
+        ``used`` is called with the usage so far, perhaps several times.
 
         Raises:
             ModelFault: there is no JSON object.
@@ -175,7 +181,7 @@ class Verifier:
         async def once() -> dict[int, RawVerdict]:
             answer = await self._send(model, request, block, book)
             try:
-                return parse_verdicts(answer.value, len(group))
+                return parse_verdicts(answer, len(group))
             except ValueError as error:
                 reason = f"the model's answer is not usable: {error}"
                 raise ModelFault(reason, fault=Fault.UNUSABLE) from None
@@ -184,13 +190,13 @@ class Verifier:
 
     async def _send(
         self, model: VerifierModel, request: ModelRequest, block: str, book: Callable[[Spent], None]
-    ) -> JsonAnswer:
+    ) -> dict[str, Any]:
         """Send one request within the budget.
 
         Raises:
             ModelFault: the request failed.
         """
-        info, usage, reserved = model.info, Usage(), 0.0
+        info, used, reserved = model.info, [Usage()], 0.0
         room = min(info.max_output, info.context - request.tokens - len(block) // 2)
         if room < MIN_OUTPUT_TOKENS:
             raise ModelFault(
@@ -202,14 +208,9 @@ class Verifier:
             if self._budget:
                 text = text_of(request, info) + block
                 max_tokens, reserved = await self._budget.reserve(info, text, max_tokens)
-            answer = await model.answer_after(request, block, max_tokens=max_tokens)
-            usage = answer.usage
-        except ModelFault as fault:
-            usage = fault.usage or usage
-            raise
+            return await model.answer_after(request, block, max_tokens=max_tokens, used=used.append)
         finally:
-            spent = Spent(info.name, usage, cost_usd(info, usage), purpose="verification")
+            spent = Spent(info.name, used[-1], cost_usd(info, used[-1]), purpose="verification")
             if self._budget:
                 await self._budget.settle(reserved, spent.cost_usd or 0.0)
             book(spent)
-        return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from reviewbot.models.batch import BatchResult, Spent, VerifyTask
 from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import lookup
 from reviewbot.models.verifier import Verifier
-from tests.fake_anthropic import Answer, FakeAnthropic, Recorded, Reply, StatusError
+from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Recorded, Reply, StatusError
 from tests.fake_anthropic.verdicts import asked, says, verdict
 from tests.support.findings import finding
 from tests.support.views import hunk, view
@@ -142,6 +143,31 @@ async def test_findings_are_not_verified_after_two_unusable_answers(reply: Reply
     assert one.verdict == "unverified"
     assert one.reason.startswith("Verification failed: ")
     assert len(booked) == 2
+
+
+@in_virtual_time
+async def test_a_cancelled_verification_books_what_it_used() -> None:
+    booked: list[Spent] = []
+    budget = Budget(1.0, lambda _info, prompt: len(prompt))
+    stalled = Answer(call=False, usage={"input_tokens": 900}, before=[Hang()])
+    async with verifier(stalled, budget=budget) as (_, verify):
+        asking = asyncio.create_task(verify(task(found()), booked.append))
+        await asyncio.sleep(10)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    [spent] = booked
+    assert spent.usage.input == 900
+    assert spent.cost_usd
+    assert budget.spent_usd == spent.cost_usd
+
+
+@in_virtual_time
+async def test_a_verification_whose_stream_breaks_books_what_it_used() -> None:
+    cut = Answer(call=False, preamble="{", usage={"input_tokens": 900}, message_stop=False)
+    _, result, booked = await verified(cut, cut)
+    assert [one.verdict for one in result.verdicts] == ["unverified"]
+    assert [one.usage.input for one in booked] == [900, 900]
 
 
 @in_virtual_time

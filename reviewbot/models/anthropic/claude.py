@@ -42,25 +42,17 @@ from reviewbot.models.base import (
 from reviewbot.models.catalog import caching_pays
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.catalog import ModelInfo
 
-__all__ = ["Claude", "JsonAnswer", "ModelTimeouts", "Probe"]
+__all__ = ["Claude", "ModelTimeouts", "Probe"]
 
 _PROBE_TOKENS: Final = 1024
 _MAX_BRACES: Final = 50
 """Maximum number of places in an answer where a JSON object is looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class JsonAnswer:
-    """Answer in the form of one JSON object, and its usage."""
-
-    value: dict[str, Any]
-    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,30 +152,44 @@ class Claude:
             earlier = earlier + usage
 
     async def answer_json(
-        self, system: str, user: str, schema: dict[str, Any], *, max_tokens: int
-    ) -> JsonAnswer:
+        self,
+        system: str,
+        user: str,
+        schema: dict[str, Any],
+        *,
+        max_tokens: int,
+        used: Callable[[Usage], None],
+    ) -> dict[str, Any]:
         """Return one JSON object that fits ``schema``, as far as the server enforces schemas.
 
+        ``used`` is called with the usage so far each time the server reports it.
+
         Raises:
-            ModelFault: there is no JSON object; ``usage`` has the usage of the request.
+            ModelFault: there is no JSON object.
         """
         # The prompt names the keys, too: some servers accept output_config.format but ignore it.
         keys = ", ".join(f"`{key}`" for key in schema["required"])
         user += f"\n\nAnswer with one JSON object with the keys {keys}."
-        return await self._json(Ask(system, "", user, max_tokens, schema))
+        return await self._json(Ask(system, "", user, max_tokens, schema), used)
 
     async def answer_after(
-        self, request: ModelRequest, block: str, *, max_tokens: int
-    ) -> JsonAnswer:
+        self,
+        request: ModelRequest,
+        block: str,
+        *,
+        max_tokens: int,
+        used: Callable[[Usage], None],
+    ) -> dict[str, Any]:
         """Return the JSON object that answers ``block``, which follows the prompt of ``request``.
 
         Tools, system prompt and user blocks are those of the review, byte for byte, so that the
         server reads them from its cache. A model that is forced to call the tool gets
         ``tool_choice: none`` here, so that its server reads only tools and system prompt from the
-        cache (Anthropic documentation, "Prompt caching").
+        cache (Anthropic documentation, "Prompt caching"). ``used`` is called with the usage so far
+        each time the server reports it.
 
         Raises:
-            ModelFault: there is no JSON object; ``usage`` has the usage of the request.
+            ModelFault: there is no JSON object.
         """
         prompt = render(request, profile=self._info.prompt)
         return await self._json(
@@ -194,27 +200,24 @@ class Claude:
                 max_tokens,
                 after=block,
                 keeps_shared=caching_pays(self._info, request.shared_reads),
-            )
+            ),
+            used,
         )
 
-    async def _json(self, ask: Ask) -> JsonAnswer:
-        text, usage = "", Usage()
+    async def _json(self, ask: Ask, used: Callable[[Usage], None]) -> dict[str, Any]:
+        text = ""
         stopped: Stopped | None = None
-        try:
-            async for event in self._answer(ask):
-                match event:
-                    case ToolInput(text=piece):
-                        text += piece
-                    case UsageReport():
-                        usage = event.usage
-                    case Stopped():
-                        stopped = event
-                    case _:
-                        pass
-            return JsonAnswer(_object_in(text, stopped), usage)
-        except ModelFault as fault:
-            fault.usage = usage
-            raise
+        async for event in self._answer(ask):
+            match event:
+                case ToolInput(text=piece):
+                    text += piece
+                case UsageReport():
+                    used(event.usage)
+                case Stopped():
+                    stopped = event
+                case _:
+                    pass
+        return _object_in(text, stopped)
 
     def answer_words(
         self, system: str, user: str, *, max_tokens: int

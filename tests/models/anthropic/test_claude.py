@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +13,9 @@ from reviewbot.models.base import Answering, Fault, InputRestarted, ModelFault, 
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.models.asking import REPORT, SHOWN, ask, claude
 from tests.virtual_time import in_virtual_time
+
+if TYPE_CHECKING:
+    from reviewbot.models.anthropic.claude import Claude
 
 # Without a report
 
@@ -99,13 +103,20 @@ SCHEMA = {
 }
 
 
+async def summarise(model: Claude, used: list[Usage]) -> dict[str, Any]:
+    return await model.answer_json(
+        "Summarise.", "The diff.", SCHEMA, max_tokens=500, used=used.append
+    )
+
+
 @in_virtual_time
 async def test_a_json_answer_is_asked_for_by_its_schema() -> None:
+    used: list[Usage] = []
     async with FakeAnthropic() as fake, claude(fake) as model:
         fake.enqueue(Answer(report='{"what": "Adds a rate."}', usage={"input_tokens": 9}))
-        answer = await model.answer_json("Summarise.", "The diff.", SCHEMA, max_tokens=500)
-    assert answer.value == {"what": "Adds a rate."}
-    assert answer.usage == Usage(input=9, output=6)
+        answer = await summarise(model, used)
+    assert answer == {"what": "Adds a rate."}
+    assert used[-1] == Usage(input=9, output=6)
     assert fake.requests[0].body["output_config"]["format"]["schema"] == SCHEMA
     assert fake.requests[0].text.startswith("The diff.")
 
@@ -124,8 +135,8 @@ async def test_a_json_answer_is_asked_for_by_its_schema() -> None:
 async def test_a_json_answer_is_found_in_text_where_nothing_enforces_it(text: str) -> None:
     async with FakeAnthropic(models={"qwen"}) as fake, claude(fake, "qwen") as model:
         fake.enqueue(Answer(call=False, preamble=text))
-        answer = await model.answer_json("Summarise.", "The diff.", SCHEMA, max_tokens=500)
-    assert answer.value == {"what": "x"}
+        answer = await summarise(model, [])
+    assert answer == {"what": "x"}
     assert "with the keys `what`." in fake.requests[0].text
 
 
@@ -147,13 +158,13 @@ async def test_a_json_answer_is_found_in_text_where_nothing_enforces_it(text: st
 async def test_a_json_answer_that_is_none_is_a_fault_with_its_cost(
     answer: Answer, fault: Fault
 ) -> None:
+    used: list[Usage] = []
     async with FakeAnthropic() as fake, claude(fake) as model:
         fake.enqueue(answer)
         with pytest.raises(ModelFault) as caught:
-            await model.answer_json("Summarise.", "The diff.", SCHEMA, max_tokens=500)
+            await summarise(model, used)
     assert caught.value.fault is fault
-    assert caught.value.usage is not None
-    assert caught.value.usage.input > 0
+    assert used[-1].input > 0
 
 
 @in_virtual_time

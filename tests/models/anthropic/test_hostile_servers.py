@@ -47,7 +47,7 @@ async def test_an_endless_summary_is_cut() -> None:
     async with FakeAnthropic() as fake, claude(fake) as model:
         fake.enqueue(Script([_start(0, {"type": "text", "text": ""}), *[text] * 200]))
         with pytest.raises(ModelFault, match="longer than 8,388,608 characters") as caught:
-            await model.answer_json("s", "u", SCHEMA, max_tokens=100)
+            await model.answer_json("s", "u", SCHEMA, max_tokens=100, used=print)
     assert caught.value.fault is Fault.UNUSABLE
     assert fake.requests[-1].ended != "complete"
 
@@ -257,7 +257,7 @@ async def test_a_request_that_cannot_be_written_is_rejected() -> None:
     async with FakeAnthropic() as fake, claude(fake, "model-\ud800") as model:
         seen = await ask(model)
         with pytest.raises(ModelFault) as caught:
-            await model.answer_json("s", "u", SCHEMA, max_tokens=100)
+            await model.answer_json("s", "u", SCHEMA, max_tokens=100, used=print)
     assert fake.requests == []
     for fault in (seen.fault, caught.value):
         assert fault is not None

@@ -99,8 +99,10 @@ async def test_the_verification_follows_the_compact_prompt_byte_for_byte() -> No
     async with FakeAnthropic(models={"qwen"}) as fake, claude(fake, "qwen") as model:
         fake.enqueue(Answer(FOUND), verdicts)
         await ask(model)
-        answer = await model.answer_after(request(), "Disprove these.", max_tokens=1_000)
-    assert answer.value == {"verdicts": []}
+        answer = await model.answer_after(
+            request(), "Disprove these.", max_tokens=1_000, used=print
+        )
+    assert answer == {"verdicts": []}
     finder, verifier = fake.requests
     assert verifier.body["system"] == finder.body["system"]
     assert verifier.body["tools"] == finder.body["tools"]
