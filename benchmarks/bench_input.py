@@ -8,6 +8,9 @@ published size is 7.5 kB and 1.1 times the diff for each review, without a cache
 ``first`` is a review of the whole diff. ``second`` is a review of one changed hunk, while PR-Agent
 reads the whole diff again. ``cold`` starts with an empty cache; ``warm`` follows another review of
 the same repository within the lifetime of the cache.
+
+``verifying`` is what verification adds to a cold first push if each request of the finder has one
+finding.
 """
 
 from __future__ import annotations
@@ -21,12 +24,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.config.settings import load_settings
+from reviewbot.core.diff.numbered_line import parse_line
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers
-from tests.fake_anthropic.replies import Answer
+from tests.fake_anthropic.replies import Answer, finding
 from tests.fake_anthropic.server import FakeAnthropic
 
 if TYPE_CHECKING:
@@ -123,18 +127,34 @@ def answer(request: Recorded) -> Answer:
     return Answer()
 
 
-async def inputs(server: FakeAnthropic, cache: PriceCache, diff: bytes) -> float:
-    """Return the weighted input of a review of ``diff``, in bytes."""
+def answer_with_finding(request: Recorded) -> Answer:
+    """Answer with one finding, on the first added line."""
+    if not request.body.get("tools"):
+        return answer(request)
+    changes = request.text[request.text.index("<changes>") :].split("\n")
+    path, _ = json.JSONDecoder().raw_decode(changes[1].removeprefix("=== file "))
+    shown = (line for line in map(parse_line, changes) if line and line.mark == "+")
+    line = next(line for line in shown if line.text.strip())
+    at = {"line": line.number, "end_line": line.number}
+    return Answer([finding(path=path, quote=line.text, **at)])
+
+
+async def inputs(server: FakeAnthropic, cache: PriceCache, diff: bytes) -> tuple[float, float]:
+    """Return the weighted input of finder and summary, and of the verification, in bytes."""
     env = {"ANTHROPIC_API_KEY": server.key}
     settings = load_settings(flags={"model": MODEL, "base_url": server.base_url}, env=env)
     prepared = prepare(diff, settings)
-    seen = len(server.requests)
+    seen, verified = len(server.requests), len(server.verifications)
     async with workers(prepared, settings, title="Change it", description="As planned.") as crew:
-        events = review(prepared.job, crew.run_batch, summarize=crew.summarize)
+        events = review(prepared.job, crew.run_batch, summarize=crew.summarize, verify=crew.verify)
         async with aclosing(events):
             async for _ in events:
                 pass
-    return sum(cache.price(request.body) for request in server.requests[seen:])
+    found, verdicts = server.requests[seen:], server.verifications[verified:]
+    return (
+        sum(cache.price(request.body) for request in found),
+        sum(cache.price(request.body) for request in verdicts),
+    )
 
 
 @dataclass(frozen=True)
@@ -153,8 +173,10 @@ async def row(name: str, diff: bytes) -> Row:
         other = PriceCache()
         await inputs(server, other, generated(1_000))
         for push, data in (("first", diff), ("second", second_push(diff))):
-            ours[f"{push} cold"] = await inputs(server, PriceCache(), data)
-            ours[f"{push} warm"] = await inputs(server, other, data)
+            ours[f"{push} cold"], _ = await inputs(server, PriceCache(), data)
+            ours[f"{push} warm"], _ = await inputs(server, other, data)
+        server.respond = answer_with_finding
+        _, ours["verifying"] = await inputs(server, PriceCache(), diff)
     return Row(name, diff, ours)
 
 
