@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reviewbot.core.prompt.guideline_units import (
     FRONT_MATTER,
     LONGEST,
+    MOST_LINES,
     Unit,
     front_matter,
     units_of,
@@ -82,6 +83,12 @@ def test_a_unit_that_fits_into_no_prompt_is_left_out() -> None:
     assert texts(f"{'x' * LONGEST}\n\n{'y' * (LONGEST + 1)}\n\nz") == ["x" * LONGEST, "z"]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_beyond_the_limit_are_not_read(end: str) -> None:
+    units = units_of(f"- a{end}" * (MOST_LINES + 5))
+    assert [one.line for one in units] == [*range(1, MOST_LINES + 1)]
+
+
 def test_front_matter_is_no_text_and_lines_still_count_from_the_file() -> None:
     [unit] = units_of(COPILOT_TS)
     assert (unit.line, unit.text) == (8, "Prefer `unknown` over `any`.")
@@ -117,9 +124,11 @@ def test_front_matter_has_every_key() -> None:
 
 
 def test_a_front_matter_above_its_limit_is_text() -> None:
-    most = (FRONT_MATTER - len("---\nglobs:\n---")) // len("- a\n")
-    assert front_matter("---\nglobs:\n" + "- a\n" * most + "---\n") == {"globs": ("a",) * most}
-    longer = "---\nglobs:\n" + "- a\n" * (most + 1) + "---\n"
+    item = "- some/**\n"
+    most = (FRONT_MATTER - len("---\nglobs:\n---")) // len(item)
+    values = front_matter("---\nglobs:\n" + item * most + "---\n")
+    assert values == {"globs": ("some/**",) * most}
+    longer = "---\nglobs:\n" + item * (most + 1) + "---\n"
     assert front_matter(longer) == {}
     assert len(units_of(longer)) == most + 1
 
