@@ -27,7 +27,7 @@ from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.report import Report
@@ -175,7 +175,7 @@ def run(args: argparse.Namespace) -> int:
         source.data,
         settings,
         attributes=source.attributes,
-        notices=(*settings.ignored, *source.notices),
+        notices=(*settings.ignored, *source.notices, *_of_plan(args, settings)),
         beside=source.missing,
         whole_files=source.whole_files,
     )
@@ -187,6 +187,12 @@ def run(args: argparse.Namespace) -> int:
     with suppress(OSError):  # the calibration of tokens is optional
         prepared.calibration.save()
     return exit_code(report, settings)
+
+
+def _of_plan(args: argparse.Namespace, settings: Settings) -> Iterator[str]:
+    """Yield what a dry run does not estimate."""
+    if args.dry_run and settings.cross_file:
+        yield "cross_file can add a request, which the estimate does not include."
 
 
 def _imported(files: Sequence[Path], paths: Collection[str]) -> tuple[ImportedHit, ...]:

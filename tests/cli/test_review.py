@@ -211,6 +211,18 @@ def test_a_dry_run_shows_the_plan_and_asks_nobody(
     assert 0 < started["estimate"]["cost_usd"] < 0.2
 
 
+def test_a_dry_run_names_a_request_that_it_does_not_estimate(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-" + "unused")
+    name = write(CLEAN)
+    for setting in ("true", "false"):
+        write(f"cross_file: {setting}", ".reviewbot.yml")
+        assert main(["review", name, "--dry-run"]) == 0
+        out = " ".join(capsys.readouterr().out.split())
+        assert ("notice: cross_file can add a request" in out) == (setting == "true")
+
+
 def test_a_dry_run_shows_who_gets_which_file_and_what_that_costs(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
