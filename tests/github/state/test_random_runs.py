@@ -1,37 +1,45 @@
 """Random lives of a pull request, reviewed by whole runs of the Action, against a simple truth.
 
-Every bug is a line of its own, so that the truth is simple: a bug is open once a run reported it,
-as long as its line is in the file and nobody dismissed it. What a run reported that crashed, or of
-a line that came back, may be open or not.
+Every bug is a line of its own, so that the truth is simple: a bug is open once a run reported it
+and its verifier supported it, or failed; as long as its line is in the file, nobody dismissed it,
+and no verifier refuted it. What a run reported that crashed, or of a line that came back, may be
+open or not.
 """
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reviewbot.core.diff.numbered_line import parse_line
+from reviewbot.core.findings.verdicts import ALARM
 from reviewbot.errors import EXIT_INCOMPLETE, ReviewbotError
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
+from tests.fake_anthropic.verdicts import asked, says, verdict
 from tests.fake_github import FakeGitHub, PullRequest, faults
 from tests.github.action_runs import CONFIG, Runner, find_marked
 from tests.support.examples import examples
 from tests.support.github_states import state_of
-from tests.support.github_stories import BASE, base_goes_on, check
+from tests.support.github_stories import BASE, base_goes_on, check, posted_texts
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
+    from reviewbot.core.diff.numbered_line import NumberedLine
     from reviewbot.github.state.block import Record
-    from tests.fake_anthropic import Recorded
+    from tests.fake_anthropic import Recorded, Reply
+    from tests.fake_anthropic.verdicts import Asked
     from tests.fake_github.comments import Thread
 
 BUGS = 6
-FILLER = ["before = 1", "between = 2", "after = 3"]
+FILLER = ["before = 1", "between = 2", "# It is checked upstream."]
+VERDICTS = ["supported", "unproven", "refuted", "refuted by a comment"]
 
 
 def line_of(bug: int) -> str:
@@ -39,7 +47,48 @@ def line_of(bug: int) -> str:
 
 
 def title_of(bug: int) -> str:
-    return f"**error: Bug {bug}**"
+    return f": Bug {bug}**"
+
+
+@dataclass
+class Verifier:
+    """A verifier, and what must come of its answers.
+
+    Attributes:
+        answers: its answer about each bug; it fails if there are none.
+        refuted: bugs that it refuted with running code.
+        doubted: bugs that it neither supported nor refuted with running code.
+    """
+
+    answers: list[str]
+    refuted: set[int] = field(default_factory=set)
+    doubted: set[int] = field(default_factory=set)
+
+    def __call__(self, request: Recorded) -> Reply:
+        if not self.answers:
+            return StatusError(400)
+        told = {_bug(one.title): one for one in asked(request)}
+        shown = [one for row in request.text.split("\n") if (one := parse_line(row))]
+        made = {bug: _verdict(one, self.answers[bug], shown) for bug, one in told.items()}
+        refuted = {bug for bug, one in made.items() if one["verdict"] == "refuted"}
+        if len(refuted) < len(made) or len(made) < ALARM:  # else it is not believed
+            by_code = {bug for bug in refuted if self.answers[bug] == "refuted"}
+            unproven = {bug for bug in made if self.answers[bug] == "unproven"}
+            self.refuted |= by_code
+            self.doubted |= unproven | refuted - by_code
+        return says(*made.values())
+
+
+def _verdict(one: Asked, answer: str, shown: list[NumberedLine]) -> dict[str, Any]:
+    """A verdict. Code refutes by an unchanged line; it supports if there is none."""
+    if answer == "refuted by a comment":
+        notes = [(line.number, line.text) for line in shown if line.text.startswith("#")]
+        number, quote = (*notes, (0, one.code[2].partition("  ")[2]))[0]
+        return verdict(one, "refuted", line=number, quote=quote)
+    code = next((line for line in shown if line.mark == " " and "line_" in line.text), None)
+    if answer == "refuted" and code:
+        return verdict(one, "refuted", line=code.number, quote=code.text)
+    return verdict(one, "unproven" if answer == "unproven" else "supported")
 
 
 @dataclass
@@ -52,6 +101,7 @@ class Life:
         maybe: bugs that may be open.
         dismissed: bugs that somebody dismissed.
         returned: how often a bug came back.
+        refuted: bugs that a verifier refuted once.
     """
 
     data: st.DataObject
@@ -66,6 +116,7 @@ class Life:
     dismissed: set[int] = field(default_factory=set)
     returned: Counter[int] = field(default_factory=Counter)
     gone: set[int] = field(default_factory=set)
+    refuted: set[int] = field(default_factory=set)
 
     def chance(self, one_in: int) -> bool:
         return self.data.draw(st.integers(1, one_in)) == one_in
@@ -135,8 +186,10 @@ class Life:
 
     async def review(self) -> None:
         """Run the job; now and then it is cut off, or the model is away."""
-        how = self.data.draw(st.sampled_from(["well", "well", "full", "failed", "crashed"]))
-        named = self.data.draw(st.sets(st.integers(0, BUGS - 1)))
+        how = self.data.draw(st.sampled_from(["well", "full", "failed", "crashed"]))
+        seed = random.Random(self.data.draw(st.integers(0, 1_000)))  # noqa: S311 - repeatable
+        verifier = Verifier([] if self.chance(6) else seed.choices(VERDICTS, k=BUGS))
+        named = set(seed.sample(range(BUGS), k=BUGS - 2))
         reported: set[int] = set()
 
         def answer(request: Recorded) -> Answer:
@@ -145,6 +198,8 @@ class Life:
             return Answer(findings=[shown[bug] for bug in named & shown.keys()])
 
         self.model.respond = answer if how != "failed" else lambda _: StatusError(529)
+        self.model.verify = verifier
+        told = self._told()
         fault = faults.drop("*", "", after=self.chance(2))
         fault.times = 0
         if how == "crashed":
@@ -157,24 +212,35 @@ class Life:
         except ReviewbotError:  # as the command line does
             done = None
         fault.times = 0
-        self.maybe |= reported
+        was_open = self.open & verifier.refuted
+        self.refuted |= verifier.refuted
+        self.open -= was_open
         if how == "failed" and done is not None and done.code == EXIT_INCOMPLETE:
             self._check_failed()
         elif done is None or fault.hit or done.code == EXIT_INCOMPLETE:
             assert how == "crashed", done
+            self.maybe |= was_open | reported
         else:
-            self._check(int(done.outputs["errors"]), reported)
+            self.maybe -= verifier.refuted
+            self._check(int(done.outputs["errors"]), reported, verifier)
+            told_now = self._told() if how == "full" else set(filter(self._threads, range(BUGS)))
+            assert not verifier.refuted & told_now - told, "a refuted finding was posted"
         self._check_threads()
 
-    def _check(self, errors: int, reported: set[int]) -> None:
-        """After a run that ended well."""
-        found = [one for one in state_of(self.pull).records if one.state == "open"]
+    def _check(self, errors: int, reported: set[int], verifier: Verifier) -> None:
+        """After a run that ended well. A finding that is held back does not count as open."""
+        records = state_of(self.pull).records
+        found = [one for one in records if one.state == "open" and not one.held]
+        held = {self._bug_of(one) for one in records if one.state == "open" and one.held}
         bugs = [self._bug_of(one) for one in found]
         assert len(set(bugs)) == len(bugs), "a finding is there twice"
         seen = set(bugs)
         assert errors == len(seen)
         assert not seen - self.present, "a finding is open without its code"
-        sure = ((self.open | reported) & self.present) - self.dismissed
+        named = (reported & self.present) - self.dismissed - self.maybe_dismissed
+        assert named & verifier.doubted <= seen | held, "an unproven finding is lost"
+        counted = reported - verifier.doubted - verifier.refuted
+        sure = ((self.open | counted) & self.present) - self.dismissed
         assert sure <= seen | (reported & self.maybe_dismissed), "a finding is lost"
         assert seen <= sure | self.maybe, "a finding was never reported"
         assert not seen & self.dismissed
@@ -189,7 +255,8 @@ class Life:
 
     def _check_failed(self) -> None:
         """After a run whose model was away: what was open is open."""
-        seen = {self._bug_of(one) for one in state_of(self.pull).records if one.state == "open"}
+        records = state_of(self.pull).records
+        seen = {self._bug_of(one) for one in records if one.state == "open" and not one.held}
         assert (self.open & self.present) - self.dismissed <= seen, "a finding is lost"
 
     def _bug_of(self, record: Record) -> int:
@@ -201,10 +268,15 @@ class Life:
         for bug in range(BUGS):
             threads = self._threads(bug)
             assert len(threads) <= 1 + self.returned[bug], "a finding has two comments"
-            if bug not in self.present or self.returned[bug]:
+            if bug not in self.present or self.returned[bug] or bug in self.refuted:
                 continue
             by_us = [one for one in threads if one.resolved_by and one.resolved_by.kind == "Bot"]
             assert not by_us, "a finding is resolved, and its code is there"
+
+    def _told(self) -> set[int]:
+        """The bugs that a text on the pull request names."""
+        texts = posted_texts(self.github)
+        return {bug for bug in range(BUGS) if any(f"Bug {bug}" in text for text in texts)}
 
     def _threads(self, bug: int) -> list[Thread]:
         return [one for one in self.pull.threads if title_of(bug) in one.comments[0].body]
