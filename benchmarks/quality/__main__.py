@@ -75,7 +75,10 @@ def _add_repositories(parser: argparse.ArgumentParser, *, commits: int) -> None:
         "--listed",
         type=Path,
         metavar="FOLDER",
-        help="folder with the repositories of repositories.toml, each as OWNER+NAME",
+        help="folder with the well-kept repositories of repositories.toml, each as OWNER+NAME",
+    )
+    parser.add_argument(
+        "--ordinary", type=Path, metavar="FOLDER", help="the same for the ordinary repositories"
     )
     parser.add_argument(
         "--commits",
@@ -90,7 +93,8 @@ def _repositories(args: argparse.Namespace) -> list[Repository]:
     if not (args.repositories or args.listed):
         sys.exit("benchmarks.quality: name a repository, or a folder of repositories with --listed")
     listed = listed_repositories(args.listed) if args.listed else []
-    return [*map(named_repository, args.repositories), *listed]
+    ordinary = listed_repositories(args.ordinary, "ordinary") if args.ordinary else []
+    return [*map(named_repository, args.repositories), *listed, *ordinary]
 
 
 def _false_alarms(args: argparse.Namespace) -> str:

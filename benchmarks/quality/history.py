@@ -6,11 +6,13 @@ import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+Kind = Literal["repository", "ordinary"]
+"""A list of ``repositories.toml``."""
 LISTED: Final = Path(__file__).with_name("repositories.toml")
 
 
@@ -18,9 +20,8 @@ LISTED: Final = Path(__file__).with_name("repositories.toml")
 class Repository:
     """A repository to measure.
 
-    ``start`` is the newest commit to read. ``group`` is ``new`` for a repository on which no rule
-    was tuned, ``tuned`` for another one, and ``unlisted`` if ``repositories.toml`` does not name
-    the repository.
+    ``start`` is the newest commit to read. ``repositories.toml`` explains the values of ``group``;
+    it is ``unlisted`` if that file does not name the repository.
     """
 
     name: str
@@ -46,14 +47,15 @@ class Commit:
     subject: str
 
 
-def listed_repositories(folder: Path) -> list[Repository]:
+def listed_repositories(folder: Path, kind: Kind = "repository") -> list[Repository]:
     """Return the repositories of ``repositories.toml`` that are in a folder.
 
     Args:
         folder: folder with the repositories as ``OWNER+NAME``, ``OWNER+NAME/repo`` or the same
             with ``/.git``.
+        kind: the list to read: well-kept repositories, or ordinary ones.
     """
-    places = (folder / name.replace("/", "+") for name in _listed())
+    places = (folder / name.replace("/", "+") for name in _listed(kind))
     return [named_repository(place) for place in places if place.is_dir()]
 
 
@@ -67,14 +69,14 @@ def named_repository(path: Path) -> Repository:
     inner = next((path / name for name in ("repo/.git", "repo") if (path / name).is_dir()), path)
     folder = next(one for one in (path, *path.parents) if one.name not in ("repo", ".git"))
     name = folder.name.replace("+", "/", 1).removesuffix(".git")
-    known = _listed().get(name)
+    known = (_listed("repository") | _listed("ordinary")).get(name)
     if known is None:
         return Repository(name, inner)
     return Repository(name, inner, known["commit"], known["group"])
 
 
-def _listed() -> dict[str, dict[str, str]]:
-    entries: list[dict[str, str]] = tomllib.loads(LISTED.read_text("utf-8"))["repository"]
+def _listed(kind: Kind) -> dict[str, dict[str, str]]:
+    entries: list[dict[str, str]] = tomllib.loads(LISTED.read_text("utf-8"))[kind]
     return {one["name"]: one for one in entries}
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from benchmarks.quality.__main__ import main
 from benchmarks.quality.false_alarms import MeasuredCommit, read, report, write
-from benchmarks.quality.history import LISTED, FileChange, named_repository
+from benchmarks.quality.history import LISTED, FileChange, listed_repositories, named_repository
 from benchmarks.quality.planted import Bug, Case, match
 from benchmarks.quality.reversed_fixes import fixed_files
 from benchmarks.quality.verdicts import (
@@ -57,6 +59,17 @@ def test_the_stored_verdicts_are_on_commits_of_listed_repositories() -> None:
     assert {one.repository for one in verdicts.values() if f'"{one.repository}"' not in listed} == (
         set()
     )
+
+
+def test_the_name_of_an_ordinary_repository_decides_its_half(tmp_path: Path) -> None:
+    for one in tomllib.loads(LISTED.read_text("utf-8"))["ordinary"]:
+        (tmp_path / one["name"].replace("/", "+")).mkdir()
+    ordinary = listed_repositories(tmp_path, "ordinary")
+    assert listed_repositories(tmp_path) == []
+    assert {one.group for one in ordinary} == {"half A", "half B"}
+    for one in ordinary:
+        odd = hashlib.sha256(one.name.encode()).digest()[-1] % 2
+        assert one.group == ("half B" if odd else "half A"), one.name
 
 
 def test_the_table_counts_hits_per_added_line_and_names_hits_without_a_verdict() -> None:
