@@ -133,6 +133,7 @@ _RULES: Final = (
 _WORD: Final = r"(?:pass(?:word|wd)?|passphrase|pw|pwd|secret|token|changeme|example|credentials?)"
 _STANDS_FOR_A_PASSWORD: Final = re.compile(
     r"[$%{(*].*|.*[{}$\ufffd].*|\[+\w+\]+|x+|\.+"
+    r"|(?:required|nullable|sometimes|string|bail|confirmed)(?:\|[\w:,]+)+"
     rf"|[-_]?(?:(?:your|my|the)[-_]?)?{_WORD}(?:[-_]?{_WORD}){{0,5}}[-_]?\d{{0,3}}",
     re.IGNORECASE,
 )
@@ -152,5 +153,5 @@ def find(scan: ScanText) -> Iterator[Hit]:
 
 
 def stands_for_a_password(value: str) -> bool:
-    """Return whether ``value`` is a template, a mask, or words such as "my-secret-password"."""
+    """Return whether ``value`` is a template, a mask, a validation rule, or "my-secret-password"."""
     return _STANDS_FOR_A_PASSWORD.fullmatch(value) is not None

@@ -70,12 +70,16 @@ def strength_of(
         rule: the rule that found the secret.
         kind: the kind of the secret.
         value: the text of the secret, without line ends.
-        before: the text before it on its line: the name of the field in the JSON of an account.
+        before: the text before it on its line: the name of the field in the JSON of an account, or
+            the user, before a password in a URL.
         after: the text that follows on its line: the host, after a password in a URL.
     """
     if kind == "private-key":
         return "provider" if _ACCOUNT_KEY.search(before) else "generic"
-    if _is_placeholder(value) or (kind == "password" and _NOWHERE.match(after)):
+    if _is_placeholder(value):
+        return "placeholder"
+    # A default, such as ``postgres:postgres``.
+    if kind == "password" and (_NOWHERE.match(after) or before.endswith(f"//{value}:")):
         return "placeholder"
     is_generic = kind == "password" or rule in _GENERIC_RULES or _TEST_MODE.match(value)
     return "generic" if is_generic else "provider"

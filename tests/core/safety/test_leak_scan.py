@@ -45,6 +45,12 @@ def test_an_expression_is_no_password() -> None:
     )
 
 
+def test_a_rule_for_passwords_of_laravel_is_no_password() -> None:
+    rule = "'password' => 'required|confirmed|min:6',"
+    assert redact_text(rule) == rule
+    assert "required1min6" not in redact_text("'password' => 'required1min6',")
+
+
 def test_a_token_of_a_provider_goes_also_within_another_word() -> None:
     token = "ghp" + "_aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"
     assert token[8:] not in redact_text(f'x = "my{token}yours"')

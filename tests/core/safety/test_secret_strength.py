@@ -125,3 +125,10 @@ def test_a_password_for_a_host_of_examples_or_of_this_machine_is_a_placeholder(h
 )
 def test_a_password_for_another_host_is_generic(host: str) -> None:
     assert strength_of("password-in-url", "password", "Tr0ub4dor", after=f"@{host}/x") == "generic"
+
+
+@pytest.mark.parametrize(("user", "strength"), [("rabbit01", "placeholder"), ("x", "generic")])
+def test_a_password_that_equals_its_user_is_a_placeholder(user: str, strength: str) -> None:
+    before, after = f"amqp://{user}:", "@queue.corp/x"
+    found = strength_of("password-in-url", "password", "rabbit01", before=before, after=after)
+    assert found == strength
