@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reviewbot.models.linters.imported import ImportedHit
 
 CONFIDENCE: Final = 0.9
+NOTE_CONFIDENCE: Final = 0.5
 QUOTE_CHARS: Final = 4000
 ONLY_HUNKS: Final = "Only hunks of this file are known, and its linter needs the whole file."
 LISTED: Final = 40
@@ -313,7 +314,7 @@ def _drafted(view: ChunkView, hit: LintHit, texts: Mapping[int, str]) -> Drafted
         scenario="",
         category=hit.category,
         severity=hit.severity,
-        confidence=CONFIDENCE,
+        confidence=NOTE_CONFIDENCE if hit.severity == "note" else CONFIDENCE,
         title=hit.title,
         message=hit.message,
         suggestion=hit.suggestion,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.plan.categories import kind_of
 from reviewbot.models.linters.fixes import whole_lines
-from reviewbot.models.linters.rules import group_of
+from reviewbot.models.linters.rules import find_rule, group_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -60,8 +60,11 @@ class LintedText:
 
 
 def is_test_path(path: str) -> bool:
-    """Return whether a file is a test, an example or documentation, where some rules are off."""
-    return kind_of(path) in ("tests", "docs") or _EXAMPLES.search(path) is not None
+    """Return whether some rules are off in a file: a test, an example, documentation, a migration.
+
+    The values of a migration are those of its author.
+    """
+    return kind_of(path) in ("tests", "docs", "migrations") or _EXAMPLES.search(path) is not None
 
 
 def choose_hits(
@@ -84,6 +87,8 @@ def choose_hits(
             continue
         if group.contains and not re.search(group.contains, "\n".join(text.lines)):
             continue
+        if group.line and not re.search(group.line, text.lines[one.line - 1]):
+            continue
         last = min(max(one.line, one.end_line), len(text.lines))
         if last - one.line >= MAX_LINES:
             last = one.line
@@ -103,14 +108,21 @@ def choose_hits(
 
 
 def _few_of_a_rule(hits: Sequence[LintHit]) -> list[LintHit]:
-    """Return at most :data:`MAX_OF_A_RULE` hits of each rule."""
-    total, kept = Counter(hit.rule for hit in hits), Counter[str]()
+    """Return at most :data:`MAX_OF_A_RULE` hits of each rule, and one of a group with ``once``."""
+    limits = [_limit(hit.rule) for hit in hits]
+    total, kept = Counter(limits), Counter[tuple[str, int]]()
     few = []
-    for hit in hits:
-        kept[hit.rule] += 1
-        others = total[hit.rule] - MAX_OF_A_RULE
-        if kept[hit.rule] == MAX_OF_A_RULE and others > 0:
+    for hit, limit in zip(hits, limits, strict=True):
+        kept[limit] += 1
+        most, others = limit[1], total[limit] - limit[1]
+        if kept[limit] == most and others > 0:
             few.append(replace(hit, message=f"{hit.message}\n\n{others} more in this file."))
-        elif kept[hit.rule] <= MAX_OF_A_RULE:
+        elif kept[limit] <= most:
             few.append(hit)
     return few
+
+
+def _limit(rule: str) -> tuple[str, int]:
+    """Return what is counted for a rule, the rule or its group, and the maximum number of hits."""
+    group = find_rule(rule)
+    return (group.reason, 1) if group is not None and group.once else (rule, MAX_OF_A_RULE)

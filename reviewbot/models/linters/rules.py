@@ -31,6 +31,8 @@ class RuleGroup:
     tests: bool = True
     whole: bool = False
     contains: str | None = None
+    line: str | None = None
+    once: bool = False
 
     def severity_for(self, own: Severity) -> Severity:
         """Return the severity of a result that the linter itself rates as ``own``."""

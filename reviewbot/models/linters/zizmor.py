@@ -16,6 +16,8 @@ from reviewbot.models.linters.base import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reviewbot.core.findings.finding import Severity
+
 _WORKFLOW: Final = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
 _ACTION: Final = re.compile(r"(?:.*/)?action\.ya?ml")
 _UNREAD: Final = 3
@@ -94,14 +96,16 @@ def _diagnostic(result: Mapping[str, Any]) -> Diagnostic | None:
     expression = kind["Subfeature"]["fragment"].get("Raw", "") if isinstance(kind, dict) else ""
     if rule == "template-injection" and _HARMLESS.fullmatch(expression.strip()):
         return None
-    outside = rule == "template-injection" and _FROM_OUTSIDE.search(expression)
+    severity: Severity = "warning"
+    if rule == "template-injection":
+        severity = "error" if _FROM_OUTSIDE.search(expression) else "note"
     about = f"`{expression}` {symbolic['annotation']}" if expression else symbolic["annotation"]
     return Diagnostic(
         line=start["row"] + 1,
         end_line=last,
         code=rule,
         message=f"{result['desc']}: {about}",
-        severity="error" if outside else "warning",
+        severity=severity,
     )
 
 

@@ -33,3 +33,31 @@ def test_a_missing_pipefail_is_reported_where_a_download_is_run(
 def test_the_rules_of_hooks_are_those_of_react(library: str, count: int) -> None:
     text = f"import {{ useState }} from '{library}'\n"
     assert len(reported("oxlint", "rules-of-hooks", "src/a.tsx", text)) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("if [ ! -f a; then\n", 1), ("if [ ! -f {{ folder }}/a ]; then\n", 0), ("<% if a %>\n", 0)],
+)
+def test_a_template_of_a_script_has_no_syntax_errors(text: str, found: int) -> None:
+    assert len(reported("shellcheck", "SC1072", "deploy.sh", text)) == found
+
+
+def test_a_script_that_needs_another_shell_is_reported_once() -> None:
+    read = LintedText("run.sh", ["x"] * 4, range(1, 5), range(1, 5), whole=True)
+    codes = ["SC2068", "SC2112", "SC3010", "SC3054"]
+    found = [Diagnostic(line, line, code, "m") for line, code in enumerate(codes, 1)]
+    hits = choose_hits("shellcheck", read, found)
+    assert [(hit.line, hit.rule) for hit in hits] == [
+        (1, "shellcheck/SC2068"),
+        (2, "shellcheck/SC2112"),
+    ]
+    assert hits[1].message.endswith("2 more in this file.")
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [("def main(course):", 1), ("    async def get(self):", 1), ("class A:", 1), ("import os", 0)],
+)
+def test_a_second_definition_is_reported_and_a_second_import_is_not(line: str, found: int) -> None:
+    assert len(reported("ruff", "F811", "a.py", f"{line}\n")) == found

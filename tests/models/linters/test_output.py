@@ -234,11 +234,11 @@ def test_zizmor_results_below_medium_are_left_out(
         ("github.event.commits[0].message", "error"),
         ("github.event.head_commit.author.name", "error"),
         ("github.event.workflow_run.head_branch", "error"),
-        ("inputs.version", "warning"),
-        ("github.ref_name", "warning"),
-        ("github.event.pull_request.number", "warning"),
-        ("steps.a.outputs.b", "warning"),
-        (None, "warning"),
+        ("inputs.version", "note"),
+        ("github.ref_name", "note"),
+        ("github.event.pull_request.number", "note"),
+        ("steps.a.outputs.b", "note"),
+        (None, "note"),
     ],
 )
 def test_zizmor_an_injection_is_an_error_where_an_outsider_writes_the_value(
