@@ -153,5 +153,5 @@ def find(scan: ScanText) -> Iterator[Hit]:
 
 
 def stands_for_a_password(value: str) -> bool:
-    """Return whether ``value`` is a template, a mask, a validation rule, or "my-secret-password"."""
+    """Return whether ``value`` is a template, a mask, a validation rule, or "my-secret-pw"."""
     return _STANDS_FOR_A_PASSWORD.fullmatch(value) is not None
