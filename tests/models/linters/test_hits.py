@@ -61,3 +61,10 @@ def test_a_script_that_needs_another_shell_is_reported_once() -> None:
 )
 def test_a_second_definition_is_reported_and_a_second_import_is_not(line: str, found: int) -> None:
     assert len(reported("ruff", "F811", "a.py", f"{line}\n")) == found
+
+
+@pytest.mark.parametrize(("first", "found"), [("import os", 1), ("Import('env')", 0)])
+def test_scons_defines_the_names_of_its_scripts(first: str, found: int) -> None:
+    lines = [first, "env.Append(CPPPATH=['.'])"]
+    read = LintedText("build.py", lines, [2], [2], whole=True)
+    assert len(choose_hits("ruff", read, [Diagnostic(2, 2, "F821", "m")])) == found
