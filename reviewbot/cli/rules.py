@@ -120,7 +120,8 @@ def _of_linter(rule: str, group: RuleGroup, levels: Mapping[str, str], output_fo
     changed = "" if record["level"] == own else f" (here: {record['level']})"
     usual = "error or warning" if group.severity == "own" else own
     text = f"{rule}\n\n{usual}{changed} · {group.category}\n\n{group.reason}"
-    return text if group.tests else f"{text}\n\nNot in tests, examples and documentation."
+    where = "Not in tests, examples, documentation and migrations."
+    return text if group.tests else f"{text}\n\n{where}"
 
 
 def _full(rule: Rule, levels: Mapping[str, str]) -> str:

@@ -79,12 +79,12 @@ def test_the_rule_of_a_linter_is_explained(
     assert "ruff/F821\n\nerror · bug\n" in out
     assert "NameError" in out
     assert "Not in tests" not in out
-    out = shown(capsys, "ruff/S113")
+    out = shown(capsys, "ruff/B012")
     assert "warning (here: note) · error-handling" in out
-    assert "Not in tests, examples and documentation." in out
+    assert "Not in tests, examples, documentation and migrations." in out
     assert "\n\nerror or warning · bug\n" in shown(capsys, "shellcheck/SC2115")
-    (record,) = json.loads(shown(capsys, "oxlint/jsx-key", "--format", "json"))
-    assert (record["id"], record["severity"]) == ("oxlint/jsx-key", "warning")
+    (record,) = json.loads(shown(capsys, "oxlint/rules-of-hooks", "--format", "json"))
+    assert (record["id"], record["severity"]) == ("oxlint/rules-of-hooks", "warning")
 
 
 def test_a_rule_that_a_linter_has_and_we_do_not_report_is_unknown(

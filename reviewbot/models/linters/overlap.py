@@ -10,21 +10,23 @@ if TYPE_CHECKING:
 BETTER: Final[frozenset[str]] = frozenset(
     f"python/{name}"
     for name in (
-        *("assert-tuple", "debugger", "except-or", "is-literal", "late-binding", "mktemp"),
-        *("mutable-default", "nan-comparison", "return-in-finally", "strip-characters"),
-        *("tls-verification-off", "yaml-load"),
+        *("assert-tuple", "debugger", "except-or", "is-literal", "mktemp", "nan-comparison"),
+        *("return-in-finally", "strip-characters", "tls-verification-off", "yaml-load"),
     )
 ) | frozenset(
     f"javascript/{name}"
     for name in (
         *("async-promise-executor", "assignment-in-condition", "debugger"),
-        *("focused-tests", "nan-comparison", "negated-in", "return-in-finally", "typeof-typo"),
+        *("nan-comparison", "negated-in", "return-in-finally", "typeof-typo"),
     )
 )
 """Own rules whose faults a linter finds more reliably: they count only where no linter ran, and in
 tests, where some rules of the linters are off."""
 ALIKE: Final[dict[str, tuple[str, ...]]] = {
     "oxlint/no-eval": ("javascript/eval",),
+    "oxlint/no-focused-tests": ("javascript/focused-tests",),
+    "ruff/ASYNC210": ("python/blocking-in-async",),
+    "ruff/ASYNC251": ("python/blocking-in-async",),
     "ruff/B016": ("python/raise-non-exception",),
     "ruff/E722": ("python/swallowed-interrupt", "python/swallowed-exception"),
     "ruff/F901": ("python/raise-non-exception",),

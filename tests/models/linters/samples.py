@@ -34,7 +34,7 @@ class Sample:
 SAMPLES = (
     Sample("src/a.py", "def f():\n    # ü\n    return undefined_name\n", 3, "ruff/F821"),
     Sample("src/a.ts", "let x = 1;\n/* ü */ debugger;\n", 2, "oxlint/no-debugger"),
-    Sample("bin/a.sh", "#!/bin/bash\n# ü\ncd /tmp\necho\n", 3, "shellcheck/SC2164"),
+    Sample("bin/a.sh", "#!/bin/bash\n# ü\ncd /tmp\nrm -rf a\n", 3, "shellcheck/SC2164"),
     Sample("Dockerfile", "FROM debian:12\n# ü\nRUN sudo true\n", 3, "hadolint/DL3004"),
     Sample(
         ".github/workflows/a.yml",
