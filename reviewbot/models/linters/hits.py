@@ -87,7 +87,7 @@ def choose_hits(
             continue
         if group.contains and not re.search(group.contains, "\n".join(text.lines)):
             continue
-        if group.line and not re.search(group.line, text.lines[one.line - 1]):
+        if group.line and not re.search(_line(group.line, one), text.lines[one.line - 1]):
             continue
         last = min(max(one.line, one.end_line), len(text.lines))
         if last - one.line >= MAX_LINES:
@@ -105,6 +105,11 @@ def choose_hits(
         )
         found.setdefault((hit.line, hit.rule), hit)
     return tuple(_few_of_a_rule([*found.values()]))
+
+
+def _line(pattern: str, one: Diagnostic) -> str:
+    """Return the regular expression of a line, with the first name that the result quotes."""
+    return pattern.replace("{name}", re.escape(one.message.partition("`")[2].partition("`")[0]))
 
 
 def _few_of_a_rule(hits: Sequence[LintHit]) -> list[LintHit]:

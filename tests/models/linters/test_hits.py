@@ -57,10 +57,20 @@ def test_a_script_that_needs_another_shell_is_reported_once() -> None:
 
 @pytest.mark.parametrize(
     ("line", "found"),
-    [("def main(course):", 1), ("    async def get(self):", 1), ("class A:", 1), ("import os", 0)],
+    [
+        ("def main(course):", 1),
+        ("    async def main(self):", 1),
+        ("class main:", 1),
+        ("import main", 0),
+        ("def test_main(main):", 0),
+    ],
 )
-def test_a_second_definition_is_reported_and_a_second_import_is_not(line: str, found: int) -> None:
-    assert len(reported("ruff", "F811", "a.py", f"{line}\n")) == found
+def test_a_second_definition_is_reported_and_a_second_import_or_a_parameter_is_not(
+    line: str, found: int
+) -> None:
+    read = LintedText("a.py", [line], [1], [1], whole=True)
+    message = "Redefinition of unused `main` from line 1: `main` redefined here"
+    assert len(choose_hits("ruff", read, [Diagnostic(1, 1, "F811", message)])) == found
 
 
 @pytest.mark.parametrize(("first", "found"), [("import os", 1), ("Import('env')", 0)])

@@ -297,7 +297,9 @@ async def test_a_replacement_of_shellcheck_is_a_suggestion() -> None:
 
 async def test_an_unsafe_fix_is_no_suggestion() -> None:
     need("ruff")
-    (hit,) = (await Linters(heed_added=False).lint("a.py", "x = dict.fromkeys((1, 2), [])\n", [1])).hits
+    (hit,) = (
+        await Linters(heed_added=False).lint("a.py", "x = dict.fromkeys((1, 2), [])\n", [1])
+    ).hits
     assert hit.rule == "ruff/RUF024"
     assert hit.suggestion is None
 
