@@ -89,7 +89,7 @@ SAMPLE_FOLDERS: Final = (
 )
 """Names of folders of tests, fixtures, examples and documentation, in lower case."""
 _SAMPLE_NAME: Final = re.compile(
-    r"(?:^|[-_.])(?:example|sample)s?(?:[-_.]|$)|^test[-_]|\.(?:template|dist)$"
+    r"(?:^|[-_.])(?:example|sample)s?(?:[-_.]|$)|^test[-_]|\.(?:template|dist|jmx)$"
     r"|\.(?:md|markdown|mdx|rst|adoc|asciidoc)$|^(?:readme|changelog)(?:\.|$)"
 )
 
