@@ -78,3 +78,9 @@ def test_scons_defines_the_names_of_its_scripts(first: str, found: int) -> None:
     lines = [first, "env.Append(CPPPATH=['.'])"]
     read = LintedText("build.py", lines, [2], [2], whole=True)
     assert len(choose_hits("ruff", read, [Diagnostic(2, 2, "F821", "m")])) == found
+
+
+@pytest.mark.parametrize(("name", "found"), [("page.html", 1), ("config.c", 0)])
+def test_only_templates_of_pages_need_escaping(name: str, found: int) -> None:
+    text = f"env = Environment(loader=loader)\nenv.get_template('{name}')\n"
+    assert len(reported("ruff", "S701", "a.py", text)) == found
