@@ -10,8 +10,6 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
-from reviewbot.core.safety.secret_rules import stands_for_a_password
-
 if TYPE_CHECKING:
     from reviewbot.core.safety.search_text import Kind
 
@@ -22,7 +20,7 @@ it."""
 
 _GENERIC_RULES: Final = frozenset(
     {
-        *("generic-api-key", "curl-auth-header", "curl-auth-user", "hashicorp-tf-password"),
+        *("generic-api-key", "hashicorp-tf-password"),
         *("jwt", "jwt-base64", "kubernetes-secret-yaml", "mongodb-connection-string"),
         "nuget-config-password",
     }
@@ -78,19 +76,13 @@ def strength_of(
     """
     if kind == "private-key":
         return "provider" if _ACCOUNT_KEY.search(before) else "generic"
-    if _is_placeholder(value) or (rule == "curl-auth-user" and _is_no_account(value)):
+    if _is_placeholder(value) or rule.startswith("curl-auth-"):  # mostly an example
         return "placeholder"
     # A default, such as ``postgres:postgres``.
     if kind == "password" and (_NOWHERE.match(after) or before.endswith(f"//{value}:")):
         return "placeholder"
     is_generic = kind == "password" or rule in _GENERIC_RULES or _TEST_MODE.match(value)
     return "generic" if is_generic else "provider"
-
-
-def _is_no_account(value: str) -> bool:
-    """Return whether ``user:password`` is a default, such as ``admin:admin``, or a variable."""
-    user, _, password = value.strip("\"'").partition(":")
-    return user == password or stands_for_a_password(password)
 
 
 def _is_placeholder(value: str) -> bool:

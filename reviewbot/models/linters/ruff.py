@@ -54,6 +54,7 @@ def _arguments(name: str) -> tuple[str, ...]:
     codes = codes_of("ruff")
     return (
         *("check", "--isolated", "--no-cache", "--no-fix", "--output-format=json"),
+        "--target-version=py314",  # it evaluates annotations late, so that no name is missing
         f"--select={','.join(codes.reported)}",
         f"--ignore={','.join(codes.off)}",
         f"./{name}",

@@ -102,7 +102,8 @@ def test_the_list_has_92_rules_of_oxlint_that_exist() -> None:
         ("oxlint/no-eval", "note"),
         ("oxlint/jsx-key", "note"),
         ("oxlint/no-unused-vars", None),
-        ("shellcheck/SC2086", "own"),
+        ("shellcheck/SC2086", "note"),
+        ("shellcheck/SC2115", "own"),
         ("shellcheck/SC2155", None),
         ("hadolint/DL3004", "warning"),
         ("hadolint/DL3008", None),
@@ -119,7 +120,7 @@ def test_the_longest_code_decides(rule: str, severity: str | None) -> None:
 
 
 def test_the_severity_is_that_of_the_list_or_the_linters_own() -> None:
-    ours, own = find_rule("ruff/F821"), find_rule("shellcheck/SC2086")
+    ours, own = find_rule("ruff/F821"), find_rule("shellcheck/SC2115")
     assert ours is not None
     assert own is not None
     assert ours.severity_for("note") == "error"
