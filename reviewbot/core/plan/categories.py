@@ -84,7 +84,7 @@ SAMPLE_FOLDERS: Final = (
     | _DOC_FOLDERS
     | _words(
         "fixture fixtures __fixtures__ example examples sample samples demo demos tutorial"
-        " tutorials mock mocks stub stubs spec specs t"
+        " tutorials mock mocks seed seeds seeders stub stubs spec specs t"
     )
 )
 """Names of folders of tests, fixtures, examples and documentation, in lower case."""

@@ -68,7 +68,7 @@ SAMPLES = """
     fixtures/users.json a/examples/run.py example.py samples/app.ts demo/main.go tutorial/part1.py
     .env.example config.example.yml settings-sample.py app.conf.template phpunit.xml.dist
     README.md README docs/conf.py doc/a.txt guide.rst Documentation/x.adoc CHANGELOG t/unit/base.t
-    docker/test-restart.sh scripts/test_login.sh perf/load.jmx
+    docker/test-restart.sh scripts/test_login.sh perf/load.jmx db/seeds/users.rb
     """
 NO_SAMPLES = """
     src/a.py latest.py contest.py passwords.txt notes.txt .env config.yml template.yaml
