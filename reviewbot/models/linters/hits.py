@@ -21,6 +21,8 @@ MAX_OF_A_RULE: Final = 20
 """Results of one rule in one file; the last one says how many others there are."""
 MAX_LINES: Final = 6
 """Lines of a result; a longer one is reported on its first line."""
+MAX_LENGTH: Final = 1_000
+"""Characters of a line; nobody wrote a longer one by hand, so nothing is reported there."""
 TITLE_LENGTH: Final = 200
 MESSAGE_LENGTH: Final = 2_000
 _EXAMPLES: Final = re.compile(r"(?:^|/)(?:examples?|samples?|docs?|documentation)/", re.IGNORECASE)
@@ -82,6 +84,8 @@ def choose_hits(
     for one in sorted(diagnostics, key=lambda one: one.line):
         group = group_of(linter, one.code)
         if group is None or one.line not in text.added:
+            continue
+        if len(text.lines[one.line - 1]) > MAX_LENGTH:
             continue
         if (is_test and not group.tests) or (group.whole and not text.whole):
             continue

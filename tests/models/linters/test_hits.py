@@ -84,3 +84,9 @@ def test_scons_defines_the_names_of_its_scripts(first: str, found: int) -> None:
 def test_only_templates_of_pages_need_escaping(name: str, found: int) -> None:
     text = f"env = Environment(loader=loader)\nenv.get_template('{name}')\n"
     assert len(reported("ruff", "S701", "a.py", text)) == found
+
+
+@pytest.mark.parametrize(("length", "found"), [(500, 1), (1_500, 0)])
+def test_a_line_of_bundled_code_has_no_results(length: int, found: int) -> None:
+    text = f"debugger; var a = '{'x' * length}'\n"
+    assert len(reported("oxlint", "no-debugger", "build/index.js", text)) == found
