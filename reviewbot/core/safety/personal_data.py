@@ -95,6 +95,8 @@ def _address(text: str, at: int) -> tuple[int, int] | None:
     domain = _DOMAIN.match(text, at + 1)
     if not (0 < len(local) <= _LOCAL_MAX) or not domain or not _is_domain(domain[0]):
         return None
+    if text[start - 1 : start] == "$":  # a variable of a shell, and a placeholder is an expression
+        return None
     nobody = _NOBODY.fullmatch(local.partition("+")[0]) or _EXAMPLE.fullmatch(domain[0])
     if nobody or _SCP_PATH.match(text, domain.end()) or _is_elsewhere(text, start, domain.end()):
         return None

@@ -127,6 +127,8 @@ def test_only_the_value_goes(before: str, secret: str, after: str) -> None:
         "4111111111111112 9111111111111111 0.4111111111111111 a4111111111111111 4111111111111111f",
         "1700000000000 4111111111111111.5 41111111111111111111 4111 1111 1111 1112",
         "/status/4111111111111111 3000-0000-0000-04x 4222222222222222",
+        # An address whose first part is a variable of a shell.
+        'create "bulk-$n@sucuri.net"',
         # A key that is public, or only spoken of.
         "-----BEGIN CERTIFICATE-----\n" + "\n".join(BODY) + "\n-----END CERTIFICATE-----",
         f'if text.startswith("{BEGIN}"):\n    return x\npass',
