@@ -66,10 +66,9 @@ def test_the_name_of_an_ordinary_repository_decides_its_half(tmp_path: Path) -> 
         (tmp_path / one["name"].replace("/", "+")).mkdir()
     ordinary = listed_repositories(tmp_path, "ordinary")
     assert listed_repositories(tmp_path) == []
-    assert {one.group for one in ordinary} == {"half A", "half B", "set C", "set D"}
-    for one in ordinary:
-        if one.group.startswith("set"):
-            continue
+    halves = [one for one in ordinary if one.group.startswith("half")]
+    assert len(halves) > 80
+    for one in halves:
         odd = hashlib.sha256(one.name.encode()).digest()[-1] % 2
         assert one.group == ("half B" if odd else "half A"), one.name
 
