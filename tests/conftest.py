@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import sys
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +16,9 @@ from hypothesis import HealthCheck, settings
 from reviewbot.models.linters import linters
 from tests.support.examples import PROFILE, examples
 from tests.virtual_time import VirtualTimeLoop
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 LOOPBACK: Final = ("127.", "::1", "localhost")
 LONGEST_SLEEP_S: Final = 0.05
@@ -32,6 +36,17 @@ settings.register_profile("dev", ALWAYS, max_examples=examples(100))
 settings.register_profile("ci", ALWAYS, max_examples=examples(100))
 settings.register_profile("nightly", ALWAYS, derandomize=False, max_examples=examples(100))
 settings.load_profile(PROFILE)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from what is imported and collected: it lives to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
