@@ -14,11 +14,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from reviewbot.models.linters import linters
+from reviewbot.models.offline.parser import ParserPool
 from tests.support.examples import PROFILE, examples
 from tests.virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
+
+    from reviewbot.models.offline.parser_process import ParserProcess
 
 LOOPBACK: Final = ("127.", "::1", "localhost")
 LONGEST_SLEEP_S: Final = 0.05
@@ -136,6 +139,36 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_linters(monkeypatch: pytest.MonkeyPatch) -> None:
     """No linter runs: each is a process for a file. Tests of linters override this fixture."""
     monkeypatch.setattr(linters, "find_programs", tuple)
+
+
+@pytest.fixture(scope="session")
+def _idle_parsers() -> Iterator[list[ParserProcess]]:
+    """Processes that parsed for a test and are idle."""
+    idle: list[ParserProcess] = []
+    yield idle
+    for worker in idle:
+        worker.close()
+
+
+@pytest.fixture(autouse=True)
+def _kept_parsers(_idle_parsers: list[ParserProcess], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parser process serves many tests: its start takes longer than most of them.
+
+    Tests of the processes override this fixture.
+    """
+    take = ParserPool._take
+
+    def take_idle(pool: ParserPool) -> ParserProcess:
+        if not pool._idle and _idle_parsers:
+            pool._idle.append(_idle_parsers.pop())
+        return take(pool)
+
+    def keep_idle(pool: ParserPool) -> None:
+        _idle_parsers.extend(pool._idle)
+        pool._idle.clear()
+
+    monkeypatch.setattr(ParserPool, "_take", take_idle)
+    monkeypatch.setattr(ParserPool, "close", keep_idle)
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,8 @@ from reviewbot.models import tokens
 from reviewbot.models.linters import linters
 from reviewbot.models.linters.base import NotLintedError
 from reviewbot.models.linters.programs import find_programs, versions
+from reviewbot.models.offline.parser import ParserPool
+from reviewbot.models.offline.parser_process import ParserProcess
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.fake_github import FakeGitHub
 
@@ -112,6 +114,7 @@ def test_a_library_that_is_not_there_is_named(
 def test_a_parser_that_cannot_start_is_wrong(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ParserPool, "_take", lambda _pool: ParserProcess())  # a new one
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     code, out = doctor()
     assert code == 2

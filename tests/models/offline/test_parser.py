@@ -34,6 +34,11 @@ CRASH = ("tsx", "<a>" * 130_000)
 WITHOUT_LIMITS = sys.platform != "linux"
 
 
+@pytest.fixture(autouse=True)
+def _kept_parsers() -> None:
+    """Each test has processes of its own."""
+
+
 @pytest.fixture
 async def pool() -> AsyncIterator[ParserPool]:
     pool = ParserPool(2)
