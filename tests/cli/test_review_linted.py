@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +9,7 @@ import pytest
 
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.fake_github import faults
-from tests.support.commands import environment_in
+from tests.support.commands import run_linted_command
 from tests.support.pull_requests import NAME, opened
 from tests.support.repositories import _alone, git
 
@@ -30,17 +27,10 @@ async def rules(folder: Path, fake: FakeAnthropic, *arguments: str, **variables:
     """The rules of the findings of a review by a model that finds nothing."""
     fake.enqueue(Answer())
     keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
-    started = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "reviewbot", "review", "--no-summary", "--format", "ndjson"),
-        *("--fail-on", "never", *arguments),
-        cwd=folder,
-        env=environment_in(folder, **keys, **variables),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await started.communicate()
-    assert started.returncode == 0
-    events = [json.loads(line) for line in out.decode().splitlines()]
-    return [one["finding"]["rule"] for one in events if one["type"] == "finding"]
+    review = ("review", "--no-summary", "--format", "ndjson", "--fail-on", "never", *arguments)
+    done = await run_linted_command(folder, *review, **keys, **variables)
+    assert done.code == 0, done.err
+    return [one["finding"]["rule"] for one in done.events if one["type"] == "finding"]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from tests.event_schema import assert_valid_event
 from tests.support.forks import ROOT, run_fork
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -48,7 +49,20 @@ def environment_in(folder: Path, **variables: str) -> dict[str, str]:
 
 
 async def run_command(folder: Path, *arguments: str, **variables: str) -> Done:
-    """Run ``reviewbot`` in ``folder`` to its end."""
+    """Run ``reviewbot`` in ``folder`` to its end, as if no linter were installed."""
+    return await _run(folder, arguments, variables, linters=False)
+
+
+async def run_linted_command(folder: Path, *arguments: str, **variables: str) -> Done:
+    """Run ``reviewbot`` in ``folder`` to its end, with the linters of this environment."""
+    return await _run(folder, arguments, variables, linters=True)
+
+
+async def _run(
+    folder: Path, arguments: Sequence[str], variables: Mapping[str, str], *, linters: bool
+) -> Done:
     environment = environment_in(folder, **variables)
-    done = await asyncio.to_thread(run_fork, arguments, environment=environment, folder=folder)
+    done = await asyncio.to_thread(
+        run_fork, arguments, environment=environment, folder=folder, linters=linters
+    )
     return Done(done.returncode, done.stdout, done.stderr)

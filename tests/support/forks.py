@@ -38,6 +38,8 @@ class _Template:
         environment: Mapping[str, str],
         folder: Path,
         files: Sequence[int],
+        *,
+        linters: bool = False,
     ) -> int:
         """Start a process and return its id.
 
@@ -46,9 +48,15 @@ class _Template:
             environment: all of its variables.
             folder: its working directory.
             files: its input, output and errors, and a pipe that gets its exit code.
+            linters: whether it runs linters.
         """
         assert may_fork(environment), environment
-        message = {"arguments": [*arguments], "environment": {**environment}, "folder": str(folder)}
+        message = {
+            "arguments": [*arguments],
+            "environment": {**environment},
+            "folder": str(folder),
+            "linters": linters,
+        }
         with self.lock:
             socket.send_fds(self.requests, [json.dumps(message).encode()], files)
             return int(self.requests.recv(16))
@@ -130,12 +138,13 @@ def run_fork(
     environment: Mapping[str, str],
     folder: Path,
     timeout_s: float = 60.0,
+    linters: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``reviewbot`` with ``arguments`` to its end, without standard input."""
     its_input = os.open(os.devnull, os.O_RDONLY)
     (output, its_output), (errors, its_errors), (status, its_status) = (os.pipe() for _ in range(3))
     files = [its_input, its_output, its_errors, its_status]
-    pid = _template().fork(arguments, environment, folder, files)
+    pid = _template().fork(arguments, environment, folder, files, linters=linters)
     for file in files:
         os.close(file)
     late = threading.Timer(timeout_s, os.kill, (pid, signal.SIGKILL))

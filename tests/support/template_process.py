@@ -2,9 +2,9 @@
 
 Importing is most of what the start of a server costs. ``tests.support.forks`` starts one template
 for each test process, as ``python -m tests.support.template_process FD``, and sends it requests
-over the socket FD: JSON with the arguments, the environment and the folder of a command, and file
-descriptors for its input, output and errors. The template answers with the process id. A last
-descriptor of the request gets the exit code once the process is over.
+over the socket FD: JSON with the arguments, the environment and the folder of a command, whether
+it runs linters, and file descriptors for its input, output and errors. The template answers with
+the process id. A last descriptor of the request gets the exit code once the process is over.
 
 What a fork inherits is what ``python -m reviewbot`` would have loaded anyway. Nothing has run in
 the template: the threads of a library would be missing in the forks. A fork ends as any other
@@ -50,7 +50,7 @@ LOADED: Final = (
 )
 MOST_BYTES: Final = 1_000_000
 LINTERS: Final = "reviewbot.models.linters.linters"
-"""Module that finds the linters. Servers of tests run none: each is a process for a file."""
+"""Module that finds the linters. Few tests run any: each is a process for a file."""
 
 
 def fork_on_request(requests: socket.socket) -> None:
@@ -103,7 +103,11 @@ def _reap(children: dict[int, int]) -> None:
         os.close(children.pop(pid))
 
 
-def _become(arguments: list[str], environment: dict[str, str], folder: str) -> None:
+def _become(
+    arguments: list[str], environment: dict[str, str], folder: str, *, linters: bool
+) -> None:
+    if not linters:
+        vars(import_module(LINTERS))["find_programs"] = tuple
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -120,7 +124,7 @@ if __name__ == "__main__":
     for module in LOADED:
         import_module(module)
     load_sdk()
-    vars(import_module(LINTERS))["find_programs"] = tuple
+    import_module(LINTERS)
     gc.collect()
     gc.freeze()
     fork_on_request(socket.socket(fileno=int(sys.argv[1])))
