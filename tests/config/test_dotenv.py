@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -16,8 +14,10 @@ from reviewbot.config.load import read_variable
 from reviewbot.config.settings import load_settings
 from reviewbot.config.variables import APP, DOTENV, MACHINE
 from tests.server.nodes import DEMO, ROOT, Node, post, until_state
+from tests.support.forks import run_fork
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -161,15 +161,7 @@ class Checkout:
         }
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "reviewbot", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_fork(arguments, environment=self.environment, folder=self.folder)
 
     def assert_untouched(self) -> None:
         assert [path.name for path in self.planted.iterdir()] == ["reviewbot.db"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits
 from tests.server.databases import database
 from tests.server.nodes import Node
+from tests.support.forks import running_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,16 +32,12 @@ def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     command, environment = one.command()
     with (
         (folder / "log").open("ab") as log,
-        subprocess.Popen(
-            command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=log
-        ) as process,
+        running_fork(command[3:], environment=environment, folder=folder, log=log) as output,
     ):
-        assert process.stdout is not None
-        line = process.stdout.readline()
+        line = output.readline()
         assert b" at http" in line, one.log
         one.url = line.split(b" at ")[1].split()[0].decode()
         yield one
-        process.kill()
 
 
 @pytest.fixture

@@ -12,13 +12,14 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import BinaryIO
 
 ROOT: Final = Path(__file__).parents[2]
@@ -154,6 +155,23 @@ def run_fork(
         code = int(_read(status) or "-9")
     late.cancel()
     return subprocess.CompletedProcess([*arguments], code, out, err)
+
+
+@contextmanager
+def running_fork(
+    arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: BinaryIO
+) -> Iterator[BinaryIO]:
+    """Run ``reviewbot`` with ``arguments`` until it is killed at the end; its output."""
+    its_input = os.open(os.devnull, os.O_RDONLY)
+    (output, its_output), (status, its_status) = os.pipe(), os.pipe()
+    files = [its_input, its_output, log.fileno(), its_status]
+    pid = _template().fork(arguments, environment, folder, files)
+    for file in (its_input, its_output, its_status):
+        os.close(file)
+    with os.fdopen(output, "rb") as stream:
+        yield stream
+        os.kill(pid, signal.SIGKILL)
+        _read(status)
 
 
 def _read(file: int) -> str:
