@@ -99,7 +99,7 @@ def test_names_are_limited() -> None:
 
 def test_hostile_lines_take_linear_time() -> None:
     lines = ["-" + "a " * 5_000, "-" + "a.b<" * 5_000, "-static " * 5_000, "-" + " " * 20_000] * 50
-    start = time.perf_counter()
+    start = time.process_time()
     assert names("a.py", *lines) == ()
     assert names("a.yml", *lines) == ()
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -231,13 +231,13 @@ def test_half_a_megabyte_of_changed_lines_is_looked_through() -> None:
 )
 def test_no_line_makes_the_search_slow(text: str) -> None:
     file = changed("a.py", "+" + text * (SEARCHED // len(text)))
-    started = time.perf_counter()
+    started = time.process_time()
     categories_of(file)
-    assert time.perf_counter() - started < 10, "quadratic time would be minutes"
+    assert time.process_time() - started < 10, "quadratic time would be minutes"
 
 
 def test_no_path_makes_the_search_slow() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for part in ("requirements-", "x.test", "compose-", "a/", "A", "tls"):
         categories_of(changed(part * (4000 // len(part)) + "x", "+x"))
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

@@ -359,6 +359,6 @@ def test_below_an_empty_line_and_outside_of_all_else_a_command_is_seen(before: s
 )
 def test_no_comment_takes_long(body: str) -> None:
     find("/help\n\na\n/help")
-    started = time.perf_counter()
+    started = time.process_time()
     find(body, "reviewbot")
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
