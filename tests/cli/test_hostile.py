@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.hostile import CRASH, ENDLESS, GOOD, LOOP, STOPPED, TOO_LONG
 from tests.models.scripted import item
+from tests.support.commands import run_command
 from tests.support.reviews import numbered
 
 if TYPE_CHECKING:
@@ -98,26 +100,19 @@ def test_a_signal_ends_a_review_in_the_middle_of_an_endless_parse(
     assert not any(one.is_running() for one in parsers)
 
 
-def test_a_suggestion_that_hangs_the_parser_is_shown_without_being_applicable(
+async def test_a_suggestion_that_hangs_the_parser_is_shown_without_being_applicable(
     tmp_path: Path,
 ) -> None:
     findings = [
         item(1, path="a.ts", suggestion=ENDLESS),
         item(2, path="a.ts", suggestion="line_2 = 5"),
     ]
-    (tmp_path / "script.json").write_text(json.dumps([{"findings": findings}]), "utf-8")
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.fake_anthropic", "--script", str(tmp_path / "script.json")],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as fake:
-        assert fake.stdout
-        address = fake.stdout.readline().strip()
-        environment = {"ANTHROPIC_API_KEY": "sk-ant-" + "fake", "ANTHROPIC_BASE_URL": address}
-        events = events_of(started(tmp_path, numbered("a.ts"), **environment))
-        fake.kill()
-    shown = [one["finding"] for one in events if one["type"] == "finding"]
+    (tmp_path / "x.diff").write_text(numbered("a.ts"), "utf-8", newline="\n")
+    async with FakeAnthropic(lambda _: Answer()) as fake:
+        fake.enqueue(Answer([finding(**one) for one in findings]))
+        keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        done = await run_command(tmp_path, "review", "x.diff", "--format", "ndjson", **keys)
+    shown = [one["finding"] for one in done.events if one["type"] == "finding"]
     assert [(one["suggestion"], one["suggestion_applies"]) for one in shown] == [
         (ENDLESS, False),
         ("line_2 = 5", True),

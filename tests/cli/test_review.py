@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -22,7 +23,10 @@ from reviewbot.core.events.events import ReviewProgress, Usage
 from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.prepare import prepare
 from tests.event_schema import assert_valid_event
+from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.models.scripted import item
+from tests.support.commands import environment_in
+from tests.support.forks import start_fork
 from tests.support.repositories import _alone, write
 from tests.support.reviews import added, numbered
 
@@ -307,31 +311,27 @@ def test_a_budget_too_small_for_a_request_sends_none(
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_the_request_and_prints_what_is_known(number: int) -> None:
-    slow = {"findings": [item(1), item(2)], "pace": 0.5, "delta_size": 40}
-    with fake(repeat=slow) as env:
-        command = [
-            sys.executable,
-            "-m",
-            "reviewbot",
-            "review",
-            write(numbered("a.py")),
-            "--format",
-            "ndjson",
-        ]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), **env}
-        with subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout
-            seen = []
-            for line in process.stdout:
-                seen.append(json.loads(line))
-                if seen[-1]["type"] == "finding":
-                    process.send_signal(number)
-                    break
-            seen += records(process.stdout.read())
-            assert process.wait(20) == 130
+async def test_an_interrupt_ends_the_request_and_prints_what_is_known(
+    tmp_path: Path, number: int
+) -> None:
+    slow = Answer([finding(**item(1)), finding(**item(2))], pace=0.5, delta_size=40)
+    async with FakeAnthropic(lambda _: slow) as fake:
+        keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        with (tmp_path / "log").open("ab") as log:
+            process = await start_fork(
+                ["review", write(numbered("a.py")), "--format", "ndjson"],
+                environment=environment_in(tmp_path, **keys),
+                folder=Path.cwd(),
+                log=log,
+            )
+        seen = []
+        async for line in process.stdout:
+            seen.append(json.loads(line))
+            if seen[-1]["type"] == "finding":
+                process.send_signal(number)
+                break
+        seen += records((await process.stdout.read()).decode())
+        assert await asyncio.wait_for(process.wait(), 20) == 130
     assert seen[-1]["type"] == "review.finished"
     assert seen[-1]["outcome"] == "cancelled"
     assert [event["finding"]["line"] for event in seen if event["type"] == "finding"] == [1]
