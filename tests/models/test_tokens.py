@@ -133,6 +133,7 @@ def test_special_tokens_are_ordinary_text() -> None:
     assert O200K.count("<|endoftext|>") > 1
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "unit", [" ", "a", "\n", "\t ", "=", "\U0001f600", "\0", "aA", "a\u0301", "\u200b", "\udc80"]
 )

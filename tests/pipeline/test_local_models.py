@@ -50,6 +50,7 @@ def activities(seen: Seen) -> list[str]:
     return [event.activity for event in seen.of(ReviewProgress) if event.activity]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("server", [llama_server, ollama], ids=["llama-server", "Ollama"])
 @in_virtual_time
 async def test_the_default_settings_wait_for_a_server_that_reads_25_tokens_a_second(

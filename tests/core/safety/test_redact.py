@@ -307,9 +307,15 @@ def test_a_scan_that_fails_stops_the_sending_without_quoting(
     assert GITHUB not in str(caught.value)
 
 
-def test_a_text_full_of_secrets_is_refused_before_it_takes_long() -> None:
+@pytest.mark.parametrize("most", [500, pytest.param(2_000, marks=pytest.mark.slow)])
+def test_a_text_full_of_secrets_is_refused_before_it_takes_long(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if most != 2_000:
+        monkeypatch.setattr("reviewbot.core.safety.leak_scan.MOST", most)
     line = "".join(f"password := {number:020x}b7;" for number in range(120))
-    with pytest.raises(ReviewbotError, match=r"^It holds more than 2,000 secrets or passwords"):
+    message = rf"^It holds more than {most:,} secrets or passwords"
+    with pytest.raises(ReviewbotError, match=message):
         redact_text("\n".join([line] * 100))
 
 

@@ -161,6 +161,7 @@ async def test_a_requested_review_starts_though_github_returns_a_stale_pull_requ
     assert titles(pull) == ["**error: Division by zero**"]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("times", [1, 2, 3])
 @pytest.mark.parametrize("way", ["reopened", "ready_for_review"])
 async def test_a_requested_review_with_another_head_is_of_that_head(

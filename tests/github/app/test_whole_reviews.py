@@ -248,6 +248,7 @@ async def test_config_says_what_applies_and_where_it_comes_from(
     assert "Ignored in the repository's file, because the server sets it: model." in answer
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "text", ["/review full", "/help", "/ignore", "/reviwe", "/frobnicate", "/review stop"]
 )
