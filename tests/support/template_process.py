@@ -26,12 +26,15 @@ from importlib import import_module
 from typing import Final
 
 LOADED: Final = (
-    *("anthropic", "anthropic.types", "dbos", "psycopg", "sse_starlette", "tiktoken", "uvicorn"),
+    *("anthropic", "anthropic.types", "dbos", "dbos._sys_db_sqlite", "psycopg", "sse_starlette"),
+    *("encodings.idna", "filelock", "ijson", "psutil", "tenacity", "tiktoken", "uvicorn"),
+    *("uvicorn.lifespan.on", "uvicorn.loops.auto", "uvicorn.protocols.http.h11_impl"),
     *("reviewbot.cli.serve", "reviewbot.cli.action", "reviewbot.action.review"),
-    *("reviewbot.cli.pull_request", "reviewbot.cli.review"),
+    *("reviewbot.cli.main", "reviewbot.cli.pull_request", "reviewbot.cli.review"),
     *("reviewbot.jobs.service", "reviewbot.jobs.warm_up"),
     *(
         "reviewbot.models.anthropic.claude",
+        "reviewbot.models.offline.model",
         "reviewbot.pipeline.prepare",
         "reviewbot.pipeline.review",
         "reviewbot.pipeline.workers",
@@ -44,6 +47,7 @@ LOADED: Final = (
     *(
         "reviewbot.server.telemetry.metrics",
         "reviewbot.server.http.process",
+        "reviewbot.server.http.protocol",
         "reviewbot.server.telemetry.traces",
     ),
     *("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),
