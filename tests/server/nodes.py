@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 DEMO: Final = (ROOT / "fixtures" / "demo.diff").read_bytes()
-START_S: Final = 30.0
+START_S: Final = 90.0
 
 
 @dataclass

@@ -66,7 +66,7 @@ async def last_use(one: ReviewService) -> int | None:
 
 async def until_noted(one: ReviewService) -> None:
     """Wait until the use of the key is noted."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await last_use(one) is None:  # noqa: ASYNC110 - it is in a thread
             await asyncio.sleep(0.01)
 
@@ -115,7 +115,7 @@ async def test_a_call_that_only_reads_is_answered_while_nothing_can_be_written(
         other = sqlite3.connect(tmp_path / "reviewbot.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 for _ in range(3):
                     assert (await calls.latest(listing(secret))).status_code == 200
         finally:

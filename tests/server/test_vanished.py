@@ -303,7 +303,7 @@ async def test_no_statement_and_no_lock_is_waited_for_for_ever_but_the_schema() 
         hasty = await opening
         assert await hasty.read(shown) == ["300ms", "30s"]  # what the URL says holds
         holder.exec_driver_sql("LOCK TABLE rb_rates")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             with pytest.raises(StoreError, match="QueryCanceled 57014"):
                 await hasty.write(one_more(1))
         holder.rollback()
