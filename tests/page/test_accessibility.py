@@ -20,7 +20,7 @@ from tests.page.story import (
     summary,
     withdrawn,
 )
-from tests.support.accessibility import CONTRAST, STRUCTURE
+from tests.support.accessibility import CONTRAST, DRAWN, STRUCTURE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -56,6 +56,7 @@ def assert_accessible(page: Page) -> None:
 def assert_contrast(page: Page) -> None:
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
+        page.evaluate(DRAWN)
         assert page.evaluate(CONTRAST) == []
 
 

@@ -19,7 +19,7 @@ from tests.fake_github import FakeGitHub
 from tests.page.conftest import ARGUMENTS, chromium
 from tests.page.scripted_server import PAGE
 from tests.server import serving
-from tests.support.accessibility import CONTRAST, STRUCTURE
+from tests.support.accessibility import CONTRAST, DRAWN, STRUCTURE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -98,16 +98,12 @@ def _note(message: ConsoleMessage, wrong: list[str]) -> None:
         wrong.append(f"{message.type}: {message.text}")
 
 
-DRAWN = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
-"""Waits until the page was drawn anew."""
-
-
 async def assert_fit_to_be_seen(page: Page) -> None:
     assert await page.evaluate(OVERFLOW) == []
     assert await page.evaluate(STRUCTURE) == []
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
-        await page.evaluate(DRAWN)  # else some colours are still those of the other scheme
+        await page.evaluate(DRAWN)
         assert await page.evaluate(CONTRAST) == []
 
 

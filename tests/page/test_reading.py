@@ -42,14 +42,18 @@ def open_story(page: Page, server: ScriptedServer, *more: Json, rest: str = "") 
         expect(page.locator(".finding")).to_have_count(3)
 
 
-def is_in_view(page: Page, selector: str) -> bool:
-    seen: bool = page.locator(selector).evaluate(
-        """element => {
-            const box = element.getBoundingClientRect();
-            return box.top >= 40 && box.bottom <= innerHeight;
-        }"""
-    )
-    return seen
+def comes_into_view(page: Page, selector: str) -> bool:
+    """Return whether an element is in view within seconds: the page may scroll slowly."""
+    for _ in range(100):
+        if page.locator(selector).evaluate(
+            """element => {
+                const box = element.getBoundingClientRect();
+                return box.top >= 40 && box.bottom <= innerHeight;
+            }"""
+        ):
+            return True
+        page.wait_for_timeout(50)
+    return False
 
 
 def test_j_and_k_go_through_the_findings_in_the_order_of_the_page(
@@ -59,7 +63,7 @@ def test_j_and_k_go_through_the_findings_in_the_order_of_the_page(
     for id_ in ("f1", "f2", "f3"):
         page.keyboard.press("j")
         expect(page.locator(f"#finding-{id_}")).to_be_focused()
-        assert is_in_view(page, f"#finding-{id_}")
+        assert comes_into_view(page, f"#finding-{id_}")
         assert page.url.endswith(f"#r=r&f={id_}")
         current = page.locator("#finding-list a[aria-current]")
         expect(current).to_have_attribute("href", f"#r=r&f={id_}")
@@ -169,7 +173,7 @@ def test_a_link_to_a_finding_leads_to_it(page: Page, server: ScriptedServer) -> 
     open_story(page, server, finished(), rest="&f=f3")
     expect(page.locator("#finding-f3")).to_be_focused()
     page.wait_for_timeout(800)
-    assert is_in_view(page, "#finding-f3")
+    assert comes_into_view(page, "#finding-f3")
 
 
 def test_a_link_to_a_finding_waits_for_it(page: Page, server: ScriptedServer) -> None:
@@ -269,7 +273,7 @@ def test_a_diff_of_5_mb_stays_usable(
     expect(page.locator(".finding")).to_have_count(len(events) - 1, timeout=30_000)
     page.keyboard.press("j")
     expect(page.locator("#finding-f10")).to_be_focused()
-    assert is_in_view(page, "#finding-f10")
+    assert comes_into_view(page, "#finding-f10")
     took = page.evaluate(
         """() => new Promise((resolve) => {
             const start = performance.now();
@@ -309,7 +313,7 @@ def test_it_is_usable_on_a_phone(browser: Browser, server: ScriptedServer, schem
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     page.get_by_role("button", name="Next finding").tap()
     expect(page.locator("#finding-f2")).to_be_focused()
-    assert is_in_view(page, "#finding-f2")
+    assert comes_into_view(page, "#finding-f2")
 
     side = page.get_by_role("complementary")
     expect(side).to_be_hidden()

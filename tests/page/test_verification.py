@@ -21,7 +21,7 @@ from tests.page.story import (
     verified,
     withdrawn,
 )
-from tests.support.accessibility import CONTRAST, STRUCTURE
+from tests.support.accessibility import CONTRAST, DRAWN, STRUCTURE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -300,10 +300,14 @@ def test_every_state_is_accessible(page: Page, server: ScriptedServer, width: in
     for folded in page.locator(".held-details > summary").all():
         folded.click()
     words = {"Verified", "Unproven", "Held back", "Not verified", "Being verified"}
+    for word in words:
+        chip = page.locator(".finding-head .chip").get_by_text(word, exact=True)
+        expect(chip.first).to_be_attached()
     assert set(chips(page, ".finding-head")) == words
     assert page.evaluate(STRUCTURE) == []
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
+        page.evaluate(DRAWN)
         assert page.evaluate(CONTRAST) == []
 
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+DRAWN: Final = (
+    "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+)
+"""Waits until the page was drawn anew: before, some colours are still those of the other scheme."""
+
 CONTRAST: Final = """() => {
     const canvas = new OffscreenCanvas(1, 1);
     const context = canvas.getContext("2d", { willReadFrequently: true });
