@@ -29,7 +29,7 @@ ARGUMENTS: Final = (
 NAMES: Final = ("chromium-headless-shell", "chromium")
 
 # A machine with other work is slow; a test that fails is not made faster by failing early.
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 
 
 def chromium() -> str:
