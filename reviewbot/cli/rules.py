@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "examples:\n  reviewbot rules\n  reviewbot rules python/eval\n"
         "  reviewbot rules ruff/F821\n\n"
-        "To change the severity of a rule (off, error, warning or note), in .reviewbot.yml:\n"
+        "To change the level of a rule (off, error, warning or note), in .reviewbot.yml:\n"
         '  rules:\n    python/eval: "off"'
     )
 
