@@ -27,14 +27,20 @@ from typing import Final
 
 LOADED: Final = (
     *("anthropic", "anthropic.types", "dbos", "dbos._sys_db_sqlite", "psycopg", "sse_starlette"),
-    *("encodings.idna", "filelock", "ijson", "psutil", "tenacity", "tiktoken", "uvicorn"),
+    *("dotenv", "encodings.idna", "filelock", "github", "ijson", "jinja2", "markdown_it"),
+    *("psutil", "requests", "tenacity", "tiktoken", "uvicorn"),
     *("uvicorn.lifespan.on", "uvicorn.loops.auto", "uvicorn.protocols.http.h11_impl"),
     *("reviewbot.cli.serve", "reviewbot.cli.action", "reviewbot.action.review"),
     *("reviewbot.cli.main", "reviewbot.cli.pull_request", "reviewbot.cli.review"),
+    *("reviewbot.core.prompt.verification", "reviewbot.github.client.transport"),
     *("reviewbot.jobs.service", "reviewbot.jobs.warm_up"),
     *(
         "reviewbot.models.anthropic.claude",
+        "reviewbot.models.linters.batches",
+        "reviewbot.models.linters.overlap",
+        "reviewbot.models.linters.whole_text",
         "reviewbot.models.offline.model",
+        "reviewbot.models.verifier",
         "reviewbot.pipeline.prepare",
         "reviewbot.pipeline.review",
         "reviewbot.pipeline.workers",
