@@ -7,12 +7,14 @@ it runs linters, and file descriptors for its input, output and errors. The temp
 the process id. A last descriptor of the request gets the exit code once the process is over.
 
 What a fork inherits is what ``python -m reviewbot`` would have loaded anyway. Nothing has run in
-the template: the threads of a library would be missing in the forks. A fork ends as any other
-process: its threads are joined, its exit handlers run.
+the template: the threads of a library would be missing in the forks. At the end of a fork its
+threads are joined and its exit handlers run. The interpreter is not taken down: that would copy
+what the fork shares with the template, for 0.1 CPU seconds.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import json
@@ -128,6 +130,18 @@ def _become(
     sys.stderr = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115 - likewise
 
 
+def _run() -> int:
+    """Run the command to its end and return its exit code."""
+    from reviewbot.cli.main import main
+
+    try:
+        return main()
+    except SystemExit as ended:
+        if not isinstance(ended.code, int):
+            raise
+        return ended.code
+
+
 if __name__ == "__main__":
     from reviewbot.models.anthropic.messages_api import load_sdk
 
@@ -138,6 +152,9 @@ if __name__ == "__main__":
     gc.collect()
     gc.freeze()
     fork_on_request(socket.socket(fileno=int(sys.argv[1])))
-    from reviewbot.cli.main import main
-
-    sys.exit(main())
+    code = _run()
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
