@@ -64,7 +64,8 @@ class Report:
     ``refuted`` are the ids of findings, of this or of an earlier review, that the verifier refuted.
     ``answer`` may be partial until the review has finished; then a partial answer is dropped.
     ``verdicts`` are the verdicts about open findings, in the order of their arrival. A finding
-    that is still pending when the review has finished is ``unverified``.
+    that is still pending when the review has finished is ``unverified``. ``prompt_version`` is the
+    version of the prompts that the models got; None if no model was planned.
     """
 
     outcome: Outcome | None = None
@@ -92,6 +93,7 @@ class Report:
     verification: VerificationTally | None = None
     refuted: tuple[str, ...] = ()
     verdicts: tuple[FindingVerified, ...] = ()
+    prompt_version: str | None = None
 
     @property
     def counts(self) -> dict[Severity, int]:
@@ -221,6 +223,7 @@ class ReportBuilder:
             verification=end.verification if end else None,
             refuted=tuple(self._refuted),
             verdicts=tuple(self._verdicts.values()),
+            prompt_version=plan.prompt_version if plan else None,
         )
 
     def _coverage(self) -> tuple[tuple[FileCoverage, ...], tuple[str, ...]]:
