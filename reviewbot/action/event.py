@@ -42,13 +42,20 @@ class RequestedCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class Merged:
+    """A merge of a pull request, whose findings get their fates."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """An event without a review to run; ``reason`` ends a sentence."""
 
     reason: str
 
 
-def read_event(inputs: ActionInputs) -> RequestedReview | RequestedCommand | Skipped:
+def read_event(inputs: ActionInputs) -> RequestedReview | RequestedCommand | Merged | Skipped:
     """Return the request of the event; the input pull-request is for other kinds of events.
 
     Raises:
@@ -71,18 +78,20 @@ def read_event(inputs: ActionInputs) -> RequestedReview | RequestedCommand | Ski
     )
 
 
-def _of_pull_request(inputs: ActionInputs, payload: object) -> RequestedReview | Skipped:
+def _of_pull_request(inputs: ActionInputs, payload: object) -> RequestedReview | Merged | Skipped:
     """Return a review for each action of a pull request, except actions that end a review.
 
     A run that reviews nothing would pass, and become the newest check of the commit.
     """
-    if at(payload, "action") in get_args(CancelAction):
-        return Skipped("the pull request was closed, or became a draft")
-    if at(payload, "pull_request.draft") is True:
-        return Skipped("the pull request is a draft")
     number = positive(at(payload, "pull_request.number"))
     if number is None:
         raise ConfigError("the event names no pull request", source=str(inputs.event_path))
+    if at(payload, "action") in get_args(CancelAction):
+        if at(payload, "action") == "closed" and at(payload, "pull_request.merged") is True:
+            return Merged(number)
+        return Skipped("the pull request was closed, or became a draft")
+    if at(payload, "pull_request.draft") is True:
+        return Skipped("the pull request is a draft")
     return RequestedReview(number, inputs.full)
 
 

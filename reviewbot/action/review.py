@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.action.event import Skipped
 from reviewbot.action.report import write_report
 from reviewbot.action.settings import check_key, settings_of
+from reviewbot.core.wording import count
 from reviewbot.errors import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
@@ -20,8 +21,9 @@ from reviewbot.errors import (
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.imported_files import ImportedFiles
 from reviewbot.github.change.subject import PublishOptions
-from reviewbot.github.client.errors import GitHubError
+from reviewbot.github.client.errors import ForbiddenError, GitHubError
 from reviewbot.github.identity import BotIdentity, PullName
+from reviewbot.github.publish.merge import record_merge
 from reviewbot.github.publish.publication import Publication, Published
 from reviewbot.github.state.prior import Prior, read_prior
 from reviewbot.github.state.scope import assign
@@ -32,7 +34,7 @@ from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers
 
 if TYPE_CHECKING:
-    from reviewbot.action.event import RequestedReview
+    from reviewbot.action.event import Merged, RequestedReview
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.change.full_files import ReadFile
@@ -113,6 +115,26 @@ class ActionReview:
             write_report, published, assignment.settings, inputs, self._sarif, self._notices
         )
         return max(code, EXIT_INCOMPLETE) if published.failed else code
+
+    async def record_merge(self, merged: Merged) -> Skipped:
+        """Record what became of the findings; return what was done, as the end of a sentence.
+
+        Raises:
+            GitHubError: GitHub refuses a request, except a write that the token does not permit.
+        """
+        if self._inputs.token is None:
+            return Skipped("the pull request was merged, and there is no github-token to record it")
+        found = await self._api.pulls.get(self._inputs.repository, merged.number)
+        pull = PullName(self._inputs.repository, merged.number, found.base.repository_id)
+        identity = BotIdentity(await self._github.login(), self._inputs.signing)
+        try:
+            closed = await record_merge(self._api, pull, identity)
+        except ForbiddenError as error:
+            return Skipped(f"the merge could not be recorded: {error}")
+        if closed is None:
+            return Skipped("the pull request was merged, and has no state to record it in")
+        those = count(len(closed), "finding")
+        return Skipped(f"the pull request was merged; it is recorded what became of {those}")
 
     async def _posted(self, publication: Publication, assignment: ReviewScope) -> Published | None:
         """Post the review and return the result; None if the run was cancelled meanwhile.

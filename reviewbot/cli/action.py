@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.action.event import RequestedReview, Skipped, read_event
+from reviewbot.action.event import Merged, RequestedReview, Skipped, read_event
 from reviewbot.action.inputs import OUTPUT_FILE, SUMMARY_FILE, read_inputs
 from reviewbot.action.report import sarif_target, say
 from reviewbot.action.runner_files import write_outputs, write_summary
@@ -113,7 +113,10 @@ class Action:
                 Gateway(inputs.token, base_url=inputs.api_url, pace=pace)
             )
             review = ActionReview(inputs, github, stop, sarif)
-            if isinstance(wanted, RequestedReview):
+            done: int | Skipped
+            if isinstance(wanted, Merged):
+                done = await review.record_merge(wanted)
+            elif isinstance(wanted, RequestedReview):
                 done = await review.run(wanted)
             else:
                 command = ActionCommand(inputs, github, stop)

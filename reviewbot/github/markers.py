@@ -167,6 +167,18 @@ def shape(text: str, pull: str) -> Marker | None:
     return None if match is None else _fields(match[0])
 
 
+def replaced(text: str, pull: str, marker: str) -> str:
+    """Return a text of ours with ``marker`` in place of its own.
+
+    Raises:
+        ValueError: the text has no marker for this pull request.
+    """
+    match = _only(text, pull)
+    if match is None:
+        raise ValueError("the text has no marker to replace")
+    return text.replace(match[0], marker, 1)
+
+
 def rule_field(rule: str) -> str | None:
     """Return a rule as a marker can name it; None if it cannot."""
     return rule if _RULE.fullmatch(rule) else None

@@ -41,6 +41,8 @@ class Hooks:
         ended: called with the end of a run, inside the context of the run.
         batch: returns a context that is entered for the duration of a batch; its value is called
             with each event of the batch.
+        fate: called with the fate, rule, model and prompt version of each finding of a merged pull
+            request; model and version may be empty.
     """
 
     event: Callable[[ReviewRow, Event], object] = lambda _row, _event: None
@@ -50,6 +52,7 @@ class Hooks:
     batch: Callable[
         [ReviewRow, BatchTask], AbstractContextManager[Callable[[BatchEvent], object]]
     ] = lambda _row, task: unheard(task)
+    fate: Callable[[str, str, str, str], object] = lambda *_: None
 
 
 @dataclass(frozen=True, slots=True)

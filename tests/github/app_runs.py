@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pytest
 
     from reviewbot.config.settings import Settings
+    from reviewbot.jobs.run_dependencies import Hooks
     from reviewbot.jobs.runner import Runner
     from reviewbot.store.keys import Limits
     from reviewbot.store.queue import Claimed
@@ -152,6 +153,7 @@ async def app_server(
     pace: Pace | None = UNPACED,
     public_url: str | None = None,
     limits: Limits | None = None,
+    hooks: Hooks | None = None,
     **variables: str,
 ) -> AsyncIterator[AppServer]:
     """The App at work; its database is in ``folder``.
@@ -163,6 +165,7 @@ async def app_server(
         pace: what each installation may do; None for what the App has by itself.
         public_url: where it can be reached.
         limits: what an installation may use.
+        hooks: what is called after events.
         variables: more of the environment.
     """
 
@@ -184,7 +187,9 @@ async def app_server(
         base_url=github.url,
         source="the test",
     )
-    service = ReviewService(ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}"), load)
+    service = ReviewService(
+        ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}"), load, hooks=hooks
+    )
     _share_statements(service.database.engine)
     queue = DirectQueue(service.runner)
     service._engine = queue  # type: ignore[assignment]

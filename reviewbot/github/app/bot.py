@@ -82,7 +82,14 @@ class Bot:
         explanations = Explanations(
             service, self.identity, answers, self._publisher, load, limits=limits
         )
-        work = DeliveryHandler(reviews, self._github, self.identity, answers, explanations)
+        work = DeliveryHandler(
+            reviews,
+            self._github,
+            self.identity,
+            answers,
+            explanations,
+            count_fate=service.runner.kit.hooks.fate,
+        )
         self.inbox = Inbox(
             database,
             node=node,

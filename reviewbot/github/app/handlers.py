@@ -14,7 +14,9 @@ from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.github.app.reviews import ReviewTrigger
 from reviewbot.github.app.subjects import installation_at
 from reviewbot.github.commands.answers import Answers, CommandComment
+from reviewbot.github.identity import PullName
 from reviewbot.github.publish.check_run import pull_of
+from reviewbot.github.publish.merge import record_merge
 from reviewbot.github.state.prior import WRITERS
 from reviewbot.github.webhook import commands
 from reviewbot.github.webhook.commands import BotCommand, Unknown
@@ -52,6 +54,8 @@ class DeliveryHandler:
         identity: returns our identity.
         answers: replies to commands.
         explanations: starts explanations.
+        count_fate: called with the fate, rule, model and prompt version of a finding of a merged
+            pull request.
     """
 
     def __init__(
@@ -61,6 +65,8 @@ class DeliveryHandler:
         identity: Callable[[], Awaitable[BotIdentity]],
         answers: Answers,
         explanations: Explanations,
+        *,
+        count_fate: Callable[[str, str, str, str], object] = lambda *_: None,
     ) -> None:
         self._reviews, self._github, self._identity, self._answers = (
             reviews,
@@ -68,7 +74,7 @@ class DeliveryHandler:
             identity,
             answers,
         )
-        self._explanations = explanations
+        self._explanations, self._count_fate = explanations, count_fate
         self._stopped: dict[str, int] = {}  # by delivery, until the reply is posted
 
     async def do(self, task: Task) -> None:
@@ -86,6 +92,8 @@ class DeliveryHandler:
                 await self._review(task.repository, task.number, asked)
             case PullRequestInactive():
                 await self._reviews.stop_unwanted(task.repository, task.number, task.updated_at)
+                if task.merged:
+                    await self._record_merge(task)
             case RerunWanted():
                 await self._rerun(task)
             case Commented():
@@ -136,6 +144,13 @@ class DeliveryHandler:
         except (ConfigError, DiffError) as error:
             await self._reviews.tell_failure(repository, number, f"Not reviewed: {error}")
             raise
+
+    async def _record_merge(self, task: PullRequestInactive) -> None:
+        """Record and count what became of the findings. A repeated delivery counts nothing."""
+        pull = PullName(task.repository.full_name, task.number, task.repository.id)
+        api = self._api(task.repository)
+        for one in await record_merge(api, pull, await self._identity()) or ():
+            self._count_fate(one.fate, one.rule, one.model, one.prompt_version)
 
     async def _installation(self, task: InstallationChanged) -> None:
         """Stop the reviews of an installation that was deleted or suspended."""

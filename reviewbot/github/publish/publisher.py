@@ -29,6 +29,7 @@ from reviewbot.github.publish.review_comments import (
     plan_comments,
     review_text,
 )
+from reviewbot.github.state import fates
 from reviewbot.github.state.block import StateBlock, pack
 from reviewbot.github.state.prior import read_prior
 from reviewbot.github.state.reconcile import reconcile
@@ -231,6 +232,7 @@ class CommentPublisher:
             walkthrough=walkthrough,
             records=done.records,
         )
+        state = fates.after_review(state, block, done)
         # A later review finds them again, and posts their comments.
         again = {one.finding.path for one in rest if one.reason == _UNPOSTED}
         packed = pack(state, reviewed_hunks(files, done.report, again))

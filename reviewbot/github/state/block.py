@@ -10,8 +10,9 @@ import base64
 import binascii
 import json
 import zlib
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from reviewbot.core.cache.unchanged import file_digest
 from reviewbot.core.decode import decoder
@@ -36,6 +37,8 @@ MOST_OVERVIEW: Final = 1_000
 """Maximum characters of a title, of the line about a file, and of the overview."""
 
 State = Literal["open", "resolved", "dismissed"]
+Fate = Literal["fixed", "dismissed", "refuted", "open_at_merge"]
+FATES: Final[tuple[Fate, ...]] = get_args(Fate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class Record:
         hidden: whether we hid that comment when the finding was resolved.
         held: reason why the finding is held back; empty if it counts.
         left_out: whether ``max_inline`` left no room. Such a finding never gets a comment.
+        model: the model that found it; empty in states of versions without this field.
+        prompt_version: version of the prompts of that model; empty for a rule.
     """
 
     id: str
@@ -66,11 +71,29 @@ class Record:
     hidden: bool = False
     held: str = ""
     left_out: bool = False
+    model: str = ""
+    prompt_version: str = ""
+
+    @property
+    def is_posted(self) -> bool:
+        """True if a comment or the summary names it, so that people can act on it."""
+        return not self.held and not self.left_out
 
     @property
     def is_of_a_rule(self) -> bool:
         """True if a rule, not a model, reported the finding."""
         return self.rule != self.category
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedRecord:
+    """The record of a posted finding that is no longer open; ``fate`` is what became of it."""
+
+    id: str
+    rule: str
+    model: str
+    prompt_version: str
+    fate: Fate
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +107,9 @@ class StateBlock:
         overview: summary of the whole pull request.
         walkthrough: a line about each file.
         records: the findings.
+        closed: the posted findings that are no longer open, oldest first.
+        dropped: number of closed records that were dropped for space, by fate.
+        merged: whether the merge of the pull request was recorded.
     """
 
     settings: str
@@ -92,13 +118,17 @@ class StateBlock:
     overview: str = ""
     walkthrough: dict[str, str] = field(default_factory=dict)
     records: tuple[Record, ...] = ()
+    closed: tuple[ClosedRecord, ...] = ()
+    dropped: dict[str, int] = field(default_factory=dict)
+    merged: bool = False
     form: int = FORM
 
 
 def pack(block: StateBlock, hunks_of: dict[str, list[str]]) -> str | None:
     """Return the block as Base64 of at most :data:`MOST_CHARACTERS`; None if it is too large.
 
-    Optional parts are dropped first. Open and dismissed records are never dropped.
+    Closed records are dropped first, the oldest of them first, then other optional parts. Open and
+    dismissed records are never dropped.
 
     Args:
         block: the state; its ``hunks`` and ``files`` are not used.
@@ -123,8 +153,10 @@ def unpack(text: str) -> StateBlock | None:
         block = cast("StateBlock", decoder(StateBlock)(json.loads(data), "state"))
     except (binascii.Error, zlib.error, ValueError, RecursionError):
         return None
-    named = all(FINDING_ID.fullmatch(one.id) for one in block.records)
-    return block if block.form == FORM and named else None
+    ids = (*(one.id for one in block.records), *(one.id for one in block.closed))
+    named = all(map(FINDING_ID.fullmatch, ids))
+    counted = all(fate in FATES and number >= 0 for fate, number in block.dropped.items())
+    return block if block.form == FORM and named and counted else None
 
 
 def _smaller(block: StateBlock, hunks_of: dict[str, list[str]]) -> Iterator[StateBlock]:
@@ -138,6 +170,9 @@ def _smaller(block: StateBlock, hunks_of: dict[str, list[str]]) -> Iterator[Stat
     overview = block.overview[:MOST_OVERVIEW]
     block = replace(block, hunks=hunks, overview=overview, walkthrough=lines, records=records)
     yield block
+    while block.closed:
+        block = _without_oldest(block)
+        yield block
     records = tuple(one for one in records if one.state != "resolved")
     block = replace(block, overview="", walkthrough={}, records=records)
     yield block
@@ -145,3 +180,11 @@ def _smaller(block: StateBlock, hunks_of: dict[str, list[str]]) -> Iterator[Stat
     yield block
     files = tuple(file_digest(path, digests) for path, digests in hunks_of.items())
     yield replace(block, hunks={}, files=files)
+
+
+def _without_oldest(block: StateBlock) -> StateBlock:
+    """Return the block without the older half of its closed records, which are counted instead."""
+    half = (len(block.closed) + 1) // 2
+    dropped = Counter(block.dropped)
+    dropped.update(one.fate for one in block.closed[:half])
+    return replace(block, closed=block.closed[half:], dropped=dict(dropped))

@@ -186,15 +186,25 @@ def places_of(records: Iterable[Record], code: HeadCode) -> dict[str, range]:
     return found
 
 
-def recorded(finding: Finding, record: Record | None, code: HeadCode) -> Record:
+def recorded(
+    finding: Finding, record: Record | None, code: HeadCode, prompt_version: str
+) -> Record:
     """Return the record of a finding, with the comment of its prior record.
 
-    A finding that misquotes prior code gets the fingerprint of its record.
+    A finding that misquotes prior code gets the fingerprint of its record. A prior record keeps
+    the model and the prompts that found it first.
+
+    Args:
+        finding: the finding.
+        record: its prior record, if any.
+        code: the code at the head.
+        prompt_version: version of the prompts of this review.
     """
     if record is not None and record.fingerprint and record.rule == finding.rule:
         text = record.fingerprint
     else:
         text = code.fingerprint_of(finding)
+    own_version = prompt_version if finding.is_from_model else ""
     return Record(
         id=finding.id,
         path=finding.path,
@@ -209,6 +219,8 @@ def recorded(finding: Finding, record: Record | None, code: HeadCode) -> Record:
         hidden=record is not None and record.hidden,
         held=(finding.placement.reason or "held back") if finding.placement.held else "",
         left_out=record is not None and record.left_out,
+        model=record.model if record else finding.model,
+        prompt_version=record.prompt_version if record else own_version,
     )
 
 

@@ -45,6 +45,7 @@ class Reconciled:
         new: open findings that no earlier review had, or held back.
         unposted: findings of this review that have no comment, and may get one.
         resolved: earlier findings that this review resolves.
+        refuted: ids of those that are resolved because the verifier refuted them.
         dismissed: findings that somebody dismissed.
         is_first: whether there was no earlier review.
     """
@@ -54,6 +55,7 @@ class Reconciled:
     new: tuple[Finding, ...] = ()
     unposted: tuple[Finding, ...] = ()
     resolved: tuple[Record, ...] = ()
+    refuted: frozenset[str] = frozenset()
     dismissed: tuple[Record, ...] = ()
     is_first: bool = True
 
@@ -87,7 +89,7 @@ def reconcile(
     """
     places = places_of(prior.values(), code)
     found, named = Matching(prior, places, code, reread).match(report.findings)
-    ends = _Ends(code)
+    ends = _Ends(code, report.prompt_version or "")
     for finding in found:
         ends.take(finding, named.get(finding.id), dismissed)
     rest = [one for id_, one in prior.items() if id_ not in named]
@@ -103,11 +105,11 @@ def reconcile(
             ends.excluded += record.state == "open" and not record.held
         elif record.state == "resolved":
             ends.keep(record)
-        elif _is_resolved(now, place, code, status, reread) or (
-            record.id in report.refuted and _may_be_refuted(now, place, reread)
-        ):
-            ends.resolved.append(now)
-            ends.keep(replace(now, state="resolved"))
+        elif _is_resolved(now, place, code, status, reread):
+            ends.resolve(now)
+        elif record.id in report.refuted and _may_be_refuted(now, place, reread):
+            ends.refuted.add(record.id)
+            ends.resolve(now)
         elif record.id in dismissed:
             ends.records.append(replace(now, state="dismissed"))
         else:
@@ -121,24 +123,32 @@ class _Ends:
     """Collector of reconciled findings."""
 
     code: HeadCode
+    prompt_version: str
     open: list[Finding] = field(default_factory=list)
     new: list[Finding] = field(default_factory=list)
     unposted: list[Finding] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     resolved: list[Record] = field(default_factory=list)
+    refuted: set[str] = field(default_factory=set)
     excluded: int = 0
 
     def take(self, finding: Finding, record: Record | None, dismissed: Collection[str]) -> None:
         """Add a finding of this review and its prior record."""
+        now = recorded(finding, record, self.code, self.prompt_version)
         if finding.id in dismissed:
-            self.records.append(replace(recorded(finding, record, self.code), state="dismissed"))
+            self.records.append(replace(now, state="dismissed"))
             return
         self.open.append(finding)
-        self.records.append(recorded(finding, record, self.code))
+        self.records.append(now)
         if record is None or (record.held and counts_for_fail_on(finding)):
             self.new.append(finding)
         if record is None or (record.comment is None and not record.left_out):
             self.unposted.append(finding)
+
+    def resolve(self, record: Record) -> None:
+        """Add an earlier finding that this review resolves."""
+        self.resolved.append(record)
+        self.keep(replace(record, state="resolved"))
 
     def keep(self, record: Record) -> None:
         """Keep a resolved record with a comment: its thread may be reopened."""
@@ -167,6 +177,7 @@ class _Ends:
             new=tuple(self.new),
             unposted=tuple(self.unposted),
             resolved=tuple(self.resolved),
+            refuted=frozenset(self.refuted),
             dismissed=away,
             is_first=is_first,
         )

@@ -104,7 +104,8 @@ def _pull_request(payload: Payload) -> Task:
     origin, number = payload.origin(), payload.id("pull_request.number")
     updated_at = payload.moment("pull_request.updated_at")
     if payload.action in _UNWANTED:
-        return PullRequestInactive(*origin, _UNWANTED[payload.action], number, updated_at)
+        action, merged = _UNWANTED[payload.action], payload.at("pull_request.merged") is True
+        return PullRequestInactive(*origin, action, number, updated_at, merged)
     if payload.at("pull_request.draft") is True:
         raise PayloadError("a draft")
     if payload.at("pull_request.state") == "closed":

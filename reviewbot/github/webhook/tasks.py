@@ -50,7 +50,7 @@ class ReviewRequested:
 
 @dataclass(frozen=True, slots=True)
 class PullRequestInactive:
-    """A pull request was closed or became a draft: its reviews are stopped."""
+    """A pull request was closed, perhaps with a merge, or became a draft: its reviews stop."""
 
     delivery: str
     repository: RepositoryRef
@@ -58,6 +58,7 @@ class PullRequestInactive:
     action: CancelAction
     number: int
     updated_at: datetime | None = None
+    merged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,27 @@ import base64
 import hashlib
 import json
 import zlib
+from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, get_args
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot.core.cache.unchanged import file_digest
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
 from reviewbot.github.state import block
-from reviewbot.github.state.block import MOST_CHARACTERS, Record, State, StateBlock, pack, unpack
+from reviewbot.github.state.block import (
+    FATES,
+    MOST_CHARACTERS,
+    ClosedRecord,
+    Record,
+    State,
+    StateBlock,
+    pack,
+    unpack,
+)
+from tests.support.examples import examples
 from tests.support.github_records import record
 
 if TYPE_CHECKING:
@@ -37,6 +48,14 @@ records = st.builds(
     st.sampled_from(get_args(State)),
     st.none() | st.integers(1, 2**53),
 )
+closed_records = st.builds(
+    ClosedRecord,
+    ids,
+    texts,
+    texts,
+    st.text("0123456789abcdef", max_size=12),
+    st.sampled_from(FATES),
+)
 RECORD = record(id="0" * 16, path="a.py", severity="error")
 
 
@@ -46,13 +65,17 @@ def packed(state: object) -> str:
 
 @given(
     st.lists(records, max_size=5).map(tuple),
+    st.lists(closed_records, max_size=5).map(tuple),
     st.dictionaries(texts, texts, max_size=3),
     st.dictionaries(texts, st.lists(ids, max_size=3), max_size=3),
 )
 def test_a_block_is_read_as_it_was_written(
-    found: tuple[Record, ...], walkthrough: dict[str, str], hunks: dict[str, list[str]]
+    found: tuple[Record, ...],
+    closed: tuple[ClosedRecord, ...],
+    walkthrough: dict[str, str],
+    hunks: dict[str, list[str]],
 ) -> None:
-    state = StateBlock("settings", walkthrough=walkthrough, records=found)
+    state = StateBlock("settings", walkthrough=walkthrough, records=found, closed=closed)
     text = pack(state, hunks)
     assert text
     assert len(text) <= MOST_CHARACTERS
@@ -95,6 +118,41 @@ def test_a_long_block_drops_walkthrough_then_titles_then_hunks() -> None:
     assert few.files[0] == file_digest("f0.py", digests)
 
 
+@settings(max_examples=examples(5))
+@given(
+    st.integers(0, 3_000),
+    st.integers(0, 250),
+    st.dictionaries(st.sampled_from(FATES), st.integers(0, 1_000)),
+)
+def test_a_long_block_drops_the_oldest_closed_records_first_and_counts_them(
+    number: int, hunks: int, dropped: dict[str, int]
+) -> None:
+    closed = tuple(
+        ClosedRecord(noise(n, 16), "bug", "claude", noise(0, 12), FATES[n % len(FATES)])
+        for n in range(number)
+    )
+    state = StateBlock("s", records=(RECORD,), walkthrough={"a": "b"}, closed=closed)
+    text = pack(replace(state, dropped=dropped), {"a.py": [noise(n) for n in range(hunks)]})
+    assert text
+    assert len(text) <= MOST_CHARACTERS
+    found = unpack(text)
+    assert found
+    assert found.closed == closed[number - len(found.closed) :]
+    assert (len(found.closed) == number) == (found.dropped == dropped)
+    assert (found.records, found.walkthrough) == (state.records, state.walkthrough)
+    left = Counter(one.fate for one in found.closed) + Counter(found.dropped)
+    assert left == Counter(one.fate for one in closed) + Counter(dropped)
+
+
+def test_a_block_of_a_version_without_closed_records_is_read() -> None:
+    old = asdict(StateBlock("s", records=(RECORD,)))
+    for name in ("closed", "dropped", "merged"):
+        del old[name]
+    for name in ("model", "prompt_version"):
+        del old["records"][0][name]
+    assert unpack(packed(old)) == StateBlock("s", records=(RECORD,))
+
+
 def test_a_state_that_is_too_long_is_not_packed() -> None:
     many = tuple(replace(RECORD, id=noise(n, 16), path=noise(n, 60)) for n in range(2_000))
     assert pack(StateBlock("s", records=many), {}) is None
@@ -104,11 +162,18 @@ def test_an_invalid_block_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     good = asdict(StateBlock("s", records=(RECORD,)))
     assert unpack(packed(good))
     assert unpack(packed({**good, "later": 1}))
+    shut = asdict(ClosedRecord("0" * 16, "bug", "claude", "", "fixed"))
+    assert unpack(packed({**good, "closed": [shut], "dropped": {"fixed": 2}}))
     wrong: tuple[object, ...] = (
         [],
         {**good, "form": 2},
         {**good, "records": [{"id": 1}]},
         {**good, "hunks": {"a": "b"}},
+        {**good, "closed": [{**shut, "fate": "won"}]},
+        {**good, "closed": [{**shut, "id": "not an id"}]},
+        {**good, "dropped": {"fixed": -1}},
+        {**good, "dropped": {"won": 1}},
+        {**good, "dropped": {"fixed": 1.5}},
         {key: value for key, value in good.items() if key != "settings"},
     )
     for bad in wrong:

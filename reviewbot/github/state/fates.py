@@ -1,0 +1,66 @@
+"""Record what became of posted findings. Pure.
+
+A finding gets its fate when it is first no longer open. It loses its fate if it is open again. At
+the merge of the pull request, the findings that are left get theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reviewbot.github.state.block import ClosedRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+    from reviewbot.github.state.block import Fate, Record, StateBlock
+    from reviewbot.github.state.reconcile import Reconciled
+
+
+def after_review(new: StateBlock, before: StateBlock | None, done: Reconciled) -> StateBlock:
+    """Return the new state of a review with its closed records.
+
+    Args:
+        new: the state of the review.
+        before: the trusted state before the review; None if there is none.
+        done: the review, compared with earlier ones.
+    """
+    is_open = {one.id for one in done.records if one.state == "open"}
+    earlier = [one for one in before.closed if one.id not in is_open] if before else []
+    states = {one.id: one.state for one in before.records} if before else {}
+    ended: list[tuple[Record, Fate]] = [
+        (one, "refuted" if one.id in done.refuted else "fixed") for one in done.resolved
+    ]
+    ended += [(one, "dismissed") for one in done.dismissed]
+    # Only what was open: a closed record that was dropped for space must not come back.
+    ended = [(one, fate) for one, fate in ended if states.get(one.id, "open") == "open"]
+    dropped = before.dropped if before else {}
+    return replace(new, closed=_with(earlier, ended), dropped=dropped)
+
+
+def at_merge(before: StateBlock, dismissed: Container[str]) -> StateBlock:
+    """Return the state after the merge of the pull request.
+
+    Args:
+        before: the state before the merge.
+        dismissed: ids of the findings that are dismissed now.
+    """
+    new: list[tuple[Record, Fate]] = [
+        (one, "dismissed" if one.id in dismissed else "open_at_merge")
+        for one in before.records
+        if one.state == "open"
+    ]
+    return replace(before, closed=_with(before.closed, new), merged=True)
+
+
+def _with(
+    earlier: Iterable[ClosedRecord], new: Iterable[tuple[Record, Fate]]
+) -> tuple[ClosedRecord, ...]:
+    """Return the closed records with those of posted findings that have no fate yet."""
+    found = {one.id: one for one in earlier}
+    for record, fate in new:
+        if record.is_posted:
+            closed = ClosedRecord(record.id, record.rule, record.model, record.prompt_version, fate)
+            found.setdefault(record.id, closed)
+    return tuple(found.values())
