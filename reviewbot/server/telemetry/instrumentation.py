@@ -73,6 +73,7 @@ class Telemetry:
             run=self._run,
             ended=_quiet(self._ended),
             batch=self._batch,
+            fate=_quiet(self._counting.fate),
         )
 
     def watch(self, service: ReviewService) -> None:

@@ -1,7 +1,8 @@
 """Prometheus metrics of one application, in a separate registry.
 
-Every label has few values, whatever a request contains. Models are known or configured names, and
-``other`` for the rest. Routes are templates. No label holds a path, a title or a tenant.
+Every label has few values, whatever a request contains. Models are known or configured names, rules
+those of reviewbot and its linters, and ``other`` for the rest. Routes are templates. No label holds
+a path, a title or a tenant.
 ``docs/metrics.md`` describes each metric.
 """
 
@@ -25,8 +26,10 @@ from prometheus_client.registry import Collector
 from reviewbot import __version__
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events.events import Outcome
-from reviewbot.core.findings.finding import SEVERITIES, PlacementKind
+from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES, PlacementKind
 from reviewbot.models.catalog import known_models, lookup
+from reviewbot.models.linters.rules import find_rule
+from reviewbot.rules import rule_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,6 +70,12 @@ class ModelNames:
         if name in self._known or lookup(name).source != self._nobody:
             return name
         return OTHER
+
+
+def rule_label(rule: str) -> str:
+    """Return ``rule`` if reviewbot or one of its linters has it; ``other`` for any other."""
+    known = rule in CATEGORIES or rule in rule_ids() or rule.startswith("secrets/")
+    return rule if known or find_rule(rule) else OTHER
 
 
 class Metrics:
@@ -123,6 +132,11 @@ class Metrics:
             "findings", "Findings that were reported, by placement.", "severity", "placement"
         )
         self.withdrawn = counter("findings_withdrawn", "Findings that were withdrawn.")
+        self.fates = counter(
+            "finding_fates",
+            "Findings of merged pull requests, by what became of them.",
+            *("fate", "rule", "model", "prompt_version"),
+        )
         self.verdicts = counter("verdicts", "Verdicts about findings.", "verdict")
         self.verification_tokens = counter(
             "verification_tokens", "Tokens of the requests that verify findings.", "model"

@@ -17,6 +17,7 @@ from reviewbot.core.events.events import (
 from reviewbot.core.render.wording import total
 from reviewbot.jobs import truncation
 from reviewbot.models.batch import ChunkOutcome, Drafted, RequestSent, Retrying, Spent, Working
+from reviewbot.server.telemetry.metrics import rule_label
 from reviewbot.store.reviews import now_ms
 
 if TYPE_CHECKING:
@@ -116,6 +117,13 @@ class Counting:
         if spent.purpose == "verification":
             metrics.verification_tokens.labels(model).inc(total(usage))
             metrics.verification_dollars.labels(model).inc(spent.cost_usd or 0.0)
+
+    def fate(self, fate: str, rule: str, model: str, prompt_version: str) -> None:
+        """Record what became of a finding of a merged pull request."""
+        metrics = self._metrics
+        metrics.fates.labels(
+            fate, rule_label(rule), metrics.model(model or "none"), prompt_version or "none"
+        ).inc()
 
     def batch(self, row: ReviewRow) -> Callable[[BatchEvent], None]:
         """Return the function that records the events of a batch of ``row``."""

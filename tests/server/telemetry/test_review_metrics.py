@@ -57,6 +57,28 @@ def test_the_first_sign_of_each_answer_is_timed_once() -> None:
     assert seen.value("reviewbot_time_to_first_token_seconds_sum") == 4.0
 
 
+def test_fates_are_counted_under_rules_and_models_that_are_known() -> None:
+    metrics = Metrics()
+    counting = Counting(metrics)
+    counting.fate("fixed", "bug", CLAUDE, "0123456789ab")
+    counting.fate("fixed", "python/eval", "offline", "")
+    counting.fate("dismissed", "ruff/F821", "offline", "")
+    counting.fate("dismissed", "custom/of-this-repository", "offline", "")
+    counting.fate("open_at_merge", "imported/tool/rule", "a model of 2024", "")
+    counting.fate("refuted", "security", "", "")
+    names = ("fate", "rule", "model", "prompt_version")
+    seen = exposed(metrics).of("reviewbot_finding_fates_total")
+    found = [tuple(one[name] for name in names) for one in seen]
+    assert found == [
+        ("fixed", "bug", CLAUDE, "0123456789ab"),
+        ("fixed", "python/eval", "offline", "none"),
+        ("dismissed", "ruff/F821", "offline", "none"),
+        ("dismissed", "other", "offline", "none"),
+        ("open_at_merge", "other", "other", "none"),
+        ("refuted", "security", "none", "none"),
+    ]
+
+
 def drafted(*, cached: bool = False) -> Drafted:
     draft: Any = None
     return Drafted(draft, CLAUDE, 1, "a", ("c1",), cached=cached)
