@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "serve": ("reviewbot.cli.serve", "Serve reviews over HTTP, with a page to watch them."),
     "keys": ("reviewbot.cli.keys", "Add, list and revoke the API keys of a server."),
     "rules": ("reviewbot.cli.rules", "List the offline rules, or explain one."),
+    "stats": ("reviewbot.cli.stats", "Show what became of the findings on pull requests."),
     "init": ("reviewbot.cli.init", "Write a commented .reviewbot.yml, or a workflow for GitHub."),
     "doctor": ("reviewbot.cli.doctor", "Check the installation, the settings and the model."),
 }

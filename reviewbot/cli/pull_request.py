@@ -10,32 +10,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from reviewbot.cli.waiting import WaitIndicator
-from reviewbot.config.load import dotenv_of, read_settings, read_variable
-from reviewbot.config.settings import CONFIG_NAMES, SecretText, load_settings
+from reviewbot.cli.github_access import access, fetch
+from reviewbot.config.load import dotenv_of, read_settings
+from reviewbot.config.settings import CONFIG_NAMES, load_settings
 from reviewbot.config.variables import GITHUB_ADDRESS, TOKENS
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.errors import ConfigError, SourceError
-from reviewbot.github.api.gateway import API_URL, Gateway
+from reviewbot.errors import ConfigError
+from reviewbot.github.api.gateway import API_URL
 from reviewbot.github.change.base_files import BaseFiles, base_files
 from reviewbot.github.change.base_guidelines import base_guidelines
 from reviewbot.github.change.base_rules import base_rules
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import Change, get_change
 from reviewbot.github.change.full_files import with_context
-from reviewbot.github.client.errors import NotFoundError, RateLimitedError
-from reviewbot.github.client.rate_limit import Pace
 from reviewbot.github.identity import PullName
 from reviewbot.pipeline.sources import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Mapping
 
+    from reviewbot.cli.waiting import WaitIndicator
     from reviewbot.config.settings import Settings
     from reviewbot.github.api.gateway import Api
 
-PATIENCE_S: Final = 60.0
-"""Seconds to wait for a rate limit, since a user is waiting."""
 _NAME: Final = re.compile(r"([^/#\s]+/[^/#\s]+)#([1-9][0-9]{0,9})")
 _PAGE: Final = re.compile(
     r"https?://([^/@\s]+)/([^/\s]+/[^/\s]+)/pull/([1-9][0-9]{0,9})(?:[/?#].*)?"
@@ -60,7 +57,7 @@ def load_pull_request(
     """
     named = read_settings(flags, config=config) if config is not None else None
     dotenv = dotenv_of(Path.cwd(), None)
-    address, token = _way()
+    address, token = access()
     pull = pull_name(text, address)
 
     def load(config: tuple[str, str] | None, custom: tuple[dict[str, Any], ...]) -> Settings:
@@ -88,7 +85,7 @@ def load_pull_request(
             source = replace(source, data=found.diff, whole_files=found.whole_files)
         return settings, source
 
-    return asyncio.run(_fetch(pull, address, token, read))
+    return asyncio.run(fetch(str(pull), address, token, read))
 
 
 def _source(change: Change, base: BaseFiles) -> Source:
@@ -139,40 +136,6 @@ def _host(address: str) -> str:
     return (
         parts.netloc.lower() if parts.path.strip("/") else parts.netloc.lower().removeprefix("api.")
     )
-
-
-def _way() -> tuple[str, SecretText | None]:
-    """Return the address of the API, and the token for it.
-
-    Raises:
-        ConfigError: the address comes from ``.env``, which is untrusted, and the token does not.
-    """
-    address = (read_variable(GITHUB_ADDRESS) or API_URL).strip().rstrip("/")
-    token = next(filter(None, ((read_variable(name) or "").strip() for name in TOKENS)), None)
-    return address or API_URL, SecretText(token) if token else None
-
-
-async def _fetch(
-    pull: PullName,
-    address: str,
-    token: SecretText | None,
-    read: Callable[[Api, WaitIndicator], Coroutine[Any, Any, tuple[Settings, Source]]],
-) -> tuple[Settings, Source]:
-    gateway = Gateway(token, base_url=address, pace=Pace(patience_s=PATIENCE_S))
-    async with gateway:
-        waiting = WaitIndicator(f"fetching {pull}")
-        try:
-            return await waiting.until(read(gateway.holder(), waiting))
-        except NotFoundError as error:
-            if token is not None:
-                raise
-            message = f"there is no {pull}, or it is not public: set {TOKENS[0]} to read it"
-            raise SourceError(message) from error
-        except RateLimitedError as error:
-            if token is not None:
-                raise
-            message = f"{error}; set {TOKENS[0]}, since with a token the limit is higher"
-            raise RateLimitedError(message, seconds=error.seconds) from error
 
 
 async def _read(

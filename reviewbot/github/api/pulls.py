@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from reviewbot.github.api.records import Author, author, body, commit, repository, segment
+from reviewbot.github.client.caller import PER_PAGE
 from reviewbot.github.client.errors import NotFoundError
 from reviewbot.github.client.exchange import DIFF, read
 
 if TYPE_CHECKING:
     from reviewbot.github.client.caller import AccountClient, Record
+    from reviewbot.github.client.exchange import Parameters
 
 LISTED: Final = 3_000
 """Maximum number of files of a pull request that GitHub lists."""
@@ -49,6 +51,17 @@ class PullRequest:
     is_fork: bool
     changed_files: int
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPull:
+    """A pull request in a list. ``repository_id`` is the id of the repository it belongs to."""
+
+    number: int
+    state: Literal["open", "closed"]
+    merged: bool
+    created_on: date
+    repository_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +110,29 @@ class Pulls:
     async def get(self, repo: str, number: int) -> PullRequest:
         """Return the pull request as it is now."""
         return await self._caller.one(read(f"{repository(repo)}/pulls/{number}"), _pull)
+
+    async def newest(
+        self, repo: str, *, most: int, since: date | None = None
+    ) -> tuple[ListedPull, ...]:
+        """Return the newest pull requests, whatever their state is, the newest first.
+
+        Args:
+            repo: the repository.
+            most: maximum number of pull requests.
+            since: first day (UTC) on which they were created.
+        """
+        following: str | None = f"{repository(repo)}/pulls"
+        order = {"state": "all", "sort": "created", "direction": "desc"}
+        asked: Parameters = {**order, "per_page": min(most, PER_PAGE)}
+        found: list[ListedPull] = []
+        while following is not None and len(found) < most:
+            entries, following = await self._caller.page(read(following, asked), _listed)
+            kept = [one for one in entries if since is None or one.created_on >= since]
+            found += kept
+            if not kept or len(kept) < len(entries):
+                break
+            asked = {}
+        return tuple(found[:most])
 
     async def files(self, repo: str, pull: PullRequest) -> ChangedFiles:
         """Return the changed files. GitHub lists at most 3,000."""
@@ -151,6 +187,16 @@ def _pull(found: Record) -> PullRequest:
         is_fork=head.repository_id is None or head.repository_id != base.repository_id,
         changed_files=found["changed_files"],
         updated_at=datetime.fromisoformat(found["updated_at"]),
+    )
+
+
+def _listed(found: Record) -> ListedPull:
+    return ListedPull(
+        number=found["number"],
+        state=found["state"],
+        merged=found["merged_at"] is not None,
+        created_on=datetime.fromisoformat(found["created_at"]).date(),
+        repository_id=_side(found["base"]).repository_id,
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reviewbot.config.settings import SecretText
 from reviewbot.github.api import comments as comments_api
+from reviewbot.github.api import pulls as pulls_api
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client import transport as wire
 from reviewbot.github.client.errors import IncompleteListError
@@ -191,3 +193,53 @@ async def test_closing_ends_the_connections() -> None:
         await gateway.close()
         with pytest.raises(RuntimeError):
             await gateway.holder().pulls.get("o/r", 1)
+
+
+class Newest:
+    """Pull requests, the newest first, one for each day of a month, in pages."""
+
+    def __init__(self) -> None:
+        self.base = ""
+
+    def __call__(self, request: Recorded) -> Answer:
+        page, size = int(request.query.get("page", "1")), int(request.query["per_page"])
+        days = range(30, 0, -1)[(page - 1) * size : page * size]
+        following = f"<{self.base}/repos/o/r/pulls?per_page={size}&page={page + 1}>;"
+        made = [pull(day, created_at=f"2026-11-{day:02}T12:00:00Z", merged_at=None) for day in days]
+        headers = {"link": f'{following} rel="next"'} if page * size < 30 else {}
+        return Answer(made, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("most", "since", "numbers", "requests"),
+    [
+        (3, None, [30, 29, 28], 1),
+        (100, None, list(range(30, 0, -1)), 1),
+        (7, date(2026, 11, 28), [30, 29, 28], 1),
+        (7, date(2026, 12, 1), [], 1),
+        (7, date(2026, 1, 1), list(range(30, 23, -1)), 1),
+    ],
+)
+async def test_the_newest_pull_requests_are_listed_and_no_more_pages_are_read(
+    most: int, since: date | None, numbers: list[int], requests: int
+) -> None:
+    async with scripted(newest := Newest()) as (server, gateway):
+        newest.base = server.url
+        found = await gateway.holder().pulls.newest("o/r", most=most, since=since)
+        assert [one.number for one in found] == numbers
+        assert len(server.requests) == requests
+
+
+async def test_the_newest_pull_requests_come_from_several_pages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pulls_api, "PER_PAGE", 4)
+    async with scripted(newest := Newest()) as (server, gateway):
+        newest.base = server.url
+        found = await gateway.holder().pulls.newest("o/r", most=10)
+        assert [one.number for one in found] == list(range(30, 20, -1))
+        assert len(server.requests) == 3
+        server.requests.clear()
+        since = date(2026, 11, 25)
+        assert len(await gateway.holder().pulls.newest("o/r", most=30, since=since)) == 6
+        assert len(server.requests) == 2

@@ -1,0 +1,262 @@
+"""``reviewbot stats``: what became of the findings on the pull requests of a repository."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from reviewbot.cli.github_access import access, fetch
+from reviewbot.core.safety.escape import show
+from reviewbot.core.wording import count, listed
+from reviewbot.errors import EXIT_OK
+from reviewbot.github.identity import BotIdentity, PullName
+from reviewbot.github.state.block import FATES
+from reviewbot.github.state.statistics import aggregate, state_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reviewbot.cli.waiting import WaitIndicator
+    from reviewbot.github.api.gateway import Api
+    from reviewbot.github.api.pulls import ListedPull
+    from reviewbot.github.state.block import Fate, StateBlock
+    from reviewbot.github.state.statistics import FateCounts, PullState, Statistics
+
+AUTHOR: Final = "github-actions[bot]"
+"""Author of the comments of the Action."""
+MOST: Final = 1_000
+"""Maximum of ``--limit``; each pull request needs at least one request to GitHub."""
+MOST_ROWS: Final = 20
+"""Maximum number of rows of a table on the terminal."""
+WIDEST: Final = 40
+"""Maximum characters of a name in a table."""
+_REPOSITORY: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
+_LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
+_ALWAYS: Final = (
+    "Findings that only the check lists, those beyond max_inline, are not included.",
+    "The state in the comments is trusted because of its author; the signature is not checked.",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument("repository", metavar="OWNER/REPO", type=_repository)
+    parser.add_argument(
+        "--since",
+        metavar="DATE",
+        type=_date,
+        help="only pull requests created on or after this day (UTC), such as 2026-01-31",
+    )
+    parser.add_argument(
+        "--limit",
+        metavar="N",
+        type=_limit,
+        default=100,
+        help=f"the newest N pull requests, {MOST:,} at most (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--author",
+        metavar="LOGIN",
+        type=_login,
+        default=AUTHOR,
+        help="account that posts the reviews; for an App its name and [bot] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--format", choices=("terminal", "json"), default="terminal", help="default: %(default)s"
+    )
+    parser.epilog = (
+        "examples:\n  reviewbot stats octo/hello --since 2026-01-01\n"
+        "  reviewbot stats octo/hello --author 'my-reviewbot[bot]' --format json\n\n"
+        "GITHUB_TOKEN or GH_TOKEN is the token; public repositories need none."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The pull requests that were read, and bots besides the author that write summaries."""
+
+    listed: int
+    statistics: Statistics
+    others: tuple[str, ...]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what became of the findings.
+
+    Raises:
+        ConfigError: the address of GitHub is invalid.
+        SourceError: the repository does not exist, or a token is needed to see it.
+        GitHubError: GitHub refuses a request, or does not respond.
+    """
+    address, token = access()
+
+    async def read(api: Api, waiting: WaitIndicator) -> _Found:
+        pulls = await api.pulls.newest(args.repository, most=args.limit, since=args.since)
+        return await _read(api, args.repository, pulls, BotIdentity(args.author), waiting)
+
+    found = asyncio.run(fetch(args.repository, address, token, read))
+    text = _json(args, found) if args.format == "json" else _terminal(args, found)
+    print(text)  # noqa: T201  the command's output
+    return EXIT_OK
+
+
+async def _read(
+    api: Api,
+    repo: str,
+    pulls: Sequence[ListedPull],
+    author: BotIdentity,
+    waiting: WaitIndicator,
+) -> _Found:
+    """Read the summary comment of each pull request."""
+    done = 0
+    others: set[str] = set()
+
+    async def state_of(pull: ListedPull) -> tuple[PullState, StateBlock] | None:
+        nonlocal done
+        name = PullName(repo, pull.number, pull.repository_id)
+        comments = await api.comments.all(repo, pull.number)
+        bots = {one.author.login for one in comments if one.author.is_bot} - {author.login}
+        others.update(one for one in bots if state_in(comments, name, BotIdentity(one)))
+        block = state_in(comments, name, author)
+        done += 1
+        waiting.report(f"{done} of {count(len(pulls), 'pull request')}")
+        return None if block is None else ("merged" if pull.merged else pull.state, block)
+
+    states = await asyncio.gather(*map(state_of, pulls))
+    return _Found(len(pulls), aggregate(filter(None, states)), tuple(map(show, sorted(others))))
+
+
+def _json(args: argparse.Namespace, found: _Found) -> str:
+    statistics = found.statistics
+    record: dict[str, Any] = {
+        "repository": args.repository,
+        "author": args.author,
+        "since": args.since.isoformat() if args.since else None,
+        "limit": args.limit,
+        "pull_requests": found.listed,
+        "with_state": statistics.pulls,
+        "findings": dict(statistics.total.fates),
+        "by_rule": [{"name": one.name, **one.fates} for one in statistics.by_rule],
+        "by_model": [{"name": one.name, **one.fates} for one in statistics.by_model],
+        "by_prompt_version": [
+            {"name": one.name, **one.fates} for one in statistics.by_prompt_version
+        ],
+        "without_fate": {f"in_{state}": number for state, number in statistics.open.items()},
+        "merges_not_recorded": statistics.unrecorded,
+        "dropped": statistics.dropped,
+        "notes": list(_notes(found, args.author)),
+    }
+    return json.dumps(record, indent=2)
+
+
+def _terminal(args: argparse.Namespace, found: _Found) -> str:
+    statistics = found.statistics
+    pulls = count(found.listed, "pull request")
+    since = f" since {args.since}" if args.since else ""
+    blocks = [
+        f"{args.repository}: {args.author} left a state on {statistics.pulls:,} of the newest"
+        f" {pulls}{since}"
+    ]
+    if total := statistics.total.total:
+        parts = [f"{_share(statistics.total, fate)} {_words(fate)}" for fate in FATES]
+        blocks.append(f"{count(total, 'closed finding')}: {', '.join(parts)}")
+        blocks.append(_table("RULE", statistics.by_rule))
+        blocks.append(_table("MODEL", statistics.by_model))
+        blocks.append(_table("PROMPT VERSION", statistics.by_prompt_version))
+    blocks.append("\n".join(f"- {one}" for one in _notes(found, args.author)))
+    return "\n\n".join(filter(None, blocks))
+
+
+def _table(heading: str, counts: Sequence[FateCounts]) -> str:
+    rows = [(heading, "FINDINGS", *(_words(fate).upper() for fate in FATES))]
+    rows += [
+        (_name(one.name), f"{one.total:,}", *(_share(one, fate) for fate in FATES))
+        for one in counts[:MOST_ROWS]
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            (row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])),
+        )
+        for row in rows
+    ]
+    if len(counts) > MOST_ROWS:
+        lines.append(f"and {len(counts) - MOST_ROWS:,} more")
+    return "\n".join(lines) if counts else ""
+
+
+def _notes(found: _Found, author: str) -> Iterator[str]:
+    """Yield sentences about findings that the numbers do not include."""
+    statistics = found.statistics
+    if not found.listed:
+        yield "There is no pull request to read."
+    elif not statistics.pulls:
+        yield f"No pull request has a summary comment with a state by {author}."
+        if found.others:
+            yield f"There are such comments by {listed(found.others)}: name one with --author."
+    if number := statistics.open["open"]:
+        yield f"{count(number, 'finding')} open in open pull requests: not included."
+    if number := statistics.open["closed"]:
+        yield (
+            f"{count(number, 'finding')} left open in pull requests that were closed without a"
+            " merge: not included."
+        )
+    if number := statistics.unrecorded:
+        yield (
+            f"The merge of {count(number, 'pull request')} was not recorded, so"
+            f" {count(statistics.open['merged'], 'finding')} left open there are not included. The"
+            " workflow of the Action must also run on the type closed."
+        )
+    if number := statistics.dropped:
+        yield (
+            f"{count(number, 'finding')} included in the totals only: the states had no room for"
+            " their rule, model and prompt version."
+        )
+    yield from _ALWAYS
+
+
+def _share(counts: FateCounts, fate: Fate) -> str:
+    number = counts.fates[fate]
+    return f"{number:,} ({100 * number / counts.total:.0f} %)" if number else "0"
+
+
+def _words(fate: str) -> str:
+    return fate.replace("_", " ")
+
+
+def _name(text: str) -> str:
+    """Return an untrusted name for a table."""
+    shown = show(text)
+    return shown if len(shown) <= WIDEST else f"{shown[: WIDEST - 3]}..."
+
+
+def _repository(text: str) -> str:
+    if not _REPOSITORY.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text[:200]!r} is not a repository: give OWNER/REPO")
+    return text
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text[:60]!r} is not a day; give it as 2026-01-31"
+        ) from None
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= MOST and len(text) < 9):
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} must be a number from 1 to {MOST:,}")
+    return int(text)
+
+
+def _login(text: str) -> str:
+    if not _LOGIN.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text[:100]!r} is not the name of an account")
+    return text

@@ -1,0 +1,247 @@
+"""``reviewbot stats`` as a user runs it, against a GitHub that is strict."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reviewbot.cli.main import main
+from reviewbot.cli.stats import AUTHOR
+from reviewbot.github import markers
+from reviewbot.github.identity import PullName
+from reviewbot.github.markers import Marker
+from reviewbot.github.state.block import ClosedRecord, StateBlock, pack
+from tests.fake_anthropic import FakeAnthropic
+from tests.fake_github import FakeGitHub, faults
+from tests.github.action_runs import Runner
+from tests.support.commands import Done, run_command
+from tests.support.github_records import record
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from reviewbot.github.state.block import Fate
+    from tests.fake_github import PullRequest
+
+BASE = {"app.py": "one = 1\n"}
+BAD = {"app.py": "one = eval(input())\n"}
+
+
+@asynccontextmanager
+async def world(*, private: bool = True) -> AsyncIterator[tuple[FakeGitHub, dict[str, str]]]:
+    """GitHub with a repository, the account of the Action, and the variables of a reader."""
+    async with FakeGitHub() as github:
+        repo = github.repository("octo/hello", BASE, private=private)
+        github.world.user(AUTHOR, "Bot")
+        yield github, {"GITHUB_API_URL": github.url, "GITHUB_TOKEN": github.token(repo).value}
+
+
+async def stats(folder: Path, *arguments: str, **variables: str) -> Done:
+    return await run_command(folder, "stats", "octo/hello", *arguments, **variables)
+
+
+def closed(number: int, fate: Fate, rule: str = "bug", **changes: str) -> ClosedRecord:
+    values = {"model": "claude-sonnet-5-5", "prompt_version": "0123456789ab"} | changes
+    return ClosedRecord(f"{number:016x}", rule, values["model"], values["prompt_version"], fate)
+
+
+def summary(pull: PullRequest, block: StateBlock) -> str:
+    """The summary comment of a review that left ``block``."""
+    packed = pack(block, {})
+    assert packed
+    marker = Marker("summary", pull.head_sha, pull.base_sha, "clean", key="r1", state=packed)
+    name = PullName(pull.repo.full_name, pull.number, pull.repo.id)
+    return f"**Nothing was found.**\n\n{markers.write(marker, name.bound)}"
+
+
+def pulled(github: FakeGitHub, block: StateBlock, *, by: str = AUTHOR) -> PullRequest:
+    pull = github.pull(base=BASE, head=BAD)
+    pull.comment(summary(pull, block), by=by)
+    return pull
+
+
+async def test_fates_are_counted_by_rule_model_and_prompt_version(tmp_path: Path) -> None:
+    rule = closed(3, "fixed", "python/eval", model="offline", prompt_version="")
+    async with world() as (github, env):
+        states = (
+            StateBlock("s", closed=(closed(1, "fixed"), rule), merged=True),
+            StateBlock("s", closed=(closed(2, "dismissed"), closed(4, "refuted")), merged=True),
+            StateBlock("s", closed=(closed(5, "open_at_merge"),), merged=True),
+        )
+        for state in states:
+            pulled(github, state).merge()
+        done = await stats(tmp_path, **env)
+        text = await stats(tmp_path, "--format", "json", **env)
+        assert {one.method for one in github.requests} == {"GET"}
+    assert (done.code, done.err) == (0, "")
+    assert done.out == EXPECTED
+    found = json.loads(text.out)
+    assert found["findings"] == {"fixed": 2, "dismissed": 1, "refuted": 1, "open_at_merge": 1}
+    assert [(one["name"], one["fixed"]) for one in found["by_rule"]] == [
+        ("bug", 1),
+        ("python/eval", 1),
+    ]
+    assert [one["name"] for one in found["by_prompt_version"]] == ["0123456789ab", "none"]
+    assert (found["pull_requests"], found["with_state"], found["dropped"]) == (3, 3, 0)
+
+
+EXPECTED = """\
+octo/hello: github-actions[bot] left a state on 3 of the newest 3 pull requests
+
+5 closed findings: 2 (40 %) fixed, 1 (20 %) dismissed, 1 (20 %) refuted, 1 (20 %) open at merge
+
+RULE         FINDINGS      FIXED  DISMISSED   REFUTED  OPEN AT MERGE
+bug                 4   1 (25 %)   1 (25 %)  1 (25 %)       1 (25 %)
+python/eval         1  1 (100 %)          0         0              0
+
+MODEL              FINDINGS      FIXED  DISMISSED   REFUTED  OPEN AT MERGE
+claude-sonnet-5-5         4   1 (25 %)   1 (25 %)  1 (25 %)       1 (25 %)
+offline                   1  1 (100 %)          0         0              0
+
+PROMPT VERSION  FINDINGS      FIXED  DISMISSED   REFUTED  OPEN AT MERGE
+0123456789ab           4   1 (25 %)   1 (25 %)  1 (25 %)       1 (25 %)
+none                   1  1 (100 %)          0         0              0
+
+- Findings that only the check lists, those beyond max_inline, are not included.
+- The state in the comments is trusted because of its author; the signature is not checked.
+"""
+
+
+async def test_findings_that_are_not_included_are_named(tmp_path: Path) -> None:
+    left = StateBlock("s", records=(record(), record(id="b" * 16, held="unproven")))
+    full = StateBlock("s", closed=(closed(1, "fixed"),), dropped={"fixed": 40, "dismissed": 2})
+    async with world() as (github, env):
+        pulled(github, left)
+        pulled(github, left).close()
+        pulled(github, left).merge()
+        pulled(github, full)
+        done = await stats(tmp_path, "--format", "json", **env)
+    found = json.loads(done.out)
+    assert found["without_fate"] == {"in_open": 1, "in_closed": 1, "in_merged": 1}
+    assert (found["merges_not_recorded"], found["dropped"]) == (1, 42)
+    assert (found["findings"]["fixed"], found["findings"]["dismissed"]) == (41, 2)
+    said = " ".join(found["notes"])
+    assert "1 finding open in open pull requests" in said
+    assert "closed without a merge" in said
+    assert "must also run on the type closed" in said
+    assert "42 findings included in the totals only" in said
+
+
+async def test_only_comments_of_the_author_for_this_pull_request_count(tmp_path: Path) -> None:
+    """A stranger copies the state of another pull request, or writes one."""
+    state = StateBlock("s", closed=(closed(1, "fixed"),), merged=True)
+    async with world() as (github, env):
+        other = pulled(github, state)
+        pull = github.pull(base=BASE, head=BAD)
+        pull.comment(summary(pull, state), by="mallory")
+        pull.comment(other.comments[0].body, by=AUTHOR)
+        pull.comment("<!-- reviewbot v=1 kind=summary state=AAAA -->", by=AUTHOR)
+        done = await stats(tmp_path, "--format", "json", **env)
+    found = json.loads(done.out)
+    assert (found["with_state"], found["findings"]["fixed"]) == (1, 1)
+
+
+async def test_hostile_names_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    hostile = "\x1b[2Jgone\u202e::error::x" + "y" * 500
+    names = {"model": hostile, "prompt_version": hostile}
+    state = StateBlock("s", closed=(closed(1, "fixed", hostile, **names),))
+    async with world() as (github, env):
+        pulled(github, state)
+        done = await stats(tmp_path, **env)
+        found = await stats(tmp_path, "--format", "json", **env)
+    for text in (done.out, found.out):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+    assert max(map(len, done.out.splitlines())) < 120
+    assert json.loads(found.out)["by_rule"][0]["name"] == hostile[:100]
+
+
+async def test_a_repository_without_states_names_the_accounts_that_have_some(
+    tmp_path: Path,
+) -> None:
+    state = StateBlock("s", closed=(closed(1, "fixed"),))
+    async with world() as (github, env):
+        github.world.user("helper[bot]", "Bot")
+        pull = pulled(github, state, by="helper[bot]")
+        pull.comment(summary(pull, state), by="mallory")
+        done = await stats(tmp_path, **env)
+        named = await stats(tmp_path, "--author", "helper[bot]", **env)
+    assert done.code == 0
+    assert "comments by helper[bot]: name one with --author" in done.out
+    assert "mallory" not in done.out
+    assert "1 closed finding: 1 (100 %) fixed" in named.out
+
+
+async def test_since_and_limit_choose_the_newest_pull_requests(tmp_path: Path) -> None:
+    async with world() as (github, env):
+        for number, day in enumerate((1_767_225_600, 1_769_904_000, 1_772_323_200)):
+            state = StateBlock("s", closed=(closed(number, "fixed"),))
+            pulled(github, state).created = float(day)
+        since = await stats(tmp_path, "--since", "2026-02-01", "--format", "json", **env)
+        limit = await stats(tmp_path, "--limit", "1", "--format", "json", **env)
+    assert json.loads(since.out)["pull_requests"] == 2
+    assert json.loads(since.out)["since"] == "2026-02-01"
+    assert json.loads(limit.out)["pull_requests"] == 1
+
+
+async def test_without_a_token_or_access_the_error_says_what_to_do(tmp_path: Path) -> None:
+    async with world() as (github, env):
+        done = await stats(tmp_path, GITHUB_API_URL=env["GITHUB_API_URL"])
+        assert done.code == 2
+        assert "there is no octo/hello, or it is not public: set GITHUB_TOKEN" in done.err
+        reset = github.clock.now() + 3_000
+        github.fail(faults.primary("GET", "/repos/octo/hello/pulls", reset=reset, times=9))
+        limited = await stats(tmp_path, **env)
+    assert limited.code != 0
+    assert "limit" in limited.err
+    assert limited.out == ""
+
+
+async def test_a_repository_without_pull_requests_has_no_statistics(tmp_path: Path) -> None:
+    async with world() as (_, env):
+        done = await stats(tmp_path, **env)
+    assert done.code == 0
+    assert "There is no pull request to read." in done.out
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("octo",),
+        ("octo/hello/pulls",),
+        ("octo/hello", "--since", "yesterday"),
+        ("octo/hello", "--limit", "0"),
+        ("octo/hello", "--limit", "1001"),
+        ("octo/hello", "--author", "a b"),
+    ],
+)
+def test_an_invalid_argument_is_a_usage_error(
+    wrong: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["stats", *wrong])
+    assert ended.value.code == 2
+    assert repr(wrong[-1]) in capsys.readouterr().err
+
+
+async def test_a_pull_request_that_the_action_reviewed_until_its_merge_is_counted(
+    tmp_path: Path,
+) -> None:
+    async with world() as (github, env), FakeAnthropic() as model:
+        runner = Runner(github, model, tmp_path)
+        pull = github.pull(base=BASE, head=BASE | BAD | {"b.py": "two = eval(input())\n"})
+        await runner.run(pull, model="offline")
+        pull.push({"b.py": "two = 2\n"})
+        await runner.run(pull, model="offline")
+        pull.merge()
+        runner.event(pull, action="closed")
+        await runner.step(runner.environment(pull, model="offline"))
+        done = await stats(tmp_path, "--format", "json", **env)
+    found = json.loads(done.out)
+    assert found["findings"] == {"fixed": 1, "dismissed": 0, "refuted": 0, "open_at_merge": 1}
+    assert [one["name"] for one in found["by_rule"]] == ["python/eval"]
+    assert (found["without_fate"]["in_merged"], found["merges_not_recorded"]) == (0, 0)
