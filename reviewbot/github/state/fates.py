@@ -26,7 +26,7 @@ def after_review(new: StateBlock, before: StateBlock | None, done: Reconciled) -
         before: the trusted state before the review; None if there is none.
         done: the review, compared with earlier ones.
     """
-    is_open = {one.id for one in done.records if one.state == "open"}
+    is_open = {one.id for one in done.records if one.state == "open" and one.is_posted}
     earlier = [one for one in before.closed if one.id not in is_open] if before else []
     states = {one.id: one.state for one in before.records} if before else {}
     ended: list[tuple[Record, Fate]] = [

@@ -102,6 +102,7 @@ class Life:
         dismissed: bugs that somebody dismissed.
         returned: how often a bug came back.
         refuted: bugs that a verifier refuted once.
+        crashed: whether a run crashed.
     """
 
     data: st.DataObject
@@ -117,6 +118,7 @@ class Life:
     returned: Counter[int] = field(default_factory=Counter)
     gone: set[int] = field(default_factory=set)
     refuted: set[int] = field(default_factory=set)
+    crashed: bool = False
 
     def chance(self, one_in: int) -> bool:
         return self.data.draw(st.integers(1, one_in)) == one_in
@@ -219,10 +221,12 @@ class Life:
             self._check_failed()
         elif done is None or fault.hit or done.code == EXIT_INCOMPLETE:
             assert how == "crashed", done
+            self.crashed = True
             self.maybe |= was_open | reported
         else:
             self.maybe -= verifier.refuted
             self._check(int(done.outputs["errors"]), reported, verifier)
+            self._check_fates()
             told_now = self._told() if how == "full" else set(filter(self._threads, range(BUGS)))
             assert not verifier.refuted & told_now - told, "a refuted finding was posted"
         self._check_threads()
@@ -247,6 +251,17 @@ class Life:
         self.open, self.maybe = seen, set()
         for one in found:
             assert line_of(self._bug_of(one)) == self.lines[one.line - 1]
+
+    def _check_fates(self) -> None:
+        """After a run that ended well. A run that crashed may have posted what no state has."""
+        state = state_of(self.pull)
+        counted = {one.id for one in state.records if one.state == "open" and one.is_posted}
+        closed = [one.id for one in state.closed]
+        assert len(set(closed)) == len(closed), "a finding has two fates"
+        assert not counted & {*closed}, "a finding is open and has a fate"
+        posted = {one.comments[0].body.split("findings=")[1][:16] for one in self.pull.threads}
+        known = {one.id for one in state.records if one.state == "open"} | {*closed}
+        assert self.crashed or posted <= known, "a posted finding is neither open nor closed"
 
     @property
     def maybe_dismissed(self) -> set[int]:
