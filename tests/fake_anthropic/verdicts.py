@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _ASKED: Final = "<findings_to_verify>"
 _FINDING: Final = re.compile(
-    r'^finding (\d+): ("(?:[^"\\]|\\.)*") (RIGHT|LEFT) (\d+)-(\d+)', re.MULTILINE
+    r'^finding (\d+): ("(?:[^"\\]|\\.)*") (RIGHT|LEFT) (\d+)-(\d+), [\w-]+(, reported by)?',
+    re.MULTILINE,
 )
 _TITLE: Final = re.compile(r"^title: (.*)$", re.MULTILINE)
 _FILE: Final = re.compile(r'^=== file ("(?:[^"\\]|\\.)*")')
@@ -26,12 +27,16 @@ _CODE: Final = re.compile(r"""\s*(?![#/*"'<%;-])\S*\w""")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A finding that is to be verified, and a line of code that a verdict about it may quote."""
+    """A finding that is to be verified, and a line of code that a verdict about it may quote.
+
+    ``is_prior`` is true for a finding of an earlier review.
+    """
 
     number: int
     path: str
     title: str
     code: tuple[str, int, str]
+    is_prior: bool
 
 
 def is_verification(request: Recorded) -> bool:
@@ -45,11 +50,12 @@ def asked(request: Recorded) -> list[Asked]:
     lines = list(_lines(prompt))
     titles = [json.loads(title) for title in _TITLE.findall(block)]
     found = []
-    for (number, path, _, first, last), title in zip(_FINDING.findall(block), titles, strict=True):
+    rows = zip(_FINDING.findall(block), titles, strict=True)
+    for (number, path, _, first, last, prior), title in rows:
         name = json.loads(path)
         own = [one for one in lines if one[0] == name and int(first) <= one[1] <= int(last)]
         code = next((one for one in (*own, *lines) if _CODE.match(one[2])), ("", 0, ""))
-        found.append(Asked(int(number), name, title, code))
+        found.append(Asked(int(number), name, title, code, bool(prior)))
     return found
 
 

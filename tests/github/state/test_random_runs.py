@@ -56,12 +56,17 @@ class Verifier:
 
     Attributes:
         answers: its answer about each bug; it fails if there are none.
+        is_part: whether the review may be one of a part, in which no line of the file can refute a
+            new error.
         refuted: bugs that it refuted with running code.
+        perhaps: bugs that it refuted so, if the review is not one of a part.
         doubted: bugs that it neither supported nor refuted with running code.
     """
 
     answers: list[str]
+    is_part: bool
     refuted: set[int] = field(default_factory=set)
+    perhaps: set[int] = field(default_factory=set)
     doubted: set[int] = field(default_factory=set)
 
     def __call__(self, request: Recorded) -> Reply:
@@ -74,7 +79,9 @@ class Verifier:
         if len(refuted) < len(made) or len(made) < ALARM:  # else it is not believed
             by_code = {bug for bug in refuted if self.answers[bug] == "refuted"}
             unproven = {bug for bug in made if self.answers[bug] == "unproven"}
-            self.refuted |= by_code
+            new = {bug for bug in by_code if self.is_part and not told[bug].is_prior}
+            self.refuted |= by_code - new
+            self.perhaps |= new
             self.doubted |= unproven | refuted - by_code
         return says(*made.values())
 
@@ -190,7 +197,8 @@ class Life:
         """Run the job; now and then it is cut off, or the model is away."""
         how = self.data.draw(st.sampled_from(["well", "full", "failed", "crashed"]))
         seed = random.Random(self.data.draw(st.integers(0, 1_000)))  # noqa: S311 - repeatable
-        verifier = Verifier([] if self.chance(6) else seed.choices(VERDICTS, k=BUGS))
+        answers = [] if self.chance(6) else seed.choices(VERDICTS, k=BUGS)
+        verifier = Verifier(answers, is_part=how != "full")
         named = set(seed.sample(range(BUGS), k=BUGS - 2))
         reported: set[int] = set()
 
@@ -214,8 +222,9 @@ class Life:
         except ReviewbotError:  # as the command line does
             done = None
         fault.times = 0
-        was_open = self.open & verifier.refuted
-        self.refuted |= verifier.refuted
+        by_code = verifier.refuted | verifier.perhaps
+        was_open = self.open & by_code
+        self.refuted |= by_code
         self.open -= was_open
         if how == "failed" and done is not None and done.code == EXIT_INCOMPLETE:
             self._check_failed()
@@ -224,11 +233,11 @@ class Life:
             self.crashed = True
             self.maybe |= was_open | reported
         else:
-            self.maybe -= verifier.refuted
+            self.maybe = (self.maybe - verifier.refuted) | (was_open & verifier.perhaps)
             self._check(int(done.outputs["errors"]), reported, verifier)
             self._check_fates()
             told_now = self._told() if how == "full" else set(filter(self._threads, range(BUGS)))
-            assert not verifier.refuted & told_now - told, "a refuted finding was posted"
+            assert not by_code & told_now - told, "a refuted finding was posted"
         self._check_threads()
 
     def _check(self, errors: int, reported: set[int], verifier: Verifier) -> None:
@@ -243,7 +252,7 @@ class Life:
         assert not seen - self.present, "a finding is open without its code"
         named = (reported & self.present) - self.dismissed - self.maybe_dismissed
         assert named & verifier.doubted <= seen | held, "an unproven finding is lost"
-        counted = reported - verifier.doubted - verifier.refuted
+        counted = reported - verifier.doubted - verifier.refuted - verifier.perhaps
         sure = ((self.open | counted) & self.present) - self.dismissed
         assert sure <= seen | (reported & self.maybe_dismissed), "a finding is lost"
         assert seen <= sure | self.maybe, "a finding was never reported"
