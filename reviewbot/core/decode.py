@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Final, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 Decoder: TypeAlias = Callable[[object, str], object]
 """Function from a decoded JSON value and the dotted name of its field to the value."""
@@ -43,7 +43,7 @@ def decoder(hint: object) -> Decoder:
             found = _tuple(decoder(args[0]))
         case origin if origin is dict:
             found = _dict(decoder(args[1]))
-        case origin if origin is UnionType and args[1:] == (NoneType,):
+        case origin if origin in (UnionType, Union) and args[1:] == (NoneType,):
             found = _optional(decoder(args[0]))
         case _:
             raise TypeError(f"no decoder for {hint!r}")
