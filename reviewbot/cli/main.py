@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "rules": ("reviewbot.cli.rules", "List the offline rules, or explain one."),
     "stats": ("reviewbot.cli.stats", "Show what became of the findings on pull requests."),
     "init": ("reviewbot.cli.init", "Write a commented .reviewbot.yml, or a workflow for GitHub."),
+    "eval": ("reviewbot.cli.eval", "Measure how good reviews are on known cases, and compare."),
     "doctor": ("reviewbot.cli.doctor", "Check the installation, the settings and the model."),
 }
 """Module and summary of each command."""

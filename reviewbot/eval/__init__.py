@@ -1,0 +1,1 @@
+"""Evaluation: scores of review tools on cases with known problems."""

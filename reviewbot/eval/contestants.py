@@ -1,0 +1,205 @@
+"""Contestants of an evaluation: reviewbot at given settings, and recorded outputs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from reviewbot import __version__
+from reviewbot.core.events.report import ReportBuilder, counts_for_fail_on
+from reviewbot.errors import ReviewbotError, SourceError
+from reviewbot.eval.cases import read_lines
+from reviewbot.eval.results import Comment, Result, result_of
+from reviewbot.pipeline.prepare import prepare
+from reviewbot.pipeline.review import review
+from reviewbot.pipeline.workers import check_choices, workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from reviewbot.config.settings import Settings
+    from reviewbot.core.events.events import Estimate
+    from reviewbot.core.events.report import Report
+    from reviewbot.eval.cases import Case
+    from reviewbot.models.offline.parser import Parser
+
+
+class Contestant(Protocol):
+    """A tool that reviews cases."""
+
+    @property
+    def name(self) -> str:
+        """Name in the reports."""
+        ...
+
+    @property
+    def spec(self) -> str:
+        """Text that changes if results of the contestant cannot be mixed with earlier ones."""
+        ...
+
+    def estimate(self, case: Case) -> float | None:
+        """Return the expected cost of one review in US dollars; None if it is not known."""
+        ...
+
+    async def review(self, case: Case, run: int) -> Result:
+        """Review a case. A review that fails is a result with an error."""
+        ...
+
+
+class OwnReview:
+    """Reviewbot at given settings.
+
+    Args:
+        name: name in the reports.
+        settings: settings of the review; no summary is requested.
+        parser: parser of source code.
+
+    Raises:
+        ConfigError: a model has no key.
+    """
+
+    def __init__(self, name: str, settings: Settings, parser: Parser) -> None:
+        check_choices(settings)
+        self.name = name
+        self._settings, self._parser = replace(settings, summary=False), parser
+
+    @property
+    def spec(self) -> str:
+        """Version, models, prompt and a digest of the settings that decide about findings."""
+        from reviewbot.core.prompt.templates import prompt_version
+
+        settings = replace(
+            self._settings, origins={}, notices=(), ignored=(), model_source="", jobs=1
+        )
+        digest = hashlib.sha256(repr(settings).encode()).hexdigest()[:12]
+        models = ", ".join(one.name for one in settings.choices)
+        return f"reviewbot {__version__}, {models}, prompt {prompt_version()}, settings {digest}"
+
+    def estimate(self, case: Case) -> float | None:
+        """Return the expected cost, with the verification of every request.
+
+        Raises:
+            ReviewbotError: the case cannot be planned.
+        """
+        expected: Estimate = prepare(case.data, self._settings).job.estimate
+        parts = [expected.cost_usd, *(one.cost_usd for one in expected.verification)]
+        known = [one for one in parts if one is not None]
+        return sum(known) if len(known) == len(parts) else None
+
+    async def review(self, case: Case, run: int) -> Result:
+        """Review a case with the pipeline that every other entry point uses."""
+        begun = time.monotonic()
+        builder = ReportBuilder()
+        try:
+            prepared = await asyncio.to_thread(prepare, case.data, self._settings)
+            async with (
+                workers(prepared, self._settings, parser=self._parser) as work,
+                aclosing(
+                    review(
+                        prepared.job,
+                        work.with_linters(work.run_batch),
+                        verify=work.verify,
+                        find_uses=work.find_uses,
+                        keeps_syntax=work.keeps_syntax,
+                    )
+                ) as events,
+            ):
+                async for event in events:
+                    builder.add(event)
+        except ReviewbotError as error:
+            return Result(self.name, run, case.id, error=str(error))
+        return _result(self.name, run, case, builder.report, time.monotonic() - begun)
+
+
+def _result(name: str, run: int, case: Case, report: Report, seconds: float) -> Result:
+    tally, used = report.verification, report.usage
+    verdicts = (tally.supported, tally.unproven, tally.refuted, tally.unverified) if tally else (0,)
+    reasons = " ".join(report.reasons) or f"The review ended as {report.outcome}."
+    return Result(
+        contestant=name,
+        run=run,
+        case=case.id,
+        comments=tuple(
+            Comment(
+                path=one.path,
+                line=one.line,
+                end_line=one.end_line,
+                side=one.side,
+                severity=one.severity,
+                text="\n".join(filter(None, (one.title, one.scenario, one.message))),
+                inline=one.placement.kind == "inline",
+            )
+            for one in report.findings
+            if counts_for_fail_on(one)
+        ),
+        error=None if report.complete else reasons,
+        judged=sum(verdicts),
+        refuted=tally.refuted if tally else 0,
+        tokens=used.input + used.output + used.cache_read + used.cache_write,
+        cost_usd=report.cost_usd,
+        seconds=round(seconds, 3),
+        first_finding_s=report.time_to_first_finding_s,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A contestant whose results were recorded, such as those of a hosted product.
+
+    A case without a recorded result has an error.
+    """
+
+    name: str
+    spec: str
+    results: Sequence[Result]
+
+    def estimate(self, case: Case) -> float | None:
+        """Return 0: reading costs nothing."""
+        del case
+        return 0.0
+
+    async def review(self, case: Case, run: int) -> Result:
+        """Return the recorded result of a case; each run takes the next record of the case."""
+        found = [one for one in self.results if one.case == case.id]
+        if not found:
+            return Result(self.name, run, case.id, error="The case was not recorded.")
+        return replace(found[min(run, len(found)) - 1], contestant=self.name, run=run)
+
+
+def recorded(name: str, path: Path) -> Recorded:
+    """Return the contestant of a file whose lines are results.
+
+    ``contestant`` and ``run`` may be missing in the lines. Records of one case count as runs.
+
+    Raises:
+        SourceError: the file cannot be read, or a line is invalid.
+    """
+
+    def read(value: object) -> Result:
+        if not isinstance(value, dict):
+            raise ValueError("a result must be an object")  # noqa: TRY004 - read_lines expects it
+        return result_of({"contestant": name, "run": 1, **value})
+
+    results = read_lines(path, read)
+    if not results:
+        raise SourceError(f"{path.name}: there are no results in this file")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return Recorded(name, f"recorded {digest}", results)
+
+
+def names_of(contestants: Iterable[Contestant]) -> list[str]:
+    """Return the names of contestants.
+
+    Raises:
+        SourceError: two contestants have the same name.
+    """
+    names = [one.name for one in contestants]
+    for name in names:
+        if names.count(name) > 1:
+            raise SourceError(f"two contestants have the name {name:.80}; give each its own")
+    return names

@@ -1,0 +1,166 @@
+"""The report of an evaluation as data, from which all its forms are made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from reviewbot.core.decode import decoder
+from reviewbot.errors import SourceError
+from reviewbot.eval.cases import Golden  # noqa: TC001 - the decoder looks these up
+from reviewbot.eval.results import Comment  # noqa: TC001 - the decoder looks these up
+from reviewbot.eval.scores import (
+    Counts,
+    Scores,
+    by_contestant,
+    counts_by_case,
+    scores_of,
+)
+from reviewbot.eval.statistics import Interval, Power, differences, intervals, power
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from reviewbot.eval.cases import Case
+    from reviewbot.eval.scores import ScoredResult
+
+FILE: Final = "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ContestantReport:
+    """One row of the table. ``intervals`` are those of the micro scores."""
+
+    name: str
+    spec: str
+    scores: Scores
+    intervals: dict[str, Interval]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Differences of ``name`` to ``baseline`` on the cases that both reviewed."""
+
+    baseline: str
+    name: str
+    differences: dict[str, Interval]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One result on one case.
+
+    ``found`` are indices of golden comments of the case. ``others`` are comments that found none.
+    """
+
+    contestant: str
+    run: int
+    case: str
+    counts: Counts
+    found: tuple[int, ...]
+    others: tuple[Comment, ...]
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReport:
+    """A case without its diff."""
+
+    id: str
+    golden: tuple[Golden, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """An evaluation. ``notices`` are sentences to show with it."""
+
+    cases: tuple[CaseReport, ...]
+    contestants: tuple[ContestantReport, ...]
+    comparisons: tuple[Comparison, ...]
+    power: Power
+    outcomes: tuple[Outcome, ...]
+    notices: tuple[str, ...] = ()
+    version: int = 1
+
+    def counts(self, contestant: str) -> dict[str, Counts]:
+        """Return the counts of a contestant by case, summed over runs."""
+        found: dict[str, Counts] = {}
+        for one in self.outcomes:
+            if one.contestant == contestant:
+                found[one.case] = found.get(one.case, Counts()) + one.counts
+        return found
+
+
+def evaluate(
+    cases: Sequence[Case],
+    scored: Sequence[ScoredResult],
+    specs: Mapping[str, str],
+    notices: Sequence[str] = (),
+) -> Evaluation:
+    """Return the evaluation of scored results. The first contestant is the baseline.
+
+    Args:
+        cases: the cases.
+        scored: the scored results, at least one.
+        specs: the specification of each contestant, in the order of the table.
+        notices: sentences to show.
+    """
+    grouped = by_contestant(scored)
+    names = [name for name in specs if name in grouped]
+    baseline, *others = names
+    counts = {name: counts_by_case(grouped[name]) for name in names}
+    contestants = tuple(
+        ContestantReport(
+            name, specs[name], scores_of(grouped[name]), intervals([*counts[name].values()])
+        )
+        for name in names
+    )
+    golden = [len(case.required) for case in cases]
+    return Evaluation(
+        cases=tuple(CaseReport(case.id, case.golden) for case in cases),
+        contestants=contestants,
+        comparisons=tuple(
+            Comparison(baseline, name, differences(counts[baseline], counts[name]))
+            for name in others
+            if counts[baseline].keys() & counts[name].keys()
+        ),
+        power=power(golden, min(one.scores.runs for one in contestants)),
+        outcomes=tuple(map(_outcome, scored)),
+        notices=tuple(notices),
+    )
+
+
+def _outcome(scored: ScoredResult) -> Outcome:
+    found, result = scored.matching, scored.result
+    right = {c for _, c in found.pairs} | {*found.neutral}
+    return Outcome(
+        contestant=result.contestant,
+        run=result.run,
+        case=result.case,
+        counts=scored.counts,
+        found=tuple(g for g, _ in found.pairs),
+        others=tuple(one for c, one in enumerate(result.comments) if c not in right),
+        error=result.error,
+    )
+
+
+def to_json(evaluation: Evaluation) -> str:
+    """Return an evaluation as JSON that :func:`read_report` reads."""
+    return f"{json.dumps(asdict(evaluation), indent=1)}\n"
+
+
+def read_report(path: Path) -> Evaluation:
+    """Return the evaluation in a folder that ``reviewbot eval run`` wrote, or in a file.
+
+    Raises:
+        SourceError: the file cannot be read, or is not such a report.
+    """
+    path = path / FILE if path.is_dir() else path
+    try:
+        return cast("Evaluation", decoder(Evaluation)(json.loads(path.read_text("utf-8")), ""))
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{path} is not a report of reviewbot eval run: {error}") from error

@@ -1,0 +1,71 @@
+"""Results of an evaluation: the comments of one contestant on one case, as lines of JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import cast
+
+from reviewbot.core.decode import decoder
+from reviewbot.core.findings.finding import (  # noqa: TC001 - the decoder looks these up
+    Severity,
+    Side,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment of a contestant.
+
+    Only a comment that is ``inline`` has a line that its reader sees, so only such a comment can
+    match a golden comment.
+    """
+
+    path: str
+    line: int
+    end_line: int
+    side: Side = "RIGHT"
+    severity: Severity | None = None
+    text: str = ""
+    inline: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The output of a contestant on a case in one run.
+
+    ``error`` is a sentence if the output was not valid; comments before the error count all the
+    same. ``judged`` is the number of findings that a verifier judged, ``refuted`` of those that it
+    refuted. Tokens, dollars and seconds are None if they are not known.
+    """
+
+    contestant: str
+    run: int
+    case: str
+    comments: tuple[Comment, ...] = ()
+    error: str | None = None
+    judged: int = 0
+    refuted: int = 0
+    tokens: int | None = None
+    cost_usd: float | None = None
+    seconds: float | None = None
+    first_finding_s: float | None = None
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """Identity of the result within a run of the evaluation."""
+        return self.contestant, self.run, self.case
+
+
+def result_of(value: object) -> Result:
+    """Return a result from its JSON.
+
+    Raises:
+        ValueError: a field is missing or invalid.
+    """
+    return cast("Result", decoder(Result)(value, ""))
+
+
+def result_line(result: Result) -> str:
+    """Return a result as a line of JSON."""
+    return f"{json.dumps(asdict(result))}\n"

@@ -1,0 +1,160 @@
+"""The report of an evaluation as tables of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.render.wording import dollars
+from reviewbot.core.safety.escape import show_line
+from reviewbot.core.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from reviewbot.eval.report import Comparison, ContestantReport, Evaluation
+    from reviewbot.eval.scores import Scores
+    from reviewbot.eval.statistics import Interval, Power
+
+METRIC_TITLES: Final = {"precision": "precision", "recall": "recall", "f1": "F1", "f05": "F0.5"}
+NONE: Final = "-"
+
+Row = tuple[str, ...]
+
+
+def percent(value: float | None) -> str:
+    """Return a share such as ``45.2``; a dash if it is not defined."""
+    return NONE if value is None else f"{100 * value:.1f}"
+
+
+def with_interval(interval: Interval) -> str:
+    """Return a share with its interval, such as ``45.2 (40.1 to 50.3)``."""
+    if interval.low is None or interval.high is None:
+        return percent(interval.value)
+    return f"{percent(interval.value)} ({percent(interval.low)} to {percent(interval.high)})"
+
+
+def difference(interval: Interval) -> str:
+    """Return a difference in points, with a star if its interval excludes zero."""
+    if interval.value is None or interval.low is None or interval.high is None:
+        return NONE
+    points = [f"{100 * one:+.1f}" for one in (interval.value, interval.low, interval.high)]
+    star = "*" if interval.excludes_zero else ""
+    return f"{points[0]}{star} ({points[1]} to {points[2]})"
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return NONE if value is None else f"{value:,.{digits}f}"
+
+
+def _money(value: float | None) -> str:
+    return NONE if value is None else dollars(value)
+
+
+BEHAVIOUR: Final[dict[str, Callable[[Scores], str]]] = {
+    "comments a case": lambda one: _number(one.per_case, 2),
+    "per 100 lines": lambda one: _number(one.per_100_lines, 2),
+    "silent if clean %": lambda one: percent(one.silence),
+    "inline %": lambda one: percent(one.inline),
+    "duplicates %": lambda one: percent(one.duplicates),
+    "severity error": lambda one: _number(one.severity_error, 2),
+    "refuted %": lambda one: percent(one.refuted),
+}
+COST: Final[dict[str, Callable[[Scores], str]]] = {
+    "reviews": lambda one: f"{one.results:,}",
+    "valid %": lambda one: percent(one.valid),
+    "tokens": lambda one: _number(one.tokens, 0),
+    "cost": lambda one: _money(one.cost_usd),
+    "per true finding": lambda one: _money(one.usd_per_found),
+    "first finding, s": lambda one: _number(one.first_finding_s),
+}
+
+
+def quality_rows(contestants: Sequence[ContestantReport]) -> list[Row]:
+    """Return the table of precision, recall and F scores, with its head."""
+    head = ("contestant", *METRIC_TITLES.values(), "macro F1")
+    return [
+        head,
+        *(
+            (
+                one.name,
+                *(with_interval(one.intervals[name]) for name in METRIC_TITLES),
+                percent(one.scores.macro["f1"]),
+            )
+            for one in contestants
+        ),
+    ]
+
+
+def score_rows(
+    contestants: Sequence[ContestantReport], columns: dict[str, Callable[[Scores], str]]
+) -> list[Row]:
+    """Return a table of other scores, with its head."""
+    rows = ((one.name, *(show(one.scores) for show in columns.values())) for one in contestants)
+    return [("contestant", *columns), *rows]
+
+
+def difference_rows(comparisons: Sequence[Comparison]) -> list[Row]:
+    """Return the table of differences in points, with its head."""
+    return [
+        (f"points against {comparisons[0].baseline}", *METRIC_TITLES.values()),
+        *(
+            (one.name, *(difference(one.differences[name]) for name in METRIC_TITLES))
+            for one in comparisons
+        ),
+    ]
+
+
+def tables(evaluation: Evaluation) -> list[list[Row]]:
+    """Return all tables of a report."""
+    contestants = evaluation.contestants
+    found = [
+        quality_rows(contestants),
+        score_rows(contestants, BEHAVIOUR),
+        score_rows(contestants, COST),
+    ]
+    if evaluation.comparisons:
+        found.append(difference_rows(evaluation.comparisons))
+    return found
+
+
+LEGEND: Final = (
+    "Shares are in percent, with 95 % intervals over cases. Macro F1 is the mean of the cases."
+    " A star marks a difference whose interval excludes zero."
+)
+
+
+def sentences(evaluation: Evaluation) -> list[str]:
+    """Return the sentences that belong to the tables."""
+    return [LEGEND, power_sentence(evaluation.power), *evaluation.notices]
+
+
+def power_sentence(power: Power) -> str:
+    """Return whether a set is large enough to show five points."""
+    size = f"{count(power.golden, 'golden comment')} in {count(power.cases, 'case')}"
+    if not power.golden:
+        return f"This set has no golden comments in {count(power.cases, 'case')}: only clean cases."
+    enough = "large enough" if power.probability >= 0.8 else "too small"
+    each = count(power.runs, "run")
+    return (
+        f"This set ({size}, {each}) is {enough} to show a difference of five points in precision"
+        f" and recall: it would show it in F1 with a probability of {percent(power.probability)} %."
+        f" 80 % needs about {power.needed:,} golden comments."
+    )
+
+
+def text_report(evaluation: Evaluation) -> str:
+    """Return the report as text for a terminal."""
+    parts = [aligned(rows) for rows in tables(evaluation)]
+    return "\n\n".join([*parts, "\n".join(sentences(evaluation))])
+
+
+def aligned(rows: Sequence[Row]) -> str:
+    """Return rows with aligned columns. The text of a cell is made safe to show."""
+    shown = [[show_line(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return "\n".join(_line(row, widths) for row in shown)
+
+
+def _line(row: Iterable[str], widths: Sequence[int]) -> str:
+    cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+    return "  ".join(cells).rstrip()

@@ -1,0 +1,104 @@
+"""``reviewbot eval``: offline from cases to a table, and with a model only after a question."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reviewbot.cli import eval as command
+from reviewbot.errors import ConfigError
+from tests.fake_anthropic import Answer, FakeAnthropic
+from tests.support.commands import run_command
+from tests.support.forks import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CASES = ROOT / "fixtures" / "eval" / "cases.jsonl"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a case that the rules find, one that they miss, and a clean one."""
+    lines = CASES.read_text().splitlines(keepends=True)
+    names = ("sql-03", "go-04", "go-09")
+    chosen = [line for line in lines if json.loads(line)["id"] in names]
+    (tmp_path / "cases.jsonl").write_text("".join(chosen))
+    (tmp_path / ".reviewbot.yml").write_text("linters: false\n")
+    return tmp_path
+
+
+async def test_an_offline_run_prints_scores_and_writes_its_results(folder: Path) -> None:
+    done = await run_command(folder, "eval", "run", "cases.jsonl")
+    assert done.code == 0, done.err
+    quality = next(line for line in done.out.splitlines() if line.startswith("reviewbot"))
+    assert quality.split()[:2] == ["reviewbot", "100.0"]
+    assert " 50.0 (" in quality
+    assert "2 golden comments in 3 cases, 1 run) is too small" in done.text
+    assert "they cost nothing" in done.err
+    report = json.loads((folder / "eval-cases" / "report.json").read_text())
+    assert report["contestants"][0]["scores"]["silence"] == 1.0
+    again = await run_command(folder, "eval", "run", "cases.jsonl")
+    assert again.out == done.out
+    assert "to make" not in again.err
+
+
+async def test_recorded_results_are_a_second_row(folder: Path) -> None:
+    found = [{"path": "cmd/server/main.go", "line": 1, "end_line": 1}]
+    records = [{"case": "go-04", "comments": found, "cost_usd": 1.5}]
+    (folder / "other.jsonl").write_text("\n".join(map(json.dumps, records)))
+    done = await run_command(
+        folder, "eval", "run", "cases.jsonl", "--recorded", "other=other.jsonl", "--output", "out"
+    )
+    assert done.code == 0, done.err
+    rows = [line.split() for line in done.out.splitlines()]
+    assert [row[1:3] for row in rows if row[:1] == ["other"]][-2] == ["3", "33.3"]
+    assert "points against reviewbot" in done.out
+
+
+async def test_nothing_is_spent_without_a_yes(folder: Path) -> None:
+    async with FakeAnthropic(lambda _: Answer()) as fake:
+        keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        arguments = ("eval", "run", "cases.jsonl", "--output", "out")
+        refused = await run_command(folder, *arguments, **keys)
+        assert (refused.code, fake.requests) == (2, [])
+        assert "3 reviews to make; they cost about $" in refused.err
+        assert "confirm it with --yes" in refused.err
+        done = await run_command(folder, *arguments, "--yes", **keys)
+        assert (done.code, len(fake.requests)) == (0, 3)
+
+
+async def test_a_budget_leaves_reviews_for_a_later_run(folder: Path) -> None:
+    usage = {"input_tokens": 1_000_000, "output_tokens": 1}
+    async with FakeAnthropic(lambda _: Answer(usage=usage)) as fake:
+        keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        arguments = ("eval", "run", "cases.jsonl", "--yes", "--jobs", "1")
+        cut = await run_command(folder, *arguments, "--budget-usd", "0.01", **keys)
+        assert (cut.code, len(fake.requests)) == (3, 1)
+        done = await run_command(folder, *arguments, **keys)
+        assert (done.code, len(fake.requests)) == (0, 3)
+        assert "2 reviews to make, after 1 that are there already" in done.err
+
+
+def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "EXTRA", ("numpy", "no_such_library"))
+    with pytest.raises(ConfigError, match=r"no_such_library is missing.*reviewbot\[eval\]"):
+        command.check_extra()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("missing.jsonl",), "cannot read missing.jsonl"),
+        (("cases.jsonl", "--recorded", "x"), "'x' must be NAME=VALUE"),
+        (("cases.jsonl", "--runs", "0"), "must be a number from 1 to 100"),
+    ],
+)
+async def test_a_wrong_argument_is_an_error(
+    folder: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = await run_command(folder, "eval", "run", *arguments)
+    assert done.code == 2
+    assert message in done.err

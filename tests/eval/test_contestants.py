@@ -1,0 +1,174 @@
+"""Contestants: reviewbot with a model of known quality, and recorded results."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.core.events.events import Usage
+from reviewbot.errors import SourceError
+from reviewbot.eval.contestants import OwnReview, names_of, recorded
+from reviewbot.eval.scores import score_all, scores_of
+from reviewbot.models.catalog import cost_usd, lookup
+from tests.fake_anthropic import Answer, FakeAnthropic, StatusError, finding
+from tests.fake_anthropic.replies import CHARS_PER_TOKEN
+from tests.fake_anthropic.verdicts import asked, says, verdict
+from tests.in_process import parser
+from tests.support.evaluations import case, golden, result
+from tests.support.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from reviewbot.config.settings import Settings
+    from reviewbot.eval.cases import Case
+    from tests.fake_anthropic import Recorded
+
+CASES = tuple(case(f"case-{number}", golden(2), golden(10)) for number in range(4))
+CLEAN = case("clean")
+FIELDS = {
+    "input_tokens": "input",
+    "output_tokens": "output",
+    "cache_read_input_tokens": "cache_read",
+    "cache_creation_input_tokens": "cache_write",
+}
+
+
+def on(line: int, **changes: Any) -> dict[str, Any]:
+    """Return a finding on a line of a.py."""
+    place = {"path": "a.py", "quote": f"line_{line} = {line}", "line": line, "end_line": line}
+    words = {"title": f"Problem {line} is wrong", "scenario": f"Number {line} breaks it."}
+    return finding(**place, **words, **changes)
+
+
+def settings_for(fake: FakeAnthropic, folder: Path, **flags: Any) -> Settings:
+    env = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+    env["REVIEWBOT_STATE_DIR"] = str(folder)
+    return load(env=env, linters=False, **flags)
+
+
+async def scores_with(
+    folder: Path,
+    answers: list[Answer],
+    cases: tuple[Case, ...],
+    verify: Callable[[Recorded], Answer] | None = None,
+) -> tuple[Any, Any, Usage]:
+    """Return the scores of a model that gives these answers, the results, and what it used."""
+    async with FakeAnthropic(verify=verify) as fake:
+        fake.enqueue(*answers)
+        settings = settings_for(fake, folder, verify=verify is not None)
+        contestant = OwnReview("reviewbot", settings, parser())
+        results = [await contestant.review(one, 1) for one in cases]
+    used = Usage()
+    for one in fake.requests:
+        told = {name: one.usage.get(name, 0) for name in FIELDS}
+        used += Usage(**{FIELDS[name]: tokens for name, tokens in told.items()})
+    return scores_of(score_all(cases, results)), results, used
+
+
+async def test_a_model_of_known_quality_gets_the_scores_it_was_given(tmp_path: Path) -> None:
+    # It finds 5 of 8, and reports 3 wrong ones, of which 1 in the clean case.
+    answers = [
+        Answer([on(2), on(10)]),
+        Answer([on(2), on(18)]),
+        Answer([on(10), on(6)]),
+        Answer([on(2)]),
+        Answer([on(15)]),
+    ]
+    scores, results, used = await scores_with(tmp_path, answers, (*CASES, CLEAN))
+    assert scores.micro["precision"] == 5 / 8
+    assert scores.micro["recall"] == 5 / 8
+    assert scores.silence == 0.0
+    assert (scores.valid, scores.inline, scores.refuted) == (1.0, 1.0, None)
+    written = sum(-(-len(one.text(["a.py"])) // CHARS_PER_TOKEN) for one in answers)
+    used += Usage(output=written)
+    assert scores.tokens == used.input + used.output + used.cache_read + used.cache_write > 0
+    assert scores.cost_usd == pytest.approx(cost_usd(lookup("claude-sonnet-5-5"), used))
+    assert [one.error for one in results] == [None] * 5
+    assert scores.usd_per_found == pytest.approx(scores.cost_usd / 5)
+    assert scores.first_finding_s is not None
+
+
+async def test_refuted_findings_are_counted_and_not_shown(tmp_path: Path) -> None:
+    def verify(request: Recorded) -> Answer:
+        one, other = asked(request)
+        return says(verdict(one), verdict(other, "refuted"))
+
+    scores, (reviewed,), _ = await scores_with(
+        tmp_path, [Answer([on(2), on(10, severity="warning")])], CASES[:1], verify
+    )
+    assert (reviewed.judged, reviewed.refuted) == (2, 1)
+    assert (scores.refuted, scores.micro["recall"]) == (1 / 2, 1 / 2)
+
+
+async def test_a_review_that_fails_is_a_result_without_valid_output(tmp_path: Path) -> None:
+    scores, (reviewed,), _ = await scores_with(tmp_path, [StatusError(400)], CASES[:1])  # type: ignore[list-item]
+    assert "a.py" in reviewed.error
+    assert (scores.valid, scores.micro["recall"]) == (0.0, 0.0)
+
+
+async def test_held_back_findings_are_not_comments(tmp_path: Path) -> None:
+    answers = [Answer([on(2, confidence=0.2), on(10)])]
+    _, (reviewed,), _ = await scores_with(tmp_path, answers, CASES[:1])
+    assert [one.line for one in reviewed.comments] == [10]
+
+
+async def test_the_cost_is_estimated_and_settings_decide_the_identity(tmp_path: Path) -> None:
+    async with FakeAnthropic() as fake:
+        one = OwnReview("a", settings_for(fake, tmp_path), parser())
+        same = OwnReview("b", settings_for(fake, tmp_path, jobs=3), parser())
+        other = OwnReview("c", settings_for(fake, tmp_path, context_lines=0), parser())
+    offline = OwnReview("d", load(model="offline"), parser())
+    estimate = one.estimate(CASES[0])
+    assert estimate is not None
+    assert estimate > 0
+    assert offline.estimate(CASES[0]) == 0
+    assert one.spec == same.spec != other.spec
+    assert fake.key not in one.spec
+
+
+def lines(path: Path, *records: dict[str, Any]) -> Path:
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in records))
+    return path
+
+
+async def test_recorded_results_are_played_run_by_run(tmp_path: Path) -> None:
+    here = {"path": "a.py", "line": 2, "end_line": 2}
+    file = lines(
+        tmp_path / "other.jsonl",
+        {"case": "case-0", "comments": [here], "cost_usd": 0.1},
+        {"case": "case-0", "comments": []},
+    )
+    other = recorded("other", file)
+    assert other.estimate(CASES[0]) == 0
+    first, second, third = [await other.review(CASES[0], run) for run in (1, 2, 3)]
+    assert (first.contestant, first.run, len(first.comments), first.cost_usd) == (
+        "other",
+        1,
+        1,
+        0.1,
+    )
+    assert (second.run, second.comments) == (2, ())
+    assert (third.run, third.comments) == (3, ())
+    assert (await other.review(CASES[1], 1)).error == "The case was not recorded."
+
+
+@pytest.mark.parametrize("text", ["[]\n", '{"comments": []}\n', "\n"])
+def test_a_file_without_results_is_an_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "other.jsonl"
+    path.write_text(text)
+    with pytest.raises(SourceError, match=r"^other.jsonl"):
+        recorded("other", path)
+
+
+def test_contestants_need_different_names(tmp_path: Path) -> None:
+    file = lines(tmp_path / "other.jsonl", {"case": "case-0"})
+    with pytest.raises(SourceError, match="two contestants have the name x"):
+        names_of([recorded("x", file), recorded("x", file)])
+
+
+def test_results_are_those_of_named_cases() -> None:
+    assert score_all(CASES, [result("unknown")]) == []

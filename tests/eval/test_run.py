@@ -1,0 +1,127 @@
+"""Runs resume, keep to a budget, and never mix results of different evaluations."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reviewbot.errors import ConfigError, SourceError
+from reviewbot.eval.run import RESULTS, Header, Store, expected_cost, open_work, perform
+from tests.support.evaluations import case, comment, result
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reviewbot.eval.cases import Case
+    from reviewbot.eval.results import Result
+
+
+@dataclass
+class Counting:
+    """A contestant that counts how many reviews it makes, in all and at once."""
+
+    name: str = "tool"
+    spec: str = "1"
+    cost: float | None = 0.5
+    made: list[tuple[str, int]] = field(default_factory=list)
+    most: int = 0
+    _open: int = 0
+
+    def estimate(self, case: Case) -> float | None:
+        del case
+        return self.cost
+
+    async def review(self, case: Case, run: int) -> Result:
+        self._open += 1
+        self.most = max(self.most, self._open)
+        await asyncio.sleep(0)
+        self._open -= 1
+        self.made.append((case.id, run))
+        return result(case.id, contestant=self.name, run=run, cost_usd=self.cost)
+
+
+HEADER = Header("cases", {"tool": "1"})
+CASES = (case("a"), case("b"), case("c"))
+
+
+def test_stored_results_are_read_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "new" / "folder", HEADER)
+    assert store.read() == ()
+    first, second = result("a", comment(5, severity="note")), result("b", error="It broke off.")
+    store.append(first)
+    store.append(second)
+    assert Store(tmp_path / "new" / "folder", HEADER).read() == (first, second)
+
+
+def test_a_line_that_an_interruption_tore_is_made_again(tmp_path: Path) -> None:
+    store = Store(tmp_path, HEADER)
+    store.append(result("a"))
+    with (tmp_path / RESULTS).open("a") as file:
+        file.write('{"contestant": "to')
+    store = Store(tmp_path, HEADER)
+    store.append(result("b"))
+    assert [one.case for one in store.read()] == ["a", "b"]
+
+
+def test_a_broken_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
+    store = Store(tmp_path, HEADER)
+    (tmp_path / RESULTS).write_text('{"contestant": 1}\n')
+    with pytest.raises(SourceError, match=r"results.jsonl: line 1: contestant is 1, not a string"):
+        store.read()
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (Header("others", {"tool": "1"}), "results of other cases"),
+        (Header("cases", {"tool": "2"}), r"tool has changed .*then: 1; now: 2"),
+        (Header("cases", {"tool": "1"}, plan="p"), "plan has changed"),
+    ],
+)
+def test_results_of_another_evaluation_are_not_continued(
+    tmp_path: Path, header: Header, message: str
+) -> None:
+    Store(tmp_path, HEADER)
+    with pytest.raises(ConfigError, match=message):
+        Store(tmp_path, header)
+
+
+def test_contestants_can_be_added(tmp_path: Path) -> None:
+    Store(tmp_path, HEADER)
+    Store(tmp_path, Header("cases", {"other": "1"}))
+    with pytest.raises(ConfigError, match="tool has changed"):
+        Store(tmp_path, Header("cases", {"tool": "2"}))
+
+
+async def test_a_resumed_run_makes_only_the_missing_reviews() -> None:
+    tool = Counting()
+    done = {("tool", 1, "a"), ("tool", 2, "b"), ("other", 1, "c")}
+    taken: list[Result] = []
+    work = open_work([tool], CASES, 2, done)
+    assert await perform(work, taken.append, jobs=2)
+    assert sorted(tool.made) == [("a", 2), ("b", 1), ("c", 1), ("c", 2)]
+    assert {one.key for one in taken} == {("tool", run, name) for name, run in tool.made}
+
+
+async def test_as_many_reviews_run_at_once_as_wanted() -> None:
+    tool = Counting()
+    await perform(open_work([tool], CASES, 5, ()), lambda _: None, jobs=3)
+    assert tool.most == 3
+
+
+async def test_no_review_begins_after_the_budget_is_spent() -> None:
+    tool = Counting(cost=0.5)
+    assert not await perform(
+        open_work([tool], CASES, 2, ()), lambda _: None, jobs=1, budget_usd=1.0
+    )
+    assert len(tool.made) == 2
+
+
+def test_the_expected_cost_counts_each_review() -> None:
+    assert expected_cost(open_work([Counting()], CASES, 2, ())) == 3.0
+    assert expected_cost([]) == 0
+    unknown = Counting("unknown", cost=None)
+    assert expected_cost(open_work([Counting(), unknown], CASES, 1, ())) is None

@@ -1,0 +1,116 @@
+"""Intervals cover, differences are paired, and the power is that of a simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reviewbot.eval.scores import Counts
+from reviewbot.eval.statistics import Interval, differences, intervals, power
+
+
+def drawn(random: np.random.Generator, cases: int, *, recall: float, wrong: float) -> list[Counts]:
+    """Counts of a contestant of known recall that makes ``wrong`` wrong comments a case."""
+    golden = random.integers(0, 6, cases)
+    found = random.binomial(golden, recall)
+    comments = found + random.poisson(wrong, cases)
+    table = zip(golden.tolist(), found.tolist(), comments.tolist(), strict=True)
+    return [Counts(golden=g, found=f, comments=c) for g, f, c in table]
+
+
+REPETITIONS = [20, pytest.param(300, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("times", REPETITIONS)
+def test_intervals_cover_the_truth_as_often_as_they_promise(times: int) -> None:
+    random = np.random.default_rng(7)
+    recall, wrong = 0.4, 1.0
+    precision = 2.5 * recall / (2.5 * recall + wrong)
+    covered = {"recall": 0, "precision": 0}
+    for _ in range(times):
+        found = intervals(drawn(random, 60, recall=recall, wrong=wrong))
+        for name, truth in (("recall", recall), ("precision", precision)):
+            low, high = found[name].low, found[name].high
+            assert low is not None
+            assert high is not None
+            covered[name] += low <= truth <= high
+    assert covered["recall"] / times >= 0.90
+    assert covered["precision"] / times >= 0.90
+    assert times < 100 or max(covered.values()) / times <= 0.98
+
+
+@pytest.mark.parametrize("times", REPETITIONS)
+def test_two_equal_contestants_seldom_differ_significantly(times: int) -> None:
+    random = np.random.default_rng(8)
+    alarms = 0
+    for _ in range(times):
+        one, other = (
+            dict(enumerate_cases(drawn(random, 60, recall=0.4, wrong=1.0))) for _ in range(2)
+        )
+        alarms += differences(one, other)["recall"].excludes_zero
+    assert alarms / times <= 0.10
+
+
+def enumerate_cases(counts: list[Counts]) -> list[tuple[str, Counts]]:
+    return [(str(number), one) for number, one in enumerate(counts)]
+
+
+def test_a_difference_is_computed_case_by_case() -> None:
+    # Each case of the second contestant finds one more; the cases vary far more than that.
+    one = {str(size): Counts(golden=20, found=size, comments=20) for size in range(1, 20)}
+    other = {name: Counts(golden=20, found=c.found + 1, comments=20) for name, c in one.items()}
+    found = differences(one, other)["recall"]
+    assert (found.value, found.low, found.high) == pytest.approx((0.05, 0.05, 0.05))
+    assert found.excludes_zero
+    alone = intervals([*one.values()])["recall"]
+    assert alone.low is not None
+    assert alone.high is not None
+    assert alone.high - alone.low > 0.2
+
+
+def test_only_cases_of_both_are_compared() -> None:
+    one = {"a": Counts(1, 1, 1), "b": Counts(1, 0, 1)}
+    other = {"b": Counts(1, 1, 1), "c": Counts(1, 0, 1)}
+    assert differences(one, other)["recall"].value == 1.0
+    with pytest.raises(ValueError, match="no case in common"):
+        differences(one, {"c": Counts(1, 1, 1)})
+
+
+def test_the_same_counts_have_the_same_intervals() -> None:
+    counts = drawn(np.random.default_rng(1), 30, recall=0.5, wrong=1.0)
+    assert intervals(counts) == intervals(counts)
+
+
+def test_a_value_that_is_not_defined_has_no_interval() -> None:
+    assert intervals([Counts()])["recall"] == Interval(None, None, None)
+    assert not Interval(None, None, None).excludes_zero
+
+
+MEASURED = {
+    (137, 1): 0.20,
+    (331, 1): 0.40,
+    (331, 3): 0.63,
+    (750, 1): 0.73,
+    (1_000, 1): 0.86,
+    (1_000, 3): 0.97,
+}
+"""Power for F1 in a simulation with a bootstrap, at 2.7 golden comments a case."""
+
+
+@pytest.mark.parametrize(("golden", "runs"), MEASURED)
+def test_the_power_is_that_of_a_simulated_comparison(golden: int, runs: int) -> None:
+    cases = round(golden / 2.7)
+    per_case = np.bincount(np.random.default_rng(1).integers(0, cases, golden), minlength=cases)
+    found = power(per_case.tolist(), runs)
+    assert found.probability == pytest.approx(MEASURED[golden, runs], abs=0.07)
+    assert (found.golden, found.cases, found.runs) == (golden, cases, runs)
+
+
+def test_the_needed_number_of_comments_has_the_wanted_power() -> None:
+    found = power([3] * 100, 1)
+    enough = power([3] * round(found.needed / 3), 1)
+    assert enough.probability == pytest.approx(0.8, abs=0.05)
+
+
+def test_a_set_without_golden_comments_shows_nothing() -> None:
+    assert power([0, 0], 1).probability == 0.0
