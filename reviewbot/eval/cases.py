@@ -44,8 +44,8 @@ class Golden:
 class Case:
     """A change to review. A case without golden comments is clean.
 
-    ``repository``, ``base`` and ``head`` name the commits that the diff compares. They are empty
-    if only the diff is known.
+    ``repository``, ``base`` and ``head`` name the commits that the diff compares, and ``url`` is
+    the pull request. They are empty if only the diff is known.
     """
 
     id: str
@@ -54,6 +54,7 @@ class Case:
     repository: str = ""
     base: str = ""
     head: str = ""
+    url: str = ""
 
     @property
     def required(self) -> tuple[Golden, ...]:
