@@ -13,6 +13,7 @@ from reviewbot.cli.keys import dollars
 from reviewbot.config.load import read_settings
 from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, SourceError
+from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ EPILOG: Final = """\
 examples:
   reviewbot eval run cases.jsonl --model offline
   reviewbot eval run cases.jsonl --vary context=0,10 verify=on,off --runs 3
-  reviewbot eval run cases.jsonl --command 'ruff=ruff check --output-format sarif {files}'
+  reviewbot eval run cases.jsonl --command 'other=other-tool --sarif {diff}'
   reviewbot eval compare eval-before eval-after
 """
 
@@ -43,6 +44,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_run(run_parser)
     run_parser.set_defaults(perform=_run)
+    compare_parser = commands.add_parser(
+        "compare", help="say what is significant between two evaluations, and which cases changed"
+    )
+    compare_parser.add_argument("before", type=Path, metavar="A", help="folder of eval run")
+    compare_parser.add_argument("after", type=Path, metavar="B", help="folder of eval run")
+    compare_parser.add_argument(
+        "--contestant",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="contestant to compare (default: all that both have); can be repeated",
+    )
+    compare_parser.set_defaults(perform=_compare)
     parser.epilog = EPILOG
 
 
@@ -62,6 +76,29 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=_runs, default=4, metavar="N", help="reviews at once (default: 4)"
     )
     parser.add_argument(
+        "--vary",
+        nargs="+",
+        default=[],
+        metavar="SETTING=A,B",
+        help="review with every combination of settings, such as context=0,10 verify=on,off",
+    )
+    parser.add_argument(
+        "--command",
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="add a tool that prints SARIF or rdjson; {diff}, {repository}, {base}, {head} and"
+        " {url} are those of the case; can be repeated",
+    )
+    parser.add_argument(
+        "--pr-agent",
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="add PR-Agent's command line, such as 'pr-agent=pr-agent --pr_url={url} review"
+        " --config.publish_output=false --github_action_config.enable_output=true'",
+    )
+    parser.add_argument(
         "--recorded",
         action="append",
         default=[],
@@ -70,6 +107,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--budget-usd", type=dollars, metavar="X", help="begin no review after X dollars"
+    )
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the report as one page to FILE, too"
     )
     parser.add_argument("--yes", action="store_true", help="do not ask before spending")
     parser.add_argument(
@@ -136,15 +176,21 @@ async def _evaluate(args: argparse.Namespace, cases: Sequence[Case], folder: Pat
                 complete = await perform(work, take, jobs=args.jobs, budget_usd=args.budget_usd)
         else:
             complete = True
-    _report(cases, store, specs, folder)
+    _report(args, cases, store, specs, folder)
     return complete
 
 
 def _contestants(args: argparse.Namespace, parser: Parser) -> list[Contestant]:
+    from reviewbot.eval.commands import pr_agent, results_command
     from reviewbot.eval.contestants import OwnReview, names_of, recorded
+    from reviewbot.eval.vary import combinations
 
-    settings = read_settings({"model": args.model}, config=args.config)
-    found: list[Contestant] = [OwnReview("reviewbot", settings, parser)]
+    found: list[Contestant] = []
+    for name, values in combinations(args.vary).items():
+        settings = read_settings({"model": args.model} | values, config=args.config)
+        found.append(OwnReview(name or "reviewbot", settings, parser))
+    found += [results_command(*_named(one)) for one in args.command]
+    found += [pr_agent(*_named(one)) for one in args.pr_agent]
     found += [recorded(name, Path(path)) for name, path in map(_named, args.recorded)]
     names_of(found)
     return found
@@ -210,7 +256,13 @@ class _Progress:
         self._bar.stop()
 
 
-def _report(cases: Sequence[Case], store: Store, specs: dict[str, str], folder: Path) -> None:
+def _report(
+    args: argparse.Namespace,
+    cases: Sequence[Case],
+    store: Store,
+    specs: dict[str, str],
+    folder: Path,
+) -> None:
     from reviewbot.eval.report import FILE, evaluate, to_json
     from reviewbot.eval.scores import score_all
     from reviewbot.eval.tables import text_report
@@ -219,9 +271,27 @@ def _report(cases: Sequence[Case], store: Store, specs: dict[str, str], folder: 
     if not scored:
         raise SourceError("no review was made, so there is nothing to report")
     evaluation = evaluate(cases, scored, specs)
-    (folder / FILE).write_text(to_json(evaluation), "utf-8")
+    OutputTarget(folder / FILE).replace(to_json(evaluation))
+    if args.html is not None:
+        from reviewbot.eval.report_html import html_report
+
+        OutputTarget(args.html).replace(html_report(evaluation))
     print(text_report(evaluation))  # noqa: T201  the command's output
     _note(f"Results and reports are in {folder}.")
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from reviewbot.eval.compare import compare, pairs
+    from reviewbot.eval.report import read_report
+    from reviewbot.eval.tables import change_report
+
+    before, after = read_report(args.before), read_report(args.after)
+    parts = [
+        change_report(compare(before, after, *names))
+        for names in pairs(before, after, args.contestant)
+    ]
+    print("\n\n".join(parts))  # noqa: T201  the command's output
+    return EXIT_OK
 
 
 def _note(text: str) -> None:

@@ -181,8 +181,8 @@ class Scores:
 
     results: int
     runs: int
-    micro: Mapping[str, float | None]
-    macro: Mapping[str, float | None]
+    micro: dict[str, float | None]
+    macro: dict[str, float | None]
     per_case: float
     per_100_lines: float | None
     silence: float | None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.render.layout import cells
 from reviewbot.core.render.wording import dollars
-from reviewbot.core.safety.escape import show_line
+from reviewbot.core.safety.escape import cut, show_line
 from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from reviewbot.eval.compare import Change
     from reviewbot.eval.report import Comparison, ContestantReport, Evaluation
     from reviewbot.eval.scores import Scores
     from reviewbot.eval.statistics import Interval, Power
@@ -148,13 +150,56 @@ def text_report(evaluation: Evaluation) -> str:
     return "\n\n".join([*parts, "\n".join(sentences(evaluation))])
 
 
+MAX_CHANGED: Final = 30
+"""Changed golden comments and cases to list as text."""
+
+
+def change_report(change: Change) -> str:
+    """Return the change between two evaluations as text."""
+    rows: list[Row] = [("", *METRIC_TITLES.values())]
+    shown = (difference(change.differences[name]) for name in METRIC_TITLES)
+    rows.append((f"{change.after} against {change.before}", *shown))
+    clear = [title for name, title in METRIC_TITLES.items() if _is_clear(change, name)]
+    verdict = f"Significant: {', '.join(clear)}." if clear else "No difference is significant."
+    parts = [aligned(rows), f"{count(change.cases, 'case')} in common. {verdict}"]
+    for title, better in (("Found more often", True), ("Found less often", False)):
+        some = [one for one in change.golden if (one.after > one.before) == better]
+        lines = [
+            f"  {one.case} {one.golden.path}:{one.golden.line}"
+            f" {percent(one.before)} % -> {percent(one.after)} %: {_title(one.golden.text)}"
+            for one in some
+        ]
+        parts.append(_listing(title, lines))
+    wrong = [f"  {one.case} {one.before:.2f} -> {one.after:.2f}" for one in change.wrong]
+    parts.append(_listing("Other number of comments that found nothing", wrong))
+    return "\n\n".join(filter(None, parts))
+
+
+def _title(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+def _is_clear(change: Change, name: str) -> bool:
+    return change.differences[name].excludes_zero
+
+
+def _listing(title: str, lines: Sequence[str]) -> str:
+    if not lines:
+        return ""
+    shown = [cut(show_line(line), 160) for line in lines[:MAX_CHANGED]]
+    more = [f"  and {len(lines) - MAX_CHANGED} more"] if len(lines) > MAX_CHANGED else []
+    return "\n".join([f"{title} ({len(lines)}):", *shown, *more])
+
+
 def aligned(rows: Sequence[Row]) -> str:
     """Return rows with aligned columns. The text of a cell is made safe to show."""
     shown = [[show_line(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    widths = [max(map(cells, column)) for column in zip(*shown, strict=True)]
     return "\n".join(_line(row, widths) for row in shown)
 
 
 def _line(row: Iterable[str], widths: Sequence[int]) -> str:
-    cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-    return "  ".join(cells).rstrip()
+    padded = [
+        f"{cell}{' ' * (width - cells(cell))}" for cell, width in zip(row, widths, strict=True)
+    ]
+    return "  ".join(padded).rstrip()

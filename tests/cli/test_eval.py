@@ -58,6 +58,20 @@ async def test_recorded_results_are_a_second_row(folder: Path) -> None:
     assert "points against reviewbot" in done.out
 
 
+async def test_varied_settings_are_rows_and_two_runs_are_compared(folder: Path) -> None:
+    run = ("eval", "run", "cases.jsonl", "--output")
+    done = await run_command(folder, *run, "a", "--html", "a.html", "--vary", "confidence=0.7,0.99")
+    assert done.code == 0, done.err
+    names = {line.split("  ")[0] for line in done.out.splitlines()}
+    assert {"confidence=0.7", "confidence=0.99"} <= names
+    assert "confidence=0.99" in (folder / "a.html").read_text()
+    assert (await run_command(folder, *run, "b", "--vary", "confidence=0.99")).code == 0
+    compared = await run_command(folder, "eval", "compare", "a", "b")
+    assert compared.code == 0, compared.err
+    assert "confidence=0.99 against confidence=0.99" in compared.text
+    assert "No difference is significant" in compared.text
+
+
 async def test_nothing_is_spent_without_a_yes(folder: Path) -> None:
     async with FakeAnthropic(lambda _: Answer()) as fake:
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
@@ -93,6 +107,8 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (("missing.jsonl",), "cannot read missing.jsonl"),
         (("cases.jsonl", "--recorded", "x"), "'x' must be NAME=VALUE"),
+        (("cases.jsonl", "--command", "x='"), "No closing quotation"),
+        (("cases.jsonl", "--vary", "x=1"), "--vary"),
         (("cases.jsonl", "--runs", "0"), "must be a number from 1 to 100"),
     ],
 )
