@@ -8,7 +8,6 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.quality.history import changes_of, commits_of
 from benchmarks.quality.linters_alone import lint_revision
 from benchmarks.quality.reviewing import change_of, offline_settings, reviewer
 from benchmarks.quality.tables import per_thousand, share, table
@@ -17,9 +16,10 @@ from benchmarks.quality.verdicts import Hit, count_verdicts, without_verdict
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from benchmarks.quality.history import Commit, Repository
+    from benchmarks.quality.history import Repository
     from benchmarks.quality.reviewing import Reviewer
     from benchmarks.quality.verdicts import Key, Verdict
+    from reviewbot.eval.history import Commit
 
 HUGE: Final = 3_000
 """Added lines above which a commit is skipped: nobody reads such a review."""
@@ -56,7 +56,7 @@ async def measure(
     """
     async with reviewer() as with_one_process:
         for repository in repositories:
-            commits = commits_of(repository, limit=limit, since=since)
+            commits = repository.history.commits(limit=limit, since=since)
             for number, commit in enumerate(commits, 1):
                 yield await _measure(with_one_process, repository, commit)
                 if number % EVERY == 0 or number == len(commits):
@@ -65,7 +65,7 @@ async def measure(
 
 async def _measure(by: Reviewer, repository: Repository, commit: Commit) -> MeasuredCommit:
     name, group = repository.name, repository.group
-    changes = changes_of(repository, commit)
+    changes = repository.history.changes(commit)
     if changes is None:
         return MeasuredCommit(name, group, commit.id, skipped="a file that this copy lacks")
     added = sum(one.added for one in changes)

@@ -6,10 +6,9 @@ import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from reviewbot.eval.history import History
 
 Kind = Literal["repository", "ordinary"]
 """A list of ``repositories.toml``."""
@@ -29,22 +28,10 @@ class Repository:
     start: str = "HEAD"
     group: str = "unlisted"
 
-
-@dataclass(frozen=True, slots=True)
-class FileChange:
-    """A changed file of a commit, with its numbers of lines. Binary files have none."""
-
-    path: str
-    added: int
-    removed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit."""
-
-    id: str
-    subject: str
+    @property
+    def history(self) -> History:
+        """The commits of the repository."""
+        return History(self.path, self.start)
 
 
 def listed_repositories(folder: Path, kind: Kind = "repository") -> list[Repository]:
@@ -78,41 +65,6 @@ def named_repository(path: Path) -> Repository:
 def _listed(kind: Kind) -> dict[str, dict[str, str]]:
     entries: list[dict[str, str]] = tomllib.loads(LISTED.read_text("utf-8"))[kind]
     return {one["name"]: one for one in entries}
-
-
-def commits_of(repository: Repository, *, limit: int, since: str | None = None) -> list[Commit]:
-    """Return the newest commits that are not merges, newest first.
-
-    Args:
-        repository: the repository.
-        limit: maximum number of commits.
-        since: an older revision; only later commits are returned.
-    """
-    span = repository.start if since is None else f"{since}..{repository.start}"
-    arguments = ("log", "--no-merges", f"--max-count={limit}", "--format=%H%x00%s")
-    text = run_git(repository.path, *arguments, "--end-of-options", span, "--")
-    lines = text.decode("utf-8", "replace").rstrip("\n").split("\n")
-    return [Commit(*line.split("\0", 1)) for line in filter(None, lines)]
-
-
-def changes_of(repository: Repository, commit: Commit) -> tuple[FileChange, ...] | None:
-    """Return the changed files of a commit; None if the copy of the repository lacks one of them.
-
-    A snapshot may lack its largest files.
-    """
-    arguments = ("diff-tree", "-r", "--root", "--no-commit-id", "--no-renames", "--numstat")
-    try:
-        text = run_git(repository.path, *arguments, commit.id).decode("utf-8", "replace")
-    except subprocess.CalledProcessError:
-        return None
-    return tuple(_changes(text.rstrip("\n").split("\n")))
-
-
-def _changes(lines: Sequence[str]) -> Iterator[FileChange]:
-    for line in filter(None, lines):
-        added, removed, path = line.split("\t", 2)
-        numbers = [int(one) if one.isdecimal() else 0 for one in (added, removed)]
-        yield FileChange(path, *numbers)
 
 
 def file_at(directory: Path, revision: str, path: str) -> bytes:

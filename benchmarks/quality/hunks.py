@@ -6,7 +6,6 @@ import sys
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from benchmarks.quality.history import changes_of, commits_of
 from benchmarks.quality.tables import share, table
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.plan.languages import language_of, title_of
@@ -39,8 +38,8 @@ def measure(repositories: Sequence[Repository], *, limit: int) -> dict[str, Coun
 
 def _hunks(repository: Repository, limit: int) -> Iterator[tuple[str, list[str]]]:
     """Yield language and new side of each hunk with added lines in a modified file."""
-    for commit in commits_of(repository, limit=limit):
-        if changes_of(repository, commit) is None:
+    for commit in repository.history.commits(limit=limit):
+        if repository.history.changes(commit) is None:
             continue
         diff = open_repository(repository.path, commit=commit.id).changes()
         for file in parse_diff(diff):

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from benchmarks.quality.history import changes_of, commits_of
 from benchmarks.quality.linters_alone import lint_revision
 from benchmarks.quality.reviewing import change_of, offline_settings, reviewer
 from benchmarks.quality.tables import share, table
-from reviewbot.core.plan.categories import kind_of
-from reviewbot.core.plan.languages import is_source, language_of, title_of
+from reviewbot.core.plan.languages import language_of, title_of
+from reviewbot.eval.history import fixed_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.quality.history import Commit, FileChange, Repository
+    from benchmarks.quality.history import Repository
     from benchmarks.quality.reviewing import Reviewer
-
-MOST_LINES: Final = 20
-"""Changed lines in source files above which a fix is not small."""
-MOST_FILES: Final = 2
-_ASIDE: Final = ("tests", "docs")
-_FIX: Final = re.compile(r"fix|bug", re.IGNORECASE)
+    from reviewbot.eval.history import Commit, FileChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +38,6 @@ class ReversedFix:
     linters: tuple[str, ...]
 
 
-def fixed_files(changes: Sequence[FileChange]) -> list[FileChange]:
-    """Return the source files of a small fix, without tests; empty if the fix is not small.
-
-    Args:
-        changes: all files that the fix changes.
-    """
-    files = [one for one in changes if is_source(one.path) and kind_of(one.path) not in _ASIDE]
-    changed = sum(one.added + one.removed for one in files)
-    return files if changed <= MOST_LINES and len(files) <= MOST_FILES else []
-
-
 async def measure(repositories: Sequence[Repository], *, limit: int) -> list[ReversedFix]:
     """Review the small fixes among the newest commits, from the fixed to the faulty state.
 
@@ -66,10 +48,10 @@ async def measure(repositories: Sequence[Repository], *, limit: int) -> list[Rev
     measured: list[ReversedFix] = []
     async with reviewer() as by:
         for repository in repositories:
-            for commit in commits_of(repository, limit=limit):
-                if not _FIX.match(commit.subject):
+            for commit in repository.history.commits(limit=limit):
+                if not commit.is_fix:
                     continue
-                files = fixed_files(changes_of(repository, commit) or ())
+                files = fixed_files(repository.history.changes(commit) or ())
                 if files:
                     measured.append(await _measure(by, repository, commit, files))
             print(f"{repository.name}: {len(measured)} fixes so far", file=sys.stderr, flush=True)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from reviewbot.models.offline.parser import Parser
 
 EXTRA: Final = ("numpy", "scipy", "matplotlib")
+INNER: Final = ("repo", ".git")
+"""Folders within the folder of a repository that may hold its git directory."""
 MAX_RUNS: Final = 100
 
 EPILOG: Final = """\
@@ -44,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_run(run_parser)
     run_parser.set_defaults(perform=_run)
+    _add_imports(commands)
     compare_parser = commands.add_parser(
         "compare", help="say what is significant between two evaluations, and which cases changed"
     )
@@ -58,6 +61,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     compare_parser.set_defaults(perform=_compare)
     parser.epilog = EPILOG
+
+
+def _add_imports(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    import_parser = commands.add_parser("import", help="make cases from a published set")
+    import_parser.add_argument("format", choices=("aacr-bench", "bc-bench"), help="the set")
+    import_parser.add_argument("file", type=Path, metavar="FILE", help="file with the data")
+    import_parser.add_argument(
+        "--repositories", type=Path, metavar="DIR", help="folder with the clones of repositories"
+    )
+    import_parser.set_defaults(perform=_import)
+    history = commands.add_parser(
+        "import-history", help="make cases from the small fixes of a repository, in reverse"
+    )
+    history.add_argument(
+        "repository", nargs="?", type=Path, default=Path(), metavar="REPO", help="default: ."
+    )
+    history.add_argument(
+        "--commits",
+        type=_count,
+        default=1_000,
+        metavar="N",
+        help="newest commits to look for fixes in (default: 1000)",
+    )
+    history.set_defaults(perform=_import_history)
+    for parser in (import_parser, history):
+        parser.add_argument(
+            "--output", type=Path, metavar="FILE", help="write the cases to FILE (default: print)"
+        )
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -120,6 +151,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def _runs(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_RUNS:
         raise argparse.ArgumentTypeError(f"{text!r} must be a number from 1 to {MAX_RUNS}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 10**6:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number from 1 to 1000000")
     return int(text)
 
 
@@ -292,6 +329,37 @@ def _compare(args: argparse.Namespace) -> int:
     ]
     print("\n\n".join(parts))  # noqa: T201  the command's output
     return EXIT_OK
+
+
+def _import(args: argparse.Namespace) -> int:
+    from reviewbot.eval.importers import IMPORTERS
+
+    imported = IMPORTERS[args.format](args.file, args.repositories)
+    for name, reason in imported.left_out:
+        _note(f"left out {name}: {reason}")
+    _write_cases(args.output, imported.cases)
+    return EXIT_OK
+
+
+def _import_history(args: argparse.Namespace) -> int:
+    from reviewbot.eval.history import History, import_history
+
+    directory = args.repository.resolve()
+    folder = next(one for one in (directory, *directory.parents) if one.name not in INNER)
+    name = folder.name.replace("+", "/", 1).removesuffix(".git")
+    cases = tuple(import_history(History(directory), name, limit=args.commits))
+    _write_cases(args.output, cases)
+    return EXIT_OK
+
+
+def _write_cases(path: Path | None, cases: Sequence[Case]) -> None:
+    from reviewbot.eval.cases import write_cases
+
+    if not cases:
+        raise SourceError("no case could be made")
+    OutputTarget(path).replace(write_cases(cases))
+    golden = sum(len(case.required) for case in cases)
+    _note(f"{count(len(cases), 'case')} with {count(golden, 'golden comment')}.")
 
 
 def _note(text: str) -> None:

@@ -11,9 +11,8 @@ import pytest
 
 from benchmarks.quality.__main__ import main
 from benchmarks.quality.false_alarms import MeasuredCommit, read, report, write
-from benchmarks.quality.history import LISTED, FileChange, listed_repositories, named_repository
+from benchmarks.quality.history import LISTED, listed_repositories, named_repository
 from benchmarks.quality.planted import Bug, Case, match
-from benchmarks.quality.reversed_fixes import fixed_files
 from benchmarks.quality.verdicts import (
     STORED,
     Hit,
@@ -88,13 +87,6 @@ def test_a_finding_one_line_from_a_planted_bug_counts_and_farther_away_it_does_n
     case = Case("x", "Python", "a.py", "", "", (Bug((10, 11), "t", "w"), Bug((20,), "t", "w")))
     findings = [(9, 9, "r/near"), (13, 13, "r/far"), (15, 22, "r/around")]
     assert match(case, findings) == ({0, 1}, [(13, "r/far")])
-
-
-def test_a_small_fix_changes_few_lines_of_at_most_two_source_files() -> None:
-    one, test = FileChange("a.py", 5, 5), FileChange("tests/test_a.py", 90, 0)
-    assert fixed_files([one, test, FileChange("CHANGES.md", 9, 0)]) == [one]
-    assert fixed_files([one, FileChange("b.py", 10, 1)]) == []
-    assert fixed_files([FileChange(f"{name}.py", 1, 1) for name in "abc"]) == []
 
 
 @pytest.fixture

@@ -1,0 +1,177 @@
+"""Cases from the history of a repository: small fixes in reverse.
+
+A fix in reverse is a change that brings a known problem in. The lines that the fix changed are the
+golden data. Only its source files are shown: its tests and its change log would tell what to find.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.diff.write import file_diff_text
+from reviewbot.core.plan.categories import kind_of
+from reviewbot.core.plan.languages import is_source
+from reviewbot.errors import SourceError
+from reviewbot.eval.cases import Case, Golden, diff_text
+from reviewbot.pipeline.git import open_repository
+from reviewbot.pipeline.git_command import run_git, safe_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.core.findings.finding import Side
+
+MOST_LINES: Final = 20
+"""Changed lines in source files above which a fix is not small."""
+MOST_FILES: Final = 2
+_ASIDE: Final = ("tests", "docs")
+_FIX: Final = re.compile(r"fix|bug", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A changed file of a commit, with its numbers of lines. Binary files have none."""
+
+    path: str
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit."""
+
+    id: str
+    subject: str
+
+    @property
+    def is_fix(self) -> bool:
+        """True if the subject begins as that of a fix."""
+        return _FIX.match(self.subject) is not None
+
+
+class History:
+    """The commits of a repository, without a checkout.
+
+    Args:
+        directory: a git directory or a working tree.
+        start: the newest commit to read.
+
+    Raises:
+        SourceError: git is missing or too old.
+    """
+
+    def __init__(self, directory: Path, start: str = "HEAD") -> None:
+        self.directory, self._start = directory, start
+        self._environment, _ = safe_environment(directory)
+
+    def commits(self, *, limit: int, since: str | None = None) -> list[Commit]:
+        """Return the newest commits that are not merges, newest first.
+
+        Args:
+            limit: maximum number of commits.
+            since: an older revision; only later commits are returned.
+
+        Raises:
+            SourceError: there is no repository, or no such revision.
+        """
+        span = self._start if since is None else f"{since}..{self._start}"
+        arguments = ("log", "--no-merges", f"--max-count={limit}", "--format=%H%x00%s")
+        text = self._git(*arguments, "--end-of-options", span, "--").decode("utf-8", "replace")
+        lines = text.rstrip("\n").split("\n")
+        return [Commit(*line.split("\0", 1)) for line in filter(None, lines)]
+
+    def changes(self, commit: Commit) -> tuple[FileChange, ...] | None:
+        """Return the changed files of a commit; None if the repository lacks one of them.
+
+        A partial copy may lack its largest files.
+        """
+        arguments = ("diff-tree", "-r", "--root", "--no-commit-id", "--no-renames", "--numstat")
+        try:
+            text = self._git(*arguments, commit.id).decode("utf-8", "replace")
+        except SourceError:
+            return None
+        return tuple(_changes(text.rstrip("\n").split("\n")))
+
+    def _git(self, *arguments: str) -> bytes:
+        return run_git(self.directory, self._environment, "-c", "core.quotePath=false", *arguments)
+
+
+def _changes(lines: Sequence[str]) -> Iterator[FileChange]:
+    for line in filter(None, lines):
+        added, removed, path = line.split("\t", 2)
+        numbers = [int(one) if one.isdecimal() else 0 for one in (added, removed)]
+        yield FileChange(path, *numbers)
+
+
+def fixed_files(changes: Sequence[FileChange]) -> list[FileChange]:
+    """Return the source files of a small fix, without tests; empty if the fix is not small.
+
+    Args:
+        changes: all files that the fix changes.
+    """
+    files = [one for one in changes if is_source(one.path) and kind_of(one.path) not in _ASIDE]
+    changed = sum(one.added + one.removed for one in files)
+    return files if changed <= MOST_LINES and len(files) <= MOST_FILES else []
+
+
+def import_history(history: History, name: str, *, limit: int) -> Iterator[Case]:
+    """Yield a case for each small fix among the newest commits.
+
+    Args:
+        history: the repository.
+        name: its name, such as ``owner/name``.
+        limit: maximum number of commits to look for fixes in.
+    """
+    for commit in history.commits(limit=limit):
+        if not commit.is_fix:
+            continue
+        files = fixed_files(history.changes(commit) or ())
+        if files and (case := _reversed(history.directory, name, commit, files)) is not None:
+            yield case
+
+
+def _reversed(
+    directory: Path, name: str, commit: Commit, files: Sequence[FileChange]
+) -> Case | None:
+    """Return a fix in reverse; None for a first commit, and if no line of the files changed."""
+    try:
+        repository = open_repository(directory, span=f"{commit.id}..{commit.id}^")
+    except SourceError:  # the first commit has no parent
+        return None
+    paths = {one.path for one in files}
+    shown = [
+        replace(file, old_mode=None, new_mode=None)  # a mode that changed is not the fix
+        for file in parse_diff(repository.changes())
+        if file.path in paths and file.status == "modified" and file.hunks
+    ]
+    golden = tuple(one for file in shown for one in _golden(file, commit.subject))
+    if not golden:
+        return None
+    return Case(
+        id=f"{name}@{commit.id[:12]}",
+        diff=diff_text(b"".join(map(file_diff_text, shown))),
+        golden=golden,
+        repository=name,
+        base=repository.start,
+        head=repository.end or "",
+    )
+
+
+def _golden(file: FileDiff, text: str) -> Iterator[Golden]:
+    """Yield a golden comment for each hunk, from its first to its last changed line.
+
+    It is on the lines that come in, or, where the fix only added lines, on those that go.
+    """
+    for hunk in file.hunks:
+        changed = [line for line in hunk.lines if line.kind != "context"]
+        new = [line.new_no for line in changed if line.new_no is not None]
+        old = [line.old_no for line in changed if line.old_no is not None]
+        side: Side = "RIGHT" if new else "LEFT"
+        numbers = new or old
+        yield Golden(file.path, min(numbers), max(numbers), side=side, text=text)
