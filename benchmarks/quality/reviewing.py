@@ -7,7 +7,6 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from reviewbot.cli.source import with_context
 from reviewbot.config.settings import Settings, load_settings
 from reviewbot.core.events.events import (
     FindingRaised,
@@ -16,6 +15,7 @@ from reviewbot.core.events.events import (
     ReviewStarted,
 )
 from reviewbot.pipeline.git import open_repository
+from reviewbot.pipeline.git_context import with_context
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.sources import Source

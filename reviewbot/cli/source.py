@@ -19,6 +19,7 @@ from reviewbot.errors import SourceError
 from reviewbot.pipeline import custom_rules, sources
 from reviewbot.pipeline.evidence_git import GitFiles
 from reviewbot.pipeline.git import open_repository
+from reviewbot.pipeline.git_context import with_context
 from reviewbot.pipeline.guidelines import (
     read_guidelines,
     reviewed_paths,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.pipeline.git import GitRepository
 
-MOST_BYTES: Final = 16_000_000
-"""Maximum bytes of a diff that gets context, since context needs an additional plan."""
 MOST_UNTRACKED: Final = 500
 """Maximum number of untracked files in a diff."""
 MOST_UNTRACKED_BYTES: Final = 1_000_000
@@ -129,26 +128,6 @@ def _with_guidelines(settings: Settings, source: Source, repository: GitReposito
     changed = reviewed_paths(parse_diff(source.data), settings, source.attributes)
     selected = asyncio.run(read_guidelines(tree_of(repository), changed))
     return replace(settings, selected_guidelines=selected)
-
-
-def with_context(
-    source: Source, repository: GitRepository, settings: Settings, *, staged: bool
-) -> Source:
-    """Return ``source`` with the context that the settings configure, and the files in full."""
-    if not settings.context_lines or len(source.data) > MOST_BYTES:
-        return source
-    from reviewbot.core.diff.parse import parse_diff
-    from reviewbot.core.diff.widen import new_content
-    from reviewbot.pipeline.context import ContextPlanner
-
-    around = ContextPlanner(parse_diff(source.data), settings, source.attributes)
-    if not around.wanted:
-        return source
-    whole = parse_diff(repository.whole(around.wanted, staged=staged))
-    contents = {file.path: new_content(file) for file in whole}
-    headings = asyncio.run(around.headings(contents))
-    data = around.shown(contents, headings=headings) or source.data
-    return replace(source, data=data, whole_files=around.whole_files(contents))
 
 
 def _of_repository(
