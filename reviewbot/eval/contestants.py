@@ -13,9 +13,14 @@ from reviewbot import __version__
 from reviewbot.core.events.report import ReportBuilder, counts_for_fail_on
 from reviewbot.errors import ReviewbotError, SourceError
 from reviewbot.eval.cases import read_lines
+from reviewbot.eval.importers import find_repository
 from reviewbot.eval.results import Comment, Result, result_of
+from reviewbot.pipeline.evidence_git import GitFiles
+from reviewbot.pipeline.git import open_repository
+from reviewbot.pipeline.git_context import with_context
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.sources import Source
 from reviewbot.pipeline.workers import check_choices, workers
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
     from reviewbot.eval.cases import Case
     from reviewbot.models.offline.parser import Parser
+    from reviewbot.pipeline.prepare import Prepared
 
 
 class Contestant(Protocol):
@@ -58,15 +64,20 @@ class OwnReview:
         name: name in the reports.
         settings: settings of the review; no summary is requested.
         parser: parser of source code.
+        repositories: folder with the repositories of the cases, for context around their hunks;
+            None reviews the diffs alone.
 
     Raises:
         ConfigError: a model has no key.
     """
 
-    def __init__(self, name: str, settings: Settings, parser: Parser) -> None:
+    def __init__(
+        self, name: str, settings: Settings, parser: Parser, repositories: Path | None = None
+    ) -> None:
         check_choices(settings)
         self.name = name
         self._settings, self._parser = replace(settings, summary=False), parser
+        self._repositories = repositories
 
     @property
     def spec(self) -> str:
@@ -78,7 +89,11 @@ class OwnReview:
         )
         digest = hashlib.sha256(repr(settings).encode()).hexdigest()[:12]
         models = ", ".join(one.name for one in settings.choices)
-        return f"reviewbot {__version__}, {models}, prompt {prompt_version()}, settings {digest}"
+        where = "diffs alone" if self._repositories is None else "with repositories"
+        return (
+            f"reviewbot {__version__}, {models}, prompt {prompt_version()}, settings {digest},"
+            f" {where}"
+        )
 
     def estimate(self, case: Case) -> float | None:
         """Return the expected cost, with the verification of every request.
@@ -86,7 +101,8 @@ class OwnReview:
         Raises:
             ReviewbotError: the case cannot be planned.
         """
-        expected: Estimate = prepare(case.data, self._settings).job.estimate
+        _, prepared = self._prepare(case)
+        expected: Estimate = prepared.job.estimate
         parts = [expected.cost_usd, *(one.cost_usd for one in expected.verification)]
         known = [one for one in parts if one is not None]
         return sum(known) if len(known) == len(parts) else None
@@ -96,9 +112,9 @@ class OwnReview:
         begun = time.monotonic()
         builder = ReportBuilder()
         try:
-            prepared = await asyncio.to_thread(prepare, case.data, self._settings)
+            source, prepared = await asyncio.to_thread(self._prepare, case)
             async with (
-                workers(prepared, self._settings, parser=self._parser) as work,
+                workers(prepared, self._settings, parser=self._parser, code=source.code) as work,
                 aclosing(
                     review(
                         prepared.job,
@@ -114,6 +130,24 @@ class OwnReview:
         except ReviewbotError as error:
             return Result(self.name, run, case.id, error=str(error))
         return _result(self.name, run, case, builder.report, time.monotonic() - begun)
+
+    def _prepare(self, case: Case) -> tuple[Source, Prepared]:
+        """Return the diff with the context that the settings configure, and its plan."""
+        source = Source(case.data)
+        if self._repositories is not None and case.head:
+            directory = find_repository(self._repositories, case.repository)
+            if directory is None:
+                raise SourceError(f"{case.repository:.80} is not in {self._repositories.name}")
+            repository = open_repository(directory, span=f"{case.base}..{case.head}")
+            source = Source(case.data, repository.attributes(), code=GitFiles(repository))
+            source = with_context(source, repository, self._settings, staged=False)
+        prepared = prepare(
+            source.data,
+            self._settings,
+            attributes=source.attributes,
+            whole_files=source.whole_files,
+        )
+        return source, prepared
 
 
 def _result(name: str, run: int, case: Case, report: Report, seconds: float) -> Result:

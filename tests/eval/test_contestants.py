@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reviewbot.core.events.events import Usage
 from reviewbot.errors import SourceError
+from reviewbot.eval.cases import Case, diff_text
 from reviewbot.eval.contestants import OwnReview, names_of, recorded
+from reviewbot.eval.history import History
 from reviewbot.eval.scores import score_all, scores_of
 from reviewbot.models.catalog import cost_usd, lookup
+from reviewbot.pipeline.git import open_repository
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError, finding
 from tests.fake_anthropic.replies import CHARS_PER_TOKEN
 from tests.fake_anthropic.verdicts import asked, says, verdict
 from tests.in_process import parser
 from tests.support.evaluations import case, golden, result
+from tests.support.repositories import _alone, git, write
 from tests.support.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from reviewbot.config.settings import Settings
-    from reviewbot.eval.cases import Case
     from tests.fake_anthropic import Recorded
+
+__all__ = ["_alone"]
 
 CASES = tuple(case(f"case-{number}", golden(2), golden(10)) for number in range(4))
 CLEAN = case("clean")
@@ -128,6 +134,40 @@ async def test_the_cost_is_estimated_and_settings_decide_the_identity(tmp_path: 
     assert offline.estimate(CASES[0]) == 0
     assert one.spec == same.spec != other.spec
     assert fake.key not in one.spec
+
+
+def a_case_with_a_repository() -> Case:
+    """A case whose repository is clones/o+r."""
+    folder = Path("clones/o+r")
+    folder.mkdir(parents=True)
+    git("-C", str(folder), "init", "--quiet")
+    text = "".join(f"line_{number} = {number}\n" for number in range(1, 41))
+    for content in (text, text.replace("line_20 = 20", "line_20 = 2")):
+        write(content, f"{folder}/a.py")
+        git("-C", str(folder), "add", ".")
+        git("-C", str(folder), "commit", "--quiet", "-m", "Fix it")
+    head, base = (one.id for one in History(folder).commits(limit=2))
+    diff = diff_text(open_repository(folder, span=f"{base}..{head}").changes())
+    return Case("x", diff, repository="o/r", base=base, head=head)
+
+
+async def test_repositories_give_the_hunks_context() -> None:
+    one = a_case_with_a_repository()
+    shown = []
+    async with FakeAnthropic(lambda _: Answer()) as fake:
+        settings = settings_for(fake, Path("state"))
+        none = settings_for(fake, Path("state"), context_lines=0)
+        clones = Path("clones")
+        for contestant in (
+            OwnReview("alone", settings, parser()),
+            OwnReview("context", settings, parser(), clones),
+            OwnReview("none", none, parser(), clones),
+        ):
+            assert (await contestant.review(one, 1)).error is None
+            shown.append("line_12 = 12" in fake.requests[-1].text)
+        gone = await contestant.review(replace(one, repository="o/gone"), 1)
+    assert shown == [False, True, False]
+    assert gone.error == "o/gone is not in clones"
 
 
 def lines(path: Path, *records: dict[str, Any]) -> Path:
