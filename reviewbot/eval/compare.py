@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reviewbot.eval.cases import Golden
+    from reviewbot.eval.plan_file import PlanStatus
     from reviewbot.eval.report import Evaluation, Outcome
 
 
@@ -38,7 +39,8 @@ class ChangedCase:
 class Change:
     """The change from one contestant to another on the cases that both reviewed.
 
-    ``differences`` are the second minus the first.
+    ``differences`` are the second minus the first. ``metric`` is that of the plan, if both
+    evaluations have the same plan.
     """
 
     before: str
@@ -47,6 +49,7 @@ class Change:
     differences: dict[str, Interval]
     golden: tuple[ChangedGolden, ...]
     wrong: tuple[ChangedCase, ...]
+    metric: str | None = None
 
 
 def pairs(one: Evaluation, other: Evaluation, names: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -78,12 +81,14 @@ def compare(one: Evaluation, other: Evaluation, before: str, after: str) -> Chan
     """Return the change from ``before`` in ``one`` to ``after`` in ``other``.
 
     Raises:
-        SourceError: they share no case, or a case has other golden comments.
+        SourceError: they share no case, a case has other golden comments, or the judges differ.
     """
     golden = {case.id: case.golden for case in one.cases}
     for case in other.cases:
         if golden.get(case.id, case.golden) != case.golden:
             raise SourceError(f"the golden comments of the case {case.id:.80} differ")
+    if one.judges != other.judges:
+        raise SourceError("the evaluations have different judges, so their scores differ anyway")
     first, second = _by_case(one, before), _by_case(other, after)
     shared = [name for name in first if name in second]
     if not shared:
@@ -106,7 +111,15 @@ def compare(one: Evaluation, other: Evaluation, before: str, after: str) -> Chan
         differences(one.counts(before), other.counts(after)),
         tuple(found),
         tuple(wrong),
+        one.plan.metric
+        if one.plan and other.plan and one.plan.digest == other.plan.digest
+        else None,
     )
+
+
+def _planned(one: PlanStatus | None, other: PlanStatus | None) -> str | None:
+    """Return the metric of the plan that both evaluations have."""
+    return one.metric if one and other and one.digest == other.digest else None
 
 
 def _by_case(evaluation: Evaluation, contestant: str) -> dict[str, list[Outcome]]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, cast
 from reviewbot.core.decode import decoder
 from reviewbot.errors import SourceError
 from reviewbot.eval.cases import Golden  # noqa: TC001 - the decoder looks these up
+from reviewbot.eval.judgements import Agreement  # noqa: TC001 - the decoder looks these up
+from reviewbot.eval.plan_file import PlanStatus  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.results import Comment  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.scores import (
     Counts,
@@ -74,13 +76,20 @@ class CaseReport:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """An evaluation. ``notices`` are sentences to show with it."""
+    """An evaluation.
+
+    ``judges`` decided which near comments report the same issue; without judges all do.
+    ``notices`` are sentences to show with it.
+    """
 
     cases: tuple[CaseReport, ...]
     contestants: tuple[ContestantReport, ...]
     comparisons: tuple[Comparison, ...]
     power: Power
     outcomes: tuple[Outcome, ...]
+    judges: tuple[str, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+    plan: PlanStatus | None = None
     notices: tuple[str, ...] = ()
     version: int = 1
 
@@ -97,6 +106,10 @@ def evaluate(
     cases: Sequence[Case],
     scored: Sequence[ScoredResult],
     specs: Mapping[str, str],
+    *,
+    judges: Sequence[str] = (),
+    agreements: Sequence[Agreement] = (),
+    plan: PlanStatus | None = None,
     notices: Sequence[str] = (),
 ) -> Evaluation:
     """Return the evaluation of scored results. The first contestant is the baseline.
@@ -105,6 +118,9 @@ def evaluate(
         cases: the cases.
         scored: the scored results, at least one.
         specs: the specification of each contestant, in the order of the table.
+        judges: names of the judges.
+        agreements: agreement of the judges.
+        plan: the plan, if there is one.
         notices: sentences to show.
     """
     grouped = by_contestant(scored)
@@ -128,6 +144,9 @@ def evaluate(
         ),
         power=power(golden, min(one.scores.runs for one in contestants)),
         outcomes=tuple(map(_outcome, scored)),
+        judges=tuple(judges),
+        agreements=tuple(agreements),
+        plan=plan,
         notices=tuple(notices),
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from reviewbot.core.decode import decoder
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.eval.cases import read_lines
+from reviewbot.eval.judgements import judgement_line, judgement_of
 from reviewbot.eval.results import result_line, result_of
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from reviewbot.eval.contestants import Contestant
     from reviewbot.eval.results import Result
 
+T = TypeVar("T")
+
 HEADER: Final = "run.json"
 RESULTS: Final = "results.jsonl"
+JUDGEMENTS: Final = "judgements.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,52 @@ class Header:
     version: int = 1
 
 
+class Lines(Generic[T]):
+    """File of lines of JSON that grows while the evaluation runs.
+
+    Args:
+        path: the file; it need not exist.
+        read: makes a value of the JSON of a line; raises ValueError for an invalid one.
+        write: makes a line of a value.
+
+    Raises:
+        SourceError: the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path, read: Callable[[Any], T], write: Callable[[T], str]) -> None:
+        self._path, self._read, self._write = path, read, write
+        try:
+            if path.exists():  # an interrupted process may have left the start of a line
+                data = path.read_bytes()
+                whole = data[: data.rfind(b"\n") + 1]
+                if whole != data:
+                    path.write_bytes(whole)
+        except OSError as error:
+            raise SourceError(f"cannot use {path}: {error.strerror}") from error
+
+    def read(self) -> tuple[T, ...]:
+        """Return the values so far.
+
+        Raises:
+            SourceError: a line is invalid.
+        """
+        return read_lines(self._path, self._read) if self._path.exists() else ()
+
+    def append(self, value: T) -> None:
+        """Add a value at once, so that it survives an interruption.
+
+        Raises:
+            SourceError: the file cannot be written.
+        """
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(self._write(value))
+        except OSError as error:
+            raise SourceError(f"cannot write {self._path}: {error.strerror}") from error
+
+
 class Store:
-    """Folder with the results of an evaluation.
+    """Folder with the results of an evaluation, and the judgements about them.
 
     Args:
         folder: the folder; it is made if it does not exist.
@@ -50,47 +98,19 @@ class Store:
     """
 
     def __init__(self, folder: Path, header: Header) -> None:
-        self._path = folder / RESULTS
         try:
             folder.mkdir(parents=True, exist_ok=True)
             known = _read_header(folder)
             if known is not None:
                 _check_same(folder, known, header)
                 contestants = {**known.contestants, **header.contestants}
-                header = Header(header.cases, contestants, header.plan)
+                header = replace(header, contestants=contestants)
             text = json.dumps(asdict(header), indent=2)
             (folder / HEADER).write_text(f"{text}\n", "utf-8")
-            self._drop_torn_line()
         except OSError as error:
             raise SourceError(f"cannot use {folder}: {error.strerror}") from error
-
-    def _drop_torn_line(self) -> None:
-        """Remove the start of a line that an interrupted process left at the end."""
-        if self._path.exists():
-            data = self._path.read_bytes()
-            whole = data[: data.rfind(b"\n") + 1]
-            if whole != data:
-                self._path.write_bytes(whole)
-
-    def read(self) -> tuple[Result, ...]:
-        """Return the results so far.
-
-        Raises:
-            SourceError: a line is invalid.
-        """
-        return read_lines(self._path, result_of) if self._path.exists() else ()
-
-    def append(self, result: Result) -> None:
-        """Add a result at once, so that it survives an interruption.
-
-        Raises:
-            SourceError: the file cannot be written.
-        """
-        try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(result_line(result))
-        except OSError as error:
-            raise SourceError(f"cannot write {self._path}: {error.strerror}") from error
+        self.results = Lines(folder / RESULTS, result_of, result_line)
+        self.judgements = Lines(folder / JUDGEMENTS, judgement_of, judgement_line)
 
 
 def _read_header(folder: Path) -> Header | None:

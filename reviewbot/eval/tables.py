@@ -12,7 +12,10 @@ from reviewbot.core.wording import count
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from reviewbot.eval.checks import CheckScore
     from reviewbot.eval.compare import Change
+    from reviewbot.eval.judgements import Agreement
+    from reviewbot.eval.plan_file import PlanStatus
     from reviewbot.eval.report import Comparison, ContestantReport, Evaluation
     from reviewbot.eval.scores import Scores
     from reviewbot.eval.statistics import Interval, Power
@@ -127,7 +130,44 @@ LEGEND: Final = (
 
 def sentences(evaluation: Evaluation) -> list[str]:
     """Return the sentences that belong to the tables."""
-    return [LEGEND, power_sentence(evaluation.power), *evaluation.notices]
+    return [
+        LEGEND,
+        power_sentence(evaluation.power),
+        _judges(evaluation),
+        *map(_agreement, evaluation.agreements),
+        *([_plan(evaluation.plan)] if evaluation.plan else []),
+        *evaluation.notices,
+    ]
+
+
+def _judges(evaluation: Evaluation) -> str:
+    if not evaluation.judges:
+        return "Comments match by location alone; no judge compared their texts."
+    return (
+        f"Comments match if they are near and most of the judges ({', '.join(evaluation.judges)})"
+        " find that they report the same issue. Scores by other judges cannot be compared."
+    )
+
+
+def _plan(plan: PlanStatus) -> str:
+    """Return what the plan fixed, and whether it was respected."""
+    fixed = (
+        f"The plan {plan.digest} fixed the metric {METRIC_TITLES[plan.metric]} and"
+        f" {count(plan.held_out, 'held-out case')} before the first result."
+    )
+    if not plan.is_final:
+        return f"{fixed} It is respected: no held-out case was reviewed here."
+    if plan.is_respected:
+        return f"{fixed} It is respected: only held-out cases were reviewed, for the first time."
+    reasons = [f"this is evaluation {plan.uses} of the held-out cases"] if plan.uses > 1 else []
+    reasons += ["the plan was changed between them"] if plan.changed else []
+    return f"{fixed} It is not respected: {' and '.join(reasons)}."
+
+
+def _agreement(one: Agreement) -> str:
+    kappa = "" if one.kappa is None else f", Cohen's kappa {one.kappa:.2f}"
+    pairs = count(one.pairs, "pair")
+    return f"{' and '.join(one.judges)} agree on {percent(one.equal)} % of {pairs}{kappa}."
 
 
 def power_sentence(power: Power) -> str:
@@ -162,6 +202,10 @@ def change_report(change: Change) -> str:
     clear = [title for name, title in METRIC_TITLES.items() if _is_clear(change, name)]
     verdict = f"Significant: {', '.join(clear)}." if clear else "No difference is significant."
     parts = [aligned(rows), f"{count(change.cases, 'case')} in common. {verdict}"]
+    if change.metric is not None:
+        said = "is significant" if _is_clear(change, change.metric) else "is not significant"
+        title = METRIC_TITLES[change.metric]
+        parts.append(f"The change of the planned metric {title} {said}; others are exploratory.")
     for title, better in (("Found more often", True), ("Found less often", False)):
         some = [one for one in change.golden if (one.after > one.before) == better]
         lines = [
@@ -177,6 +221,30 @@ def change_report(change: Change) -> str:
 
 def _title(text: str) -> str:
     return text.partition("\n")[0]
+
+
+def check_report(scores: Sequence[CheckScore]) -> str:
+    """Return the scores of checks as text."""
+    rows: list[Row] = [("contestant", "check", "cases", "findings", "lost %", "added")]
+    rows += [
+        (
+            one.contestant,
+            one.check,
+            f"{one.cases:,}",
+            f"{one.findings:,}",
+            with_interval(one.lost),
+            f"{one.added:,}",
+        )
+        for one in scores
+    ]
+    return f"{aligned(rows)}\n\n{CHECK_LEGEND}"
+
+
+CHECK_LEGEND: Final = (
+    "Lost is the share of the findings of the unchanged diffs that are missing, with 95 % intervals"
+    " over cases. Repeated reviews the same diff again: a check shows an effect only if it loses"
+    " more."
+)
 
 
 def _is_clear(change: Change, name: str) -> bool:

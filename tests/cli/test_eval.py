@@ -16,6 +16,8 @@ from tests.support.forks import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.fake_anthropic import Recorded
+
 CASES = ROOT / "fixtures" / "eval" / "cases.jsonl"
 
 
@@ -37,7 +39,7 @@ async def test_an_offline_run_prints_scores_and_writes_its_results(folder: Path)
     assert quality.split()[:2] == ["reviewbot", "100.0"]
     assert " 50.0 (" in quality
     assert "2 golden comments in 3 cases, 1 run) is too small" in done.text
-    assert "they cost nothing" in done.err
+    assert "expected cost: nothing" in done.err
     report = json.loads((folder / "eval-cases" / "report.json").read_text())
     assert report["contestants"][0]["scores"]["silence"] == 1.0
     again = await run_command(folder, "eval", "run", "cases.jsonl")
@@ -78,7 +80,7 @@ async def test_nothing_is_spent_without_a_yes(folder: Path) -> None:
         arguments = ("eval", "run", "cases.jsonl", "--output", "out")
         refused = await run_command(folder, *arguments, **keys)
         assert (refused.code, fake.requests) == (2, [])
-        assert "3 reviews to make; they cost about $" in refused.err
+        assert "3 reviews to make; expected cost: about $" in refused.err
         assert "confirm it with --yes" in refused.err
         done = await run_command(folder, *arguments, "--yes", **keys)
         assert (done.code, len(fake.requests)) == (0, 3)
@@ -94,6 +96,48 @@ async def test_a_budget_leaves_reviews_for_a_later_run(folder: Path) -> None:
         done = await run_command(folder, *arguments, **keys)
         assert (done.code, len(fake.requests)) == (0, 3)
         assert "2 reviews to make, after 1 that are there already" in done.err
+
+
+async def test_a_judge_decides_about_texts(folder: Path) -> None:
+    def answer(request: Recorded) -> Answer:
+        assert request.structured
+        return Answer(report=json.dumps({"verdicts": [{"pair": 1, "same": False}]}))
+
+    async with FakeAnthropic(answer) as fake:
+        keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        arguments = ("eval", "run", "cases.jsonl", "--model", "offline")
+        judged = (*arguments, "--judge", "claude-sonnet-5-5")
+        refused = await run_command(folder, *judged, **keys)
+        assert (refused.code, fake.requests) == (2, [])
+        assert "1 request to judges; expected cost: about $" in refused.err
+        done = await run_command(folder, *judged, "--yes", **keys)
+        assert (done.code, len(fake.requests)) == (0, 1)
+        again = await run_command(folder, *judged, **keys)
+    assert again.out == done.out
+    quality = next(line for line in done.out.splitlines() if line.startswith("reviewbot"))
+    assert quality.split()[1] == "0.0"
+    assert "most of the judges (claude-sonnet-5-5) find" in done.text
+
+
+async def test_held_out_cases_need_a_plan_and_are_reviewed_apart(folder: Path) -> None:
+    (folder / "plan.yml").write_text("metric: f1\nheld_out: [go-04]\n")
+    arguments = ("eval", "run", "cases.jsonl")
+    without = await run_command(folder, *arguments, "--held-out")
+    assert (without.code, "needs a plan" in without.err) == (2, True)
+    tuning = await run_command(folder, *arguments, "--plan", "plan.yml")
+    assert "no held-out case was reviewed" in tuning.text
+    assert "2 reviews to make" in tuning.err
+    final = await run_command(folder, *arguments, "--plan", "plan.yml", "--held-out")
+    assert "only held-out cases were reviewed" in final.text
+    assert "1 review to make" in final.err
+
+
+async def test_checks_say_what_a_changed_diff_loses(folder: Path) -> None:
+    done = await run_command(folder, "eval", "check", "cases.jsonl")
+    assert done.code == 0, done.err
+    rows = [line.split() for line in done.out.splitlines()]
+    assert ["reviewbot", "repeated", "3", "1", "0.0", "(0.0", "to", "0.0)", "0"] in rows
+    assert {row[1] for row in rows[1:4]} == {"repeated", "renamed", "reassured"}
 
 
 def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def one_tool(name: str, lines: tuple[int, ...], **changes: object) -> list[Resul
 
 def evaluated(*results: Result) -> Evaluation:
     specs = {one.contestant: f"spec of {one.contestant}" for one in results}
-    return evaluate(CASES, score_all(CASES, results), specs, ["A notice."])
+    return evaluate(CASES, score_all(CASES, results), specs, notices=["A notice."])
 
 
 BOTH = evaluated(*one_tool("half", (5,), cost_usd=0.5), *one_tool("all", (5, 15)))

@@ -49,28 +49,28 @@ CASES = (case("a"), case("b"), case("c"))
 
 def test_stored_results_are_read_again(tmp_path: Path) -> None:
     store = Store(tmp_path / "new" / "folder", HEADER)
-    assert store.read() == ()
+    assert store.results.read() == ()
     first, second = result("a", comment(5, severity="note")), result("b", error="It broke off.")
-    store.append(first)
-    store.append(second)
-    assert Store(tmp_path / "new" / "folder", HEADER).read() == (first, second)
+    store.results.append(first)
+    store.results.append(second)
+    assert Store(tmp_path / "new" / "folder", HEADER).results.read() == (first, second)
 
 
 def test_a_line_that_an_interruption_tore_is_made_again(tmp_path: Path) -> None:
     store = Store(tmp_path, HEADER)
-    store.append(result("a"))
+    store.results.append(result("a"))
     with (tmp_path / RESULTS).open("a") as file:
         file.write('{"contestant": "to')
     store = Store(tmp_path, HEADER)
-    store.append(result("b"))
-    assert [one.case for one in store.read()] == ["a", "b"]
+    store.results.append(result("b"))
+    assert [one.case for one in store.results.read()] == ["a", "b"]
 
 
 def test_a_broken_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
     store = Store(tmp_path, HEADER)
     (tmp_path / RESULTS).write_text('{"contestant": 1}\n')
     with pytest.raises(SourceError, match=r"results.jsonl: line 1: contestant is 1, not a string"):
-        store.read()
+        store.results.read()
 
 
 @pytest.mark.parametrize(

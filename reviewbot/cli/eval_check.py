@@ -1,0 +1,45 @@
+"""``reviewbot eval check``: changes of a diff that must not lose findings."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reviewbot.cli.eval_session import add_common_arguments, note, own_reviews, review_cases
+from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK
+
+if TYPE_CHECKING:
+    import argparse
+
+add_arguments = add_common_arguments
+
+
+def run(args: argparse.Namespace) -> int:
+    """Review the cases of all checks, and print what was lost.
+
+    Raises:
+        ReviewbotError: an argument or a file is wrong, or the cost was not confirmed.
+    """
+    return EXIT_OK if asyncio.run(_check(args)) else EXIT_INCOMPLETE
+
+
+async def _check(args: argparse.Namespace) -> bool:
+    from reviewbot.eval.cases import cases_digest, read_cases
+    from reviewbot.eval.checks import check_scores, variants
+    from reviewbot.eval.run import Header, Store
+    from reviewbot.eval.tables import check_report
+    from reviewbot.pipeline.workers import own_pool
+
+    cases = read_cases(args.cases)
+    folder = args.output or Path(f"eval-check-{args.cases.stem}")
+    changed = [case for one in cases for variant in variants(one) for case in variant.cases]
+    async with own_pool() as pool:
+        contestants = own_reviews(args, pool.for_tenant("eval"))
+        specs = {one.name: one.spec for one in contestants}
+        store = Store(folder, Header(cases_digest(changed), specs))
+        complete = await review_cases(args, contestants, changed, 1, store)
+    results = [one for one in store.results.read() if one.contestant in specs]
+    print(check_report(check_scores(cases, results)))  # noqa: T201  the command's output
+    note(f"Results are in {folder}.")
+    return complete

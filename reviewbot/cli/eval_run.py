@@ -1,0 +1,241 @@
+"""``reviewbot eval run``: review the cases with every contestant, and report the scores."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reviewbot.cli.eval_session import (
+    Progress,
+    add_common_arguments,
+    confirm,
+    note,
+    own_reviews,
+    review_cases,
+    small_number,
+)
+from reviewbot.config.load import read_settings
+from reviewbot.core.wording import count
+from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, SourceError
+from reviewbot.pipeline.target import OutputTarget
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from reviewbot.eval.cases import Case
+    from reviewbot.eval.contestants import Contestant
+    from reviewbot.eval.judgements import Judgement
+    from reviewbot.eval.plan_file import Plan, PlanStatus
+    from reviewbot.eval.report import Evaluation
+    from reviewbot.eval.run import Store
+    from reviewbot.models.offline.parser import Parser
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``eval run``."""
+    add_common_arguments(parser)
+    parser.add_argument(
+        "--runs",
+        type=small_number,
+        default=1,
+        metavar="N",
+        help="reviews of each case (default: 1)",
+    )
+    parser.add_argument(
+        "--repositories",
+        type=Path,
+        metavar="DIR",
+        help="folder with clones of the repositories, for context around the hunks",
+    )
+    parser.add_argument(
+        "--command",
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="add a tool that prints SARIF or rdjson; {diff}, {repository}, {base}, {head} and"
+        " {url} are those of the case; can be repeated",
+    )
+    parser.add_argument(
+        "--pr-agent",
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="add PR-Agent's command line, such as 'pr-agent=pr-agent --pr_url={url} review"
+        " --config.publish_output=false --github_action_config.enable_output=true'",
+    )
+    parser.add_argument(
+        "--recorded",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="add recorded results of another tool, as JSONL; can be repeated",
+    )
+    parser.add_argument(
+        "--judge",
+        action="append",
+        default=[],
+        metavar="MODEL",
+        help="model that decides whether near comments report the same issue; can be repeated",
+    )
+    parser.add_argument(
+        "--plan", type=Path, metavar="FILE", help="plan with the metric and the held-out cases"
+    )
+    parser.add_argument(
+        "--held-out", action="store_true", help="review only the held-out cases of the plan"
+    )
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the report as one page to FILE, too"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Review the cases and print the report.
+
+    Raises:
+        ReviewbotError: an argument or a file is wrong, or the cost was not confirmed.
+    """
+    from reviewbot.eval.cases import read_cases
+    from reviewbot.eval.plan_file import read_plan
+
+    cases = read_cases(args.cases)
+    folder = args.output or Path(f"eval-{args.cases.stem}{'-held-out' if args.held_out else ''}")
+    plan = None
+    if args.plan is not None:
+        plan = read_plan(args.plan, cases)
+        cases = plan.choose(cases, held_out=args.held_out)
+        if not cases:
+            raise ConfigError("the plan leaves no case to review", source=args.plan.name)
+    elif args.held_out:
+        raise ConfigError("--held-out needs a plan that names the cases: --plan FILE")
+    complete = asyncio.run(_evaluate(args, cases, folder, plan))
+    return EXIT_OK if complete else EXIT_INCOMPLETE
+
+
+async def _evaluate(
+    args: argparse.Namespace, cases: Sequence[Case], folder: Path, plan: Plan | None
+) -> bool:
+    from reviewbot.eval.cases import cases_digest
+    from reviewbot.eval.plan_file import status
+    from reviewbot.eval.run import Header, Store
+    from reviewbot.pipeline.workers import own_pool
+
+    async with own_pool() as pool:
+        contestants = _contestants(args, pool.for_tenant("eval"))
+        specs = {one.name: one.spec for one in contestants}
+        digest = plan.digest if plan else ""
+        store = Store(folder, Header(cases_digest(cases), specs, digest))
+        respected = status(plan, folder, held_out=args.held_out) if plan else None
+        _say_size(cases, args.runs)
+        complete = await review_cases(args, contestants, cases, args.runs, store)
+    problems = await _judge(args, cases, store) if args.judge else []
+    notices = [_unjudged(problems)] if problems else []
+    evaluation = _evaluation(args, cases, store, specs, plan=respected, notices=notices)
+    _write(args, evaluation, folder)
+    return complete and not problems
+
+
+def _contestants(args: argparse.Namespace, parser: Parser) -> list[Contestant]:
+    from reviewbot.eval.commands import pr_agent, results_command
+    from reviewbot.eval.contestants import names_of, recorded
+
+    found = own_reviews(args, parser, args.repositories)
+    found += [results_command(*_named(one)) for one in args.command]
+    found += [pr_agent(*_named(one)) for one in args.pr_agent]
+    found += [recorded(name, Path(path)) for name, path in map(_named, args.recorded)]
+    names_of(found)
+    return found
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name.strip() or not equals or not value:
+        raise ConfigError(f"{text!r:.80} must be NAME=VALUE, such as other=results.jsonl")
+    return name.strip(), value
+
+
+def _say_size(cases: Sequence[Case], runs: int) -> None:
+    from reviewbot.eval.statistics import power
+    from reviewbot.eval.tables import power_sentence
+
+    note(power_sentence(power([len(case.required) for case in cases], runs)))
+
+
+async def _judge(args: argparse.Namespace, cases: Sequence[Case], store: Store) -> list[str]:
+    """Ask the judges about near comments, and return the reasons of failed requests."""
+    from reviewbot.eval.judge import expected_usd, judge, judge_tasks
+    from reviewbot.pipeline.workers import claude_of
+
+    async with AsyncExitStack() as stack:
+        models = []
+        for name in dict.fromkeys(args.judge):
+            settings = read_settings({"model": name}, config=args.config)
+            models.append(claude_of(settings.model, settings))
+            stack.push_async_callback(models[-1].aclose)
+        done = {one.key for one in store.judgements.read()}
+        results = store.results.read()
+        tasks = await asyncio.to_thread(judge_tasks, models, cases, results, done)
+        if not tasks:
+            return []
+        what = f"{count(len(tasks), 'request')} to judges"
+        await asyncio.to_thread(confirm, args, what, expected_usd(tasks))
+        with Progress(len(tasks)) as progress:
+
+            def take(judgement: Judgement) -> None:
+                store.judgements.append(judgement)
+                progress.step()
+
+            failed = await judge(tasks, take, jobs=args.jobs)
+        for reason in failed:
+            note(f"not judged: {reason}")
+        return failed
+
+
+def _unjudged(problems: Sequence[str]) -> str:
+    return f"{count(len(problems), 'request')} to judges failed; run again to repeat them."
+
+
+def _evaluation(
+    args: argparse.Namespace,
+    cases: Sequence[Case],
+    store: Store,
+    specs: dict[str, str],
+    *,
+    plan: PlanStatus | None,
+    notices: Sequence[str],
+) -> Evaluation:
+    from reviewbot.eval.judgements import agreements, same_issues
+    from reviewbot.eval.report import evaluate
+    from reviewbot.eval.scores import score_all
+
+    results = [one for one in store.results.read() if one.contestant in specs]
+    judges = tuple(dict.fromkeys(args.judge))
+    judgements = [one for one in store.judgements.read() if one.judge in judges]
+    same = same_issues(cases, results, judgements, len(judges)) if judges else None
+    scored = score_all(cases, results, same)
+    if not scored:
+        raise SourceError("no review was made, so there is nothing to report")
+    return evaluate(
+        cases,
+        scored,
+        specs,
+        judges=judges,
+        agreements=agreements(judgements),
+        plan=plan,
+        notices=notices,
+    )
+
+
+def _write(args: argparse.Namespace, evaluation: Evaluation, folder: Path) -> None:
+    from reviewbot.eval.report import FILE, to_json
+    from reviewbot.eval.tables import text_report
+
+    OutputTarget(folder / FILE).replace(to_json(evaluation))
+    if args.html is not None:
+        from reviewbot.eval.report_html import html_report
+
+        OutputTarget(args.html).replace(html_report(evaluation))
+    print(text_report(evaluation))  # noqa: T201  the command's output
+    note(f"Results and reports are in {folder}.")

@@ -1,0 +1,164 @@
+"""What all commands that review cases share: arguments, questions, progress and settings."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.cli.keys import dollars
+from reviewbot.config.load import read_settings
+from reviewbot.core.render.wording import dollars as in_dollars
+from reviewbot.core.safety.escape import show
+from reviewbot.core.wording import count
+from reviewbot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from reviewbot.eval.cases import Case
+    from reviewbot.eval.contestants import Contestant
+    from reviewbot.eval.results import Result
+    from reviewbot.eval.run import Store
+    from reviewbot.models.offline.parser import Parser
+
+MAX_RUNS: Final = 100
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of every command that reviews cases."""
+    parser.add_argument("cases", type=Path, metavar="CASES", help="the cases, as JSONL")
+    parser.add_argument("--model", metavar="NAME", help="model that reviews; offline needs no key")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder of results and reports; an existing one is continued",
+    )
+    parser.add_argument(
+        "--vary",
+        nargs="+",
+        default=[],
+        metavar="SETTING=A,B",
+        help="review with every combination of settings, such as context=0,10 verify=on,off",
+    )
+    parser.add_argument(
+        "--jobs", type=small_number, default=4, metavar="N", help="reviews at once (default: 4)"
+    )
+    parser.add_argument(
+        "--budget-usd", type=dollars, metavar="X", help="begin no review after X dollars"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask before spending")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
+    )
+
+
+def small_number(text: str) -> int:
+    """Parse a number from 1 to :data:`MAX_RUNS` from the command line."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_RUNS:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number from 1 to {MAX_RUNS}")
+    return int(text)
+
+
+async def review_cases(
+    args: argparse.Namespace,
+    contestants: Sequence[Contestant],
+    cases: Sequence[Case],
+    runs: int,
+    store: Store,
+) -> bool:
+    """Make the reviews that are not in the store, and return whether all are made.
+
+    Args:
+        args: the common arguments.
+        contestants: the contestants.
+        cases: the cases.
+        runs: reviews of each case.
+        store: takes the results.
+
+    Raises:
+        ConfigError: the cost was not confirmed.
+    """
+    from reviewbot.eval.run import expected_cost, open_work, perform
+
+    done = {one.key for one in store.results.read()}
+    work = open_work(contestants, cases, runs, done)
+    if not work:
+        return True
+    cost = await asyncio.to_thread(expected_cost, work)
+    known = f", after {len(done):,} that are there already" if done else ""
+    await asyncio.to_thread(confirm, args, f"{count(len(work), 'review')} to make{known}", cost)
+    with Progress(len(work)) as progress:
+
+        def take(result: Result) -> None:
+            store.results.append(result)
+            progress.step()
+
+        return await perform(work, take, jobs=args.jobs, budget_usd=args.budget_usd)
+
+
+def own_reviews(
+    args: argparse.Namespace, parser: Parser, repositories: Path | None = None
+) -> list[Contestant]:
+    """Return reviewbot at each combination of the settings of ``--vary``.
+
+    Raises:
+        ConfigError: a setting is invalid, or a model has no key.
+    """
+    from reviewbot.eval.contestants import OwnReview
+    from reviewbot.eval.vary import combinations
+
+    found: list[Contestant] = []
+    for name, values in combinations(args.vary).items():
+        settings = read_settings({"model": args.model} | values, config=args.config)
+        found.append(OwnReview(name or "reviewbot", settings, parser, repositories))
+    return found
+
+
+def confirm(args: argparse.Namespace, what: str, cost: float | None) -> None:
+    """Say what work will cost, and ask whether to continue if it costs something.
+
+    Raises:
+        ConfigError: nobody can be asked, or the answer is no.
+    """
+    expected = "nothing" if cost == 0 else f"about {in_dollars(cost)}"
+    note(f"{what}; expected cost: {'unknown' if cost is None else expected}.")
+    if cost == 0 or args.yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise ConfigError("this may cost money; confirm it with --yes")
+    if input("Continue? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise ConfigError("the costs were not confirmed; results so far are kept")
+
+
+class Progress:
+    """Progress bar on standard error, if that is a terminal."""
+
+    def __init__(self, steps: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        console = Console(file=sys.stderr)
+        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task("", total=steps)
+
+    def step(self) -> None:
+        """Count one step."""
+        self._bar.advance(self._task)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+def note(text: str) -> None:
+    """Print a line for people on standard error."""
+    print(f"reviewbot: {show(text)}", file=sys.stderr)  # noqa: T201  for people
