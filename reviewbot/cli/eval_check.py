@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
 async def _check(args: argparse.Namespace) -> bool:
     from reviewbot.eval.cases import cases_digest, read_cases
     from reviewbot.eval.checks import check_scores, variants
-    from reviewbot.eval.run import Header, Store
+    from reviewbot.eval.run import Header, Store, latest
     from reviewbot.eval.tables import check_report
     from reviewbot.pipeline.workers import own_pool
 
@@ -39,7 +39,7 @@ async def _check(args: argparse.Namespace) -> bool:
         specs = {one.name: one.spec for one in contestants}
         store = Store(folder, Header(cases_digest(changed), specs))
         complete = await review_cases(args, contestants, changed, 1, store)
-    results = [one for one in store.results.read() if one.contestant in specs]
+    results = [one for one in latest(store.results.read()) if one.contestant in specs]
     print(check_report(check_scores(cases, results)))  # noqa: T201  the command's output
     note(f"Results are in {folder}.")
     return complete

@@ -166,6 +166,7 @@ def _say_size(cases: Sequence[Case], runs: int) -> None:
 async def _judge(args: argparse.Namespace, cases: Sequence[Case], store: Store) -> list[str]:
     """Ask the judges about near comments, and return the reasons of failed requests."""
     from reviewbot.eval.judge import expected_usd, judge, judge_tasks
+    from reviewbot.eval.run import latest
     from reviewbot.pipeline.workers import claude_of
 
     async with AsyncExitStack() as stack:
@@ -175,7 +176,7 @@ async def _judge(args: argparse.Namespace, cases: Sequence[Case], store: Store) 
             models.append(claude_of(settings.model, settings))
             stack.push_async_callback(models[-1].aclose)
         done = {one.key for one in store.judgements.read()}
-        results = store.results.read()
+        results = latest(store.results.read())
         tasks = await asyncio.to_thread(judge_tasks, models, cases, results, done)
         if not tasks:
             return []
@@ -208,9 +209,10 @@ def _evaluation(
 ) -> Evaluation:
     from reviewbot.eval.judgements import agreements, same_issues
     from reviewbot.eval.report import evaluate
+    from reviewbot.eval.run import latest
     from reviewbot.eval.scores import score_all
 
-    results = [one for one in store.results.read() if one.contestant in specs]
+    results = [one for one in latest(store.results.read()) if one.contestant in specs]
     judges = tuple(dict.fromkeys(args.judge))
     judgements = [one for one in store.judgements.read() if one.judge in judges]
     same = same_issues(cases, results, judgements, len(judges)) if judges else None

@@ -51,6 +51,9 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget-usd", type=dollars, metavar="X", help="begin no review after X dollars"
     )
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="repeat the reviews that ended with an error"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask before spending")
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
@@ -83,9 +86,10 @@ async def review_cases(
     Raises:
         ConfigError: the cost was not confirmed.
     """
-    from reviewbot.eval.run import expected_cost, open_work, perform
+    from reviewbot.eval.run import expected_cost, latest, open_work, perform
 
-    done = {one.key for one in store.results.read()}
+    found = latest(store.results.read())
+    done = {one.key for one in found if one.error is None or not args.retry_failed}
     work = open_work(contestants, cases, runs, done)
     if not work:
         return True

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewbot.core.events.events import Usage
 from reviewbot.core.safety.escape import quoted
 from reviewbot.core.safety.redact import redact_text
+from reviewbot.errors import SourceError
 from reviewbot.eval.judgements import Judgement, Verdict
 from reviewbot.eval.matching import distance
+from reviewbot.eval.run import first_error
 from reviewbot.models.base import ModelFault
 from reviewbot.models.catalog import cost_usd
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from reviewbot.eval.cases import Case
-    from reviewbot.eval.judgements import Pair
+    from reviewbot.eval.judgements import JudgementKey, Pair
     from reviewbot.eval.results import Result
     from reviewbot.models.summary import SummaryModel
 
@@ -95,7 +97,7 @@ def judge_tasks(
     models: Sequence[SummaryModel],
     cases: Iterable[Case],
     results: Iterable[Result],
-    done: Collection[tuple[str, str, int, str]],
+    done: Collection[JudgementKey],
 ) -> list[JudgeTask]:
     """Return what the judges have to decide.
 
@@ -119,7 +121,7 @@ def judge_tasks(
         tasks += [
             JudgeTask(model, result, tuple(pairs), prompt)
             for model in models
-            if (model.info.name, *result.key) not in done
+            if (model.info.name, *result.key, result.digest) not in done
         ]
     return tasks
 
@@ -163,9 +165,12 @@ async def judge(
             except ModelFault as fault:
                 failed.append(f"{task.model.info.name} on {task.result.case}: {fault}")
 
-    async with asyncio.TaskGroup() as group:
-        for task in tasks:
-            group.create_task(one(task))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(one(task))
+    except* SourceError as errors:  # of take
+        raise first_error(errors) from None
     return failed
 
 
@@ -186,7 +191,7 @@ async def _ask(task: JudgeTask) -> Judgement:
         for number, same in _verdicts(answer, len(task.pairs)).items()
     ]
     cost = cost_usd(info, used[-1])
-    return Judgement(info.name, *result.key, tuple(verdicts), cost)
+    return Judgement(info.name, *result.key, result.digest, tuple(verdicts), cost)
 
 
 def _verdicts(value: Mapping[str, Any], count: int) -> dict[int, bool]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from reviewbot.eval.cases import Case
     from reviewbot.eval.results import Result
 
+JudgementKey = tuple[str, str, int, str, str]
+"""Judge, contestant, run, case and digest of the comments."""
 Pair = tuple[int, int]
 """Index of a golden comment and of a comment."""
 
@@ -31,19 +33,23 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdicts of one judge on one result. A pair without a verdict is not the same issue."""
+    """The verdicts of one judge on one result. A pair without a verdict is not the same issue.
+
+    ``comments`` is the digest of the comments of the result, which may be replaced later.
+    """
 
     judge: str
     contestant: str
     run: int
     case: str
+    comments: str
     verdicts: tuple[Verdict, ...]
     cost_usd: float | None = None
 
     @property
-    def key(self) -> tuple[str, str, int, str]:
+    def key(self) -> JudgementKey:
         """Identity of the judgement."""
-        return self.judge, self.contestant, self.run, self.case
+        return self.judge, self.contestant, self.run, self.case, self.comments
 
 
 def judgement_of(value: object) -> Judgement:
@@ -73,22 +79,20 @@ def same_issues(
         judgements: the judgements of all judges.
         judges: number of judges.
     """
-    votes: defaultdict[tuple[str, int, str], defaultdict[Pair, int]]
+    votes: defaultdict[tuple[str, int, str, str], defaultdict[Pair, int]]
     votes = defaultdict(lambda: defaultdict(int))
     for one in judgements:
         for verdict in one.verdicts:
             votes[one.key[1:]][verdict.golden, verdict.comment] += verdict.same
-    by_id = {case.id: case for case in cases}
+    wordless = {
+        case.id: {g for g, one in enumerate(case.golden) if not one.text.strip()} for case in cases
+    }
     found: dict[tuple[str, int, str], set[Pair]] = {}
     for result in results:
-        if result.case in by_id:
-            wordless = {
-                g for g, one in enumerate(by_id[result.case].golden) if not one.text.strip()
-            }
-            accepted = {pair for pair, some in votes[result.key].items() if 2 * some > judges}
-            found[result.key] = accepted | {
-                (g, c) for g in wordless for c in range(len(result.comments))
-            }
+        counted = votes[*result.key, result.digest]
+        pairs = {pair for pair, some in counted.items() if 2 * some > judges}
+        free = wordless.get(result.case, ())
+        found[result.key] = pairs | {(g, c) for g in free for c in range(len(result.comments))}
     return found
 
 

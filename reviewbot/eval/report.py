@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from reviewbot.core.decode import decoder
+from reviewbot.core.wording import count
 from reviewbot.errors import SourceError
 from reviewbot.eval.cases import Golden  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.judgements import Agreement  # noqa: TC001 - the decoder looks these up
@@ -22,7 +23,7 @@ from reviewbot.eval.scores import (
 from reviewbot.eval.statistics import Interval, Power, differences, intervals, power
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from reviewbot.eval.cases import Case
@@ -147,8 +148,18 @@ def evaluate(
         judges=tuple(judges),
         agreements=tuple(agreements),
         plan=plan,
-        notices=tuple(notices),
+        notices=(*_missing(cases, counts), *notices),
     )
+
+
+def _missing(cases: Sequence[Case], counts: Mapping[str, Mapping[str, Counts]]) -> Iterator[str]:
+    """Yield a sentence for each contestant that did not review all cases."""
+    for name, found in counts.items():
+        if len(found) < len(cases):
+            yield (
+                f"{name} reviewed only {len(found):,} of {count(len(cases), 'case')}; its scores"
+                " are those of these cases."
+            )
 
 
 def _outcome(scored: ScoredResult) -> Outcome:

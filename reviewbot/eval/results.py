@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import cast
@@ -55,6 +56,12 @@ class Result:
     def key(self) -> tuple[str, int, str]:
         """Identity of the result within a run of the evaluation."""
         return self.contestant, self.run, self.case
+
+    @property
+    def digest(self) -> str:
+        """Digest of the comments, to which judgements belong."""
+        text = json.dumps([asdict(one) for one in self.comments])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def result_of(value: object) -> Result:

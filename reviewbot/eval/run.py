@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from reviewbot.core.decode import decoder
-from reviewbot.errors import ConfigError, SourceError
+from reviewbot.errors import ConfigError, ReviewbotError, SourceError
 from reviewbot.eval.cases import read_lines
 from reviewbot.eval.judgements import judgement_line, judgement_of
 from reviewbot.eval.results import result_line, result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
     from reviewbot.eval.cases import Case
@@ -156,6 +156,11 @@ class Work:
         return self.contestant.name, self.run, self.case.id
 
 
+def latest(results: Iterable[Result]) -> tuple[Result, ...]:
+    """Return the last result of each key, since a failed review may have been repeated."""
+    return tuple({one.key: one for one in results}.values())
+
+
 def open_work(
     contestants: Sequence[Contestant],
     cases: Sequence[Case],
@@ -212,6 +217,9 @@ async def perform(
         take: gets each result when it is there.
         jobs: reviews at a time.
         budget_usd: no review is begun after this sum was spent.
+
+    Raises:
+        ReviewbotError: what ``take`` raised; the other reviews are cancelled.
     """
     waiting = iter(work)
     spent = 0.0
@@ -227,7 +235,16 @@ async def perform(
             spent += result.cost_usd or 0.0
             take(result)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(jobs):
-            group.create_task(worker())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(jobs):
+                group.create_task(worker())
+    except* ReviewbotError as errors:
+        raise first_error(errors) from None
     return not left_out
+
+
+def first_error(errors: ExceptionGroup[ReviewbotError]) -> ReviewbotError:
+    """Return the first error of a group, which may be nested."""
+    error = errors.exceptions[0]
+    return first_error(error) if isinstance(error, ExceptionGroup) else error

@@ -9,7 +9,7 @@ import pytest
 
 from reviewbot.cli import eval as command
 from reviewbot.errors import ConfigError
-from tests.fake_anthropic import Answer, FakeAnthropic
+from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.support.commands import run_command
 from tests.support.forks import ROOT
 
@@ -96,6 +96,18 @@ async def test_a_budget_leaves_reviews_for_a_later_run(folder: Path) -> None:
         done = await run_command(folder, *arguments, **keys)
         assert (done.code, len(fake.requests)) == (0, 3)
         assert "2 reviews to make, after 1 that are there already" in done.err
+
+
+async def test_failed_reviews_are_repeated_only_if_wanted(folder: Path) -> None:
+    arguments = ("eval", "run", "cases.jsonl", "--yes")
+    async with FakeAnthropic(lambda _: StatusError(400)) as fake:
+        keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        failed = await run_command(folder, *arguments, **keys)
+        fake.respond = lambda _: Answer()
+        same = await run_command(folder, *arguments, **keys)
+        again = await run_command(folder, *arguments, "--retry-failed", **keys)
+    valid = [done.out.split("first finding, s\n")[1].split()[2] for done in (failed, same, again)]
+    assert valid == ["0.0", "0.0", "100.0"]
 
 
 async def test_a_judge_decides_about_texts(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -97,6 +98,14 @@ async def test_most_judges_must_accept_a_pair() -> None:
     assert same_issues([CASE], [RESULT], taken[:1], 2) == {RESULT.key: set()}
 
 
+async def test_a_judgement_is_of_the_comments_that_were_judged() -> None:
+    taken, _ = await judged(Scripted(says(True, True)))
+    repeated = replace(RESULT, comments=RESULT.comments[::-1])
+    assert same_issues([CASE], [repeated], taken, 1) == {RESULT.key: set()}
+    assert len(judge_tasks([Scripted()], [CASE], [repeated], [one.key for one in taken])) == 1
+    assert judge_tasks([Scripted()], [CASE], [RESULT], [one.key for one in taken]) == []
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -123,7 +132,10 @@ async def test_a_failed_request_is_reported_and_asked_again_later() -> None:
     assert (taken, failed) == ([], ["claude-sonnet-5-5 on one: It is overloaded."])
     model = Scripted()
     (task,) = judge_tasks([model], [CASE], [RESULT], ())
-    assert judge_tasks([model], [CASE], [RESULT], [("claude-sonnet-5-5", *RESULT.key)]) == []
+    assert (
+        judge_tasks([model], [CASE], [RESULT], [("claude-sonnet-5-5", *RESULT.key, RESULT.digest)])
+        == []
+    )
     assert expected_usd([task]) == task.expected_usd
     assert task.expected_usd is not None
 
@@ -148,7 +160,7 @@ def test_golden_comments_without_a_text_match_by_location() -> None:
 
 def judgement(name: str, *same: bool) -> Judgement:
     verdicts = tuple(Verdict(number, number, same=one) for number, one in enumerate(same))
-    return Judgement(name, "tool", 1, "one", verdicts)
+    return Judgement(name, "tool", 1, "one", "digest", verdicts)
 
 
 def test_agreement_is_the_share_of_equal_verdicts_and_cohens_kappa() -> None:

@@ -66,6 +66,12 @@ def test_the_tables_show_scores_differences_and_the_size_of_the_set() -> None:
     assert text.endswith("A notice.")
 
 
+def test_a_contestant_without_all_cases_is_named() -> None:
+    some = evaluated(*one_tool("all", (5,)), *one_tool("some", (5,))[:3])
+    assert some.notices[0].startswith("some reviewed only 3 of 8 cases")
+    assert len(some.notices) == 2
+
+
 def test_intervals_and_differences_as_text() -> None:
     assert with_interval(Interval(0.5, 0.4, 0.625)) == "50.0 (40.0 to 62.5)"
     assert with_interval(Interval(None, None, None)) == difference(Interval(None, None, None))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.errors import ConfigError, SourceError
-from reviewbot.eval.run import RESULTS, Header, Store, expected_cost, open_work, perform
+from reviewbot.eval.run import RESULTS, Header, Store, expected_cost, latest, open_work, perform
 from tests.support.evaluations import case, comment, result
 
 if TYPE_CHECKING:
@@ -125,3 +125,16 @@ def test_the_expected_cost_counts_each_review() -> None:
     assert expected_cost([]) == 0
     unknown = Counting("unknown", cost=None)
     assert expected_cost(open_work([Counting(), unknown], CASES, 1, ())) is None
+
+
+async def test_an_error_of_the_store_ends_the_run_as_itself() -> None:
+    def full(_: Result) -> None:
+        raise SourceError("the disk is full")
+
+    with pytest.raises(SourceError, match="the disk is full"):
+        await perform(open_work([Counting()], CASES, 2, ()), full, jobs=2)
+
+
+def test_a_repeated_review_replaces_the_failed_one() -> None:
+    failed, again = result("a", error="It broke off."), result("a", comment(5))
+    assert latest([failed, result("b"), again]) == (again, result("b"))
