@@ -81,6 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="model that decides whether near comments report the same issue; can be repeated",
     )
     parser.add_argument(
+        "--judge-others",
+        action="store_true",
+        help="let the judges decide which comments at no golden comment are real problems, too",
+    )
+    parser.add_argument(
         "--plan", type=Path, metavar="FILE", help="plan with the metric and the held-out cases"
     )
     parser.add_argument(
@@ -100,6 +105,8 @@ def run(args: argparse.Namespace) -> int:
     from reviewbot.eval.cases import read_cases
     from reviewbot.eval.plan_file import read_plan
 
+    if args.judge_others and not args.judge:
+        raise ConfigError("--judge-others needs a judge: --judge MODEL")
     cases = read_cases(args.cases)
     folder = args.output or Path(f"eval-{args.cases.stem}{'-held-out' if args.held_out else ''}")
     plan = None
@@ -166,6 +173,7 @@ def _say_size(cases: Sequence[Case], runs: int) -> None:
 async def _judge(args: argparse.Namespace, cases: Sequence[Case], store: Store) -> list[str]:
     """Ask the judges about near comments, and return the reasons of failed requests."""
     from reviewbot.eval.judge import expected_usd, judge, judge_tasks
+    from reviewbot.eval.questions import REAL, SAME
     from reviewbot.eval.run import latest
     from reviewbot.pipeline.workers import claude_of
 
@@ -177,7 +185,8 @@ async def _judge(args: argparse.Namespace, cases: Sequence[Case], store: Store) 
             stack.push_async_callback(models[-1].aclose)
         done = {one.key for one in store.judgements.read()}
         results = latest(store.results.read())
-        tasks = await asyncio.to_thread(judge_tasks, models, cases, results, done)
+        questions = (SAME, REAL) if args.judge_others else (SAME,)
+        tasks = await asyncio.to_thread(judge_tasks, models, questions, cases, results, done)
         if not tasks:
             return []
         what = f"{count(len(tasks), 'request')} to judges"
@@ -207,7 +216,7 @@ def _evaluation(
     plan: PlanStatus | None,
     notices: Sequence[str],
 ) -> Evaluation:
-    from reviewbot.eval.judgements import agreements, same_issues
+    from reviewbot.eval.judgements import agreements, real_problems, same_issues
     from reviewbot.eval.report import evaluate
     from reviewbot.eval.run import latest
     from reviewbot.eval.scores import score_all
@@ -216,7 +225,8 @@ def _evaluation(
     judges = tuple(dict.fromkeys(args.judge))
     judgements = [one for one in store.judgements.read() if one.judge in judges]
     same = same_issues(cases, results, judgements, len(judges)) if judges else None
-    scored = score_all(cases, results, same)
+    real = real_problems(results, judgements, len(judges)) if args.judge_others else {}
+    scored = score_all(cases, results, same, real)
     if not scored:
         raise SourceError("no review was made, so there is nothing to report")
     return evaluate(
@@ -224,6 +234,7 @@ def _evaluation(
         scored,
         specs,
         judges=judges,
+        judges_others=args.judge_others,
         agreements=agreements(judgements),
         plan=plan,
         notices=notices,

@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from reviewbot.core.decode import decoder
 
@@ -16,29 +16,35 @@ if TYPE_CHECKING:
     from reviewbot.eval.cases import Case
     from reviewbot.eval.results import Result
 
-JudgementKey = tuple[str, str, int, str, str]
-"""Judge, contestant, run, case and digest of the comments."""
+Kind = Literal["same", "real"]
+JudgementKey = tuple[str, Kind, str, int, str, str]
+"""Judge, kind of question, contestant, run, case and digest of the comments."""
+Item = tuple[int | None, int]
+"""Index of a golden comment, or None, and index of a comment."""
 Pair = tuple[int, int]
 """Index of a golden comment and of a comment."""
+ResultKey = tuple[str, int, str]
+"""Contestant, run and case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A decision about a golden comment and a comment, by their indices."""
+    """An answer about a comment, and a golden comment if the question has one, by index."""
 
-    golden: int
+    golden: int | None
     comment: int
-    same: bool
+    accepted: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdicts of one judge on one result. A pair without a verdict is not the same issue.
+    """The verdicts of one judge on one result. What has no verdict is not accepted.
 
     ``comments`` is the digest of the comments of the result, which may be replaced later.
     """
 
     judge: str
+    kind: Kind
     contestant: str
     run: int
     case: str
@@ -49,7 +55,7 @@ class Judgement:
     @property
     def key(self) -> JudgementKey:
         """Identity of the judgement."""
-        return self.judge, self.contestant, self.run, self.case, self.comments
+        return self.judge, self.kind, self.contestant, self.run, self.case, self.comments
 
 
 def judgement_of(value: object) -> Judgement:
@@ -68,7 +74,7 @@ def judgement_line(judgement: Judgement) -> str:
 
 def same_issues(
     cases: Iterable[Case], results: Iterable[Result], judgements: Iterable[Judgement], judges: int
-) -> dict[tuple[str, int, str], set[Pair]]:
+) -> dict[ResultKey, set[Pair]]:
     """Return the pairs that more than half of the judges accept, by the key of the result.
 
     A pair whose golden comment has no text is accepted, since nothing can be compared.
@@ -79,56 +85,89 @@ def same_issues(
         judgements: the judgements of all judges.
         judges: number of judges.
     """
-    votes: defaultdict[tuple[str, int, str, str], defaultdict[Pair, int]]
-    votes = defaultdict(lambda: defaultdict(int))
-    for one in judgements:
-        for verdict in one.verdicts:
-            votes[one.key[1:]][verdict.golden, verdict.comment] += verdict.same
     wordless = {
         case.id: {g for g, one in enumerate(case.golden) if not one.text.strip()} for case in cases
     }
-    found: dict[tuple[str, int, str], set[Pair]] = {}
+    results = list(results)
+    found: dict[ResultKey, set[Pair]] = {}
+    for key, items in _accepted("same", results, judgements, judges).items():
+        found[key] = {(g, c) for g, c in items if g is not None}
     for result in results:
-        counted = votes[*result.key, result.digest]
-        pairs = {pair for pair, some in counted.items() if 2 * some > judges}
         free = wordless.get(result.case, ())
-        found[result.key] = pairs | {(g, c) for g in free for c in range(len(result.comments))}
+        found[result.key] |= {(g, c) for g in free for c in range(len(result.comments))}
     return found
+
+
+def real_problems(
+    results: Iterable[Result], judgements: Iterable[Judgement], judges: int
+) -> dict[ResultKey, set[int]]:
+    """Return the comments at no golden comment that more than half of the judges accept.
+
+    Args:
+        results: the results.
+        judgements: the judgements of all judges.
+        judges: number of judges.
+    """
+    accepted = _accepted("real", results, judgements, judges)
+    return {key: {c for _, c in items} for key, items in accepted.items()}
+
+
+def _accepted(
+    kind: Kind, results: Iterable[Result], judgements: Iterable[Judgement], judges: int
+) -> dict[ResultKey, set[Item]]:
+    """Return the items that most judges accept, by the key of the result."""
+    votes: defaultdict[tuple[ResultKey, str], defaultdict[Item, int]]
+    votes = defaultdict(lambda: defaultdict(int))
+    for one in judgements:
+        if one.kind == kind:
+            counted = votes[(one.contestant, one.run, one.case), one.comments]
+            for verdict in one.verdicts:
+                counted[verdict.golden, verdict.comment] += verdict.accepted
+    return {
+        result.key: {
+            item for item, some in votes[result.key, result.digest].items() if 2 * some > judges
+        }
+        for result in results
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Agreement of two judges on the pairs that both decided.
+    """Agreement of two judges on the items of one kind that both decided.
 
     ``kappa`` is Cohen's; None if both always gave the same single answer.
     """
 
+    kind: Kind
     judges: tuple[str, ...]
-    pairs: int
+    items: int
     equal: float
     kappa: float | None
 
 
 def agreements(judgements: Iterable[Judgement]) -> tuple[Agreement, ...]:
-    """Return the agreement of each two judges that decided a common pair."""
-    verdicts: dict[str, dict[tuple[object, ...], bool]] = {}
+    """Return the agreement of each two judges that decided a common item."""
+    verdicts: dict[tuple[Kind, str], dict[tuple[object, ...], bool]] = {}
     for one in judgements:
         for each in one.verdicts:
-            key = (*one.key[1:], each.golden, each.comment)
-            verdicts.setdefault(one.judge, {})[key] = each.same
+            key = (*one.key[2:], each.golden, each.comment)
+            verdicts.setdefault((one.kind, one.judge), {})[key] = each.accepted
     found = []
-    for first, second in combinations(verdicts, 2):
-        common = [key for key in verdicts[first] if key in verdicts[second]]
-        if common:
-            answers = [(verdicts[first][key], verdicts[second][key]) for key in common]
-            found.append(_agreement((first, second), answers))
+    for (kind, first), (other_kind, second) in combinations(verdicts, 2):
+        ours, theirs = verdicts[kind, first], verdicts[other_kind, second]
+        common = [key for key in ours if key in theirs]
+        if kind == other_kind and common:
+            answers = [(ours[key], theirs[key]) for key in common]
+            found.append(_agreement(kind, (first, second), answers))
     return tuple(found)
 
 
-def _agreement(judges: tuple[str, ...], answers: Sequence[tuple[bool, bool]]) -> Agreement:
+def _agreement(
+    kind: Kind, judges: tuple[str, ...], answers: Sequence[tuple[bool, bool]]
+) -> Agreement:
     size = len(answers)
     equal = sum(one == other for one, other in answers) / size
     yes = [sum(one[side] for one in answers) / size for side in (0, 1)]
     chance = yes[0] * yes[1] + (1 - yes[0]) * (1 - yes[1])
     kappa = (equal - chance) / (1 - chance) if chance < 1 else None
-    return Agreement(judges, size, equal, kappa)
+    return Agreement(kind, judges, size, equal, kappa)

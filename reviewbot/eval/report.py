@@ -79,7 +79,8 @@ class CaseReport:
 class Evaluation:
     """An evaluation.
 
-    ``judges`` decided which near comments report the same issue; without judges all do.
+    ``judges`` decided which near comments report the same issue; without judges all do. With
+    ``judges_others`` they also decided which other comments are real problems.
     ``notices`` are sentences to show with it.
     """
 
@@ -89,6 +90,7 @@ class Evaluation:
     power: Power
     outcomes: tuple[Outcome, ...]
     judges: tuple[str, ...] = ()
+    judges_others: bool = False
     agreements: tuple[Agreement, ...] = ()
     plan: PlanStatus | None = None
     notices: tuple[str, ...] = ()
@@ -109,6 +111,7 @@ def evaluate(
     specs: Mapping[str, str],
     *,
     judges: Sequence[str] = (),
+    judges_others: bool = False,
     agreements: Sequence[Agreement] = (),
     plan: PlanStatus | None = None,
     notices: Sequence[str] = (),
@@ -120,6 +123,7 @@ def evaluate(
         scored: the scored results, at least one.
         specs: the specification of each contestant, in the order of the table.
         judges: names of the judges.
+        judges_others: whether they judged comments at no golden comment.
         agreements: agreement of the judges.
         plan: the plan, if there is one.
         notices: sentences to show.
@@ -146,6 +150,7 @@ def evaluate(
         power=power(golden, min(one.scores.runs for one in contestants)),
         outcomes=tuple(map(_outcome, scored)),
         judges=tuple(judges),
+        judges_others=judges_others,
         agreements=tuple(agreements),
         plan=plan,
         notices=(*_missing(cases, counts), *notices),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.parse import parse_diff
@@ -26,6 +27,7 @@ class Counts:
     """Counts of one result, or sums of several.
 
     ``found`` are golden comments with a comment, ``comments`` all that count as right or wrong.
+    ``real`` are comments that found nothing, but that judges accept as real problems.
     ``severities`` are pairs whose two severities are known, and ``severity_error`` is the sum of
     the steps between them.
     """
@@ -37,6 +39,7 @@ class Counts:
     duplicates: int = 0
     severities: int = 0
     severity_error: int = 0
+    real: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -47,6 +50,7 @@ class Counts:
             self.duplicates + other.duplicates,
             self.severities + other.severities,
             self.severity_error + other.severity_error,
+            self.real + other.real,
         )
 
     @property
@@ -101,7 +105,10 @@ class ScoredResult:
 
 
 def score(
-    case: Case, result: Result, same_issue: Collection[tuple[int, int]] | None = None
+    case: Case,
+    result: Result,
+    same_issue: Collection[tuple[int, int]] | None = None,
+    real: Collection[int] = (),
 ) -> ScoredResult:
     """Match a result with its case.
 
@@ -109,6 +116,7 @@ def score(
         case: the case.
         result: the output of a contestant.
         same_issue: as for :func:`reviewbot.eval.matching.match`.
+        real: comments at no golden comment that are real problems.
     """
     found = match(case.golden, result.comments, same_issue)
     steps = [
@@ -125,27 +133,33 @@ def score(
         duplicates=len(found.duplicates),
         severities=len(steps),
         severity_error=sum(steps),
+        real=len({*real} - {c for _, c in found.pairs}),
     )
     return ScoredResult(case, result, found, counts)
 
 
 def score_all(
-    cases: Iterable[Case], results: Iterable[Result], same_issue: SameIssue | None = None
+    cases: Iterable[Case],
+    results: Iterable[Result],
+    same_issue: SameIssue | None = None,
+    real: Mapping[tuple[str, int, str], Collection[int]] = MappingProxyType({}),
 ) -> list[ScoredResult]:
     """Return the scored results of the cases, in the order of the cases.
 
     Args:
         cases: the cases; results on other cases are left out.
         results: results of one or more contestants.
-        same_issue: pairs that a judge accepted; None matches by location alone.
+        same_issue: pairs that judges accepted; None matches by location alone.
+        real: comments that judges accepted as real problems, by the key of the result.
     """
     by_case: dict[str, list[Result]] = {}
     for one in results:
         by_case.setdefault(one.case, []).append(one)
     return [
-        score(case, one, None if same_issue is None else same_issue.get(one.key, ()))
+        score(case, one, same, real.get(one.key, ()))
         for case in cases
         for one in by_case.get(case.id, ())
+        for same in [None if same_issue is None else same_issue.get(one.key, ())]
     ]
 
 
@@ -175,7 +189,8 @@ class Scores:
     """All scores of a contestant. A score is None if there is nothing to compute it from.
 
     ``micro`` and ``macro`` have the :data:`METRICS` by name: of the sums, and as means over cases.
-    ``silence`` is the share of results on clean cases without a comment. ``duplicates`` is the
+    ``with_real`` is the precision if comments that judges accept are right, too. ``silence`` is
+    the share of results on clean cases without a comment. ``duplicates`` is the
     share of the comments that repeat another one, ``severity_error`` the mean number of steps.
     """
 
@@ -185,6 +200,7 @@ class Scores:
     macro: dict[str, float | None]
     per_case: float
     per_100_lines: float | None
+    with_real: float | None
     silence: float | None
     inline: float | None
     duplicates: float | None
@@ -221,6 +237,7 @@ def scores_of(scored: Sequence[ScoredResult]) -> Scores:
         },
         per_case=whole.comments / len(scored),
         per_100_lines=None if per_100 is None else 100 * per_100,
+        with_real=ratio(whole.found + whole.real, whole.comments),
         silence=ratio(sum(not one.counts.comments for one in clean), len(clean)),
         inline=ratio(whole.inline, whole.comments),
         duplicates=ratio(whole.duplicates, whole.comments),

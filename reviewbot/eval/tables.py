@@ -143,10 +143,14 @@ def sentences(evaluation: Evaluation) -> list[str]:
 def _judges(evaluation: Evaluation) -> str:
     if not evaluation.judges:
         return "Comments match by location alone; no judge compared their texts."
-    return (
+    text = (
         f"Comments match if they are near and most of the judges ({', '.join(evaluation.judges)})"
         " find that they report the same issue. Scores by other judges cannot be compared."
     )
+    if not evaluation.judges_others:
+        return text
+    shares = (f"{one.name} {percent(one.scores.with_real)}" for one in evaluation.contestants)
+    return f"{text} Precision if comments that they accept as real are right: {', '.join(shares)}."
 
 
 def _plan(plan: PlanStatus) -> str:
@@ -166,8 +170,8 @@ def _plan(plan: PlanStatus) -> str:
 
 def _agreement(one: Agreement) -> str:
     kappa = "" if one.kappa is None else f", Cohen's kappa {one.kappa:.2f}"
-    pairs = count(one.pairs, "pair")
-    return f"{' and '.join(one.judges)} agree on {percent(one.equal)} % of {pairs}{kappa}."
+    items = count(one.items, "pair" if one.kind == "same" else "other comment")
+    return f"{' and '.join(one.judges)} agree on {percent(one.equal)} % of {items}{kappa}."
 
 
 def power_sentence(power: Power) -> str:

@@ -113,7 +113,7 @@ async def test_failed_reviews_are_repeated_only_if_wanted(folder: Path) -> None:
 async def test_a_judge_decides_about_texts(folder: Path) -> None:
     def answer(request: Recorded) -> Answer:
         assert request.structured
-        return Answer(report=json.dumps({"verdicts": [{"pair": 1, "same": False}]}))
+        return Answer(report=json.dumps({"verdicts": [{"number": 1, "answer": False}]}))
 
     async with FakeAnthropic(answer) as fake:
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
@@ -165,6 +165,7 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
         (("cases.jsonl", "--recorded", "x"), "'x' must be NAME=VALUE"),
         (("cases.jsonl", "--command", "x='"), "No closing quotation"),
         (("cases.jsonl", "--vary", "x=1"), "--vary"),
+        (("cases.jsonl", "--judge-others"), "needs a judge"),
         (("cases.jsonl", "--runs", "0"), "must be a number from 1 to 100"),
     ],
 )
