@@ -2,23 +2,72 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from reviewbot.cli import eval as command
+from reviewbot.cli.main import main
 from reviewbot.errors import ConfigError
+from reviewbot.pipeline import workers
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
-from tests.support.commands import run_command
+from tests.in_process import InProcess
+from tests.support.commands import Done, run_command
 from tests.support.forks import ROOT
+from tests.support.repositories import _alone
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.fake_anthropic import Recorded
 
+__all__ = ["_alone"]
+
 CASES = ROOT / "fixtures" / "eval" / "cases.jsonl"
+
+
+class Reviewbot:
+    """The command in this process, in a folder, without a process that parses."""
+
+    def __init__(
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
+
+    async def __call__(self, *arguments: str, **variables: str) -> Done:
+        with self._monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            code = await asyncio.to_thread(_main, ["eval", *arguments])
+        return Done(code, *self._capsys.readouterr())
+
+
+def _main(arguments: list[str]) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as end:  # of argparse
+        assert isinstance(end.code, int)
+        return end.code
+
+
+@asynccontextmanager
+async def _no_process() -> AsyncIterator[InProcess]:
+    yield InProcess()
+
+
+@pytest.fixture
+def reviewbot(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Reviewbot:
+    monkeypatch.setattr(workers, "own_pool", _no_process)
+    return Reviewbot(folder, monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -32,27 +81,33 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def test_an_offline_run_prints_scores_and_writes_its_results(folder: Path) -> None:
+@pytest.mark.slow
+async def test_an_offline_run_as_a_command(folder: Path) -> None:
     done = await run_command(folder, "eval", "run", "cases.jsonl")
+    assert (done.code, "2 golden comments in 3 cases" in done.text) == (0, True), done.err
+
+
+async def test_an_offline_run_prints_scores_and_writes_its_results(reviewbot: Reviewbot) -> None:
+    done = await reviewbot("run", "cases.jsonl")
     assert done.code == 0, done.err
     quality = next(line for line in done.out.splitlines() if line.startswith("reviewbot"))
     assert quality.split()[:2] == ["reviewbot", "100.0"]
     assert " 50.0 (" in quality
     assert "2 golden comments in 3 cases, 1 run) is too small" in done.text
     assert "expected cost: nothing" in done.err
-    report = json.loads((folder / "eval-cases" / "report.json").read_text())
+    report = json.loads((reviewbot.folder / "eval-cases" / "report.json").read_text())
     assert report["contestants"][0]["scores"]["silence"] == 1.0
-    again = await run_command(folder, "eval", "run", "cases.jsonl")
+    again = await reviewbot("run", "cases.jsonl")
     assert again.out == done.out
     assert "to make" not in again.err
 
 
-async def test_recorded_results_are_a_second_row(folder: Path) -> None:
+async def test_recorded_results_are_a_second_row(reviewbot: Reviewbot) -> None:
     found = [{"path": "cmd/server/main.go", "line": 1, "end_line": 1}]
     records = [{"case": "go-04", "comments": found, "cost_usd": 1.5}]
-    (folder / "other.jsonl").write_text("\n".join(map(json.dumps, records)))
-    done = await run_command(
-        folder, "eval", "run", "cases.jsonl", "--recorded", "other=other.jsonl", "--output", "out"
+    (reviewbot.folder / "other.jsonl").write_text("\n".join(map(json.dumps, records)))
+    done = await reviewbot(
+        "run", "cases.jsonl", "--recorded", "other=other.jsonl", "--output", "out"
     )
     assert done.code == 0, done.err
     rows = [line.split() for line in done.out.splitlines()]
@@ -60,92 +115,91 @@ async def test_recorded_results_are_a_second_row(folder: Path) -> None:
     assert "points against reviewbot" in done.out
 
 
-async def test_varied_settings_are_rows_and_two_runs_are_compared(folder: Path) -> None:
-    run = ("eval", "run", "cases.jsonl", "--output")
-    done = await run_command(folder, *run, "a", "--html", "a.html", "--vary", "confidence=0.7,0.99")
+async def test_varied_settings_are_rows_and_two_runs_are_compared(reviewbot: Reviewbot) -> None:
+    run = ("run", "cases.jsonl", "--output")
+    done = await reviewbot(*run, "a", "--vary", "confidence=0.7,0.99")
     assert done.code == 0, done.err
     names = {line.split("  ")[0] for line in done.out.splitlines()}
     assert {"confidence=0.7", "confidence=0.99"} <= names
-    assert "confidence=0.99" in (folder / "a.html").read_text()
-    assert (await run_command(folder, *run, "b", "--vary", "confidence=0.99")).code == 0
-    compared = await run_command(folder, "eval", "compare", "a", "b")
+    assert (await reviewbot(*run, "b", "--vary", "confidence=0.99")).code == 0
+    compared = await reviewbot("compare", "a", "b")
     assert compared.code == 0, compared.err
     assert "confidence=0.99 against confidence=0.99" in compared.text
     assert "No difference is significant" in compared.text
 
 
-async def test_nothing_is_spent_without_a_yes(folder: Path) -> None:
+async def test_nothing_is_spent_without_a_yes(reviewbot: Reviewbot) -> None:
     async with FakeAnthropic(lambda _: Answer()) as fake:
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
-        arguments = ("eval", "run", "cases.jsonl", "--output", "out")
-        refused = await run_command(folder, *arguments, **keys)
+        arguments = ("run", "cases.jsonl", "--output", "out")
+        refused = await reviewbot(*arguments, **keys)
         assert (refused.code, fake.requests) == (2, [])
         assert "3 reviews to make; expected cost: about $" in refused.err
         assert "confirm it with --yes" in refused.err
-        done = await run_command(folder, *arguments, "--yes", **keys)
+        done = await reviewbot(*arguments, "--yes", **keys)
         assert (done.code, len(fake.requests)) == (0, 3)
 
 
-async def test_a_budget_leaves_reviews_for_a_later_run(folder: Path) -> None:
+async def test_a_budget_leaves_reviews_for_a_later_run(reviewbot: Reviewbot) -> None:
     usage = {"input_tokens": 1_000_000, "output_tokens": 1}
     async with FakeAnthropic(lambda _: Answer(usage=usage)) as fake:
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
-        arguments = ("eval", "run", "cases.jsonl", "--yes", "--jobs", "1")
-        cut = await run_command(folder, *arguments, "--budget-usd", "0.01", **keys)
+        arguments = ("run", "cases.jsonl", "--yes", "--jobs", "1")
+        cut = await reviewbot(*arguments, "--budget-usd", "0.01", **keys)
         assert (cut.code, len(fake.requests)) == (3, 1)
-        done = await run_command(folder, *arguments, **keys)
+        done = await reviewbot(*arguments, **keys)
         assert (done.code, len(fake.requests)) == (0, 3)
         assert "2 reviews to make, after 1 that are there already" in done.err
 
 
-async def test_failed_reviews_are_repeated_only_if_wanted(folder: Path) -> None:
-    arguments = ("eval", "run", "cases.jsonl", "--yes")
+async def test_failed_reviews_are_repeated_only_if_wanted(reviewbot: Reviewbot) -> None:
+    arguments = ("run", "cases.jsonl", "--yes")
     async with FakeAnthropic(lambda _: StatusError(400)) as fake:
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
-        failed = await run_command(folder, *arguments, **keys)
+        failed = await reviewbot(*arguments, **keys)
         fake.respond = lambda _: Answer()
-        same = await run_command(folder, *arguments, **keys)
-        again = await run_command(folder, *arguments, "--retry-failed", **keys)
+        same = await reviewbot(*arguments, **keys)
+        again = await reviewbot(*arguments, "--retry-failed", **keys)
     valid = [done.out.split("first finding, s\n")[1].split()[2] for done in (failed, same, again)]
     assert valid == ["0.0", "0.0", "100.0"]
 
 
-async def test_a_judge_decides_about_texts(folder: Path) -> None:
+async def test_a_judge_decides_about_texts(reviewbot: Reviewbot) -> None:
     def answer(request: Recorded) -> Answer:
         assert request.structured
         return Answer(report=json.dumps({"verdicts": [{"number": 1, "answer": False}]}))
 
     async with FakeAnthropic(answer) as fake:
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
-        arguments = ("eval", "run", "cases.jsonl", "--model", "offline")
+        arguments = ("run", "cases.jsonl", "--model", "offline")
         judged = (*arguments, "--judge", "claude-sonnet-5-5")
-        refused = await run_command(folder, *judged, **keys)
+        refused = await reviewbot(*judged, **keys)
         assert (refused.code, fake.requests) == (2, [])
         assert "1 request to judges; expected cost: about $" in refused.err
-        done = await run_command(folder, *judged, "--yes", **keys)
+        done = await reviewbot(*judged, "--yes", **keys)
         assert (done.code, len(fake.requests)) == (0, 1)
-        again = await run_command(folder, *judged, **keys)
+        again = await reviewbot(*judged, **keys)
     assert again.out == done.out
     quality = next(line for line in done.out.splitlines() if line.startswith("reviewbot"))
     assert quality.split()[1] == "0.0"
     assert "most of the judges (claude-sonnet-5-5) find" in done.text
 
 
-async def test_held_out_cases_need_a_plan_and_are_reviewed_apart(folder: Path) -> None:
-    (folder / "plan.yml").write_text("metric: f1\nheld_out: [go-04]\n")
-    arguments = ("eval", "run", "cases.jsonl")
-    without = await run_command(folder, *arguments, "--held-out")
+async def test_held_out_cases_need_a_plan_and_are_reviewed_apart(reviewbot: Reviewbot) -> None:
+    (reviewbot.folder / "plan.yml").write_text("metric: f1\nheld_out: [go-04]\n")
+    arguments = ("run", "cases.jsonl")
+    without = await reviewbot(*arguments, "--held-out")
     assert (without.code, "needs a plan" in without.err) == (2, True)
-    tuning = await run_command(folder, *arguments, "--plan", "plan.yml")
+    tuning = await reviewbot(*arguments, "--plan", "plan.yml")
     assert "no held-out case was reviewed" in tuning.text
     assert "2 reviews to make" in tuning.err
-    final = await run_command(folder, *arguments, "--plan", "plan.yml", "--held-out")
+    final = await reviewbot(*arguments, "--plan", "plan.yml", "--held-out")
     assert "only held-out cases were reviewed" in final.text
     assert "1 review to make" in final.err
 
 
-async def test_checks_say_what_a_changed_diff_loses(folder: Path) -> None:
-    done = await run_command(folder, "eval", "check", "cases.jsonl")
+async def test_checks_say_what_a_changed_diff_loses(reviewbot: Reviewbot) -> None:
+    done = await reviewbot("check", "cases.jsonl")
     assert done.code == 0, done.err
     rows = [line.split() for line in done.out.splitlines()]
     assert ["reviewbot", "repeated", "3", "1", "0.0", "(0.0", "to", "0.0)", "0"] in rows
@@ -170,8 +224,8 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 async def test_a_wrong_argument_is_an_error(
-    folder: Path, arguments: tuple[str, ...], message: str
+    reviewbot: Reviewbot, arguments: tuple[str, ...], message: str
 ) -> None:
-    done = await run_command(folder, "eval", "run", *arguments)
+    done = await reviewbot("run", *arguments)
     assert done.code == 2
     assert message in done.err
