@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from reviewbot.cli.main import main
 from reviewbot.errors import SourceError
 from reviewbot.eval.cases import read_cases, write_cases
 from reviewbot.eval.history import Commit, FileChange, History, fixed_files, import_history
-from tests.support.commands import run_command
 from tests.support.evaluations import golden
 from tests.support.repositories import _alone, git, write
 
@@ -79,16 +79,14 @@ def test_a_fix_is_known_by_the_start_of_its_subject(subject: str, is_fix: bool) 
     assert Commit("1a", subject).is_fix == is_fix
 
 
-async def test_the_command_writes_the_cases(repository: Path) -> None:
-    del repository
-    folder = Path.cwd()
-    done = await run_command(folder, "eval", "import-history", "--output", "cases.jsonl")
-    assert done.code == 0, done.err
-    assert "2 cases with 2 golden comments." in done.err
-    assert [one.repository for one in read_cases(folder / "cases.jsonl")] == [folder.name] * 2
-    none = await run_command(folder, "eval", "import-history", "--commits", "1")
-    assert (none.code, none.out) == (2, "")
-    assert "no case could be made" in none.err
+def test_the_command_writes_the_cases(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "import-history", "--output", "cases.jsonl"]) == 0
+    assert "2 cases with 2 golden comments." in capsys.readouterr().err
+    name = repository.resolve().name
+    assert [one.repository for one in read_cases(Path("cases.jsonl"))] == [name] * 2
+    assert main(["eval", "import-history", "--commits", "1"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, "no case could be made" in err) == ("", True)
 
 
 def test_a_folder_without_a_repository_is_an_error(tmp_path: Path) -> None:

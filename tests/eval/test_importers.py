@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from reviewbot.cli.main import main
 from reviewbot.errors import SourceError
 from reviewbot.eval.cases import Case
 from reviewbot.eval.history import History
 from reviewbot.eval.importers import find_repository, import_aacr_bench, import_bc_bench
-from tests.support.commands import run_command
 from tests.support.evaluations import added, golden
 from tests.support.repositories import _alone, git, write
 
@@ -156,10 +156,12 @@ def test_a_name_never_leads_out_of_the_folder_of_clones() -> None:
         assert find_repository(clones, name) is None
 
 
-async def test_the_command_writes_cases_and_names_what_is_missing() -> None:
+def test_the_command_writes_cases_and_names_what_is_missing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     bc_bench(instance(), instance(instance_id="broken", patch="--- a\n"))
-    done = await run_command(Path.cwd(), "eval", "import", "bc-bench", "codereview.jsonl")
-    assert done.code == 0, done.err
-    assert json.loads(done.out)["id"] == "synthetic__x-1"
-    assert "left out broken: " in done.err
-    assert "1 case with 1 golden comment." in done.err
+    assert main(["eval", "import", "bc-bench", "codereview.jsonl"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["id"] == "synthetic__x-1"
+    assert "left out broken: " in err
+    assert "1 case with 1 golden comment." in err
