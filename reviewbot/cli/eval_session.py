@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.cli.keys import dollars
 from reviewbot.config.load import read_settings
+from reviewbot.core.render.inert import neutralize_commands
 from reviewbot.core.render.wording import dollars as in_dollars
 from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import count
@@ -165,4 +166,4 @@ class Progress:
 
 def note(text: str) -> None:
     """Print a line for people on standard error."""
-    print(f"reviewbot: {show(text)}", file=sys.stderr)  # noqa: T201  for people
+    print(f"reviewbot: {neutralize_commands(show(text))}", file=sys.stderr)  # noqa: T201  for people

@@ -13,6 +13,7 @@ from reviewbot.core.findings.finding import (  # noqa: TC001 - the decoder looks
     Severity,
     Side,
 )
+from reviewbot.core.render.inert import json_text
 from reviewbot.errors import DiffError, SourceError
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _case(value: object) -> Case:
 
 def write_cases(cases: Iterable[Case]) -> str:
     """Return cases as lines of JSON that :func:`read_cases` reads."""
-    return "".join(f"{json.dumps(asdict(case))}\n" for case in cases)
+    return "".join(f"{json_text(asdict(case))}\n" for case in cases)
 
 
 def cases_digest(cases: Sequence[Case]) -> str:

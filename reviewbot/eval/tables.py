@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.render.inert import neutralize_commands
 from reviewbot.core.render.layout import cells
 from reviewbot.core.render.wording import dollars
-from reviewbot.core.safety.escape import cut, show_line
+from reviewbot.core.safety.escape import cut, show
 from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def power_sentence(power: Power) -> str:
 def text_report(evaluation: Evaluation) -> str:
     """Return the report as text for a terminal."""
     parts = [aligned(rows) for rows in tables(evaluation)]
-    return "\n\n".join([*parts, "\n".join(sentences(evaluation))])
+    return "\n\n".join([*parts, "\n".join(map(_safe, sentences(evaluation)))])
 
 
 MAX_CHANGED: Final = 30
@@ -258,16 +259,21 @@ def _is_clear(change: Change, name: str) -> bool:
 def _listing(title: str, lines: Sequence[str]) -> str:
     if not lines:
         return ""
-    shown = [cut(show_line(line), 160) for line in lines[:MAX_CHANGED]]
+    shown = [cut(_safe(line), 160) for line in lines[:MAX_CHANGED]]
     more = [f"  and {len(lines) - MAX_CHANGED} more"] if len(lines) > MAX_CHANGED else []
     return "\n".join([f"{title} ({len(lines)}):", *shown, *more])
 
 
 def aligned(rows: Sequence[Row]) -> str:
     """Return rows with aligned columns. The text of a cell is made safe to show."""
-    shown = [[show_line(cell) for cell in row] for row in rows]
+    shown = [[_safe(cell) for cell in row] for row in rows]
     widths = [max(map(cells, column)) for column in zip(*shown, strict=True)]
     return "\n".join(_line(row, widths) for row in shown)
+
+
+def _safe(text: str) -> str:
+    """Return a text that neither moves other text nor is a command of a CI runner."""
+    return neutralize_commands(show(text))
 
 
 def _line(row: Iterable[str], widths: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from reviewbot.errors import SourceError
 from reviewbot.eval.compare import ChangedCase, ChangedGolden, compare, pairs
 from reviewbot.eval.report import Evaluation, evaluate, read_report, to_json
 from reviewbot.eval.report_html import html_report
+from reviewbot.eval.results import Comment
 from reviewbot.eval.scores import score_all
 from reviewbot.eval.statistics import Interval
 from reviewbot.eval.tables import change_report, difference, text_report, with_interval
@@ -123,6 +124,18 @@ def test_evaluations_with_different_golden_comments_are_not_compared() -> None:
     )
     with pytest.raises(SourceError, match="golden comments of the case case-0 differ"):
         compare(evaluated(*one_tool("tool", (5,))), other, "tool", "tool")
+
+
+def test_texts_of_strangers_are_no_commands_of_a_terminal_or_a_runner() -> None:
+    cases = [case("a\n::error::x", golden(5, text="##[error]x\x1b[2J"))]
+    found, missed = [comment(5)], list[Comment]()
+    before, after = (
+        evaluate(cases, score_all(cases, [result(cases[0].id, *some)]), {"tool": ""})
+        for some in (found, missed)
+    )
+    text = change_report(compare(before, after, "tool", "tool"))
+    assert "## [error]x\\x1b[2J" in text
+    assert "a\\x0a::error::x" in text
 
 
 class Page(HTMLParser):
