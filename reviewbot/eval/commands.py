@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.safety.safe_text import safe_line
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.eval.results import Comment, Result
@@ -55,8 +56,8 @@ class Command:
 
     @property
     def spec(self) -> str:
-        """The command line."""
-        return f"command {self.template}"
+        """The command line, without secrets: reports are published."""
+        return f"command {redact_text(self.template)}"
 
     def estimate(self, case: Case) -> float | None:
         """Return None: nobody knows what the command costs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["_alone"]
 
 CASES = ROOT / "fixtures" / "eval" / "cases.jsonl"
+
+
+class Terminal(StringIO):
+    """Standard input of somebody who can be asked."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 class Reviewbot:
@@ -138,6 +146,18 @@ async def test_nothing_is_spent_without_a_yes(reviewbot: Reviewbot) -> None:
         assert "confirm it with --yes" in refused.err
         done = await reviewbot(*arguments, "--yes", **keys)
         assert (done.code, len(fake.requests)) == (0, 3)
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("", 2), ("no", 2)])
+async def test_somebody_at_a_terminal_is_asked(
+    reviewbot: Reviewbot, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    async with FakeAnthropic(lambda _: Answer()) as fake:
+        keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        done = await reviewbot("run", "cases.jsonl", **keys)
+    assert (done.code, len(fake.requests)) == (code, 0 if code else 3)
 
 
 async def test_a_budget_leaves_reviews_for_a_later_run(reviewbot: Reviewbot) -> None:

@@ -165,6 +165,13 @@ def test_fields_of_a_case_are_arguments_and_never_options(tmp_path: Path) -> Non
         arguments("tool {url}", case("one"), diff)
 
 
+def test_a_secret_in_a_command_line_is_not_published() -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    spec = results_command("other", f"tool --token {secret} {{diff}}").spec
+    assert secret not in spec
+    assert spec.startswith("command tool --token ")
+
+
 @pytest.mark.parametrize("template", ["", "  ", "tool 'open"])
 def test_an_invalid_command_line_is_an_error(template: str) -> None:
     with pytest.raises(ConfigError):

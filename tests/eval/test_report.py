@@ -12,6 +12,7 @@ import pytest
 
 from reviewbot.errors import SourceError
 from reviewbot.eval.compare import ChangedCase, ChangedGolden, compare, pairs
+from reviewbot.eval.judgements import Agreement
 from reviewbot.eval.report import Evaluation, evaluate, read_report, to_json
 from reviewbot.eval.report_html import html_report
 from reviewbot.eval.results import Comment
@@ -23,6 +24,7 @@ from tests.support.evaluations import case, comment, golden, result
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reviewbot.eval.judgements import Kind
     from reviewbot.eval.results import Result
 
 CASES = [case(f"case-{number}", golden(5, text="Lost update."), golden(15)) for number in range(8)]
@@ -124,6 +126,39 @@ def test_evaluations_with_different_golden_comments_are_not_compared() -> None:
     )
     with pytest.raises(SourceError, match="golden comments of the case case-0 differ"):
         compare(evaluated(*one_tool("tool", (5,))), other, "tool", "tool")
+
+
+def test_judges_are_named_with_their_agreement() -> None:
+    results = one_tool("tool", (5, 9))
+    kinds: tuple[tuple[Kind, float | None], ...] = (("same", 0.75), ("real", None))
+    found = evaluate(
+        CASES,
+        score_all(CASES, results, None, {results[0].key: {1}}),
+        {"tool": ""},
+        judges=("a", "b"),
+        judges_others=True,
+        agreements=[Agreement(kind, ("a", "b"), 8, 0.875, kappa) for kind, kappa in kinds],
+    )
+    text = text_report(found)
+    assert "most of the judges (a, b) find that they report the same issue" in text
+    assert "Precision if comments that they accept as real are right: tool 56.2." in text
+    assert "a and b agree on 87.5 % of 8 pairs, Cohen's kappa 0.75." in text
+    assert "a and b agree on 87.5 % of 8 other comments." in text
+    with pytest.raises(SourceError, match="different judges"):
+        compare(found, evaluated(*results), "tool", "tool")
+
+
+def test_evaluations_without_a_common_case_are_not_compared() -> None:
+    cases = [case("other", golden(5))]
+    other = evaluate(cases, score_all(cases, [result("other")]), {"tool": ""})
+    with pytest.raises(SourceError, match="no case in common"):
+        compare(evaluated(*one_tool("tool", (5,))), other, "tool", "tool")
+
+
+def test_a_set_of_clean_cases_shows_only_silence() -> None:
+    cases = [case("clean")]
+    text = text_report(evaluate(cases, score_all(cases, [result("clean")]), {"tool": ""}))
+    assert "no golden comments in 1 case: only clean cases" in text
 
 
 def test_texts_of_strangers_are_no_commands_of_a_terminal_or_a_runner() -> None:
