@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.cli import eval_check, eval_run
-from reviewbot.cli.eval_session import note
+from reviewbot.cli.eval_session import check_extra, note
 from reviewbot.core.wording import count
-from reviewbot.errors import EXIT_OK, ConfigError, SourceError
+from reviewbot.errors import EXIT_OK, SourceError
 from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
@@ -18,10 +17,8 @@ if TYPE_CHECKING:
 
     from reviewbot.eval.cases import Case
 
-EXTRA: Final = ("numpy", "scipy", "matplotlib")
 INNER: Final = ("repo", ".git")
 """Folders within the folder of a repository that may hold its git directory."""
-MAX_RUNS: Final = 100
 
 EPILOG: Final = """\
 examples:
@@ -35,19 +32,19 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    run_parser = commands.add_parser(
-        "run", help="review cases with known problems, and report scores"
-    )
+    run_parser = _add(commands, "run", "review cases with known problems, and report scores")
     eval_run.add_arguments(run_parser)
     run_parser.set_defaults(perform=eval_run.run)
-    check_parser = commands.add_parser(
-        "check", help="rename and reorder files, split diffs, add a comment: what gets lost?"
+    check_parser = _add(
+        commands, "check", "rename and reorder files, split diffs, add a comment: what gets lost?"
     )
     eval_check.add_arguments(check_parser)
     check_parser.set_defaults(perform=eval_check.run)
     _add_imports(commands)
-    compare_parser = commands.add_parser(
-        "compare", help="say what is significant between two evaluations, and which cases changed"
+    compare_parser = _add(
+        commands,
+        "compare",
+        "say what is significant between two evaluations, and which cases changed",
     )
     compare_parser.add_argument("before", type=Path, metavar="A", help="folder of eval run")
     compare_parser.add_argument("after", type=Path, metavar="B", help="folder of eval run")
@@ -62,16 +59,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
 
 
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+
+
 def _add_imports(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    import_parser = commands.add_parser("import", help="make cases from a published set")
+    import_parser = _add(commands, "import", "make cases from a published set")
     import_parser.add_argument("format", choices=("aacr-bench", "bc-bench"), help="the set")
     import_parser.add_argument("file", type=Path, metavar="FILE", help="file with the data")
     import_parser.add_argument(
         "--repositories", type=Path, metavar="DIR", help="folder with the clones of repositories"
     )
     import_parser.set_defaults(perform=_import)
-    history = commands.add_parser(
-        "import-history", help="make cases from the small fixes of a repository, in reverse"
+    history = _add(
+        commands, "import-history", "make cases from the small fixes of a repository, in reverse"
     )
     history.add_argument(
         "repository", nargs="?", type=Path, default=Path(), metavar="REPO", help="default: ."
@@ -98,23 +101,8 @@ def _count(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run the action, and return the exit code."""
-    check_extra()
     code: int = args.perform(args)
     return code
-
-
-def check_extra() -> None:
-    """Check that the extra ``eval`` is installed.
-
-    Raises:
-        ConfigError: a library is missing.
-    """
-    for name in EXTRA:
-        if find_spec(name) is None:
-            raise ConfigError(
-                f"the evaluation is not installed ({name} is missing):"
-                " install reviewbot with its extra, as in pip install 'reviewbot[eval]'"
-            )
 
 
 def _compare(args: argparse.Namespace) -> int:
@@ -122,6 +110,7 @@ def _compare(args: argparse.Namespace) -> int:
     from reviewbot.eval.report import read_report
     from reviewbot.eval.tables import change_report
 
+    check_extra()
     before, after = read_report(args.before), read_report(args.after)
     parts = [
         change_report(compare(before, after, *names))

@@ -6,7 +6,13 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reviewbot.cli.eval_session import add_common_arguments, note, own_reviews, review_cases
+from reviewbot.cli.eval_session import (
+    add_common_arguments,
+    check_extra,
+    note,
+    own_reviews,
+    review_cases,
+)
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK
 
 if TYPE_CHECKING:
@@ -21,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ReviewbotError: an argument or a file is wrong, or the cost was not confirmed.
     """
+    check_extra()
     return EXIT_OK if asyncio.run(_check(args)) else EXIT_INCOMPLETE
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reviewbot.cli.eval_session import (
     Progress,
     add_common_arguments,
+    check_extra,
     confirm,
     note,
     own_reviews,
@@ -105,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
     from reviewbot.eval.cases import read_cases
     from reviewbot.eval.plan_file import read_plan
 
+    check_extra()
     if args.judge_others and not args.judge:
         raise ConfigError("--judge-others needs a judge: --judge MODEL")
     cases = read_cases(args.cases)
@@ -146,13 +148,13 @@ async def _evaluate(
 
 def _contestants(args: argparse.Namespace, parser: Parser) -> list[Contestant]:
     from reviewbot.eval.commands import pr_agent, results_command
-    from reviewbot.eval.contestants import names_of, recorded
+    from reviewbot.eval.contestants import check_names, recorded
 
     found = own_reviews(args, parser, args.repositories)
     found += [results_command(*_named(one)) for one in args.command]
     found += [pr_agent(*_named(one)) for one in args.pr_agent]
     found += [recorded(name, Path(path)) for name, path in map(_named, args.recorded)]
-    names_of(found)
+    check_names(found)
     return found
 
 

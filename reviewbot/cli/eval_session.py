@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from reviewbot.eval.run import Store
     from reviewbot.models.offline.parser import Parser
 
+EXTRA: Final = ("numpy", "scipy", "matplotlib")
 MAX_RUNS: Final = 100
 
 
@@ -66,6 +68,20 @@ def small_number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_RUNS:
         raise argparse.ArgumentTypeError(f"{text!r} must be a number from 1 to {MAX_RUNS}")
     return int(text)
+
+
+def check_extra() -> None:
+    """Check that the extra ``eval`` is installed.
+
+    Raises:
+        ConfigError: a library is missing.
+    """
+    for name in EXTRA:
+        if find_spec(name) is None:
+            raise ConfigError(
+                f"the evaluation is not installed ({name} is missing):"
+                " install reviewbot with its extra, as in pip install 'reviewbot[eval]'"
+            )
 
 
 async def review_cases(

@@ -226,8 +226,8 @@ def recorded(name: str, path: Path) -> Recorded:
     return Recorded(name, f"recorded {digest}", results)
 
 
-def names_of(contestants: Iterable[Contestant]) -> list[str]:
-    """Return the names of contestants.
+def check_names(contestants: Iterable[Contestant]) -> None:
+    """Check that no two contestants have the same name.
 
     Raises:
         SourceError: two contestants have the same name.
@@ -236,4 +236,3 @@ def names_of(contestants: Iterable[Contestant]) -> list[str]:
     for name in names:
         if names.count(name) > 1:
             raise SourceError(f"two contestants have the name {name:.80}; give each its own")
-    return names

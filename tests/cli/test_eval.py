@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.cli import eval as command
+from reviewbot.cli import eval_session
 from reviewbot.cli.main import main
-from reviewbot.errors import ConfigError
 from reviewbot.pipeline import workers
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.in_process import InProcess
@@ -226,10 +225,15 @@ async def test_checks_say_what_a_changed_diff_loses(reviewbot: Reviewbot) -> Non
     assert {row[1] for row in rows[1:4]} == {"repeated", "renamed", "reassured"}
 
 
-def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "EXTRA", ("numpy", "no_such_library"))
-    with pytest.raises(ConfigError, match=r"no_such_library is missing.*reviewbot\[eval\]"):
-        command.check_extra()
+async def test_a_missing_extra_is_one_sentence(
+    reviewbot: Reviewbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eval_session, "EXTRA", ("numpy", "no_such_library"))
+    for arguments in (("run", "cases.jsonl"), ("check", "cases.jsonl"), ("compare", "a", "b")):
+        done = await reviewbot(*arguments)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert "no_such_library is missing" in done.err
+        assert "pip install 'reviewbot[eval]'" in done.err
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from reviewbot.core.events.events import Usage
 from reviewbot.errors import SourceError
 from reviewbot.eval.cases import Case, diff_text
-from reviewbot.eval.contestants import OwnReview, names_of, recorded
+from reviewbot.eval.contestants import OwnReview, check_names, recorded
 from reviewbot.eval.history import History
 from reviewbot.eval.scores import score_all, scores_of
 from reviewbot.models.catalog import cost_usd, lookup
@@ -207,7 +207,7 @@ def test_a_file_without_results_is_an_error(tmp_path: Path, text: str) -> None:
 def test_contestants_need_different_names(tmp_path: Path) -> None:
     file = lines(tmp_path / "other.jsonl", {"case": "case-0"})
     with pytest.raises(SourceError, match="two contestants have the name x"):
-        names_of([recorded("x", file), recorded("x", file)])
+        check_names([recorded("x", file), recorded("x", file)])
 
 
 def test_results_are_those_of_named_cases() -> None:
