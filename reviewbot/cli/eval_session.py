@@ -46,7 +46,8 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="SETTING=A,B",
-        help="review with every combination of settings, such as context=0,10 verify=on,off",
+        help="review with every combination of settings, such as context=0,10 verify=on,off"
+        " examples=0,3",
     )
     parser.add_argument(
         "--jobs", type=small_number, default=4, metavar="N", help="reviews at once (default: 4)"

@@ -111,6 +111,7 @@ class Settings:
     verify_model: ModelChoice | None = None
     callers: bool = False
     cross_file: bool = False
+    examples: int | None = None
     guidelines: bool = True
     selected_guidelines: Guidelines = NO_GUIDELINES
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
@@ -291,6 +292,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "verify": bool,
         "callers": bool,
         "cross_file": bool,
+        "examples": int,
         "guidelines": bool,
         "selected_guidelines": _selected_guidelines,
         "rules": dict,

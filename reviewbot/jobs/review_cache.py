@@ -87,6 +87,8 @@ def cached(
     version = f"{prepared.job.prompt_version}"
     if prepared.job.verified:
         version += f"/{_verifier(settings)}"
+    if settings.examples is not None:
+        version += f"/{settings.examples} examples"
     batches = CachedBatches(
         able.run_batch,
         DatabaseCache(database, row.tenant, limit=limit),

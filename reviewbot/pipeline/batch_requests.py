@@ -48,6 +48,7 @@ class BatchRequests:
             guidelines=self._job.guidelines,
             tokens=self._job.request_tokens(batch) + _instruction_tokens(views),
             verified=self._job.verified,
+            examples=self._job.examples,
             shared_reads=self._by_model[self._job.model_of(batch)] - 1,
         )
         return request, unread

@@ -91,6 +91,7 @@ class CrossFile:
             guidelines=self._job.guidelines,
             tokens=self._job.request_tokens(batch),
             verified=self._job.verified,
+            examples=self._job.examples,
             shared_reads=0,
             uses=uses,
         )

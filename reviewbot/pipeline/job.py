@@ -48,7 +48,8 @@ class Job:
     diff, whose single batch is then answered instead of reviewed. ``accepts_unread`` returns
     whether a source file may stay unread, by its path. ``verified`` is True if a verifier checks
     the findings of models, which their prompt then says. ``priors`` are open findings of earlier
-    reviews, which are verified with the batch that has their lines. ``is_part`` is True if
+    reviews, which are verified with the batch that has their lines. ``examples`` is the
+    maximum number of examples in a prompt; None for that of its profile. ``is_part`` is True if
     ``files`` are only the part of a change that no earlier review has read.
     """
 
@@ -69,6 +70,7 @@ class Job:
     accepts_unread: Callable[[str], bool] = lambda _path: False
     verified: bool = False
     priors: tuple[PriorFinding, ...] = ()
+    examples: int | None = None
     is_part: bool = False
 
     def model_of(self, batch: Batch) -> str:

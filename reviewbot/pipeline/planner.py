@@ -177,6 +177,7 @@ class Planner:
                 manifest,
                 instructions=settings.instructions,
                 guidelines=settings.selected_guidelines,
+                examples=settings.examples,
             ),
             profile=profile,
         )

@@ -130,6 +130,7 @@ def prepare(
         accepts_unread=accepted_unread(settings),
         verified=settings.verify and online,
         priors=settings.prior_findings,
+        examples=settings.examples,
         is_part=is_part,
     )
     return Prepared(

@@ -147,6 +147,18 @@ async def test_nothing_is_spent_without_a_yes(reviewbot: Reviewbot) -> None:
         assert (done.code, len(fake.requests)) == (0, 3)
 
 
+async def test_examples_and_verification_vary_in_the_requests(reviewbot: Reviewbot) -> None:
+    async with FakeAnthropic(lambda _: Answer()) as fake:
+        keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        vary = ("--vary", "context=0,10", "verify=on,off", "examples=0,3")
+        done = await reviewbot("run", "cases.jsonl", "--yes", *vary, **keys)
+    assert done.code == 0, done.err
+    names = {line.split("  ")[0] for line in done.out.splitlines()}
+    assert len({name for name in names if name.startswith("context=")}) == 8
+    shown = [one.text.count("<example>") for one in fake.requests]
+    assert {count: shown.count(count) for count in shown} == {0: 12, 2: 12}
+
+
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("", 2), ("no", 2)])
 async def test_somebody_at_a_terminal_is_asked(
     reviewbot: Reviewbot, monkeypatch: pytest.MonkeyPatch, answer: str, code: int

@@ -40,7 +40,7 @@ def test_what_the_file_calls_a_default_is_the_default() -> None:
     default = load_settings(flags={}, env={"ANTHROPIC_API_KEY": "x"})
     examples = {"exclude", "instructions", "path_instructions", "rules", "fallback_models"}
     examples |= {"budget_usd", "base_url", "models", "model", "chunk_tokens", "batch_tokens"}
-    examples |= {"routes", "ab_split", "accept_unread", "path_rules", "verify_model"}
+    examples |= {"routes", "ab_split", "accept_unread", "path_rules", "verify_model", "examples"}
     for key in schema()["properties"].keys() - examples:
         assert getattr(shown, key) == getattr(default, key), key
     assert shown.model.name == default.model.name

@@ -100,6 +100,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         "verify_model": {"name": "v", "base_url": HERE, "api_key_env": "V_KEY"},
         "callers": True,
         "cross_file": True,
+        "examples": 0,
         "guidelines": False,
         "rules": {"python/eval": "off"},
         "path_rules": [{"paths": ["t/"], "rules": {"security": "note"}}],

@@ -17,6 +17,10 @@ def test_every_combination_has_a_name_and_settings() -> None:
     }
 
 
+def test_examples_can_vary() -> None:
+    assert [*combinations(["examples=0,3"]).values()] == [{"examples": 0}, {"examples": 3}]
+
+
 def test_without_anything_to_vary_there_is_one_contestant() -> None:
     assert combinations([]) == {"": {}}
 

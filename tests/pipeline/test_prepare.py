@@ -131,6 +131,13 @@ def test_rules_of_the_team_are_named_and_counted_in_the_estimate() -> None:
     assert ruled.job.prefix_tokens > plain.job.prefix_tokens
 
 
+def test_examples_are_counted_in_the_estimate() -> None:
+    plain = prepare(BIG.encode(), settings())
+    without = prepare(BIG.encode(), settings(examples=0))
+    assert (plain.job.examples, without.job.examples) == (None, 0)
+    assert without.job.prefix_tokens < plain.job.prefix_tokens
+
+
 def test_rules_of_the_team_are_not_used_where_no_model_reviews() -> None:
     offline = replace(settings(model="offline"), selected_guidelines=RULES)
     job = prepare(BIG.encode(), offline).job

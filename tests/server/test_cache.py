@@ -45,6 +45,15 @@ async def test_what_was_reviewed_before_is_not_asked_again_and_says_so(tmp_path:
 
 
 @pytest.mark.slow
+async def test_another_number_of_examples_is_another_prompt(tmp_path: Path) -> None:
+    async with FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake:
+        for settings in (APART, f"{APART}examples: 0\n"):
+            async with node(tmp_path, fake=fake, settings=settings) as one:
+                await follow(one, await post(one, long_diff(1)))
+        assert ["<example>" in request.text for request in fake.requests] == [True, False]
+
+
+@pytest.mark.slow
 async def test_it_can_be_turned_off_for_a_server(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,

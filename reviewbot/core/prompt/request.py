@@ -91,7 +91,8 @@ class ModelRequest:
     guideline files. ``known`` is set only to continue a truncated response. ``tokens`` estimates
     the whole input. ``verified`` is True if a later request verifies the findings.
     ``shared_reads`` is the expected number of further requests of the review with the same shared
-    block; it affects no text. ``uses`` is code elsewhere that uses changed definitions; a request
+    block; it affects no text. ``examples`` is the maximum number of examples; None for that of the
+    profile. ``uses`` is code elsewhere that uses changed definitions; a request
     with it asks about these uses only.
     """
 
@@ -104,6 +105,7 @@ class ModelRequest:
     verified: bool = False
     shared_reads: float = 1.0
     uses: tuple[ChunkView, ...] = ()
+    examples: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +143,13 @@ def render(
     """
     chosen = _PROFILES[profile]
     instructions = request.instructions.strip().replace("\r\n", "\n")
+    most = chosen.examples if request.examples is None else request.examples
     has_rules = bool(instructions or request.guidelines.used)
     return Prompt(
         system=_rules(chosen.rules, verified=request.verified),
         shared=render_template(
             "shared",
-            examples=choose_examples(request.manifest, has_rules=has_rules)[: chosen.examples],
+            examples=choose_examples(request.manifest, has_rules=has_rules)[:most],
             instructions=instructions,
             instructions_limit=INSTRUCTIONS_LIMIT,
             guidelines=request.guidelines,

@@ -37,7 +37,7 @@ _PUBLISHING: Final = ("fail_on", "if_incomplete", "link_hosts", "max_inline")
 _OPERATORS: Final = (
     *("model", "fallback_models", "routes", "ab_split", "budget_usd", "models"),
     *("context_lines", "chunk_tokens", "batch_tokens", "verify", "verify_model"),
-    *("callers", "cross_file", "reuse_similarity"),
+    *("callers", "cross_file", "examples", "reuse_similarity"),
 )
 
 

@@ -28,6 +28,7 @@ _SHOWN = (
     "verify_model",
     "callers",
     "cross_file",
+    "examples",
     "guidelines",
     "rules",
     "path_rules",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -61,6 +62,15 @@ def test_the_compact_rules_explain_what_the_tool_leaves_to_them() -> None:
         assert f"{confidence} if it" in COMPACT.system or f"{confidence} if the" in COMPACT.system
     told = [field for field in ("severity", "confidence") if f"- `{field}`: " in COMPACT.system]
     assert told == ["severity", "confidence"]
+
+
+@pytest.mark.parametrize("profile", ["full", "compact"])
+def test_a_request_decides_how_many_examples_the_prompt_has(profile: PromptProfile) -> None:
+    shared = [render(replace(REQUEST, examples=most), profile=profile).shared for most in (0, 1, 3)]
+    assert [text.count("<example>") for text in shared] == [0, 1, 3]
+    assert "examples>" not in shared[0]
+    assert render(replace(REQUEST, examples=3)) == FULL
+    assert render(replace(REQUEST, examples=1), profile="compact") == COMPACT
 
 
 @pytest.mark.parametrize("profile", ["full", "compact"])
