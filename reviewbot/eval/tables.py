@@ -161,12 +161,12 @@ def _plan(plan: PlanStatus) -> str:
         f" {count(plan.held_out, 'held-out case')} before the first result."
     )
     if not plan.is_final:
-        return f"{fixed} It is respected: no held-out case was reviewed here."
+        return f"{fixed} Both are respected: no held-out case was reviewed here."
     if plan.is_respected:
-        return f"{fixed} It is respected: only held-out cases were reviewed, for the first time."
+        return f"{fixed} Both are respected: only held-out cases were reviewed, for the first time."
     reasons = [f"this is evaluation {plan.uses} of the held-out cases"] if plan.uses > 1 else []
     reasons += ["the plan was changed between them"] if plan.changed else []
-    return f"{fixed} It is not respected: {' and '.join(reasons)}."
+    return f"{fixed} They are not respected: {' and '.join(reasons)}."
 
 
 def _agreement(one: Agreement) -> str:

@@ -82,11 +82,11 @@ def evaluated(plan: PlanStatus | None) -> Evaluation:
 @pytest.mark.parametrize(
     ("plan", "said"),
     [
-        (PlanStatus("d", "f1", 2, is_final=False), "It is respected: no held-out case"),
-        (PlanStatus("d", "f1", 2, is_final=True, uses=1), "It is respected: only held-out cases"),
+        (PlanStatus("d", "f1", 2, is_final=False), "Both are respected: no held-out case"),
+        (PlanStatus("d", "f1", 2, is_final=True, uses=1), "Both are respected: only held-out cases"),
         (
             PlanStatus("d", "f1", 2, is_final=True, uses=3, changed=True),
-            "It is not respected: this is evaluation 3 of the held-out cases and the plan was"
+            "They are not respected: this is evaluation 3 of the held-out cases and the plan was"
             " changed between them.",
         ),
     ],
