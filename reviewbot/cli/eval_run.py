@@ -18,6 +18,7 @@ from reviewbot.cli.eval_session import (
     small_number,
 )
 from reviewbot.config.load import read_settings
+from reviewbot.config.settings import OFFLINE
 from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, SourceError
 from reviewbot.pipeline.target import OutputTarget
@@ -109,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
     check_extra()
     if args.judge_others and not args.judge:
         raise ConfigError("--judge-others needs a judge: --judge MODEL")
+    if OFFLINE in args.judge:
+        raise ConfigError("the offline rules cannot judge; name a model: --judge MODEL")
     cases = read_cases(args.cases)
     folder = args.output or Path(f"eval-{args.cases.stem}{'-held-out' if args.held_out else ''}")
     plan = None

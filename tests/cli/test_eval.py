@@ -256,6 +256,8 @@ async def test_a_missing_extra_is_one_sentence(
         (("cases.jsonl", "--command", "x='"), "No closing quotation"),
         (("cases.jsonl", "--vary", "x=1"), "--vary"),
         (("cases.jsonl", "--judge-others"), "needs a judge"),
+        (("cases.jsonl", "--judge", "offline"), "the offline rules cannot judge"),
+        (("cases.jsonl", "--model", "offline", "--judge", "claude-x"), "claude-x needs a key"),
         (("cases.jsonl", "--runs", "0"), "must be a number from 1 to 100"),
     ],
 )
