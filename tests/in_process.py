@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from reviewbot.models.offline.parser import Parser, ParserPool
 from reviewbot.models.offline.worker import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import AsyncIterator, Coroutine
     from typing import TypeVar
 
     from reviewbot.models.offline.parser import Allowance
@@ -28,6 +29,12 @@ class InProcess(ParserPool):
     ) -> dict[str, Any]:
         reply: dict[str, Any] = json.loads(json.dumps(answer(json.loads(json.dumps(request)))))
         return reply
+
+
+@asynccontextmanager
+async def no_process() -> AsyncIterator[InProcess]:
+    """Yield a pool without processes, in place of ``workers.own_pool``."""
+    yield InProcess()
 
 
 def parser() -> Parser:

@@ -222,8 +222,8 @@ def _compared(before: Sequence[Comment], after: Sequence[Comment]) -> Counts:
 
 def _score(contestant: str, check: str, counts: Sequence[Counts]) -> CheckScore:
     kept = intervals(counts)["recall"]
-    lost = Interval(
-        *(None if one is None else 1 - one for one in (kept.value, kept.high, kept.low))
+    value, low, high = (
+        None if one is None else 1 - one for one in (kept.value, kept.high, kept.low)
     )
     return CheckScore(
         contestant=contestant,
@@ -231,5 +231,5 @@ def _score(contestant: str, check: str, counts: Sequence[Counts]) -> CheckScore:
         cases=len(counts),
         findings=sum(one.golden for one in counts),
         added=sum(one.comments - one.found for one in counts),
-        lost=lost,
+        lost=Interval(value, low, high, kept.cases),
     )

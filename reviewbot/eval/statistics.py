@@ -23,22 +23,28 @@ if TYPE_CHECKING:
 
 RESAMPLES: Final = 2_000
 LEVEL: Final = 0.95
+LEAST_CASES: Final = 20
+"""Cases below which no difference is significant: a bootstrap of few cases is too sure. Of two
+equal contestants, 8 to 27 % differed with 3 to 15 simulated cases, and 3 to 5 % with 20."""
 SEED: Final = 20_261_128
 """Fixed, so that the same results have the same intervals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with its interval. All are None if the value is not defined."""
+    """A value with its interval over ``cases``. All are None if the value is not defined."""
 
     value: float | None
     low: float | None
     high: float | None
+    cases: int = 0
 
     @property
-    def excludes_zero(self) -> bool:
-        """True if the interval is known and 0 is outside it."""
-        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+    def is_significant(self) -> bool:
+        """True for a difference whose interval excludes zero, with enough cases to trust it."""
+        if self.low is None or self.high is None or self.cases < LEAST_CASES:
+            return False
+        return not self.low <= 0 <= self.high
 
 
 def intervals(counts: Sequence[Counts]) -> dict[str, Interval]:
@@ -48,7 +54,9 @@ def intervals(counts: Sequence[Counts]) -> dict[str, Interval]:
         counts: the counts of each case.
     """
     sums = _resampled(counts)
-    return {name: _interval(*values) for name, values in _metrics(counts, sums).items()}
+    return {
+        name: _interval(*values, len(counts)) for name, values in _metrics(counts, sums).items()
+    }
 
 
 def differences(one: Mapping[str, Counts], other: Mapping[str, Counts]) -> dict[str, Interval]:
@@ -72,7 +80,7 @@ def differences(one: Mapping[str, Counts], other: Mapping[str, Counts]) -> dict[
     for name, (value, values) in second.items():
         then, thens = first[name]
         change = None if value is None or then is None else value - then
-        found[name] = _interval(change, values - thens)
+        found[name] = _interval(change, values - thens, len(shared))
     return found
 
 
@@ -103,15 +111,15 @@ def _metrics(counts: Sequence[Counts], sums: Numbers) -> dict[str, tuple[float |
     return {name: (metric(whole), resampled[name]) for name, metric in METRICS.items()}
 
 
-def _interval(value: float | None, values: Numbers) -> Interval:
+def _interval(value: float | None, values: Numbers, cases: int) -> Interval:
     import numpy as np
 
     defined = values[np.isfinite(values)]
     if value is None or not defined.size:
-        return Interval(value, None, None)
+        return Interval(value, None, None, cases)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(defined, (tail, 1 - tail)).tolist()
-    return Interval(value, low, high)
+    return Interval(value, low, high, cases)
 
 
 POINTS: Final = 0.05

@@ -9,6 +9,7 @@ from reviewbot.core.render.layout import cells
 from reviewbot.core.render.wording import dollars
 from reviewbot.core.safety.escape import cut, show
 from reviewbot.core.wording import count
+from reviewbot.eval.statistics import LEAST_CASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -40,11 +41,11 @@ def with_interval(interval: Interval) -> str:
 
 
 def difference(interval: Interval) -> str:
-    """Return a difference in points, with a star if its interval excludes zero."""
+    """Return a difference in points, with a star if it is significant."""
     if interval.value is None or interval.low is None or interval.high is None:
         return NONE
     points = [f"{100 * one:+.1f}" for one in (interval.value, interval.low, interval.high)]
-    star = "*" if interval.excludes_zero else ""
+    star = "*" if interval.is_significant else ""
     return f"{points[0]}{star} ({points[1]} to {points[2]})"
 
 
@@ -125,7 +126,7 @@ def tables(evaluation: Evaluation) -> list[list[Row]]:
 
 LEGEND: Final = (
     "Shares are in percent, with 95 % intervals over cases. Macro F1 is the mean of the cases."
-    " A star marks a difference whose interval excludes zero."
+    f" A star marks a difference whose interval excludes zero, with at least {LEAST_CASES} cases."
 )
 
 
@@ -253,7 +254,7 @@ CHECK_LEGEND: Final = (
 
 
 def _is_clear(change: Change, name: str) -> bool:
-    return change.differences[name].excludes_zero
+    return change.differences[name].is_significant
 
 
 def _listing(title: str, lines: Sequence[str]) -> str:

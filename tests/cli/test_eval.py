@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -14,13 +13,12 @@ from reviewbot.cli import eval_session
 from reviewbot.cli.main import main
 from reviewbot.pipeline import workers
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
-from tests.in_process import InProcess
+from tests.in_process import no_process
 from tests.support.commands import Done, run_command
 from tests.support.forks import ROOT
 from tests.support.repositories import _alone
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.fake_anthropic import Recorded
@@ -64,16 +62,11 @@ def _main(arguments: list[str]) -> int:
         return end.code
 
 
-@asynccontextmanager
-async def _no_process() -> AsyncIterator[InProcess]:
-    yield InProcess()
-
-
 @pytest.fixture
 def reviewbot(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Reviewbot:
-    monkeypatch.setattr(workers, "own_pool", _no_process)
+    monkeypatch.setattr(workers, "own_pool", no_process)
     return Reviewbot(folder, monkeypatch, capsys)
 
 

@@ -105,7 +105,7 @@ def test_lost_and_added_findings_are_counted() -> None:
         else:
             results.append(reviewed(one, 5, 10))
     repeated, renamed, reassured = check_scores(cases, results)
-    assert repeated == CheckScore("tool", "repeated", 2, 4, 0, Interval(0.0, 0.0, 0.0))
+    assert repeated == CheckScore("tool", "repeated", 2, 4, 0, Interval(0.0, 0.0, 0.0, 2))
     assert replace(renamed, check="repeated") == repeated
     assert (reassured.findings, reassured.added, reassured.lost.value) == (4, 1, 3 / 4)
     text = check_report([repeated, reassured])

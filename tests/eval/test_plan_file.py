@@ -83,7 +83,10 @@ def evaluated(plan: PlanStatus | None) -> Evaluation:
     ("plan", "said"),
     [
         (PlanStatus("d", "f1", 2, is_final=False), "Both are respected: no held-out case"),
-        (PlanStatus("d", "f1", 2, is_final=True, uses=1), "Both are respected: only held-out cases"),
+        (
+            PlanStatus("d", "f1", 2, is_final=True, uses=1),
+            "Both are respected: only held-out cases",
+        ),
         (
             PlanStatus("d", "f1", 2, is_final=True, uses=3, changed=True),
             "They are not respected: this is evaluation 3 of the held-out cases and the plan was"

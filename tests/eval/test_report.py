@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reviewbot.eval.judgements import Kind
     from reviewbot.eval.results import Result
 
-CASES = [case(f"case-{number}", golden(5, text="Lost update."), golden(15)) for number in range(8)]
+CASES = [case(f"case-{number}", golden(5, text="Lost update."), golden(15)) for number in range(20)]
 EVIL = "<script>alert(1)</script>\u202e&\"' $x_1$"
 
 
@@ -65,13 +65,13 @@ def test_the_tables_show_scores_differences_and_the_size_of_the_set() -> None:
     assert (half[5], everything[5]) == ("50.0", "100.0")
     assert "points against half" in text
     assert "+50.0* (+50.0 to +50.0)" in text
-    assert "16 golden comments in 8 cases, 1 run) is too small" in text
+    assert "40 golden comments in 20 cases, 1 run) is too small" in text
     assert text.endswith("A notice.")
 
 
 def test_a_contestant_without_all_cases_is_named() -> None:
     some = evaluated(*one_tool("all", (5,)), *one_tool("some", (5,))[:3])
-    assert some.notices[0].startswith("some reviewed only 3 of 8 cases")
+    assert some.notices[0].startswith("some reviewed only 3 of 20 cases")
     assert len(some.notices) == 2
 
 
@@ -79,21 +79,21 @@ def test_intervals_and_differences_as_text() -> None:
     assert with_interval(Interval(0.5, 0.4, 0.625)) == "50.0 (40.0 to 62.5)"
     assert with_interval(Interval(None, None, None)) == difference(Interval(None, None, None))
     assert difference(Interval(0.05, -0.01, 0.11)) == "+5.0 (-1.0 to +11.0)"
-    assert difference(Interval(-0.05, -0.1, -0.01)) == "-5.0* (-10.0 to -1.0)"
+    assert difference(Interval(-0.05, -0.1, -0.01, 20)) == "-5.0* (-10.0 to -1.0)"
 
 
 def test_a_comparison_names_the_golden_comments_and_the_cases_that_changed() -> None:
     before = evaluated(*one_tool("tool", (5, 15)))
-    after = evaluated(*one_tool("tool", (5, 10))[:3], *one_tool("tool", (5, 15))[3:])
+    after = evaluated(*one_tool("tool", (5, 10))[:8], *one_tool("tool", (5, 15))[8:])
     change = compare(before, after, "tool", "tool")
-    assert change.cases == 8
+    assert change.cases == 20
     assert change.golden == tuple(
-        ChangedGolden(f"case-{number}", golden(15), 1.0, 0.0) for number in range(3)
+        ChangedGolden(f"case-{number}", golden(15), 1.0, 0.0) for number in range(8)
     )
-    assert change.wrong == tuple(ChangedCase(f"case-{number}", 0, 1) for number in range(3))
-    assert change.differences["recall"].value == pytest.approx(-3 / 16)
+    assert change.wrong == tuple(ChangedCase(f"case-{number}", 0, 1) for number in range(8))
+    assert change.differences["recall"].value == pytest.approx(-8 / 40)
     text = change_report(change)
-    assert "Found less often (3):" in text
+    assert "Found less often (8):" in text
     assert "Found more often" not in text
     assert "case-0 a.py:15 100.0 % -> 0.0 %" in text
     assert "Significant: precision, recall, F1, F0.5." in text
@@ -141,7 +141,7 @@ def test_judges_are_named_with_their_agreement() -> None:
     )
     text = text_report(found)
     assert "most of the judges (a, b) find that they report the same issue" in text
-    assert "Precision if comments that they accept as real are right: tool 56.2." in text
+    assert "Precision if comments that they accept as real are right: tool 52.5." in text
     assert "a and b agree on 87.5 % of 8 pairs, Cohen's kappa 0.75." in text
     assert "a and b agree on 87.5 % of 8 other comments." in text
     with pytest.raises(SourceError, match="different judges"):

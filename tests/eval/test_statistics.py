@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from reviewbot.eval.scores import Counts
-from reviewbot.eval.statistics import Interval, differences, intervals, power
+from reviewbot.eval.statistics import LEAST_CASES, Interval, differences, intervals, power
 
 
 def drawn(random: np.random.Generator, cases: int, *, recall: float, wrong: float) -> list[Counts]:
@@ -47,7 +49,7 @@ def test_two_equal_contestants_seldom_differ_significantly(times: int) -> None:
         one, other = (
             dict(enumerate_cases(drawn(random, 60, recall=0.4, wrong=1.0))) for _ in range(2)
         )
-        alarms += differences(one, other)["recall"].excludes_zero
+        alarms += differences(one, other)["recall"].is_significant
     assert alarms / times <= 0.10
 
 
@@ -61,7 +63,8 @@ def test_a_difference_is_computed_case_by_case() -> None:
     other = {name: Counts(golden=20, found=c.found + 1, comments=20) for name, c in one.items()}
     found = differences(one, other)["recall"]
     assert (found.value, found.low, found.high) == pytest.approx((0.05, 0.05, 0.05))
-    assert found.excludes_zero
+    assert not found.is_significant, "there are too few cases"
+    assert replace(found, cases=LEAST_CASES).is_significant
     alone = intervals([*one.values()])["recall"]
     assert alone.low is not None
     assert alone.high is not None
@@ -82,8 +85,8 @@ def test_the_same_counts_have_the_same_intervals() -> None:
 
 
 def test_a_value_that_is_not_defined_has_no_interval() -> None:
-    assert intervals([Counts()])["recall"] == Interval(None, None, None)
-    assert not Interval(None, None, None).excludes_zero
+    assert intervals([Counts()])["recall"] == Interval(None, None, None, 1)
+    assert not Interval(None, None, None).is_significant
 
 
 MEASURED = {
