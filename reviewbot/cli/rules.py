@@ -143,6 +143,9 @@ def _full(rule: Rule, levels: Mapping[str, str]) -> str:
     if rule.matcher:
         matcher = yaml.safe_dump(dict(rule.matcher), sort_keys=False, allow_unicode=True)
         parts.append(f"What it matches, as an ast-grep rule:\n\n{_indented(matcher)}")
+    if rule.flow:
+        flow = yaml.safe_dump({**rule.flow}, sort_keys=False, allow_unicode=True)
+        parts.append(f"What it follows, from a source to a sink:\n\n{_indented(flow)}")
     if rule.url:
         parts.append(rule.url)
     return "\n\n".join(parts)

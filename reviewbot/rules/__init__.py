@@ -6,6 +6,10 @@ and the remedy. ``labels`` may name the meta variable to report. ``metadata`` ha
 ast-grep lacks: ``category``, ``confidence``, ``scenario`` and ``words``. A rule only runs on a text
 that contains one of its ``words``. The texts may use the rule's meta variables.
 
+``flow``, beside ``rule`` or instead of it, follows values from a request to a dangerous use in the
+same function. Its keys are those of :class:`reviewbot.models.offline.flow.Flow`; ``sources`` and
+``handlers`` name patterns of ``sources.yml``.
+
 Each rule ``NAME.yml`` has its cases beside it in ``NAME-test.yml``, in ast-grep's test format:
 ``id`` is that of the rule, ``valid`` code does not match, ``invalid`` code does. A rule without a
 file of cases does not load.
@@ -59,6 +63,7 @@ CASES: Final = "-test.yml"
 META_VARIABLE: Final = re.compile(r"(\$\$\$|\$)([A-Z_][A-Z0-9_]*)")
 
 _HERE: Final = Path(__file__).parent
+_SOURCES: Final = _HERE / "sources.yml"
 FOLDERS_OF: Final = {
     "c": ("c",),
     "cpp": ("c", "cpp"),
@@ -84,6 +89,9 @@ _MATCHER: Final = ("rule", "constraints", "utils", "transform")
 _REQUIRED: Final = {"id", "language", "severity", "message", "note", "metadata"}
 _OPTIONAL: Final = frozenset({*_MATCHER, "labels", "fix", "url", "files", "ignores"})
 _METADATA: Final = {"category", "confidence", "scenario"}
+_FLOW_TEXTS: Final = ("parameters", "text", "clean")
+_FLOW_FLAGS: Final = ("at_sink", "unchecked", "whole")
+_FLOW: Final = frozenset({"sources", "handlers", *_FLOW_FLAGS, *_FLOW_TEXTS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +99,11 @@ class Rule:
     """A rule.
 
     ``id`` is ``folder/name``. ``matcher`` is an argument of ast-grep's ``find_all``; empty in
-    :data:`TEXT_FOLDERS`. ``focus`` is the meta variable to report; None for the whole match.
-    ``fix`` replaces the match. The rule applies to paths that match ``files`` (all paths if empty)
-    and do not match ``ignores``, which are gitignore patterns. Text without any of ``words``
-    cannot match.
+    :data:`TEXT_FOLDERS`. ``flow`` has the arguments of
+    :class:`reviewbot.models.offline.flow.Flow`; empty for most rules. ``focus`` is the meta
+    variable to report; None for the whole match. ``fix`` replaces the match. The rule applies to
+    paths that match ``files`` (all paths if empty) and do not match ``ignores``, which are
+    gitignore patterns. Text without any of ``words`` cannot match.
     """
 
     id: str
@@ -112,6 +121,7 @@ class Rule:
     ignores: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     matcher: dict[str, Any] = field(default_factory=dict)
+    flow: dict[str, Any] = field(default_factory=dict)
 
 
 def load_rules() -> tuple[Rule, ...]:
@@ -175,6 +185,15 @@ def load_folder(folder: str) -> tuple[Rule, ...]:
     return tuple(read_rule(path) for path in paths if not path.name.endswith(CASES))
 
 
+@cache
+def _sources() -> dict[str, dict[str, str]]:
+    """Return the patterns of values from outside, by folder and name."""
+    import yaml
+
+    found: dict[str, dict[str, str]] = yaml.safe_load(_SOURCES.read_text("utf-8"))
+    return found
+
+
 def read_rule(path: Path) -> Rule:
     """Return the rule in the file at ``path``.
 
@@ -212,9 +231,10 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
         ConfigError: a key is missing, unknown or wrong.
     """
     reader = _RuleReader(source)
-    reader.keys(data, "", required=_REQUIRED, optional=_OPTIONAL)
-    metadata = data["metadata"]
     folder = source.partition("/")[0]
+    optional = _OPTIONAL if folder == CUSTOM else _OPTIONAL | {"flow"}
+    reader.keys(data, "", required=_REQUIRED, optional=optional)
+    metadata = data["metadata"]
     reader.keys(
         metadata,
         "metadata.",
@@ -231,7 +251,8 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
     reader.need(is_known, "metadata.category", "is not a category")
     reader.need(confidence in (0.5, 0.7, 0.9), "metadata.confidence", "must be 0.5, 0.7 or 0.9")
     grammar = folder not in TEXT_FOLDERS
-    reader.need(("rule" in data) == grammar, "rule", "is for languages with a grammar")
+    matches = "rule" in data or "flow" in data
+    reader.need(matches == grammar, "rule", "is for languages with a grammar")
     rule = Rule(
         id=data["id"],
         language=data["language"],
@@ -248,6 +269,7 @@ def parse_rule(data: Mapping[str, Any], *, source: str) -> Rule:
         ignores=reader.patterns(data, "ignores"),
         words=reader.texts(metadata, "words"),
         matcher={key: data[key] for key in _MATCHER if key in data},
+        flow=reader.flow(data["flow"], folder) if "flow" in data else {},
     )
     reader.variables(rule)
     return rule
@@ -303,6 +325,21 @@ class _RuleReader:
             except ValueError as error:
                 raise ConfigError(str(error), source=self._source, key=key) from error
         return patterns
+
+    def flow(self, data: Mapping[str, Any], folder: str) -> dict[str, Any]:
+        """Return the arguments of a flow, with the patterns that it names."""
+        self.keys(data, "flow.", required={"sinks"}, optional=_FLOW)
+        named = _sources().get(folder, {})
+        flow: dict[str, Any] = {"sinks": data["sinks"]}
+        flow |= {key: data.get(key, False) for key in _FLOW_FLAGS}
+        for key in ("sources", "handlers"):
+            names = self.texts(data, key)
+            for name in names:
+                self.need(name in named, f"flow.{key}", f"must be of {sorted(named)}")
+            flow[key] = "|".join(f"(?:{named[name]})" for name in names)
+        for key in _FLOW_TEXTS:
+            flow[key] = self.text(data, key) if key in data else ""
+        return flow
 
     def focus(self, labels: object) -> str | None:
         """Return the meta variable of the one primary label."""

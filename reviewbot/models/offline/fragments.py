@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.models.offline.php_markup import blank_markup
 from reviewbot.models.offline.stitching import candidate_contexts
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Fragment:
     root: SgNode
     first_row: int
     errors: tuple[tuple[int, int], ...]
+    language: str
 
     def understood(self, match: SgNode, place: SgNode) -> bool:
         """Return whether all text from the start of ``match`` to the end of ``place`` was parsed.
@@ -70,6 +72,8 @@ def parse(lines: Sequence[str], fresh: Sequence[bool], language: str) -> Fragmen
     from ast_grep_py import SgRoot
 
     text = _readable("\n".join(lines))
+    if language == "php":
+        text = blank_markup(text)
     best: Fragment | None = None
     least = 0
     for before, after in candidate_contexts(text, language):
@@ -77,7 +81,7 @@ def parse(lines: Sequence[str], fresh: Sequence[bool], language: str) -> Fragmen
         errors = tuple(_span(node) for node in root.find_all(kind="ERROR"))
         cost = sum(end - start for start, end in errors) + len(root.find_all(regex="^$"))
         if best is None or cost < least:
-            best, least = Fragment(lines, fresh, root, before.count("\n"), errors), cost
+            best, least = Fragment(lines, fresh, root, before.count("\n"), errors, language), cost
         if not cost:
             break
     return None if best is None or _is_prose(best) else best
@@ -93,7 +97,7 @@ def parse_whole(text: str, language: str) -> Fragment:
     from ast_grep_py import SgRoot
 
     text = _readable(text)
-    return Fragment(text.split("\n"), (), SgRoot(text, language).root(), 0, ())
+    return Fragment(text.split("\n"), (), SgRoot(text, language).root(), 0, (), language)
 
 
 def _readable(text: str) -> str:

@@ -201,7 +201,7 @@ class Scan:
         rules = [
             rule
             for rule in _rules_for(self.language, custom)
-            if rule.matcher and _runs_on(rule, view.path)
+            if (rule.matcher or rule.flow) and _runs_on(rule, view.path)
         ]
         worth = [_worth_running(rules, side) for side in self._sides]
         self._parsed = [side for side, rules in zip(self._sides, worth, strict=True) if rules]
@@ -216,6 +216,7 @@ class Scan:
                 one.fix,
                 f"{one.title} {one.message} {one.scenario}",
                 one.words,
+                one.flow or None,
             )
             for one in self._rules
         ]

@@ -32,7 +32,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_FUNCTIONS: Final = _names(
+FUNCTIONS: Final = _names(
     """
     compact_constructor_declaration constructor_declaration constructor_definition
     deinit_declaration destructor_declaration fallback_receive_definition function_declaration
@@ -42,7 +42,7 @@ _FUNCTIONS: Final = _names(
     singleton_method
     """
 )
-_UNNAMED: Final = _names(
+UNNAMED: Final = _names(
     """
     anonymous_function anonymous_method_expression arrow_function closure_expression func_literal
     function_expression generator_function lambda_expression lambda_literal
@@ -171,9 +171,9 @@ def _rank(node: SgNode, more_lines: int) -> int:
     kind = node.kind()
     if not node.is_named():
         return 0
-    if kind in _FUNCTIONS or (kind in _NAMING and _named_function(node) is not None):
+    if kind in FUNCTIONS or (kind in _NAMING and _named_function(node) is not None):
         return 3
-    if kind in _UNNAMED and more_lines:
+    if kind in UNNAMED and more_lines:
         return 2
     return int(kind in _CLASSES and more_lines > 0)
 
@@ -181,7 +181,7 @@ def _rank(node: SgNode, more_lines: int) -> int:
 def _named_function(naming: SgNode) -> SgNode | None:
     """Return the function that a node gives a name to."""
     last = naming.named_children()[-1:]
-    return last[0] if last and last[0].kind() in _UNNAMED else None
+    return last[0] if last and last[0].kind() in UNNAMED else None
 
 
 def _described(node: SgNode, source: Sequence[str]) -> Enclosing:

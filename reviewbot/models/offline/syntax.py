@@ -9,6 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from reviewbot.models.offline.assignments import span
+from reviewbot.models.offline.flow import Flow, find_flows
 from reviewbot.rules import META_VARIABLE
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ class Pattern:
     ``matcher`` is the argument of ast-grep's ``find_all``. ``focus`` is the meta variable to
     report, None for the whole match. ``fix`` replaces the match. ``texts`` are the rule's texts:
     their meta variables are filled in. A hunk without any of ``words`` is not searched: to
-    compile a matcher takes longer than to search a hunk. Without words every hunk is.
+    compile a matcher takes longer than to search a hunk. Without words every hunk is. ``flow`` has
+    the arguments of :class:`reviewbot.models.offline.flow.Flow`, if the rule follows values.
     """
 
     matcher: dict[str, Any]
@@ -41,6 +44,7 @@ class Pattern:
     fix: str | None
     texts: str
     words: Sequence[str] = ()
+    flow: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,7 @@ def match(patterns: Sequence[Pattern], hunk: int, fragment: Fragment) -> Iterato
         if pattern.words and not any(word in text for word in pattern.words):
             continue
         tried: Counter[int] = Counter()
-        for node in fragment.root.find_all(cast("Config", pattern.matcher)):
-            place = (node.get_match(pattern.focus) if pattern.focus else None) or node
+        for node, place in _candidates(pattern, fragment):
             rows = _rows(place, fragment)
             # Matches nest: without a bound, a line of 10,000 nested calls would be looked at
             # from each of them.
@@ -87,6 +90,25 @@ def match(patterns: Sequence[Pattern], hunk: int, fragment: Fragment) -> Iterato
                 column = place.range().start.column
                 suggestion = _suggestion(pattern, node, fragment)
                 yield Match(hunk, index, *rows, column, suggestion, _values(pattern, node))
+
+
+def _candidates(pattern: Pattern, fragment: Fragment) -> Iterator[tuple[SgNode, SgNode]]:
+    """Yield the nodes that match, each with the node to report; first those without a flow."""
+    matched: list[tuple[int, int]] = []
+    if pattern.matcher:
+        for node in fragment.root.find_all(cast("Config", pattern.matcher)):
+            matched.append(span(node))
+            yield node, (node.get_match(pattern.focus) if pattern.focus else None) or node
+    if pattern.flow:
+        for places in find_flows(fragment.root, fragment.language, Flow(**pattern.flow)):
+            fresh = next((one for one in places if _rows(one, fragment)), None)
+            if fresh is not None and not any(_overlaps(one, matched) for one in places):
+                yield fresh, fresh
+
+
+def _overlaps(node: SgNode, spans: Sequence[tuple[int, int]]) -> bool:
+    start, end = span(node)
+    return any(first < end and start < last for first, last in spans)
 
 
 def _rows(place: SgNode, fragment: Fragment) -> tuple[int, int] | None:
