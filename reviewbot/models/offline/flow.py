@@ -90,7 +90,9 @@ _PASSES: Final = re.compile(
     r"StringIO|BytesIO|new)$"
 )
 _NUMBER_CAST: Final = re.compile(r"\(\s*(int|integer|float|double|bool|boolean)\s*\)")
-_CLEANS: Final = re.compile(r"\[\^|&|\\W|\.\.|<|\\\\")
+_CLEANS: Final = re.compile(
+    r"""\[\^[^\n]*,\s*["'`][-_ ]?["'`]\s*\)$|&|\\W|\.\.|["'/\[\\]<[\]"'/>]|\\\\"""
+)
 """Arguments of a replacement that removes what is dangerous."""
 _HARMLESS: Final = re.compile(r"""\b(length|size|tmp_name|error|count)(["']\])?$""")
 _NUMBERS: Final = re.compile(
@@ -121,7 +123,7 @@ _CHECK: Final = (
 class Flow:
     """What a rule looks for.
 
-    ``sinks`` is a matcher of ast-grep that binds ``$SINK``. ``sources`` is a pattern of the whole
+    ``sinks`` is a matcher of ast-grep that binds ``$SINK``, and ``$OTHER`` if there are two values. ``sources`` is a pattern of the whole
     text of an expression. ``parameters`` is a pattern of names of parameters that are sources if
     they are pasted into a text. ``text`` must be found in the text that is built. ``clean`` is a
     pattern of text that makes a use safe. ``handlers`` is a pattern of the head of a function whose
@@ -161,12 +163,13 @@ def find_flows(root: SgNode, language: str, flow: Flow) -> Iterator[tuple[SgNode
     for count, match in enumerate(root.find_all(cast("Config", {"rule": flow.sinks}))):
         if count == _MAX_SINKS:
             return
-        sink = match.get_match("SINK")
-        if sink is None or (flow.clean and re.search(flow.clean, sink.text())):
-            continue
-        found = _Tracer(scopes, flow, sink).trace()
-        if found is not None:
-            yield (match, *found) if flow.at_sink else (*found, match)
+        for sink in filter(None, map(match.get_match, ("SINK", "OTHER"))):
+            if flow.clean and re.search(flow.clean, sink.text()):
+                continue
+            found = _Tracer(scopes, flow, sink).trace()
+            if found is not None:
+                yield (match, *found) if flow.at_sink else (*found, match)
+                break
 
 
 class _Tracer:
