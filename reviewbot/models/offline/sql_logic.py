@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.models.offline.sql_conditions import check_conditions
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,6 +35,22 @@ _FLAGS: Final = re.IGNORECASE
 _DYNAMIC: Final = re.compile(
     r"\b(?:execute(?:\s+immediate)?|exec\s*\()\s*\(?\s*[NE]?q{2,4000}\s*(?:\|\||\+)\s*"
     r"(?!quote_|format\b|q{2})(?P<value>@?[a-z_][\w.]{0,100})(?!\s*\()",
+    _FLAGS,
+)
+# A text that is built in a variable, which a later statement executes.
+_BUILT: Final = re.compile(
+    r"\b(?P<name>[a-z_]\w{0,60})\s{0,9}:=|\bset\s{1,9}(?P<variable>@\w{1,60})\s{0,9}\+?=", _FLAGS
+)
+_PASTED: Final = re.compile(
+    r"q\s*(?:\|\||\+)\s*(?!quote_|format\b|q{2})(?P<value>@?[a-z_][\w.]{0,100})(?!\s*\()", _FLAGS
+)
+_EXECUTED: Final = re.compile(
+    r"\b(?:(?:exec(?:ute)?\s+)?sp_executesql|execute(?:\s+immediate)?|exec|prepare\s+\w+\s+from)\s*\(?\s*(?P<name>@?[a-z_]\w*)",
+    _FLAGS,
+)
+_NUMBERS: Final = re.compile(
+    r"(?<![\w@])(?P<name>@?\w{1,60})\s{1,9}(?:in\s{1,9})?(?:(?:big|small|tiny)?int(?:eger)?|numeric|boolean|bit|oid|reg\w+|date|"
+    r"timestamp\w*|uuid|interval)\b",
     _FLAGS,
 )
 _QUOTED: Final = re.compile(
@@ -104,11 +122,14 @@ class SqlNames:
     """Names in a text, in lower case.
 
     ``tables`` are those that it creates, which are still empty. ``parameters`` are those of its
-    functions.
+    functions. ``numbers`` are those that hold no text. ``executed`` are variables whose text is
+    executed.
     """
 
     tables: frozenset[str]
     parameters: frozenset[str]
+    numbers: frozenset[str]
+    executed: frozenset[str]
 
     def is_parameter(self, name: str) -> bool:
         """Return whether a value comes from a caller; ``@`` and ``p_`` mark parameters, too."""
@@ -121,6 +142,8 @@ def names_of(text: str) -> SqlNames:
     return SqlNames(
         frozenset(match["table"].lower() for match in _CREATED.finditer(text)),
         frozenset(word.lower() for one in lists for word in _WORD.findall(one)),
+        frozenset(match["name"].lower() for match in _NUMBERS.finditer(text)),
+        frozenset(match["name"].lower() for match in _EXECUTED.finditer(text)),
     )
 
 
@@ -133,6 +156,8 @@ def check_statement(code: str, raw: str, names: SqlNames) -> Iterator[Problem]:
         names: names in the whole text.
     """
     yield from _pasted_values(code, raw, names)
+    yield from _built_statements(code, names)
+    yield from check_conditions(code)
     yield from _queries(code, raw)
     yield from _outer_joins(code)
     yield from _columns(code, names)
@@ -149,6 +174,17 @@ def _pasted_values(code: str, raw: str, names: SqlNames) -> Iterator[Problem]:
         for match in pattern.finditer(text):
             if names.is_parameter(match["value"]):
                 yield rule, match.start(), {"VALUE": match["value"]}
+
+
+def _built_statements(code: str, names: SqlNames) -> Iterator[Problem]:
+    built = _BUILT.search(code)
+    name = (built["name"] or built["variable"]).lower() if built else ""
+    if built is None or name not in names.executed:
+        return
+    for match in _PASTED.finditer(code, built.end()):
+        value = match["value"].lower()
+        if names.is_parameter(value) and value != name and value not in names.numbers:
+            yield DYNAMIC, match.start(), {"VALUE": match["value"]}
 
 
 def _queries(code: str, raw: str) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.models.offline.sql_conditions import DEFINER, check_definers
 from reviewbot.models.offline.sql_logic import check_statement, names_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ _DML: Final = re.compile(
     re.IGNORECASE,
 )
 _UPDATE_SET: Final = re.compile(r"\bset\s+(?P<column>\w+)", re.IGNORECASE)
-_LIMITED: Final = re.compile(r"\b(?:where|limit|join|using)\b", re.IGNORECASE)
+_EVERY_ROW: Final = re.compile(r"\s*(?:where\s+(?:1\s*=\s*1|true)\s*)?", re.IGNORECASE)
+_LIMITED: Final = re.compile(
+    r"\b(?:where(?!\s+(?:1\s*=\s*1|true)\s*$)|limit|join|using)\b", re.IGNORECASE
+)
 _NULL: Final = re.compile(
     r"\b(?:where|and|or|on|having|when)\s+[\w.\"`\[\]]{1,200}\s*(?P<operator>=|<>|!=)\s*null\b",
     re.IGNORECASE,
@@ -49,6 +53,8 @@ def check_sql(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]
     text = _QUOTED.sub(_blank, raw)
     added = {match["name"].lower() for match in _ADDED.finditer(text)}
     names = names_of(text)
+    for offset, function in check_definers(text):
+        yield DEFINER, text.count("\n", 0, offset), {"NAME": function}
     row = start = 0
     for statement in text.split(";")[:-1]:
         written = raw[start : start + len(statement)]
@@ -71,7 +77,7 @@ def _hits_every_row(rest: str, verb: str, added: set[str]) -> bool:
     if _LIMITED.search(rest):
         return False
     if verb.lower().startswith("delete"):
-        return not rest.strip()
+        return _EVERY_ROW.fullmatch(rest) is not None
     column = _UPDATE_SET.match(rest.lstrip())
     return column is not None and column["column"].lower() not in added
 

@@ -1,0 +1,97 @@
+"""Checks of the conditions of statements, and of functions with the rights of their owner."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewbot.models.offline.sql_logic import Problem
+
+MIXED: Final = "sql/mixed-and-or"
+DEFINER: Final = "sql/definer-search-path"
+FOREIGN_JOIN: Final = "sql/join-without-its-table"
+NULL_LIST: Final = "sql/not-in-null"
+
+_FLAGS: Final = re.IGNORECASE
+_WHERE: Final = re.compile(
+    r"\bwhere\b(?P<all>(?:(?!\b(?:group|order|limit|returning|union|having|window|for|on|loop|then|if)\b)[^;])"
+    r"{0,3000})",
+    _FLAGS,
+)
+_WORDS: Final = re.compile(r"\bbetween\b|\bcase\b|\bend\b|\band\b|\bor\b|[()]", _FLAGS)
+_CREATE: Final = re.compile(r"\bcreate\b", _FLAGS)
+_SEARCH_PATH: Final = re.compile(r"\bset\s+search_path\b", _FLAGS)
+_DEFINER: Final = re.compile(
+    r"create\s+(?:or\s+replace\s+)?function\s+(?P<name>[\w.]{1,100})[\s\S]{0,4000}?"
+    r"(?P<place>\bsecurity\s+definer\b)",
+    _FLAGS,
+)
+_CLAUSE: Final = r"(?:join|left|right|inner|full|cross|where|group|order|union|limit|set)\b"
+_JOIN: Final = re.compile(
+    r"\bjoin\s+[\w.]{1,100}\s+(?:as\s+)?(?P<alias>(?!on\b|using\b)\w{1,60})\s+on\b"
+    rf"(?P<on>(?:(?!\b{_CLAUSE})[^;()]){{1,500}})(?=$|\b{_CLAUSE})",
+    _FLAGS,
+)
+_QUALIFIED: Final = re.compile(r"\b(\w+)\.\w+")
+_NULL_LIST: Final = re.compile(r"\bnot\s+in\s*\((?:[^()]{0,500},)?\s*null\s*[,)]", _FLAGS)
+
+
+def check_conditions(code: str) -> Iterator[Problem]:
+    """Yield the problems of the conditions in one statement.
+
+    Args:
+        code: the statement, with quoted text and comments blank.
+    """
+    for match in _WHERE.finditer(code):
+        place = _mixed(match["all"])
+        if place is not None:
+            yield MIXED, match.start("all") + place, {}
+    for match in _JOIN.finditer(code):
+        named = {name.lower() for name in _QUALIFIED.findall(match["on"])}
+        if named and match["alias"].lower() not in named:
+            yield FOREIGN_JOIN, match.start("on"), {"ALIAS": match["alias"]}
+    for match in _NULL_LIST.finditer(code):
+        yield NULL_LIST, match.start(), {"COLUMN": "NULL"}
+
+
+def check_definers(text: str) -> Iterator[tuple[int, str]]:
+    """Yield where functions have the rights of their owner without a fixed search path.
+
+    Args:
+        text: all statements, with quoted text and comments blank.
+
+    Yields:
+        The offset and the name of the function.
+    """
+    starts = [match.start() for match in _CREATE.finditer(text)]
+    for start, end in pairwise([*starts, len(text)]):
+        match = _DEFINER.match(text, start, end)
+        if match and not _SEARCH_PATH.search(text, start, end):
+            yield match.start("place"), match["name"]
+
+
+def _mixed(condition: str) -> int | None:
+    """Return where ``or`` follows ``and`` on the same level; None if it does not."""
+    levels: list[bool] = [False]
+    between = 0
+    for match in _WORDS.finditer(condition):
+        word = match[0].lower()
+        if word in ("(", "case"):
+            levels.append(False)
+        elif word in (")", "end"):
+            levels.pop()
+            if not levels:
+                return None
+        elif word == "between":
+            between += 1
+        elif word == "and" and between:
+            between -= 1
+        elif word == "and":
+            levels[-1] = True
+        elif levels[-1]:
+            return match.start()
+    return None
