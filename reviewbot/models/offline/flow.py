@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.models.offline.assignments import Scopes, is_function, span
@@ -149,6 +149,7 @@ class _Step:
     path: tuple[SgNode, ...] = ()
     names: tuple[str, ...] = ()
     in_list: bool = False
+    origin: SgNode | None = None
 
 
 def find_flows(root: SgNode, language: str, flow: Flow) -> Iterator[tuple[SgNode, ...]]:
@@ -168,7 +169,8 @@ def find_flows(root: SgNode, language: str, flow: Flow) -> Iterator[tuple[SgNode
                 continue
             found = _Tracer(scopes, flow, sink).trace()
             if found is not None:
-                yield (match, *found) if flow.at_sink else (*found, match)
+                places, origin = found
+                yield (match, *places, *origin) if flow.at_sink else (*places, match, *origin)
                 break
 
 
@@ -181,8 +183,11 @@ class _Tracer:
         self._seen: set[tuple[int, int, str]] = set()
         self._texts: list[str] = []
 
-    def trace(self) -> list[SgNode] | None:
-        """Return the nodes that paste the value into a text; None if there is no source."""
+    def trace(self) -> tuple[list[SgNode], list[SgNode]] | None:
+        """Return the nodes that paste the value into a text, and the assignment of its source.
+
+        None if there is no source.
+        """
         queue = deque([_Step(self._sink)])
         self._texts.append(self._sink.text())
         ends: list[_Step] = []
@@ -203,12 +208,12 @@ class _Tracer:
             return None
         return next((self._places(one) for one in ends if not self._is_checked(one)), None)
 
-    def _places(self, step: _Step) -> list[SgNode]:
+    def _places(self, step: _Step) -> tuple[list[SgNode], list[SgNode]]:
         """Return the texts on the way, those that look like the wanted one first."""
         places = list(reversed(step.path))
         if self._flow.text:
             places.sort(key=lambda node: not re.search(self._flow.text, node.text()))
-        return places
+        return places, [step.origin] if step.origin else []
 
     def _is_source(self, step: _Step) -> bool:
         node, kind = step.node, step.node.kind()
@@ -276,7 +281,7 @@ class _Tracer:
         return not _STOPS.search(kind) or (step.in_list and bool(_LISTS.search(kind)))
 
     def _to(self, step: _Step, node: SgNode) -> Iterator[_Step]:
-        yield _Step(node, step.path, step.names, step.in_list)
+        yield replace(step, node=node)
 
     def _parts(self, step: _Step, *, pastes: bool) -> Iterator[_Step]:
         """Yield the parts of a text; with ``whole`` only the one that it begins with."""
@@ -285,7 +290,8 @@ class _Tracer:
             children = [one for one in children if not _OPENING.match(one.text())][:1]
             children = [one for one in children if not _LITERAL.search(one.kind())]
         for child in children:
-            yield _Step(child, (*step.path, step.node) if pastes else step.path, step.names)
+            path = (*step.path, step.node) if pastes else step.path
+            yield replace(step, node=child, path=path, in_list=False)
 
     def _definitions(self, step: _Step) -> Iterator[_Step]:
         name = step.node.text()
@@ -293,7 +299,7 @@ class _Tracer:
         for one in self._scopes.definitions(step.node, name):
             self._texts.append(one.value.text())
             path = (*step.path, one.statement) if one.adds else step.path
-            yield _Step(one.value, path, names, step.in_list)
+            yield _Step(one.value, path, names, step.in_list, one.statement)
 
     def _through_call(self, step: _Step) -> Iterator[_Step]:
         node = step.node
@@ -318,7 +324,7 @@ class _Tracer:
             given = given[:1]
         for one in (receiver, *given):
             if one is not None:
-                yield _Step(one, path, step.names, in_list=builds)
+                yield replace(step, node=one, path=path, in_list=builds)
 
     def _is_checked(self, step: _Step) -> bool:
         """Return whether the code before the sink checks a variable on the way."""

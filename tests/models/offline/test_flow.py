@@ -102,7 +102,7 @@ def test_the_finding_is_on_the_new_line_of_the_way() -> None:
      text += f" ORDER BY {sort}"
      cursor.execute(text)
 """
-    assert not review("a.py", old_text)
+    assert [item["line"] for item in review("a.py", old_text)] == [2]
     old_use = old_text.replace("+ ", "  ").replace("     text +=", "+    text +=")
     assert [item["line"] for item in review("a.py", old_use)] == [4]
     old_build = old_text.replace("+ ", "  ").replace("     cursor", "+    cursor")
