@@ -112,7 +112,7 @@ _CHECK: Final = (
     r"\w*starts?_?[wW]ith|str_contains|strpos|parse_url|include\?|member\?|cover\?|match\??|fullmatch|is_(?!string|null|array|object|resource)\w+|isInteger|isSafe\w*|isFinite|ctype_\w+|"
     r"\w*[vV]alid\w*|\w*[cC]heck\w*|\w*[sS]afe\w*|\w*[aA]ssert\w*|\w*[sS]anit\w*|\w*[aA]llow\w*|"
     r"\w*[vV]erif\w*|\w*[eE]nsure\w*|commonpath|relative)\s*\(?[^()\n;]{0,60}?{name})"
-    r"|{name}\s+(?:not\s+)?in\s|{name}\s*(?:[!=]==?|=~|!~)\s*[\"'/:]\w"
+    r"|(?<!for ){name}\s+(?:not\s+)?in\s|{name}\s*(?:[!=]==?|=~|!~)\s*[\"'/:]\w"
     r"|{name}\.(?:startsWith|startswith|start_with\?|is_relative_to|relative_to|isdigit|isalnum|"
     r"isidentifier|isdecimal|match|in\?|test|endswith)\b|\b(?:switch|case|match)\s*\(?\s*{name}"
     r"|\[{name}\]"
@@ -125,11 +125,11 @@ class Flow:
 
     ``sinks`` is a matcher of ast-grep that binds ``$SINK``, and ``$OTHER`` if there are two values.
     ``sources`` is a pattern of the whole text of an expression. ``parameters`` is a pattern of
-    names of parameters that are sources if they are pasted into a text. ``text`` must be found in
-    the text that is built. ``clean`` is a pattern of text that makes a use safe. ``handlers`` is a
-    pattern of the head of a function whose parameters are sources. ``whole`` finds only values that
-    an address begins with. ``unchecked`` ignores conditions: no check makes the value safe.
-    ``at_sink`` reports the sink rather than the text.
+    names of parameters and their members that are sources if they are pasted into a text. ``text`` must be found in
+    the use or in the text that is built. ``clean`` is a pattern of text that makes a use safe.
+    ``handlers`` is a pattern of the head of a function whose parameters are sources. ``whole``
+    finds only values that an address begins with. ``unchecked`` ignores conditions: no check makes
+    the value safe. ``at_sink`` reports the sink rather than the text.
     """
 
     sinks: Mapping[str, Any]
@@ -167,7 +167,7 @@ def find_flows(root: SgNode, language: str, flow: Flow) -> Iterator[tuple[SgNode
         for sink in filter(None, map(match.get_match, ("SINK", "OTHER"))):
             if flow.clean and re.search(flow.clean, sink.text()):
                 continue
-            found = _Tracer(scopes, flow, sink).trace()
+            found = _Tracer(scopes, flow, match, sink).trace()
             if found is not None:
                 places, origin = found
                 yield (match, *places, *origin) if flow.at_sink else (*places, match, *origin)
@@ -177,8 +177,8 @@ def find_flows(root: SgNode, language: str, flow: Flow) -> Iterator[tuple[SgNode
 class _Tracer:
     """Tracer of one sink."""
 
-    def __init__(self, scopes: Scopes, flow: Flow, sink: SgNode) -> None:
-        self._scopes, self._flow, self._sink = scopes, flow, sink
+    def __init__(self, scopes: Scopes, flow: Flow, use: SgNode, sink: SgNode) -> None:
+        self._scopes, self._flow, self._use, self._sink = scopes, flow, use, sink
         self._sources = re.compile(flow.sources) if flow.sources else None
         self._seen: set[tuple[int, int, str]] = set()
         self._texts: list[str] = []
@@ -202,7 +202,7 @@ class _Tracer:
             else:
                 queue.extend(self._next(step))
         text = " ".join(self._texts)
-        if self._flow.text and not re.search(self._flow.text, text):
+        if self._flow.text and not re.search(self._flow.text, f"{self._use.text()} {text}"):
             return None
         if self._flow.clean and re.search(self._flow.clean, text):
             return None
@@ -239,14 +239,15 @@ class _Tracer:
         if is_given and re.search(handlers, f"{head}\0{declared}"):
             return True
         wanted = self._flow.parameters
-        return bool(wanted and step.path and re.search(wanted, name))
+        return bool(wanted and step.path and re.search(wanted, " ".join((name, *step.names))))
 
     def _next(self, step: _Step) -> Iterator[_Step]:
         node, kind = step.node, step.node.kind()
         if kind in _NAMES or kind in _MEMBERS:
             yield from self._definitions(step)
             if kind in _MEMBERS and not _HARMLESS.search(node.text()):
-                yield from self._to(step, node.field("object") or node.named_children()[0])
+                owner = node.field("object") or node.named_children()[0]
+                yield replace(step, node=owner, names=(*step.names, node.text()))
         elif kind in _CALLS:
             yield from self._through_call(step)
         elif kind == "heredoc_beginning":
