@@ -57,7 +57,8 @@ def folder(rule: Rule) -> str:
 
 
 def path_for(rule: Rule, extension: str) -> str:
-    place = "workflows" if "workflows/" in rule.files else "src"
+    places = ("workflows", "migrations")
+    place = next((one for one in places if f"{one}/" in rule.files), "src")
     test = "test." if any(".test." in pattern for pattern in rule.files) else ""
     return f"{place}/example.{test}{extension}"
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NO_WHERE: Final = "sql/no-where"
 NULL: Final = "sql/null-comparison"
+SAME_VALUE: Final = "sql/same-value-in-every-row"
 
 # Comments and quoted text. Each branch ends at the end of the text at the latest, so that no
 # opening is searched for its end twice: linear for any text.
@@ -30,6 +31,17 @@ _UPDATE_SET: Final = re.compile(r"\bset\s+(?P<column>\w+)", re.IGNORECASE)
 _EVERY_ROW: Final = re.compile(r"\s*(?:where\s+(?:1\s*=\s*1|true)\s*)?", re.IGNORECASE)
 _LIMITED: Final = re.compile(
     r"\b(?:where(?!\s+(?:1\s*=\s*1|true)\s*$)|limit|join|using)\b", re.IGNORECASE
+)
+_CONSTANT: Final = re.compile(
+    r"\s*set\s+(?P<column>\w+)\s*=\s*(?:q{2,}|\d+|true|false|null|(?:coalesce\s*\([^()]*,\s*)?"
+    r"(?P<now>now\s*\(\)|current_timestamp)\s*\)?)\s*(?:,|$)",
+    re.IGNORECASE,
+)
+_EVENT: Final = re.compile(
+    r"(?!created|updated|inserted|modified|changed)\w+_(?:at|on)$", re.IGNORECASE
+)
+_ONE_ROW: Final = re.compile(
+    r"(?:setting|config|option|site|meta|version|state|instance)", re.IGNORECASE
 )
 _NULL: Final = re.compile(
     r"\b(?:where|and|or|on|having|when)\s+[\w.\"`\[\]]{1,200}\s*(?P<operator>=|<>|!=)\s*null\b",
@@ -69,6 +81,11 @@ def check_sql(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]
             index = row + statement.count("\n", 0, dml.start("verb"))
             verb = " ".join(dml["verb"].upper().split())
             yield NO_WHERE, index, {"VERB": verb.split()[0], "TABLE": dml["table"]}
+        if dml and dml["verb"].lower() == "update" and not _ONE_ROW.search(dml["table"]):
+            column = _constant_column(statement[dml.end() :], added)
+            if column:
+                index = row + statement.count("\n", 0, dml.start("verb"))
+                yield SAME_VALUE, index, {"COLUMN": column, "TABLE": dml["table"]}
         row += statement.count("\n")
 
 
@@ -80,6 +97,18 @@ def _hits_every_row(rest: str, verb: str, added: set[str]) -> bool:
         return _EVERY_ROW.fullmatch(rest) is not None
     column = _UPDATE_SET.match(rest.lstrip())
     return column is not None and column["column"].lower() not in added
+
+
+def _constant_column(rest: str, added: set[str]) -> str | None:
+    """Return the column that gets a constant in every row; None if a migration may mean it.
+
+    To fill a new column is usual, but not with the time of an event.
+    """
+    constant = None if _LIMITED.search(rest) else _CONSTANT.match(rest)
+    if constant is None:
+        return None
+    is_event = constant["now"] and _EVENT.match(constant["column"])
+    return constant["column"] if is_event or constant["column"].lower() not in added else None
 
 
 def _blank(match: re.Match[str]) -> str:
