@@ -125,11 +125,11 @@ class Flow:
 
     ``sinks`` is a matcher of ast-grep that binds ``$SINK``, and ``$OTHER`` if there are two values.
     ``sources`` is a pattern of the whole text of an expression. ``parameters`` is a pattern of
-    names of parameters and their members that are sources if they are pasted into a text. ``text`` must be found in
-    the use or in the text that is built. ``clean`` is a pattern of text that makes a use safe.
-    ``handlers`` is a pattern of the head of a function whose parameters are sources. ``whole``
-    finds only values that an address begins with. ``unchecked`` ignores conditions: no check makes
-    the value safe. ``at_sink`` reports the sink rather than the text.
+    names of parameters and their members that are sources if they are pasted into a text. ``text``
+    must be found in the use or in the text that is built. ``clean`` is a pattern of text that makes
+    a use safe. ``handlers`` is a pattern of the head of a function whose parameters are sources.
+    ``whole`` finds only values that an address begins with. ``unchecked`` ignores conditions: no
+    check makes the value safe. ``at_sink`` reports the sink rather than the text.
     """
 
     sinks: Mapping[str, Any]
