@@ -16,7 +16,7 @@ BETTER: Final[frozenset[str]] = frozenset(
 ) | frozenset(
     f"javascript/{name}"
     for name in (
-        *("async-promise-executor", "assignment-in-condition", "debugger"),
+        *("async-promise-executor", "debugger"),
         *("nan-comparison", "negated-in", "return-in-finally", "typeof-typo"),
     )
 )
