@@ -31,7 +31,11 @@ ALIKE: Final[dict[str, tuple[str, ...]]] = {
     "ruff/E722": ("python/swallowed-interrupt", "python/swallowed-exception"),
     "ruff/F901": ("python/raise-non-exception",),
     "ruff/S102": ("python/eval",),
-    "ruff/S110": ("python/swallowed-exception", "python/swallowed-interrupt"),
+    "ruff/S110": (
+        "python/swallowed-error",
+        "python/swallowed-exception",
+        "python/swallowed-interrupt",
+    ),
     "ruff/S301": ("python/pickle-untrusted",),
     "ruff/S307": ("python/eval",),
     "ruff/S324": ("python/weak-password-hash",),
