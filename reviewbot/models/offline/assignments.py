@@ -29,6 +29,24 @@ _JAVASCRIPT: Final = {
     ]
 }
 _ASSIGNMENTS: Final = {
+    "go": {
+        "any": [
+            {"kind": "short_var_declaration"},
+            {"kind": "assignment_statement"},
+            {"kind": "var_spec"},
+            {"kind": "range_clause"},
+            {"kind": "call_expression", "regex": r"\.(Decode|Bind\w*|ShouldBind\w*|BodyParser)\(&\w+\)$"},
+            {"kind": "call_expression", "regex": r"^\w+\.(WriteString|WriteByte)\("},
+        ]
+    },
+    "java": {
+        "any": [
+            {"kind": "variable_declarator"},
+            {"kind": "assignment_expression"},
+            {"kind": "enhanced_for_statement"},
+            {"kind": "method_invocation", "regex": r"^\w+\s*\.(append|add)\("},
+        ]
+    },
     "javascript": _JAVASCRIPT,
     "php": {
         "any": [{"kind": "assignment_expression"}, {"kind": "augmented_assignment_expression"}]
@@ -158,7 +176,7 @@ class Scopes:
             return name
         parameters = scope.field("parameters")
         for one in parameters.named_children() if parameters else ():
-            if name in _NAME.findall(one.text().partition("=")[0].partition(":")[0]) or (
+            if any(child.text() == name for child in one.named_children()) or name in _NAME.findall(one.text().partition("=")[0].partition(":")[0]) or (
                 "{" in one.text() and name in _NAME.findall(one.text())
             ):
                 return one.text()
@@ -197,6 +215,9 @@ def _is_block(node: SgNode) -> bool:
         "if_statement",
         "switch_case",
         "case_statement",
+        "communication_case",
+        "expression_case",
+        "switch_block_statement_group",
         "if_modifier",
     )
 
@@ -206,11 +227,20 @@ def _assigned(node: SgNode) -> Iterator[tuple[str, SgNode, bool]]:
     left = node.field("left") or node.field("name")
     value = node.field("right") or node.field("value")
     kind = node.kind()
+    if kind == "method_invocation":  # of a builder, the first of a chain
+        builder, arguments = node.field("object"), node.field("arguments")
+        while builder is not None and builder.kind() == kind:
+            builder = builder.field("object")
+        if builder is not None and arguments is not None:
+            yield builder.text(), arguments, True
+        return
     if kind in ("call", "call_expression"):
         callee, arguments = node.field("function") or node.field("method"), node.field("arguments")
         receiver = node.field("receiver") or (callee.field("object") if callee else None)
         if receiver is not None and arguments is not None:
             yield receiver.text(), arguments, True
+        elif callee is not None and arguments is not None and callee.field("operand"):
+            yield from _filled(callee, arguments)
         return
     if left is None or value is None:
         return
@@ -218,7 +248,7 @@ def _assigned(node: SgNode) -> Iterator[tuple[str, SgNode, bool]]:
         "augmented_assignment",
         "augmented_assignment_expression",
         "operator_assignment",
-    )
+    ) or _is_sum(node)
     if kind == "binary":
         yield left.text(), value, True
         return
@@ -235,3 +265,18 @@ def _assigned(node: SgNode) -> Iterator[tuple[str, SgNode, bool]]:
         one = values[index] if len(values) == len(targets) else value
         for name in _NAME.findall(target.text()):
             yield name, one, False
+
+
+def _filled(callee: SgNode, arguments: SgNode) -> Iterator[tuple[str, SgNode, bool]]:
+    """Yield the variable that a method of Go fills: ``Decode(&value)``, ``text.WriteString(x)``."""
+    pointer = re.fullmatch(r"\(&(\w+)\)", arguments.text())
+    operand = callee.field("operand")
+    if pointer:
+        yield pointer[1], callee, False
+    elif operand is not None:
+        yield operand.text(), arguments, True
+
+
+def _is_sum(node: SgNode) -> bool:
+    operator = node.field("operator")
+    return operator is not None and operator.text() == "+="

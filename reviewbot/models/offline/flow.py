@@ -39,6 +39,11 @@ _MEMBERS: Final = frozenset(
         "subscript",
         "subscript_expression",
         "element_reference",
+        "selector_expression",
+        "index_expression",
+        "slice_expression",
+        "field_access",
+        "array_access",
     ]
 )
 _CALLS: Final = frozenset(
@@ -51,6 +56,7 @@ _CALLS: Final = frozenset(
         "scoped_call_expression",
         "new_expression",
         "object_creation_expression",
+        "method_invocation",
     ]
 )
 _TEXTS: Final = frozenset(
@@ -68,7 +74,7 @@ _TEXTS: Final = frozenset(
 _BINARY: Final = frozenset(["binary_operator", "binary_expression", "binary", "boolean_operator"])
 _TERNARY: Final = frozenset(["conditional_expression", "ternary_expression", "conditional"])
 _STOPS: Final = re.compile(
-    "comparison|^not_operator|unary|^(dictionary|object|hash|list|array|array_creation_expression|"
+    "comparison|^not_operator|unary|^(composite_literal|array_initializer|dictionary|object|hash|list|array|array_creation_expression|"
     "tuple|set|match_expression|lambda|cast_type|type|type_annotation|predefined_type|format_specifier|"
     r"type_conversion|block|do_block|jsx_\w+|\w*comprehension|generator_expression)$"
 )
@@ -76,7 +82,8 @@ _LISTS: Final = re.compile("^(list|array|array_creation_expression|tuple)$")
 _OPERATORS: Final = frozenset(("+", ".", "%", "||", "&&", "??", "or", "and", "/"))
 _PASTES: Final = frozenset(("+", ".", "%", "/"))
 _BUILDS: Final = re.compile(
-    "^(format|sprintf|vsprintf|join|implode|concat|joinpath|Path|PurePath|resolve)$"
+    "^(format|formatted|sprintf|vsprintf|Sprintf?|Sprintln|join|Join|JoinPath|implode|concat|joinpath|append|"
+    "Path|PurePath|resolve|File)$"
 )
 # Functions and methods whose result is as dangerous as what they are given.
 _PASSES: Final = re.compile(
@@ -87,7 +94,10 @@ _PASSES: Final = re.compile(
     r"(strict_|urlsafe_)?decode64|from|unescape|split(lines)?|explode|slice|subst(r|ring)|get|"
     r"get_?list|fetch|dig|pop|at|first|last|presence|dup|freeze|force_encoding|chomp|squish|strip|"
     r"Path|PurePath|joinpath|resolve|normalize|read|copy|text|URL|URI|parse|urljoin|unwrap|"
-    r"StringIO|BytesIO|new)$"
+    r"StringIO|BytesIO|new|formatted|valueOf|append|of|getBytes|orElse\w*|getValue|File|"
+    r"StringBuilder|StringBuffer|ByteArrayInputStream|InputStreamReader|BufferedReader|toPath|"
+    r"Sprintf?|Sprintln|Join|JoinPath|Clean|Trim\w*|ToLower|ToUpper|Replace(All)?|Fields|Split\w*|"
+    r"(Path|Query)?Unescape|DecodeString|NewDecoder|NewReader|NewBufferString|ReadAll|String|Bytes|HTML)$"
 )
 _NUMBER_CAST: Final = re.compile(r"\(\s*(int|integer|float|double|bool|boolean)\s*\)")
 _CLEANS: Final = re.compile(
@@ -96,7 +106,7 @@ _CLEANS: Final = re.compile(
 """Arguments of a replacement that removes what is dangerous."""
 _HARMLESS: Final = re.compile(r"""\b(length|size|tmp_name|error|count)(["']\])?$""")
 _NUMBERS: Final = re.compile(
-    r"\b(int|float|bool|boolean|number|bigint|Decimal|UUID|date|datetime|Date|Enum|Literal|Integer)\b"
+    r"\b(u?int(8|16|32|64)?|float(32|64)?|bool|boolean|number|long|short|double|Long|Duration|Time|LocalDate|Instant|bigint|Decimal|UUID|date|datetime|Date|Enum|Literal|Integer)\b"
     r"|=\s*(\d|true\b|false\b|True\b|False\b)|:\s*\d"
 )
 _PROVIDED: Final = re.compile(
@@ -106,6 +116,7 @@ _PROVIDED: Final = re.compile(
 """Declarations of parameters of handlers that the framework provides."""
 _OPENING: Final = re.compile(r"""[rbf]*["'`]*(https?://|(?i:location:)\s*)?["'`]*$""")
 """The beginning of a text that may be followed by the name of a host."""
+_FORMAT: Final = re.compile(r"""["`'](https?://)?%""")
 _LITERAL: Final = re.compile("^string(_content|_fragment|_literal)?$")
 _CHECK: Final = (
     r"(?:\b(?:includes|has|test|exec|in_array|preg_match|array_key_exists|hasOwn\w*|key\??|"
@@ -115,7 +126,9 @@ _CHECK: Final = (
     r"|(?<!for ){name}\s+(?:not\s+)?in\s|{name}\s*(?:[!=]==?|=~|!~)\s*[\"'/:]\w"
     r"|{name}\.(?:startsWith|startswith|start_with\?|is_relative_to|relative_to|isdigit|isalnum|"
     r"isidentifier|isdecimal|match|in\?|test|endswith)\b|\b(?:switch|case|match)\s*\(?\s*{name}"
-    r"|\[{name}\]"
+    r"|\[{name}\]|\b(?:HasPrefix|HasSuffix|Contains(?:Any|Rune)?|IsLocal|MatchString|Match|contains|matches|"
+    r"containsKey|Rel)\([^()\n;]{0,60}?{name}|{name}\.(?:contains|matches|normalize)\b|"
+    r"\"\.?equals\({name}|{name}\.equals\(\""
 )
 
 
@@ -305,7 +318,7 @@ class _Tracer:
     def _through_call(self, step: _Step) -> Iterator[_Step]:
         node = step.node
         callee = node.field("function") or node.field("name") or node.field("method")
-        callee = callee or node.field("constructor")
+        callee = callee or node.field("constructor") or node.field("type")
         arguments = node.field("arguments")
         words = re.findall(r"[\w?!]+", callee.text()[-60:]) if callee else []
         name = words[-1] if words else ""
@@ -319,17 +332,20 @@ class _Tracer:
         path = (*step.path, node) if builds else step.path
         receiver = node.field("receiver") or node.field("object")
         if receiver is None and callee is not None and callee.kind() in _MEMBERS:
-            receiver = callee.field("object")
+            receiver = callee.field("object") or callee.field("operand")
         given = arguments.named_children() if arguments else []
         if arguments is not None and arguments.kind() == "generator_expression":
             given = given[:1]
+        if builds and self._flow.whole and given and not _FORMAT.match(given[0].text()):
+            given = given[:1]  # only the beginning of an address counts
         for one in (receiver, *given):
             if one is not None:
                 yield replace(step, node=one, path=path, in_list=builds)
 
     def _is_checked(self, step: _Step) -> bool:
         """Return whether the code before the sink checks a variable on the way."""
-        names = [re.escape(name) for name in step.names if len(name) > 1]
+        known = (*step.names, step.node.text()) if step.node.kind() in _NAMES else step.names
+        names = [re.escape(name) for name in known if len(name) > 1]
         if not names or self._flow.unchecked:
             return False
         before = self._scopes.text_before(self._sink)[-_CHECKED_CHARS:]
