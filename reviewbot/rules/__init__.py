@@ -44,6 +44,7 @@ _LANGUAGES: Final = {
     "any": "Any",
     "c": "C",
     "cpp": "Cpp",
+    "docker": "Dockerfile",
     "go": "Go",
     "java": "Java",
     "javascript": "JavaScript",
@@ -51,13 +52,15 @@ _LANGUAGES: Final = {
     "php": "Php",
     "python": "Python",
     "ruby": "Ruby",
+    "shell": "Bash",
     "sql": "Sql",
     "workflow": "Yaml",
     "yaml": "Yaml",
 }
 FOLDERS: Final = tuple(_LANGUAGES)
-TEXT_FOLDERS: Final = ("any", "sql", "workflow")
-"""Folders whose rules need no grammar. ast-grep has none for SQL and for the scripts in YAML."""
+TEXT_FOLDERS: Final = ("any", "docker", "sql", "workflow")
+"""Folders whose rules need no grammar. ast-grep has none for Dockerfiles, SQL and the scripts in
+YAML."""
 CASES: Final = "-test.yml"
 """End of the name of a file of cases."""
 META_VARIABLE: Final = re.compile(r"(\$\$\$|\$)([A-Z_][A-Z0-9_]*)")
@@ -65,8 +68,10 @@ META_VARIABLE: Final = re.compile(r"(\$\$\$|\$)([A-Z_][A-Z0-9_]*)")
 _HERE: Final = Path(__file__).parent
 _SOURCES: Final = _HERE / "sources.yml"
 FOLDERS_OF: Final = {
+    "bash": ("shell",),
     "c": ("c",),
     "cpp": ("c", "cpp"),
+    "dockerfile": ("docker",),
     "go": ("go",),
     "java": ("java",),
     "javascript": ("javascript", "jsx"),

@@ -64,6 +64,7 @@ _OTHERS: Final = _table(
     d d
     dart dart
     delphi dpr pas
+    dockerfile containerfile dockerfile
     erb ejs erb
     erlang erl hrl
     fish fish

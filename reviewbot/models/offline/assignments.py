@@ -35,7 +35,10 @@ _ASSIGNMENTS: Final = {
             {"kind": "assignment_statement"},
             {"kind": "var_spec"},
             {"kind": "range_clause"},
-            {"kind": "call_expression", "regex": r"\.(Decode|Bind\w*|ShouldBind\w*|BodyParser)\(&\w+\)$"},
+            {
+                "kind": "call_expression",
+                "regex": r"\.(Decode|Bind\w*|ShouldBind\w*|BodyParser)\(&\w+\)$",
+            },
             {"kind": "call_expression", "regex": r"^\w+\.(WriteString|WriteByte)\("},
         ]
     },
@@ -176,8 +179,11 @@ class Scopes:
             return name
         parameters = scope.field("parameters")
         for one in parameters.named_children() if parameters else ():
-            if any(child.text() == name for child in one.named_children()) or name in _NAME.findall(one.text().partition("=")[0].partition(":")[0]) or (
-                "{" in one.text() and name in _NAME.findall(one.text())
+            head = one.text().partition("=")[0].partition(":")[0]
+            if (
+                any(child.text() == name for child in one.named_children())
+                or name in _NAME.findall(head)
+                or ("{" in one.text() and name in _NAME.findall(one.text()))
             ):
                 return one.text()
         return None
@@ -227,20 +233,8 @@ def _assigned(node: SgNode) -> Iterator[tuple[str, SgNode, bool]]:
     left = node.field("left") or node.field("name")
     value = node.field("right") or node.field("value")
     kind = node.kind()
-    if kind == "method_invocation":  # of a builder, the first of a chain
-        builder, arguments = node.field("object"), node.field("arguments")
-        while builder is not None and builder.kind() == kind:
-            builder = builder.field("object")
-        if builder is not None and arguments is not None:
-            yield builder.text(), arguments, True
-        return
-    if kind in ("call", "call_expression"):
-        callee, arguments = node.field("function") or node.field("method"), node.field("arguments")
-        receiver = node.field("receiver") or (callee.field("object") if callee else None)
-        if receiver is not None and arguments is not None:
-            yield receiver.text(), arguments, True
-        elif callee is not None and arguments is not None and callee.field("operand"):
-            yield from _filled(callee, arguments)
+    if kind in ("call", "call_expression", "method_invocation"):
+        yield from _changed(node)
         return
     if left is None or value is None:
         return
@@ -267,14 +261,21 @@ def _assigned(node: SgNode) -> Iterator[tuple[str, SgNode, bool]]:
             yield name, one, False
 
 
-def _filled(callee: SgNode, arguments: SgNode) -> Iterator[tuple[str, SgNode, bool]]:
-    """Yield the variable that a method of Go fills: ``Decode(&value)``, ``text.WriteString(x)``."""
+def _changed(call: SgNode) -> Iterator[tuple[str, SgNode, bool]]:
+    """Yield the variable that a call changes: ``names.append(x)``, in Go ``Decode(&value)``."""
+    callee, arguments = call.field("function") or call.field("method"), call.field("arguments")
+    receiver = call.field("receiver") or call.field("object")
+    if receiver is None and callee is not None:
+        receiver = callee.field("object") or callee.field("operand")
+    while receiver is not None and receiver.kind() == "method_invocation":
+        receiver = receiver.field("object")  # the first of a chain
+    if receiver is None or arguments is None:
+        return
     pointer = re.fullmatch(r"\(&(\w+)\)", arguments.text())
-    operand = callee.field("operand")
-    if pointer:
+    if pointer and callee is not None:
         yield pointer[1], callee, False
-    elif operand is not None:
-        yield operand.text(), arguments, True
+    else:
+        yield receiver.text(), arguments, True
 
 
 def _is_sum(node: SgNode) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -57,6 +58,7 @@ MAX_PER_RULE: Final = 20
 """Maximum number of findings of one rule in one chunk; the last one names the lines of the
 others."""
 _NAMED_LINES: Final = 20
+_SHELL: Final = re.compile(r"#!\s*(?:/usr)?/bin/(?:env\s+)?(?:ba|da|k)?sh\b")
 _QUOTE_CHARS: Final = 4000
 _EXCERPT_CHARS: Final = 200
 _TITLE_CHARS: Final = 1000
@@ -162,7 +164,7 @@ def checked(view: ChunkView, custom: Sequence[Rule] = ()) -> Checked:
     Raises:
         ConfigError: a rule file of this installation is broken.
     """
-    language = language_of(view.path)
+    language = _language_of(view)
     rules = _rules_for(language, custom)
     if language and rules:
         return Checked(view.id, (f"{count(len(rules), 'rule')} for {title_of(language)}",))
@@ -171,6 +173,15 @@ def checked(view: ChunkView, custom: Sequence[Rule] = ()) -> Checked:
     what = title_of(language) if language else "scripts of an unknown language"
     reason = f"There are no offline rules for {what}: only secrets and text were checked."
     return Checked(view.id, unread=reason)
+
+
+def _language_of(view: ChunkView) -> str | None:
+    """Return the language of a file: by its name, or by the shell that its first line names."""
+    language = language_of(view.path)
+    if language is None and begins_with_shebang(view.hunks):
+        first = view.hunks[0].lines[0].text
+        return "bash" if _SHELL.match(first) else None
+    return language
 
 
 def _is_script(view: ChunkView) -> bool:
@@ -196,7 +207,7 @@ class Scan:
 
     def __init__(self, view: ChunkView, custom: Sequence[Rule] = ()) -> None:
         self.view = view
-        self.language = language_of(view.path) or ""
+        self.language = _language_of(view) or ""
         self._sides = [side for side in map(_new_side, view.hunks) if any(side.fresh)]
         rules = [
             rule

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.plan.languages import language_of
+from reviewbot.models.offline.docker_text import check_dockerfile
 from reviewbot.models.offline.sql_text import check_sql
 from reviewbot.models.offline.workflow_text import check_workflow
 
@@ -36,7 +37,7 @@ _INVISIBLE: Final = re.compile(
 )
 _NOT_CODE: Final = frozenset({"html", "json", "yaml"})
 """Languages of text for people, where such characters have legitimate uses."""
-_CHECKS: Final = {"sql": check_sql, "yaml": check_workflow}
+_CHECKS: Final = {"dockerfile": check_dockerfile, "sql": check_sql, "yaml": check_workflow}
 
 
 def check_lines(

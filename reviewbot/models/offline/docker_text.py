@@ -1,0 +1,72 @@
+"""Checks of the instructions of Dockerfiles, for which ast-grep has no grammar."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+UNVERIFIED: Final = "docker/verification-off"
+PLAIN: Final = "docker/plain-download"
+WRITABLE: Final = "docker/world-writable"
+COPIED: Final = "docker/secret-copied"
+UPDATE: Final = "docker/update-alone"
+
+_INSTRUCTION: Final = re.compile(r"\s*(?P<name>[A-Za-z]{2,12})(?=\s)")
+_UNVERIFIED: Final = re.compile(
+    r"""(?P<option>\bcurl\b(?=[^|;&\n]*\s(?:--insecure\b|-[A-Za-z]*k[A-Za-z]*(?=\s)))
+      | \bwget\b[^|;&\n]*--no-check-certificate\b
+      | \bhttp\.sslVerify[=\s]+["']?false\b
+      | \bstrict-ssl[=\s]+["']?false\b
+      | \bNODE_TLS_REJECT_UNAUTHORIZED[=\s]+["']?0
+      | \bGIT_SSL_NO_VERIFY[=\s]+["']?(?:1|true)\b
+      | \bPYTHONHTTPSVERIFY[=\s]+["']?0
+      | --trusted-host\b
+      | --allow-un(?:authenticated|trusted)\b | --force-yes\b | --no-?gpg-?check\b)""",
+    re.VERBOSE,
+)
+_PLAIN: Final = re.compile(
+    r"(?:\b(?:curl|wget)\b[^|;&\n]{0,500}|\bADD\s+)(?P<address>http://(?!localhost|127\.|archive\.|deb\.|security\.)[\w.-]+)"
+    r"(?P<rest>[^|;&\n]{0,300}\|\s*(?:sudo\s+)?(?:ba|da|z)?sh\b|[^|;&\n]{0,300}\.(?:sh|tar|gz|tgz|xz|zip|deb|rpm|jar)\b)"
+)
+_WRITABLE: Final = re.compile(r"\bchmod\s+(?:-\w+\s+)*(?P<mode>0?777|a\+rwx|ugo\+rwx|o\+w)\s")
+_COPIED: Final = re.compile(
+    r"(?i)^\s*(?:COPY|ADD)\s+(?!--from)(?:[^\s]+\s+){0,20}?"
+    r"(?P<file>(?:[\w./-]*/)?(?:id_(?:rsa|dsa|ecdsa|ed25519)|\.env(?:\.(?:prod|production|local))?|\.netrc|\.git-credentials|"
+    r"\.aws|\.ssh|\.kube|[\w-]*(?:private|secret)[\w-]*\.(?:pem|key)))/?\s+\S"
+)
+_UPDATE: Final = re.compile(
+    r"(?i)^\s*RUN\s+(?:sudo\s+)?apt(?:-get)?\s+(?:-\S+\s+)*update(?:\s+-\S+)*\s*$"
+)
+_INSTALL: Final = re.compile(r"(?i)^\s*RUN\s+(?:sudo\s+)?apt(?:-get)?\s+(?:-\S+\s+)*install\b")
+
+
+def check_dockerfile(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """Yield the problems of instructions.
+
+    Args:
+        lines: the new side of a hunk.
+
+    Yields:
+        The rule's id, the index of the line, and values for the rule's texts.
+    """
+    updated: int | None = None
+    for index, line in enumerate(lines):
+        if line.lstrip().startswith("#"):
+            continue
+        if match := _UNVERIFIED.search(line):
+            yield UNVERIFIED, index, {"OPTION": " ".join(match["option"].split())}
+        elif match := _PLAIN.search(line):
+            yield PLAIN, index, {"ADDRESS": match["address"]}
+        if match := _WRITABLE.search(line):
+            yield WRITABLE, index, {"MODE": match["mode"]}
+        if match := _COPIED.match(line):
+            yield COPIED, index, {"FILE": match["file"]}
+        if _UPDATE.match(line):
+            updated = index
+        elif updated is not None and _INSTRUCTION.match(line):
+            if _INSTALL.match(line):
+                yield UPDATE, updated, {}
+            updated = None
