@@ -22,7 +22,7 @@ from reviewbot.models.offline.parser_process import CRASHED, ParseError
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers
-from reviewbot.rules import rule_ids
+from reviewbot.rules import rule_ids, rules_for
 from tests.in_process import parser
 from tests.support.reviews import added
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 BROKEN = added("a.py", "def f(x=[]):", '    if x is "a":', "        return unknown")
 SHELL = added("run.sh", "#!/bin/bash", "rm -rf $DIR/")
+OWN_FOR_SHELL = f"{len(rules_for('bash'))} rules for shell scripts"
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +79,7 @@ async def test_a_linter_makes_a_file_read_for_which_there_are_no_rules() -> None
 async def test_the_setting_turns_the_linters_off() -> None:
     report = await reviewed(SHELL, linters=False)
     assert not report.findings
-    assert [file.status for file in report.coverage] == ["unread"]
+    assert [file.checks for file in report.coverage] == [(OWN_FOR_SHELL,)]
 
 
 async def test_own_rules_that_a_linter_covers_run_only_without_it() -> None:
@@ -308,7 +309,7 @@ async def test_a_file_that_only_loses_lines_counts_as_linted() -> None:
     head = "diff --git a/run.sh b/run.sh\nindex 1111111..2222222 100755\n"
     diff = f"{head}--- a/run.sh\n+++ b/run.sh\n@@ -1,2 +1 @@\n #!/bin/bash\n-echo\n"
     (file,) = (await reviewed(diff)).coverage
-    assert (file.status, file.checks) == ("reviewed", ("shellcheck",))
+    assert (file.status, file.checks) == ("reviewed", (OWN_FOR_SHELL, "shellcheck"))
 
 
 async def test_a_result_of_another_tool_with_a_huge_range_is_cut() -> None:
