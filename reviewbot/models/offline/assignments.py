@@ -6,6 +6,7 @@ Only :mod:`reviewbot.models.offline.worker` may run this on text of a pull reque
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
@@ -116,6 +117,8 @@ class Scopes:
     def __init__(self, root: SgNode, language: str) -> None:
         self._root, self._matcher = root, {"rule": _ASSIGNMENTS[language]}
         self._known: dict[tuple[int, int], dict[str, list[Definition]]] = {}
+        self._nodes: list[SgNode] | None = None
+        self._starts: list[int] = []
 
     def definitions(self, use: SgNode, name: str) -> list[Definition]:
         """Return the assignments whose value a name may have where it is used.
@@ -166,8 +169,12 @@ class Scopes:
     def _of(self, scope: SgNode) -> dict[str, list[Definition]]:
         key = span(scope)
         if key not in self._known:
-            nodes = scope.find_all(cast("Config", self._matcher))
-            self._known[key] = _read(scope, nodes)
+            # To compile the matcher takes long, so the whole text is searched once.
+            if self._nodes is None:
+                self._nodes = self._root.find_all(cast("Config", self._matcher))
+                self._starts = [span(node)[0] for node in self._nodes]
+            first, last = bisect_left(self._starts, key[0]), bisect_left(self._starts, key[1])
+            self._known[key] = _read(scope, self._nodes[first:last])
         return self._known[key]
 
     def _declared(self, scope: SgNode, name: str) -> str | None:
