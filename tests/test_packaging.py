@@ -10,10 +10,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 from packaging.requirements import Requirement
 
-from reviewbot import __version__
+from reviewbot import REPOSITORY, __version__
 from reviewbot.cli.main import main
 from reviewbot.config.file import schema
 from reviewbot.config.variables import DOTENV, MACHINE
@@ -279,13 +280,39 @@ def test_no_file_names_a_place_of_one_machine_or_a_registry() -> None:
         assert not found, f"{path.relative_to(ROOT)}: {found}"
 
 
+OWNER, NAME = REPOSITORY.removeprefix("https://github.com/").split("/")
+RAW = f"https://raw.githubusercontent.com/{OWNER}/{NAME}/main/"
+OWNED = re.compile(
+    rf"(?:github\.com|githubusercontent\.com|ghcr\.io)/([\w.-]+)/{NAME}\b"
+    rf"|(?<![\w./-])([\w.-]+)/{NAME}(?=@|/\.github)"
+)
+
+
+def test_every_file_names_the_owner_of_the_public_repository() -> None:
+    found: dict[str, set[str]] = {}
+    for path in tracked():
+        content = path.read_bytes()
+        if f"/{NAME}".encode() not in content:
+            continue
+        for one in OWNED.finditer(content.decode("utf-8", "replace")):
+            found.setdefault(one[1] or one[2], set()).add(path.relative_to(ROOT).as_posix())
+    assert found.keys() == {OWNER}, found
+    assert {"pyproject.toml", "docs/action.md"} <= found[OWNER]
+    assert yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))["author"] == OWNER
+
+
+def test_one_module_of_the_code_names_the_owner() -> None:
+    naming = [path for path in SOURCES if OWNER in path.read_text("utf-8")]
+    assert naming == [PACKAGE / "__init__.py"]
+
+
 @pytest.mark.parametrize(
     "path", sorted((PACKAGE / "schemas").glob("*.json")), ids=lambda path: path.name
 )
 def test_every_published_schema_is_one(path: Path) -> None:
     content = json.loads(path.read_text("utf-8"))
     assert content["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert content["$id"].endswith(path.name)
+    assert content["$id"] == RAW + path.relative_to(ROOT).as_posix()
     Draft202012Validator.check_schema(content)
 
 

@@ -1,4 +1,4 @@
-"""The checks and the script of a release, on a small checkout with a docker that answers locally."""
+"""The checks and the script of a release, on a small checkout with a docker that is a script."""
 
 import os
 import re

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TextIO, cast
 
-from reviewbot import __version__
+from reviewbot import REPOSITORY, __version__
 from reviewbot.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, ReviewbotError, SourceError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ EXIT_BUG: Final = 70
 EXIT_PIPE: Final = 141
 """Exit code after a broken pipe, as a shell reports for a program that SIGPIPE ended."""
 _PACKAGE: Final = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120  pathlib costs 10 ms
-ISSUES: Final = "https://github.com/reviewbot-dev/reviewbot/issues"
+ISSUES: Final = f"{REPOSITORY}/issues"
 
 EXAMPLES: Final = """\
 examples:

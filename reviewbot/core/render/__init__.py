@@ -11,6 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
 
+from reviewbot import REPOSITORY
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
 
 TOOL_NAME: Final = "reviewbot"
-TOOL_URL: Final = "https://github.com/reviewbot-dev/reviewbot"
+TOOL_URL: Final = REPOSITORY
 
 STREAMING: Final = {"ndjson": "ndjson", "sse": "sse"}
 """Format to module with ``render(record) -> str``."""
