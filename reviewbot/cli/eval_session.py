@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.cli.keys import dollars
+from reviewbot.config.installation import install_command
 from reviewbot.config.load import read_settings
 from reviewbot.core.render.inert import neutralize_commands
 from reviewbot.core.render.wording import dollars as in_dollars
@@ -81,7 +82,7 @@ def check_extra() -> None:
         if find_spec(name) is None:
             raise ConfigError(
                 f"the evaluation is not installed ({name} is missing):"
-                " install reviewbot with its extra, as in pip install 'reviewbot[eval]'"
+                f" install reviewbot with its extra, as in {install_command('eval')}"
             )
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.installation import install_command
 from reviewbot.config.load import read_settings
 from reviewbot.config.variables import DATABASE_URL
 from reviewbot.core.safety.escape import show
@@ -90,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
             raise
         raise ConfigError(
             f"the server is not installed ({error.name} is missing):"
-            " install reviewbot with its extra, as in pip install '.[server]'"
+            f" install reviewbot with its extra, as in {install_command('server')}"
         ) from None
 
     settings = read_settings({}, config=args.config)

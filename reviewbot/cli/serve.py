@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from reviewbot.cli.keys import database_url, dollars
+from reviewbot.config.installation import install_command
 from reviewbot.config.load import dotenv_of, read_settings
 from reviewbot.config.variables import DOTENV_NAME, GITHUB_ADDRESS, not_read
 from reviewbot.errors import EXIT_OK, ConfigError
@@ -221,7 +222,7 @@ def run(args: argparse.Namespace) -> int:
             raise
         raise ConfigError(
             f"the server is not installed ({error.name} is missing):"
-            " install reviewbot with its extra, as in pip install '.[server]'"
+            f" install reviewbot with its extra, as in {install_command('server')}"
         ) from None
     log_format: LogFormat = args.log_format or ("text" if sys.stderr.isatty() else "json")
     configure(log_format, args.log_level)

@@ -11,6 +11,7 @@ import pytest
 
 from reviewbot.cli import eval_session
 from reviewbot.cli.main import main
+from reviewbot.config.installation import install_command
 from reviewbot.pipeline import workers
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.in_process import no_process
@@ -238,7 +239,7 @@ async def test_a_missing_extra_is_one_sentence(
         done = await reviewbot(*arguments)
         assert (done.code, done.err.count("\n")) == (2, 1)
         assert "no_such_library is missing" in done.err
-        assert "pip install 'reviewbot[eval]'" in done.err
+        assert install_command("eval") in done.err
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from reviewbot.config.installation import install_command
 from reviewbot.config.model_choice import is_web_address
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.app import AppApi, converted, login
@@ -101,7 +102,7 @@ class Gateway:
         if find_spec("github") is None:
             raise ConfigError(
                 "PyGithub is not installed: install reviewbot with its extra, as in"
-                " pip install '.[github]'"
+                f" {install_command('github')}"
             )
         _check_address(base_url)
         self._credentials, self._base_url = credentials, base_url

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.installation import install_command
 from reviewbot.config.settings import SecretText
 from reviewbot.config.variables import (
     APP,
@@ -221,7 +222,7 @@ def _key(text: str, source: str) -> SecretText:
     except ModuleNotFoundError:
         raise ConfigError(
             "PyGithub is not installed: install reviewbot with its extra, as in"
-            " pip install '.[github]'"
+            f" {install_command('github')}"
         ) from None
     try:
         key = load_pem_private_key(text.encode("utf-8", "replace"), password=None)

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.installation import install_command
 from reviewbot.models.linters.hadolint import HADOLINT
 from reviewbot.models.linters.oxlint import OXLINT
 from reviewbot.models.linters.ruff import RUFF
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from reviewbot.models.linters.base import Linter
 
 LINTERS: Final[tuple[Linter, ...]] = (RUFF, OXLINT, SHELLCHECK, HADOLINT, ZIZMOR)
-INSTALL: Final = "pip install 'reviewbot[linters]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,9 @@ def describe_programs() -> str:
     """Return a sentence with the state of all linters."""
     programs = find_programs()
     states = ", ".join(one.state for one in programs)
-    return states if all(one.usable for one in programs) else f"{states}; {INSTALL}"
+    return (
+        states if all(one.usable for one in programs) else f"{states}; {install_command('linters')}"
+    )
 
 
 def versions() -> dict[str, str]:

@@ -1,8 +1,8 @@
 """OpenTelemetry traces: a span per request, run and batch, with ids and counts but no text.
 
 Spans are recorded if the standard variables name an exporter, and the libraries are installed
-(``pip install 'reviewbot[otel]'``). The provider is not the global provider, so that no other
-library begins to send spans.
+(the extra ``otel``). The provider is not the global provider, so that no other library begins to
+send spans.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot import __version__
+from reviewbot.config.installation import install_command
 from reviewbot.core.events.events import ReviewFinished
 from reviewbot.models.batch import ChunkOutcome, Drafted, RequestSent, Retrying, Spent
 
@@ -214,9 +215,9 @@ def provider_from(environment: Mapping[str, str]) -> TracerProvider | None:
         exporter = _exporter(wanted)
     except ModuleNotFoundError as error:
         log.warning(
-            "OTEL_ variables ask for traces, but %s is not installed, so there are none:"
-            " pip install 'reviewbot[otel]'",
+            "OTEL_ variables ask for traces, but %s is not installed, so there are none: %s",
             error.name,
+            install_command("otel"),
         )
         return None
     if exporter is None:

@@ -298,11 +298,11 @@ def test_the_exporter_is_the_one_that_is_asked_for(
 @pytest.mark.parametrize(
     ("environment", "missing", "words"),
     [
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, "opentelemetry.sdk", "reviewbot[otel]"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, "opentelemetry.sdk", "[otel]"),
         (
             {"OTEL_TRACES_EXPORTER": "otlp"},
             "opentelemetry.exporter.otlp.proto.http.trace_exporter",
-            "reviewbot[otel]",
+            "[otel]",
         ),
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, None, "OTEL_TRACES_EXPORTER=otlp"),
         (
