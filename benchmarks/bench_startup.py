@@ -18,6 +18,7 @@ DEMO = Path(__file__).parents[1] / "fixtures" / "demo.diff"
 PASS = (sys.executable, "-c", "pass")
 CASES = {
     "reviewbot --version": (10, ("--version",)),
+    "reviewbot review --help": (10, ("review", "--help")),
     "offline review of the demo": (50, ("review", str(DEMO), "--model", "offline")),
 }
 

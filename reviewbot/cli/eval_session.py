@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.cli.keys import dollars
+from reviewbot.cli.amounts import dollars
 from reviewbot.config.installation import install_command
 from reviewbot.config.load import read_settings
 from reviewbot.core.render.inert import neutralize_commands

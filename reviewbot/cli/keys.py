@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.cli.amounts import dollars
 from reviewbot.config.installation import install_command
 from reviewbot.config.load import read_settings
 from reviewbot.config.variables import DATABASE_URL
@@ -68,17 +68,6 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:16]) < 10**15:
         raise argparse.ArgumentTypeError(f"{text!r} must be a positive integer")
     return int(text)
-
-
-def dollars(text: str) -> float:
-    """Parse an amount above 0 from the command line."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} must be an amount above 0, such as 0.50")
-    return value
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from reviewbot.cli.keys import database_url, dollars
+from reviewbot.cli.amounts import dollars
+from reviewbot.cli.keys import database_url
 from reviewbot.config.installation import install_command
 from reviewbot.config.load import dotenv_of, read_settings
 from reviewbot.config.variables import DOTENV_NAME, GITHUB_ADDRESS, not_read

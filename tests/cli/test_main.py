@@ -289,6 +289,18 @@ def test_answers_that_need_no_command_import_none_of_the_heavy_libraries(
     assert not {name for name in loaded if name.startswith("reviewbot.core")}
 
 
+def test_the_help_of_a_review_imports_neither_the_pipeline_nor_a_heavy_library() -> None:
+    loaded = modules_after(
+        "from reviewbot.cli.main import main\n"
+        "try: main(['review', '--help'])\nexcept SystemExit: pass"
+    )
+    assert "reviewbot.cli.review" in loaded
+    assert not loaded & HEAVY
+    assert not {
+        name for name in loaded if name.startswith(("reviewbot.pipeline", "reviewbot.models"))
+    }
+
+
 def test_the_settings_without_files_import_none_of_the_heavy_libraries(tmp_path: Path) -> None:
     loaded = modules_after(
         "import pathlib\nfrom reviewbot.config.load import read_settings\n"

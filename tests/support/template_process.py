@@ -33,7 +33,7 @@ LOADED: Final = (
     *("psutil", "requests", "tenacity", "tiktoken", "uvicorn"),
     *("uvicorn.lifespan.on", "uvicorn.loops.auto", "uvicorn.protocols.http.h11_impl"),
     *("reviewbot.cli.serve", "reviewbot.cli.action", "reviewbot.action.review"),
-    *("reviewbot.cli.main", "reviewbot.cli.pull_request", "reviewbot.cli.review"),
+    *("reviewbot.cli.main", "reviewbot.cli.pull_request", "reviewbot.cli.review_run"),
     *("reviewbot.core.prompt.verification", "reviewbot.github.client.transport"),
     *("reviewbot.jobs.service", "reviewbot.jobs.warm_up"),
     *(

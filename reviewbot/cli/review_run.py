@@ -1,0 +1,213 @@
+"""The run of ``reviewbot review``: review a diff from any source, and show findings at once."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, aclosing, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reviewbot.cli.interrupts import stop_on_interrupt
+from reviewbot.cli.source import read_source
+from reviewbot.config.load import read_variable
+from reviewbot.errors import (
+    EXIT_OK,
+    ConfigError,
+    SourceError,
+)
+from reviewbot.pipeline import sources
+from reviewbot.pipeline.job import StopSignal
+from reviewbot.pipeline.output import PLAN_FORMATS, Outputs, exit_code, write_plan
+from reviewbot.pipeline.prepare import prepare
+from reviewbot.pipeline.review import review
+from reviewbot.pipeline.workers import workers
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
+
+    from reviewbot.config.settings import Settings
+    from reviewbot.core.events.report import Report
+    from reviewbot.models.linters.imported import ImportedHit
+    from reviewbot.pipeline.prepare import Prepared
+    from reviewbot.pipeline.sources import Source
+
+
+def review_diff(args: argparse.Namespace) -> int:
+    """Review a diff, and return the exit code."""
+    if args.dry_run and args.format not in PLAN_FORMATS:
+        raise ConfigError(
+            f"--dry-run has no findings to show as {args.format};"
+            f" use --format {', '.join(PLAN_FORMATS[:-1])} or {PLAN_FORMATS[-1]}"
+        )
+    if args.imports and args.server is not None:
+        raise ConfigError("--import reports results on this machine; leave out --server")
+    if args.dry_run and args.server is not None:
+        raise ConfigError("--dry-run plans on this machine; leave out --server")
+    flags = {
+        "model": args.model,
+        "fail_on": args.fail_on,
+        "budget_usd": args.budget_usd,
+        "jobs": args.jobs,
+        "summary": False if args.no_summary else None,
+        "verify": False if args.no_verify else None,
+    }
+    settings, source = read_source(args, flags)
+    source = replace(
+        source,
+        title=args.title or source.title,
+        description=_description(args) or source.description,
+    )
+    nothing = not source.data.strip() and not source.missing
+    if nothing and args.format == "terminal" and not args.dry_run:
+        print("\n".join(("No changes.", *source.notices)))  # noqa: T201 - this is the output
+        return EXIT_OK
+    if args.server is not None and not nothing:
+        _refuse_missing(source)
+        return exit_code(asyncio.run(_review_there(args, settings, source)), settings)
+    prepared = prepare(
+        source.data,
+        settings,
+        attributes=source.attributes,
+        notices=(*settings.ignored, *source.notices, *_of_plan(args, settings)),
+        beside=source.missing,
+        whole_files=source.whole_files,
+    )
+    if args.dry_run:
+        write_plan(prepared.job, args.format, args.output)
+        return EXIT_OK
+    imported = _imported(args.imports, {file.path for file in prepared.job.files})
+    report = asyncio.run(_review(args, settings, prepared, source, imported))
+    with suppress(OSError):  # the calibration of tokens is optional
+        prepared.calibration.save()
+    return exit_code(report, settings)
+
+
+def _of_plan(args: argparse.Namespace, settings: Settings) -> Iterator[str]:
+    """Yield what a dry run does not estimate."""
+    if args.dry_run and settings.cross_file:
+        yield "cross_file can add a request, which the estimate does not include."
+
+
+def _imported(files: Sequence[Path], paths: Collection[str]) -> tuple[ImportedHit, ...]:
+    """Return the results of other tools on the files of the diff.
+
+    Raises:
+        SourceError: a file cannot be read or imported.
+    """
+    if not files:
+        return ()
+    from reviewbot.models.linters.imported import read_results
+
+    return tuple(hit for file in files for hit in read_results(sources.read_file(file), paths))
+
+
+async def _review(
+    args: argparse.Namespace,
+    settings: Settings,
+    prepared: Prepared,
+    source: Source,
+    imported: Sequence[ImportedHit],
+) -> Report:
+    stop = StopSignal()
+    async with AsyncExitStack() as stack:
+        work = await stack.enter_async_context(
+            workers(
+                prepared,
+                settings,
+                title=source.title,
+                description=source.description,
+                code=source.code,
+            )
+        )
+        outputs = stack.enter_context(Outputs(args.format, args.output, prepared.job.files))
+        stack.callback(stop_on_interrupt(stop))
+        events = review(
+            prepared.job,
+            work.with_linters(work.run_batch, imported),
+            summarize=work.summarize,
+            verify=work.verify,
+            find_uses=work.find_uses,
+            keeps_syntax=work.keeps_syntax,
+            stop=stop,
+        )
+        await stack.enter_async_context(aclosing(events))
+        async for event in events:
+            await outputs.take(event)
+    return outputs.report
+
+
+def _refuse_missing(source: Source) -> None:
+    """Refuse an incomplete diff, since a server would report its review as complete.
+
+    Raises:
+        SourceError: a part of the diff is missing.
+    """
+    for one in source.missing:
+        raise SourceError(
+            "a part of this change could not be read, and a server would report the review as"
+            f" complete; leave out --server ({one.path}: {one.reason})"
+        )
+
+
+async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:
+    """Review on a server and return the report, with code excerpts from the local diff."""
+    from reviewbot.config.settings import SecretText
+    from reviewbot.config.variables import SERVER_KEY
+    from reviewbot.core.diff.parse import parse_diff
+    from reviewbot.core.events.events import ReviewStarted
+    from reviewbot.pipeline.remote import RemoteRequest, RemoteServer
+
+    key = (read_variable(SERVER_KEY) or "").strip()
+    server = RemoteServer(args.server, SecretText(key) if key else None)
+    asked = RemoteRequest(
+        diff=source.data,
+        title=source.title,
+        description=source.description,
+        options=remote_options(settings, model=args.model),
+    )
+    files = parse_diff(source.data)
+    stop = StopSignal()
+    async with AsyncExitStack() as stack:
+        stack.callback(stop_on_interrupt(stop))
+        events = await stack.enter_async_context(aclosing(server.review(asked, stop)))
+        first = await anext(events)  # a refused request shows nothing
+        if isinstance(first, ReviewStarted):
+            notices = (*settings.ignored, *source.notices, *first.notices)
+            first = replace(first, notices=notices)
+        outputs = stack.enter_context(Outputs(args.format, args.output, files))
+        await outputs.take(first)
+        async for event in events:
+            await outputs.take(event)
+    return outputs.report
+
+
+def remote_options(settings: Settings, *, model: str | None) -> dict[str, object]:
+    """Return the options for a server: settings of the review, and ``model`` if given."""
+    values: dict[str, object] = {
+        "budget_usd": settings.budget_usd,
+        "summary": settings.summary,
+        "instructions": settings.instructions,
+        "path_instructions": [
+            {"paths": list(one.paths), "instructions": one.instructions}
+            for one in settings.path_instructions
+        ],
+        "exclude": list(settings.exclude),
+        "accept_unread": list(settings.accept_unread),
+        "linters": settings.linters,
+        "rules": dict(settings.rules),
+        "path_rules": [
+            {"paths": list(one.paths), "rules": one.rules} for one in settings.path_rules
+        ],
+        "confidence": settings.confidence,
+        "max_notes": settings.max_notes,
+    }
+    chosen = {name: value for name, value in values.items() if name in settings.origins}
+    return chosen | ({"model": model} if model else {})
+
+
+def _description(args: argparse.Namespace) -> str:
+    if not args.description_file:
+        return ""
+    return sources.read_file(args.description_file).decode("utf-8", "replace")
