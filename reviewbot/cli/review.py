@@ -63,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, metavar="FILE", help="write the format to FILE, text to the terminal"
     )
     parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colour text for the terminal (default: %(default)s)",
+    )
+    parser.add_argument(
         "--fail-on",
         choices=("error", "warning", "note", "never"),
         help="exit 1 if any finding has this severity or higher (default: error)",

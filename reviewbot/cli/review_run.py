@@ -121,7 +121,9 @@ async def _review(
                 code=source.code,
             )
         )
-        outputs = stack.enter_context(Outputs(args.format, args.output, prepared.job.files))
+        outputs = stack.enter_context(
+            Outputs(args.format, args.output, prepared.job.files, color=args.color)
+        )
         stack.callback(stop_on_interrupt(stop))
         events = review(
             prepared.job,
@@ -176,7 +178,7 @@ async def _review_there(args: argparse.Namespace, settings: Settings, source: So
         if isinstance(first, ReviewStarted):
             notices = (*settings.ignored, *source.notices, *first.notices)
             first = replace(first, notices=notices)
-        outputs = stack.enter_context(Outputs(args.format, args.output, files))
+        outputs = stack.enter_context(Outputs(args.format, args.output, files, color=args.color))
         await outputs.take(first)
         async for event in events:
             await outputs.take(event)

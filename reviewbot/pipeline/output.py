@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import sys
 import time
@@ -30,6 +29,7 @@ from reviewbot.core.render import STREAMING, final, streaming, terminal
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.render.wording import duration
 from reviewbot.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
+from reviewbot.pipeline.color import color_system, make_console, with_escapes
 from reviewbot.pipeline.job import opening, started
 from reviewbot.pipeline.target import OutputTarget
 
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
     from reviewbot.core.render.finding_block import CodeLine
     from reviewbot.core.render.layout import Line
+    from reviewbot.pipeline.color import ColorChoice, ColorSystem
     from reviewbot.pipeline.job import Job
 
 PLAIN_WIDTH: Final = 100
@@ -65,6 +66,7 @@ class Outputs:
         files: the parsed diff, for the code around findings.
         shows_end: whether to show the final report. Otherwise the caller shows it, with prior
             findings.
+        color: whether text on the terminal is coloured.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Outputs:
         files: Sequence[FileDiff],
         *,
         shows_end: bool = True,
+        color: ColorChoice = "auto",
     ) -> None:
         self._shows_end = shows_end
         self._recorder = _Recorder()
@@ -83,9 +86,10 @@ class Outputs:
         self._reads = path is not None or name == "terminal"
         self._sinks: list[_Sink] = []
         if self._reads:
-            self._sinks.append(_terminal(sys.stdout))
+            self._sinks.append(_terminal(sys.stdout, color))
         elif sys.stderr is not None and sys.stderr.isatty():
-            self._sinks.append(_Live(sys.stderr, only_progress=True))
+            system = color_system(color, sys.stderr)
+            self._sinks.append(_Live(sys.stderr, system, only_progress=True))
         if path is not None or name != "terminal":
             self._sinks.append(_format(name, OutputTarget(path)))
 
@@ -219,10 +223,10 @@ class _Whole:
 
 
 class _TextSink:
-    """Sink that writes the review as plain text."""
+    """Sink that writes the review as text, plain or with escape sequences."""
 
-    def __init__(self, target: OutputTarget) -> None:
-        self._target = target
+    def __init__(self, target: OutputTarget, *, color: bool = False) -> None:
+        self._target, self._text = target, with_escapes if color else plain
         self._width = _width()
 
     def take(self, shown: _Shown) -> None:
@@ -235,22 +239,14 @@ class _TextSink:
 
     def _show(self, lines: Sequence[Line]) -> None:
         if lines:
-            self._target.append(plain(lines))
+            self._target.append(self._text(lines))
 
 
 class _Live:
-    """Sink for a terminal: the review in colour, above a live line with the progress."""
+    """Sink for a terminal: the review, usually in colour, above a live line with the progress."""
 
-    def __init__(self, stream: TextIO, *, only_progress: bool = False) -> None:
-        from rich.console import Console
-
-        self._console = Console(
-            file=stream,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            color_system=None if os.environ.get("NO_COLOR") else "auto",
-        )
+    def __init__(self, stream: TextIO, system: ColorSystem, *, only_progress: bool = False) -> None:
+        self._console = make_console(stream, system)
         self._only_progress = only_progress
         self._line = _LiveLine(self._console.width - 2)
         self._status = self._console.status(self._line, spinner="line")
@@ -310,8 +306,11 @@ class _LiveLine:
         return Text("".join(text for text, _ in line), no_wrap=True)
 
 
-def _terminal(stream: TextIO) -> _Sink:
-    return _Live(stream) if stream.isatty() else _TextSink(OutputTarget(None))
+def _terminal(stream: TextIO, color: ColorChoice) -> _Sink:
+    system = color_system(color, stream)
+    if stream.isatty():
+        return _Live(stream, system)
+    return _TextSink(OutputTarget(None), color=system is not None)
 
 
 def _format(name: str, target: OutputTarget) -> _Sink:
