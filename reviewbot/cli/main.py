@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "init": ("reviewbot.cli.init", "Write a commented .reviewbot.yml, or a workflow for GitHub."),
     "eval": ("reviewbot.cli.eval", "Measure how good reviews are on known cases, and compare."),
     "doctor": ("reviewbot.cli.doctor", "Check the installation, the settings and the model."),
+    "completion": ("reviewbot.cli.completion", "Print a script that completes flags in a shell."),
 }
 """Module and summary of each command."""
 
@@ -177,7 +178,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    listing = "\n".join(f"  {name:<8} {summary}" for name, (_, summary) in COMMANDS.items())
+    listing = "\n".join(f"  {name:<10} {summary}" for name, (_, summary) in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="reviewbot",
         usage="reviewbot COMMAND ...",
