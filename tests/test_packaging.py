@@ -110,6 +110,21 @@ def test_the_core_neither_reads_nor_writes() -> None:
     assert not {call for call in calls if call[1] in ("open", "print", "input", "eval", "exec")}
 
 
+def test_no_class_has_a_default_that_python_3_11_refuses_in_a_dataclass() -> None:
+    """A mapping proxy has a hash since 3.12; before, a dataclass takes it for a mutable default."""
+    refused = [
+        f"{path.relative_to(PACKAGE).as_posix()}:{field.lineno}"
+        for path in SOURCES
+        if "MappingProxyType(" in (text := path.read_text("utf-8"))
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef) and node.decorator_list
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and field.value is not None
+        if ast.unparse(field.value).startswith("MappingProxyType(")
+    ]
+    assert not refused
+
+
 # --- The locks
 
 

@@ -7,8 +7,7 @@ Every entry point (command line, server, Action) calls this module before
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE
@@ -53,7 +52,7 @@ class Prepared:
     info: ModelInfo
     calibration: Calibration
     fallback_estimates: tuple[Estimate, ...] = ()
-    whole_files: Mapping[str, FileDiff] = MappingProxyType({})
+    whole_files: Mapping[str, FileDiff] = field(default_factory=dict)
     attributes: str = ""
 
     @property

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import OFFLINE, ModelChoice
@@ -64,8 +63,8 @@ class Workers:
     chains: Mapping[str, tuple[ModelChoice, ...]]
     linters: Linters | None = None
     verify: Verify | None = None
-    whole_files: Mapping[str, FileDiff] = MappingProxyType({})
-    own_rules: Mapping[str, RunBatch] = MappingProxyType({})
+    whole_files: Mapping[str, FileDiff] = field(default_factory=dict)
+    own_rules: Mapping[str, RunBatch] = field(default_factory=dict)
     find_uses: FindUses | None = None
 
     def with_linters(self, run_batch: RunBatch, imported: Iterable[ImportedHit] = ()) -> RunBatch:
