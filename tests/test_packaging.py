@@ -22,6 +22,8 @@ from reviewbot.config.variables import DOTENV, MACHINE
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "reviewbot"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+OWNER, NAME = REPOSITORY.removeprefix("https://github.com/").split("/")
+RAW = f"https://raw.githubusercontent.com/{OWNER}/{NAME}/main/"
 DOCUMENTS = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
 
 
@@ -193,14 +195,21 @@ def test_tests_run_with_what_users_get(name: str) -> None:
 
 # --- Documentation
 
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"\]\(([^)\s]+)\)|^\[[\w-]+\]: (\S+)$", re.MULTILINE)
+PUBLISHED = re.compile(rf"{REPOSITORY}/blob/main/|{RAW}")
+
+
+def links(path: Path) -> list[str]:
+    """Return the targets of links, in the text or in its last lines."""
+    return [inline or listed for inline, listed in LINK.findall(path.read_text("utf-8"))]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
-    for target in LINK.findall(path.read_text("utf-8")):
-        file, _, fragment = target.partition("#")
-        if "://" in target or target.startswith("mailto:"):
+    for target in links(path):
+        local = PUBLISHED.sub(f"{ROOT}/", target)
+        file, _, fragment = local.partition("#")
+        if "://" in local or target.startswith("mailto:"):
             continue
         there = path if not file else (path.parent / file).resolve()
         assert there.exists(), f"{path.name}: {target}"
@@ -223,8 +232,17 @@ def test_the_architecture_names_every_folder_and_no_module_that_is_gone() -> Non
 
 
 def test_the_readme_leads_to_every_page() -> None:
-    links = LINK.findall((ROOT / "README.md").read_text("utf-8"))
-    assert {f"docs/{path.name}" for path in ROOT.glob("docs/*.md")} <= set(links)
+    found = {PUBLISHED.sub("", target) for target in links(ROOT / "README.md")}
+    assert {f"docs/{path.name}" for path in ROOT.glob("docs/*.md")} <= found
+
+
+def test_the_links_of_the_readme_work_on_the_page_of_the_package() -> None:
+    """PyPI shows README.md alone, without the files beside it."""
+    relative = [one for one in links(ROOT / "README.md") if not one.startswith("https://")]
+    assert not relative, "list the address at the end of README.md, and name it in the text"
+    text = (ROOT / "README.md").read_text("utf-8")
+    named = re.findall(r"\]\[([^\]]*)\]", text)
+    assert set(named) == set(re.findall(r"^\[(.+?)\]:", text, re.MULTILINE))
 
 
 def test_every_setting_and_every_variable_is_documented() -> None:
@@ -295,8 +313,6 @@ def test_no_file_names_a_place_of_one_machine_or_a_registry() -> None:
         assert not found, f"{path.relative_to(ROOT)}: {found}"
 
 
-OWNER, NAME = REPOSITORY.removeprefix("https://github.com/").split("/")
-RAW = f"https://raw.githubusercontent.com/{OWNER}/{NAME}/main/"
 OWNED = re.compile(
     rf"(?:github\.com|githubusercontent\.com|ghcr\.io)/([\w.-]+)/{NAME}\b"
     rf"|(?<![\w./-])([\w.-]+)/{NAME}(?=@|/\.github)"
