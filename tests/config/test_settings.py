@@ -17,6 +17,7 @@ from reviewbot.config.settings import (
     ModelChoice,
     PathInstruction,
     SecretText,
+    Settings,
     TimeoutSettings,
 )
 from reviewbot.core.findings.levels import PathRules
@@ -149,6 +150,15 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         if key not in untouched:
             found = getattr(settings, key)
             assert (list(found) if isinstance(value, list) else found) == value
+
+
+def test_every_setting_that_a_file_can_have_is_in_the_schema() -> None:
+    """The rest comes from the machine, the repository or the reading of the file."""
+    names = {field.name for field in dataclasses.fields(Settings)}
+    assert names - schema()["properties"].keys() == {
+        *("model_source", "state_dir", "origins", "notices", "ignored"),
+        *("selected_guidelines", "custom_rules", "prior_findings", "heed_added_suppressions"),
+    }
 
 
 def test_the_defaults_of_the_schema_are_the_defaults_of_the_settings() -> None:
