@@ -66,6 +66,18 @@ def test_what_users_copy_is_clean_under_every_tool(written: list[Path]) -> None:
     assert not workflow_checks.schema("github-workflows", *written)
 
 
+def test_the_workflow_of_the_readme_is_valid_and_minimal(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text("utf-8").split("```yaml\n", 1)[1].split("```", 1)[0]
+    path = tmp_path / ".github" / "workflows" / "reviewbot.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text, "utf-8")
+    assert text.count("\n") <= 12
+    assert not workflow_checks.schema("github-workflows", path)
+    (step,) = yaml.safe_load(text)["jobs"]["review"]["steps"]
+    assert step["uses"] == f"reviewbot-dev/reviewbot@v{__version__.split('.')[0]}"
+    assert step["with"].keys() <= ACTION["inputs"].keys()
+
+
 @SHELLCHECK
 def test_the_scripts_that_install_are_clean_under_shellcheck() -> None:
     assert not workflow_checks.shellcheck(*(ROOT / "requirements").glob("*.sh"))
