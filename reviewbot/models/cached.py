@@ -108,7 +108,7 @@ class CacheUse:
 def identity(info: ModelInfo, base_url: str | None = None) -> str:
     """Return everything about a model that affects its output: not its prices and limits."""
     facts = (info.provider, info.effort, info.thinking, info.forced_tools, info.structured_output)
-    form = (info.strict_tools, info.sampling, info.prompt)
+    form = (info.strict_tools, info.sampling and info.temperature, info.prompt)
     return json.dumps([info.name, base_url, *facts, *form])
 
 

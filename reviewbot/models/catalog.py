@@ -55,6 +55,7 @@ class ModelInfo:
         prompt: ``compact`` for models that follow short instructions better than long ones.
         source: source and date of the facts.
         effort: the ``effort`` to request; None for the model's default.
+        temperature: the ``temperature`` to request, if ``sampling`` is true.
         cache_minimum: the shortest prefix, in tokens, that can be cached; None without a cache.
         prices: the prices; None if unknown, so that the cost is unknown, too.
         prefill_tokens_per_s: input tokens that a slow server reads in a second, at least; the time
@@ -77,6 +78,7 @@ class ModelInfo:
     prompt: PromptProfile
     source: str
     effort: Effort | None = None
+    temperature: float = 0.0
     cache_minimum: int | None = None
     prices: Prices | None = None
     prefill_tokens_per_s: float | None = None
@@ -191,6 +193,7 @@ _CHECKS: Final = {
         lambda value: value is None or value in get_args(Effort),
         "one of " + ", ".join(get_args(Effort)),
     ),
+    "temperature": (lambda value: _amount(value) and value <= 2, "a number from 0 to 2"),
     "cache_minimum": (lambda value: value is None or _whole(value), "a whole number of tokens"),
     "prompt": (
         lambda value: value in get_args(PromptProfile),

@@ -127,7 +127,7 @@ def request_body(info: ModelInfo, ask: Ask, features: AbstractSet[Feature]) -> d
     if thinking:
         body["thinking"] = thinking
     elif Feature.SAMPLING in sent:
-        body["extra_body"] = {"temperature": 0}
+        body["extra_body"] = {"temperature": info.temperature}
     output: dict[str, Any] = {}
     if Feature.EFFORT in sent:
         output["effort"] = info.effort
