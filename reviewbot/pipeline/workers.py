@@ -26,13 +26,14 @@ from reviewbot.pipeline.quotable_code import QuotableCode
 from reviewbot.pipeline.running_code import running_code
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings.suggestions import SyntaxCheck
     from reviewbot.core.plan.routing import Chain
     from reviewbot.models.anthropic.claude import Claude
+    from reviewbot.models.anthropic.deadlines import Frame
     from reviewbot.models.base import Model, ModelFault
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch, Verify
     from reviewbot.models.catalog import ModelInfo
@@ -308,8 +309,15 @@ def _runner(
     return run_batch
 
 
-def claude_of(choice: ModelChoice, settings: Settings) -> Claude:
+def claude_of(
+    choice: ModelChoice, settings: Settings, *, on_frame: Callable[[Frame], None] | None = None
+) -> Claude:
     """Return the client of a model on a server, without a request.
+
+    Args:
+        choice: the model.
+        settings: the loaded settings.
+        on_frame: function that sees each event of a response.
 
     Raises:
         ConfigError: the model has no key, or its overrides are invalid.
@@ -327,4 +335,5 @@ def claude_of(choice: ModelChoice, settings: Settings) -> Claude:
         timeouts=ModelTimeouts(
             first_content_s=limits.first_content_s, idle_s=limits.idle_s, total_s=limits.total_s
         ),
+        on_frame=on_frame,
     )

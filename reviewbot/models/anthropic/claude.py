@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from reviewbot.core.prompt.request import ModelRequest
+    from reviewbot.models.anthropic.deadlines import Frame
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.catalog import ModelInfo
 
@@ -76,6 +77,7 @@ class Claude:
         api_key: the API key; None or empty for servers without authentication.
         base_url: URL of the server; None for Anthropic's. Environment variables are not read.
         timeouts: time limits of a request.
+        on_frame: function that sees each event of a response, pings included.
 
     Raises:
         ConfigError: the key or the address is invalid.
@@ -88,13 +90,14 @@ class Claude:
         api_key: str | None,
         base_url: str | None = None,
         timeouts: ModelTimeouts | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
     ) -> None:
         timeouts = timeouts or ModelTimeouts()
         self._info = info
         self._features = features_of(info)
         self._gate = PrefixGate(timeouts.follow_s)
         self._room = asyncio.Semaphore(info.parallel) if info.parallel else nullcontext()
-        self._api = MessagesApi(api_key, base_url, timeouts)
+        self._api = MessagesApi(api_key, base_url, timeouts, on_frame=on_frame)
 
     @property
     def info(self) -> ModelInfo:
@@ -123,16 +126,7 @@ class Claude:
         """
         earlier = Usage()
         for schema in (None, REPORT_TOOL["input_schema"]):
-            prompt = render(request, as_text=schema is not None, profile=self._info.prompt)
-            ask = Ask(
-                prompt.system,
-                prompt.shared,
-                prompt.body,
-                max_tokens,
-                schema,
-                keeps_shared=caching_pays(self._info, request.shared_reads),
-                estimated=request.tokens,
-            )
+            ask = self._review(request, max_tokens, schema)
             usage = Usage()
             async with aclosing(self._answer(ask)) as events:
                 async for event in events:
@@ -150,6 +144,29 @@ class Claude:
                         case _:
                             yield event
             earlier = earlier + usage
+
+    def _review(
+        self, request: ModelRequest, max_tokens: int, schema: dict[str, Any] | None = None
+    ) -> Ask:
+        prompt = render(request, as_text=schema is not None, profile=self._info.prompt)
+        return Ask(
+            prompt.system,
+            prompt.shared,
+            prompt.body,
+            max_tokens,
+            schema,
+            keeps_shared=caching_pays(self._info, request.shared_reads),
+            estimated=request.tokens,
+        )
+
+    async def count_tokens(self, request: ModelRequest) -> int:
+        """Return the input tokens of a review request, as the server counts them.
+
+        Raises:
+            ModelFault: the server does not count, or the request failed.
+        """
+        ask = self._review(request, _PROBE_TOKENS)
+        return await self._api.count(request_body(self._info, ask, self._features))
 
     async def answer_json(
         self,

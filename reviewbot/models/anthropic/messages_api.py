@@ -21,7 +21,7 @@ from reviewbot.models.anthropic.errors import Faults
 from reviewbot.models.base import Fault, ModelFault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
     import httpx2
@@ -36,6 +36,8 @@ ANTHROPIC_URL: Final = "https://api.anthropic.com"
 _NO_KEY: Final = "none"
 """Placeholder for servers without authentication, because the SDK requires a header."""
 _DRAIN_S: Final = 0.5
+_COUNTED: Final = ("model", "system", "messages", "tools", "tool_choice", "thinking")
+"""Arguments of a request that affect its number of input tokens."""
 
 
 class BadRequest(Exception):
@@ -56,13 +58,22 @@ class MessagesApi:
         api_key: the API key; None or empty for servers without authentication.
         base_url: URL of the server; None for Anthropic's. Environment variables are not read.
         timeouts: time limits of a request.
+        on_frame: function that sees each event of a response, pings included.
 
     Raises:
         ConfigError: the key or the address is invalid.
     """
 
-    def __init__(self, api_key: str | None, base_url: str | None, timeouts: ModelTimeouts) -> None:
+    def __init__(
+        self,
+        api_key: str | None,
+        base_url: str | None,
+        timeouts: ModelTimeouts,
+        *,
+        on_frame: Callable[[Frame], None] | None = None,
+    ) -> None:
         self._key, self._url, self._timeouts = api_key or "", base_url or ANTHROPIC_URL, timeouts
+        self._on_frame = on_frame
         if not re.fullmatch(r"[!-~]*", self._key):
             raise ConfigError("the API key has invalid characters", key="api_key")
         self._faults = Faults(_server(self._url), self._key)
@@ -112,6 +123,34 @@ class MessagesApi:
             fault.request_id = fault.request_id or self._faults.request_id(headers)
             raise
 
+    async def count(self, body: dict[str, Any]) -> int:
+        """Return the input tokens of a request, as the server counts them.
+
+        Args:
+            body: arguments for ``messages.create``.
+
+        Raises:
+            ModelFault: the server does not count, or the request failed.
+        """
+        import anthropic
+
+        client = await self._opened()
+        kept = {name: body[name] for name in _COUNTED if name in body}
+        waiting = ResponseDeadline(self._timeouts, self._faults.server, piecewise=False)
+        try:
+            counted = await waiting.response(client.messages.count_tokens(**kept))
+        except ModelFault:
+            raise
+        except anthropic.APIStatusError as error:
+            refusal = self._of_status(error)
+            raise (refusal.fault if isinstance(refusal, BadRequest) else refusal) from None
+        except Exception as error:  # noqa: BLE001 -- a library's, and of any kind
+            raise self._faults.of_sending(error) from None
+        tokens: object = counted.input_tokens  # as the server wrote it, not validated
+        if not isinstance(tokens, int) or tokens < 1:
+            raise ModelFault(f"{self._faults.server} counts no tokens", fault=Fault.UNUSABLE)
+        return tokens
+
     @asynccontextmanager
     async def _response(
         self, client: AsyncAnthropic, body: dict[str, Any], waiting: ResponseDeadline
@@ -144,6 +183,8 @@ class MessagesApi:
         try:
             async with aclosing(events_of(response)) as events:
                 async for event in events:
+                    if self._on_frame is not None:
+                        self._on_frame(event)
                     yield event
         except ModelFault:
             raise

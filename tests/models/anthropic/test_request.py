@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
@@ -14,9 +15,10 @@ from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.request import render
 from reviewbot.errors import ConfigError
 from reviewbot.models.anthropic.claude import Claude
-from reviewbot.models.base import Stop
+from reviewbot.models.base import Fault, ModelFault, Stop
 from reviewbot.models.catalog import known_models, lookup
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
+from tests.fake_anthropic.replies import CHARS_PER_TOKEN
 from tests.models.asking import MODEL, REPORT, SHOWN, ask, claude, request
 from tests.virtual_time import in_virtual_time
 
@@ -137,6 +139,58 @@ async def test_sampling_is_set_only_where_the_endpoint_is_said_to_take_it() -> N
     assert "temperature" not in fake.requests[1].body  # the fake, like Anthropic, refuses it
     assert model.refused == ("temperature",)
     assert seen.stopped is not None
+
+
+@in_virtual_time
+async def test_the_configured_temperature_is_sent() -> None:
+    overrides = {"sampling": True, "temperature": 0.5}
+    async with (
+        FakeAnthropic(models={"qwen"}) as fake,
+        claude(fake, "qwen", overrides=overrides) as model,
+    ):
+        fake.enqueue(REPORT, REPORT)
+        await ask(model)
+    assert fake.requests[0].body["temperature"] == 0.5
+
+
+@in_virtual_time
+async def test_the_server_counts_the_tokens_of_a_review_request() -> None:
+    async with FakeAnthropic() as fake, claude(fake) as model:
+        counted = await model.count_tokens(request())
+        fake.enqueue(REPORT)
+        await ask(model)
+    body = fake.counted[0].body
+    assert counted == len(json.dumps(body)) // CHARS_PER_TOKEN
+    assert body == {name: fake.requests[0].body[name] for name in body}
+    assert {"system", "messages", "tools"} <= set(body)
+
+
+@in_virtual_time
+async def test_a_server_that_refuses_to_count_is_a_fault() -> None:
+    async with FakeAnthropic(key="sk-ant-" + "other") as fake:
+        model = Claude(lookup(MODEL), api_key="sk-ant-" + "wrong", base_url=fake.base_url)
+        async with aclosing(model):
+            with pytest.raises(ModelFault) as raised:
+                await model.count_tokens(request())
+    assert raised.value.fault is Fault.AUTH
+
+
+@in_virtual_time
+async def test_an_observer_sees_every_frame_of_an_answer() -> None:
+    seen: list[str | None] = []
+    async with FakeAnthropic() as fake:
+        fake.enqueue(REPORT)
+        model = Claude(
+            lookup(MODEL),
+            api_key=fake.key,
+            base_url=fake.base_url,
+            on_frame=lambda frame: seen.append(frame.event),
+        )
+        async with aclosing(model):
+            await ask(model)
+    assert seen[0] == "message_start"
+    assert seen[-1] == "message_stop"
+    assert seen.count("content_block_delta") > 1
 
 
 @in_virtual_time
