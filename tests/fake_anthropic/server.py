@@ -62,6 +62,7 @@ class FakeAnthropic:
         key: the API key it accepts.
         refuses: features that it answers with 400, for servers other than Anthropic's: names
             as in ``validation``, for example ``{"eager_input_streaming", "forced"}``.
+        accepts: features beyond Anthropic's API: ``{"sampling"}``.
         models: the names it knows, for other servers; None: Anthropic's, with their limits.
         verify: replies to requests that verify findings, which are in ``verifications``, not in
             ``requests``; None treats them as all other requests.
@@ -73,6 +74,7 @@ class FakeAnthropic:
         *,
         key: str = "sk-ant-" + "fake",
         refuses: Collection[str] = (),
+        accepts: Collection[str] = (),
         models: Collection[str] | None = None,
         port: int = 0,
         verify: Responder | None = supports,
@@ -82,7 +84,7 @@ class FakeAnthropic:
         self.verifications: list[Recorded] = []
         self.refuted: set[str] = set()
         """Titles of findings that a test's verifier refuted."""
-        self.refuses, self.models = refuses, models
+        self.refuses, self.accepts, self.models = refuses, accepts, models
         self.requests: list[Recorded] = []
         self.replies: list[tuple[Recorded, Reply]] = []
         self.counted: list[Recorded] = []
@@ -169,7 +171,13 @@ class FakeAnthropic:
             kept = self.counted if counting else self.requests
             (self.verifications if verify else kept).append(request)
             request.request_id = f"req_{len(self.requests) + len(self.counted)}"
-            error = refusal(request, key=self.key, refuses=self.refuses, models=self.models)
+            error = refusal(
+                request,
+                key=self.key,
+                refuses=self.refuses,
+                models=self.models,
+                accepts=self.accepts,
+            )
             if error is not None:
                 self.rejected.append((request, error))
                 return await exchange.error(error)

@@ -52,6 +52,7 @@ ALWAYS_THINKING = frozenset(
 BUDGET_ONLY = frozenset(_GENERATION_4_5)
 BUDGET_TOO = BUDGET_ONLY | {"claude-opus-4-6", "claude-sonnet-4-6"}
 
+SAMPLING = frozenset({"temperature", "top_p", "top_k"})
 _FIELDS = frozenset(
     {
         "model",
@@ -81,7 +82,12 @@ _SCHEMA_REFUSED = frozenset(
 
 
 def refusal(
-    request: Recorded, *, key: str, refuses: Collection[str], models: Collection[str] | None
+    request: Recorded,
+    *,
+    key: str,
+    refuses: Collection[str],
+    models: Collection[str] | None,
+    accepts: Collection[str] = (),
 ) -> StatusError | None:
     """The error that the API answers with, or None where the request is acceptable.
 
@@ -90,6 +96,7 @@ def refusal(
         key: the only valid key.
         refuses: features that this server does not know, for servers other than Anthropic's.
         models: names this server knows; None for those of Anthropic.
+        accepts: features that this server knows and Anthropic's does not.
     """
     error = _access(request, key)
     if error is not None:
@@ -99,7 +106,7 @@ def refusal(
     name = request.body.get("model")
     if name not in (MODELS if models is None else models):
         return StatusError(404, f"model: {name}")
-    complaint = next(_complaints(request, refuses, strict_facts=models is None), None)
+    complaint = next(_complaints(request, refuses, accepts, strict_facts=models is None), None)
     return StatusError(400, complaint) if complaint else None
 
 
@@ -114,22 +121,26 @@ def _access(request: Recorded, key: str) -> StatusError | None:
 
 
 def _complaints(
-    request: Recorded, refuses: Collection[str], *, strict_facts: bool
+    request: Recorded,
+    refuses: Collection[str],
+    accepts: Collection[str],
+    *,
+    strict_facts: bool,
 ) -> Iterator[str]:
     yield from _refused_features(request, refuses)
     counting = request.path.endswith("/count_tokens")
-    yield from _shape(request.body, counting=counting)
+    yield from _shape(request.body, counting=counting, samples="sampling" in accepts)
     yield from _tools(request.body)
     yield from _breakpoints(request.body)
     if strict_facts:
         yield from _model_facts(request.body, counting=counting)
 
 
-def _shape(body: Mapping[str, Any], *, counting: bool) -> Iterator[str]:
-    for name in ("temperature", "top_p", "top_k"):
-        if name in body:
+def _shape(body: Mapping[str, Any], *, counting: bool, samples: bool) -> Iterator[str]:
+    for name in SAMPLING:
+        if name in body and not samples:
             yield f"{name}: sampling parameters are not supported under this API version"
-    for name in sorted(set(body) - _FIELDS):
+    for name in sorted(set(body) - _FIELDS - SAMPLING):
         yield f"{name}: Extra inputs are not permitted"
     if not counting and (not isinstance(body.get("max_tokens"), int) or body["max_tokens"] < 1):
         yield "max_tokens: Field required"

@@ -143,14 +143,15 @@ async def test_sampling_is_set_only_where_the_endpoint_is_said_to_take_it() -> N
 
 @in_virtual_time
 async def test_the_configured_temperature_is_sent() -> None:
-    overrides = {"sampling": True, "temperature": 0.5}
+    overrides: dict[str, object] = {"sampling": True, "temperature": 0.5}
     async with (
-        FakeAnthropic(models={"qwen"}) as fake,
+        FakeAnthropic(models={"qwen"}, accepts={"sampling"}) as fake,
         claude(fake, "qwen", overrides=overrides) as model,
     ):
-        fake.enqueue(REPORT, REPORT)
+        fake.enqueue(REPORT)
         await ask(model)
     assert fake.requests[0].body["temperature"] == 0.5
+    assert model.refused == ()
 
 
 @in_virtual_time

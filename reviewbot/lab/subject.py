@@ -1,0 +1,106 @@
+"""The diff under study: its plan, the requests that a review would send, and its model.
+
+Nothing is sent. A review without a model has no prompt and no price, so the numbers are then those
+of the default model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from reviewbot.config.settings import DEFAULT_MODEL, OFFLINE, ModelChoice
+from reviewbot.core.prompt.request import ModelRequest, render
+from reviewbot.core.prompt.views import Views
+from reviewbot.errors import SourceError
+from reviewbot.pipeline.job import manifest_of
+from reviewbot.pipeline.prepare import prepare
+
+if TYPE_CHECKING:
+    from reviewbot.config.settings import Settings
+    from reviewbot.core.prompt.request import Prompt
+    from reviewbot.models.catalog import ModelInfo
+    from reviewbot.pipeline.prepare import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A diff and the requests for it.
+
+    Attributes:
+        name: name of the diff for people.
+        data: the diff.
+        is_demo: True for the diff of the package.
+        settings: settings with a model that has a prompt.
+        prepared: the plan with this model.
+        requests: one request for each batch of the plan.
+    """
+
+    name: str
+    data: bytes
+    is_demo: bool
+    settings: Settings
+    prepared: Prepared
+    requests: tuple[ModelRequest, ...]
+
+    @property
+    def info(self) -> ModelInfo:
+        """The model of the numbers."""
+        return self.prepared.info
+
+    @property
+    def prompt(self) -> Prompt:
+        """The text of the first request."""
+        return render(self.requests[0], profile=self.info.prompt)
+
+
+def read_subject(data: bytes, settings: Settings, *, name: str, is_demo: bool = False) -> Subject:
+    """Return the subject of a diff.
+
+    Args:
+        data: the diff.
+        settings: the loaded settings.
+        name: name of the diff for people.
+        is_demo: whether it is the diff of the package.
+
+    Raises:
+        DiffError: the diff cannot be read completely.
+        SourceError: the diff has nothing that a model would read.
+    """
+    settings = with_model(settings)
+    prepared = prepare(data, settings)
+    requests = requests_of(prepared)
+    if not requests:
+        raise SourceError(f"{name} has no file that a model would read")
+    return Subject(name, data, is_demo, settings, prepared, requests)
+
+
+def with_model(settings: Settings) -> Settings:
+    """Return the settings with one model for all files: theirs, or the default instead of none."""
+    alone = replace(settings, fallback_models=(), routes=(), ab_split=None)
+    if alone.model.name != OFFLINE:
+        return alone
+    return replace(alone, model=ModelChoice(DEFAULT_MODEL), verify_model=None)
+
+
+def requests_of(prepared: Prepared) -> tuple[ModelRequest, ...]:
+    """Return the request of each batch. A chunk that cannot be searched for secrets is left out."""
+    job = prepared.job
+    views, chunks = Views(job.files, job.path_instructions), job.plan.by_id
+    manifest = manifest_of(job.plan)
+    shown = [
+        (batch, views.of(chunks[one] for one in batch.chunks)[0]) for batch in job.plan.batches
+    ]
+    return tuple(
+        ModelRequest(
+            chunks=tuple(some),
+            manifest=manifest,
+            instructions=job.instructions,
+            guidelines=job.guidelines,
+            tokens=job.request_tokens(batch),
+            verified=job.verified,
+            shared_reads=len(shown) - 1,
+        )
+        for batch, some in shown
+        if some
+    )
