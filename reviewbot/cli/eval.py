@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.cli import eval_check, eval_run
+from reviewbot.cli.eval_consistency import add_consistency
 from reviewbot.cli.eval_session import check_extra, note
 from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_OK, SourceError
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     eval_check.add_arguments(check_parser)
     check_parser.set_defaults(perform=eval_check.run)
+    add_consistency(commands)
     _add_imports(commands)
     compare_parser = _add(
         commands,

@@ -100,6 +100,7 @@ def test_a_diff_that_no_model_would_read_is_refused(capsys: pytest.CaptureFixtur
     assert "no file that a model would read" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 async def test_a_live_review_measures_the_stream_of_the_model(tmp_path: Path) -> None:
     (tmp_path / "demo.diff").write_bytes(demo_diff())
     async with FakeAnthropic() as fake:
@@ -128,6 +129,7 @@ async def test_the_endpoint_counts_the_tokens(tmp_path: Path) -> None:
     assert "The endpoint counts" in done.text
 
 
+@pytest.mark.slow
 async def test_a_model_that_accepts_a_temperature_answers_at_several(tmp_path: Path) -> None:
     (tmp_path / "own.yml").write_text("models: {qwen: {sampling: true}}", "utf-8")
     async with FakeAnthropic(

@@ -1,0 +1,173 @@
+"""``reviewbot eval consistency``: scores of models whose wobble is known."""
+
+from __future__ import annotations
+
+import json
+import random
+from itertools import combinations
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reviewbot.cli.main import main
+from reviewbot.lab.runs import demo_diff
+from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
+from tests.record_lab import REPORTED
+from tests.support.commands import Done, run_command
+from tests.support.repositories import _alone, write
+from tests.support.reviews import added
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.fake_anthropic.requests import Recorded
+
+__all__ = ["_alone"]
+
+OWN = "verify: false\nmodels:\n  qwen: {sampling: true}\n"
+BAD = added("app.py", "def drop(orders):", "    for key in orders:", "        del orders[key]")
+
+
+class Wobble:
+    """A model that reports each of its findings with a probability, by the temperature."""
+
+    def __init__(self, probabilities: dict[float, float]) -> None:
+        self.probabilities = probabilities
+        self.answers: dict[float, list[frozenset[str]]] = {one: [] for one in probabilities}
+        self._chance = random.Random(7)  # noqa: S311 - a simulation
+
+    def __call__(self, request: Recorded) -> Answer:
+        if "This is a test." in request.text:
+            return Answer()
+        temperature = request.body.get("temperature", 0)
+        share = self.probabilities[temperature]
+        found = [one for one in REPORTED if self._chance.random() < share]
+        self.answers[temperature].append(frozenset(one["title"] for one in found))
+        return Answer(found)
+
+    def truth(self, temperature: float) -> float:
+        """The mean index of the answers that were given."""
+        pairs = combinations(self.answers[temperature], 2)
+        return fmean(len(a & b) / len(a | b) if a | b else 1.0 for a, b in pairs)
+
+
+async def run(
+    folder: Path, fake: FakeAnthropic, *arguments: str, model: str = "qwen"
+) -> tuple[Done, list[dict[str, Any]]]:
+    """Run the command on the demo; also return the scores that it wrote."""
+    (folder / "demo.diff").write_bytes(demo_diff())
+    (folder / "own.yml").write_text(OWN, "utf-8")
+    done = await run_command(
+        folder,
+        *("eval", "consistency", "--model", model, "--config", "own.yml", "--yes"),
+        *("--output", "scores.json", *arguments),
+        ANTHROPIC_API_KEY=fake.key,
+        ANTHROPIC_BASE_URL=fake.base_url,
+    )
+    path = folder / "scores.json"
+    return done, json.loads(path.read_text("utf-8"))["scores"] if path.exists() else []
+
+
+@pytest.mark.slow
+async def test_the_scores_are_those_of_the_answers_at_each_temperature(tmp_path: Path) -> None:
+    wobble = Wobble({0: 1.0, 1: 0.6})
+    async with FakeAnthropic(wobble, models={"qwen"}, accepts={"sampling"}) as fake:
+        done, scores = await run(tmp_path, fake, "demo.diff", "--temperatures", "0,1")
+    assert done.code == 0, done.err
+    assert [one["setting"] for one in scores] == ["temperature=0", "temperature=1"]
+    assert [one["by_id"]["value"] for one in scores] == [1, pytest.approx(wobble.truth(1))]
+    assert scores[1]["findings"] == pytest.approx(fmean(map(len, wobble.answers[1])))
+    assert scores[1]["by_id"]["value"] == pytest.approx(0.6 / 1.4, abs=0.15)
+    assert "temperature as named" in done.text
+
+
+@pytest.mark.slow
+async def test_the_runs_are_written_so_that_scores_can_be_checked(tmp_path: Path) -> None:
+    wobble = Wobble({0: 0.5})
+    async with FakeAnthropic(wobble, models={"qwen"}) as fake:
+        await run(tmp_path, fake, "demo.diff")
+    (series,) = json.loads((tmp_path / "scores.json").read_text("utf-8"))["series"]
+    sizes = sorted(len(one["ids"]) for one in series["runs"])
+    assert sizes == sorted(map(len, wobble.answers[0]))
+
+
+async def test_free_prompts_are_scored_by_their_words(tmp_path: Path) -> None:
+    stories = iter(f"Once {number} there" for number in range(10))
+
+    def respond(request: Recorded) -> Answer:
+        is_fact = "planets" in request.text
+        text = "Mercury, Venus, Earth" if is_fact else next(stories)
+        return Answer(call=False, preamble=text, stop_reason="end_turn")
+
+    prompts = ("--prompt", "fact=Name the planets.", "--prompt", "story=Tell a story.")
+    async with FakeAnthropic(respond, models={"qwen"}) as fake:
+        done, scores = await run(tmp_path, fake, *prompts, "--max-tokens", "50")
+    assert [one["task"] for one in scores] == ["fact", "story"]
+    assert [one["by_text"]["value"] for one in scores] == [1, pytest.approx(2 / 4)]
+    assert [one["by_id"] for one in scores] == [None, None]
+    assert {request.body["max_tokens"] for request in fake.requests} == {50}
+    assert "Length: at most 50 tokens." in done.text
+
+
+@pytest.mark.slow
+async def test_failed_runs_are_no_part_of_a_score_and_are_told(tmp_path: Path) -> None:
+    answers = Wobble({0: 1.0})
+    count = iter(range(100))
+
+    def respond(request: Recorded) -> Answer | StatusError:
+        return StatusError(401) if next(count) == 3 else answers(request)
+
+    async with FakeAnthropic(respond, models={"qwen"}) as fake:
+        done, (score,) = await run(tmp_path, fake, "demo.diff", "--jobs", "1")
+    assert done.code == 3
+    assert (score["runs"], score["failed"], score["by_id"]) == (9, 1, None)
+    assert "a run failed: " in done.err
+    assert "fewer than 10 complete runs has no score" in done.text
+
+
+async def test_a_server_that_refuses_the_temperature_is_not_compared(tmp_path: Path) -> None:
+    async with FakeAnthropic(lambda _: Answer(), models={"qwen"}) as fake:
+        done, scores = await run(tmp_path, fake, "demo.diff", "--temperatures", "0,1")
+    assert done.code == 2
+    assert "refuses temperature" in done.err
+    assert scores == []
+
+
+def test_the_offline_rules_are_consistent_and_cost_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["eval", "consistency", write(BAD), "--model", "offline"]) == 0
+    shown = capsys.readouterr()
+    assert "1.00 +-0.00" in shown.out
+    assert "10 runs to make; they cost nothing." in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "give either a diff"),
+        (["x.diff", "--prompt", "a=b"], "give either a diff"),
+        (["--prompt", "planets"], "must be NAME=TEXT"),
+        (["x.diff", "--model", "claude-sonnet-5-5", "--temperatures", "0,1"], "no temperature"),
+        (["x.diff", "--model", "qwen", "--temperatures", "hot"], "must be numbers"),
+        (["--prompt", "a=b", "--model", "offline"], "need a model"),
+        (["x.diff", "--model", "claude-sonnet-5-5"], "confirm it with --yes"),
+    ],
+)
+def test_a_wrong_command_names_the_remedy(
+    arguments: list[str],
+    problem: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-" + "fake")
+    write(BAD)
+    assert main(["eval", "consistency", *arguments]) == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_fewer_than_ten_runs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["eval", "consistency", "x.diff", "--runs", "9"])
+    assert "must be a number from 10" in capsys.readouterr().err
