@@ -175,7 +175,12 @@ def _run(arguments: list[str]) -> int:
         allow_abbrev=False,  # a script must not break when an option is added
     )
     command.add_arguments(parser)
-    return command.run(parser.parse_args(arguments[1:]))
+    args = parser.parse_args(arguments[1:])
+    if folder := os.environ.get("REVIEWBOT_PROMPTS_DIR"):
+        from reviewbot.config.prompt_files import use_prompts
+
+        use_prompts(folder)
+    return command.run(args)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -40,6 +40,7 @@ DOTENV: Final = frozenset(
 """Variables that a ``.env`` file may set, besides keys that a trusted file names."""
 
 STATE_DIR: Final = "REVIEWBOT_STATE_DIR"
+PROMPTS_DIR: Final = "REVIEWBOT_PROMPTS_DIR"
 DATABASE_URL: Final = "REVIEWBOT_DATABASE_URL"
 APP_ID: Final = "REVIEWBOT_GITHUB_APP_ID"
 PRIVATE_KEY: Final = "REVIEWBOT_GITHUB_PRIVATE_KEY"
@@ -47,7 +48,7 @@ PRIVATE_KEY_FILE: Final = "REVIEWBOT_GITHUB_PRIVATE_KEY_FILE"
 WEBHOOK_SECRET: Final = "REVIEWBOT_GITHUB_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
 APP: Final = (APP_ID, PRIVATE_KEY, PRIVATE_KEY_FILE, WEBHOOK_SECRET)
 
-MACHINE: Final = frozenset({STATE_DIR, DATABASE_URL, *APP, "REVIEWBOT_DEBUG"})
+MACHINE: Final = frozenset({STATE_DIR, PROMPTS_DIR, DATABASE_URL, *APP, "REVIEWBOT_DEBUG"})
 """Variables that reviewbot reads from the real environment only."""
 
 

@@ -149,6 +149,7 @@ class Checkout:
         (self.folder / ".env").write_text(
             f"REVIEWBOT_DATABASE_URL=postgresql://evil@127.0.0.1:{port}/x\n"
             f"REVIEWBOT_STATE_DIR={self.planted}\n"
+            f"REVIEWBOT_PROMPTS_DIR={self.planted}\n"
             "DATABASE_URL=postgresql://other\nDEBUG=1\n"
             + "".join(f"{name}=planted\n" for name in APP)
         )

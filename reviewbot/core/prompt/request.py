@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from reviewbot.core.prompt.examples import choose_examples
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
-from reviewbot.core.prompt.templates import render_template
+from reviewbot.core.prompt.templates import prompt_version, render_template
 from reviewbot.core.safety.escape import quoted
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def render(
     most = chosen.examples if request.examples is None else request.examples
     has_rules = bool(instructions or request.guidelines.used)
     return Prompt(
-        system=_rules(chosen.rules, verified=request.verified),
+        system=_rules(chosen.rules, prompt_version(), verified=request.verified),
         shared=render_template(
             "shared",
             examples=choose_examples(request.manifest, has_rules=has_rules)[:most],
@@ -171,7 +171,7 @@ def render(
 
 
 @cache
-def _rules(template: str, *, verified: bool) -> str:
+def _rules(template: str, version: str, *, verified: bool) -> str:  # noqa: ARG001 - part of the key
     return render_template(template, verified=verified).strip("\n")
 
 

@@ -1,7 +1,8 @@
 """The files in ``prompts/``: templates and examples, read once, on first use, and their version.
 
 This is the only module of core that reads files. They are data of the package and the same for
-every request, so they are constants and not input. Jinja2 takes about 50 ms to import, so it is
+every request, so they are constants and not input. An operator may replace templates for a whole
+process, before its first request (:func:`override`). Jinja2 takes about 50 ms to import, so it is
 imported inside the functions.
 """
 
@@ -10,23 +11,70 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.safety.escape import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from importlib.resources.abc import Traversable
 
     from jinja2 import Environment
 
 
+TEMPLATE: Final = ".md.j2"
+"""End of the name of a template."""
+
+_overrides: dict[str, str] = {}
+
+
 @cache
-def sources() -> dict[str, str]:
+def shipped() -> dict[str, str]:
     """Return the text of every file in ``prompts/`` by relative path, sorted by path."""
     from importlib.resources import files
 
     return dict(sorted(_walk(files("reviewbot") / "prompts", "")))
+
+
+def sources() -> dict[str, str]:
+    """Return the files in force: the shipped ones, with the overrides of this process."""
+    return shipped() | _overrides
+
+
+def override(texts: Mapping[str, str]) -> None:
+    """Use these templates instead of the shipped ones, for all requests of this process.
+
+    Earlier overrides end. Every entry point calls this before its first request, if at all.
+
+    Args:
+        texts: the text of templates, by the name of their file.
+
+    Raises:
+        ValueError: there is no such template, its syntax is wrong, or it uses a name that has no
+            value. The message names the file.
+    """
+    from jinja2 import TemplateError
+    from jinja2.meta import find_undeclared_variables
+
+    _overrides.clear()
+    _environment.cache_clear()
+    prompt_version.cache_clear()
+    environment = _environment()
+    for name, text in texts.items():
+        if name not in shipped() or not name.endswith(TEMPLATE):
+            known = ", ".join(one for one in shipped() if one.endswith(TEMPLATE))
+            raise ValueError(f"{name}: there is no such template; there are {known}")
+        try:
+            environment.compile(text)
+        except TemplateError as error:
+            raise ValueError(f"{name}: {error.message}") from None
+        unknown = find_undeclared_variables(environment.parse(text)) - _values(name) - {"tool"}
+        if unknown:
+            raise ValueError(f"{name}: {min(unknown)} has no value in this template")
+    _overrides.update(texts)
+    _environment.cache_clear()
+    prompt_version.cache_clear()
 
 
 def _walk(folder: Traversable, prefix: str) -> list[tuple[str, str]]:
@@ -55,6 +103,15 @@ def _environment() -> Environment:
     return environment
 
 
+def _values(name: str) -> set[str]:
+    """Return the names that have a value in a shipped template, or in one that it includes."""
+    from jinja2.meta import find_referenced_templates, find_undeclared_variables
+
+    parsed = _environment().parse(shipped()[name])
+    included = (one for one in find_referenced_templates(parsed) if one is not None)
+    return find_undeclared_variables(parsed).union(*map(_values, included))
+
+
 def render_template(template: str, **values: object) -> str:
     """Return the text of ``prompts/<template>.md.j2`` with ``values`` in it.
 
@@ -62,7 +119,9 @@ def render_template(template: str, **values: object) -> str:
         jinja2.UndefinedError: the template uses a name that is not among ``values``.
     """
     return (
-        _environment().get_template(f"{template}.md.j2").render(tool=REPORT_TOOL["name"], **values)
+        _environment()
+        .get_template(f"{template}{TEMPLATE}")
+        .render(tool=REPORT_TOOL["name"], **values)
     )
 
 

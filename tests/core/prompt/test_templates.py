@@ -13,10 +13,11 @@ import pytest
 
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt import templates
+from reviewbot.core.prompt.request import ModelRequest, render
 from reviewbot.core.prompt.templates import prompt_version, render_template, sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def test_a_value_that_a_template_lacks_is_an_error_and_no_hole() -> None:
@@ -88,3 +89,49 @@ def test_importing_the_prompt_loads_no_template_engine() -> None:
     command = [sys.executable, "-S", "-c", code]
     done = subprocess.run(command, capture_output=True, check=True, cwd=root, text=True)
     assert done.stdout == "set()\n"
+
+
+# --- Overrides
+
+
+@pytest.fixture
+def _restored() -> Iterator[None]:
+    yield
+    templates.override({})
+
+
+@pytest.mark.usefixtures("_restored")
+def test_an_override_is_what_requests_say_and_it_changes_the_version() -> None:
+    before, request = prompt_version(), ModelRequest((), ())
+    shipped = render(request)
+    templates.override({"system.md.j2": "Look for bugs with {{ tool }}.\n"})
+    assert render(request).system == "Look for bugs with report_findings."
+    assert render(request).body == shipped.body
+    assert prompt_version() != before
+    templates.override({})
+    assert render(request) == shipped
+    assert prompt_version() == before
+
+
+@pytest.mark.usefixtures("_restored")
+def test_an_override_may_use_what_an_included_template_uses() -> None:
+    templates.override({"shared.md.j2": "{{ manifest.more }} more files\n"})
+    assert render(ModelRequest((), ())).shared == "0 more files"
+
+
+@pytest.mark.usefixtures("_restored")
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("sistem.md.j2", "", "there is no such template"),
+        ("examples/python.toml", "", "there is no such template"),
+        ("system.md.j2", "{% if verified %}", "system.md.j2: Unexpected end"),
+        ("system.md.j2", "{{ verified | shout }}", "No filter named 'shout'"),
+        ("system.md.j2", "{{ author }}", "author has no value"),
+    ],
+)
+def test_an_override_that_cannot_be_rendered_is_refused(name: str, text: str, problem: str) -> None:
+    before = prompt_version()
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        templates.override({name: text})
+    assert prompt_version() == before
