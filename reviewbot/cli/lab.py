@@ -18,11 +18,10 @@ from reviewbot.lab.budget import study_budget
 from reviewbot.lab.cost import study_cost
 from reviewbot.lab.page import LabStudies, render_page
 from reviewbot.lab.stream import study_stream
-from reviewbot.lab.subject import read_subject
+from reviewbot.lab.subject import demo_or_file, demo_subject
 from reviewbot.lab.temperature import study_temperature
 from reviewbot.lab.tokens import study_tokens
 from reviewbot.models.base import ModelFault
-from reviewbot.pipeline import sources
 from reviewbot.pipeline.output import PLAIN_WIDTH
 from reviewbot.pipeline.target import OutputTarget
 
@@ -97,20 +96,13 @@ def run(args: argparse.Namespace) -> int:
     settings = read_settings({"model": args.model}, config=args.config)
     if args.live and settings.model.name == OFFLINE:
         raise ConfigError("--live needs a model: set ANTHROPIC_API_KEY, or give --model")
-    lab = _Lab(_subject(diff, settings), settings, live=args.live)
+    lab = _Lab(demo_or_file(diff, settings), settings, live=args.live)
     if args.html is not None:
         OutputTarget(args.html).replace(render_page(lab.all()))
         print(f"Wrote {args.html}.")  # noqa: T201  the command's output
     if concept is not None:
         _show(lab, concept)
     return EXIT_OK
-
-
-def _subject(diff: str | None, settings: Settings) -> Subject:
-    if diff is None:
-        return runs.demo_subject(settings)
-    data = sources.read_stdin() if diff == "-" else sources.read_file(Path(diff))
-    return read_subject(data, settings, name="standard input" if diff == "-" else diff)
 
 
 def _show(lab: _Lab, concept: str) -> None:
@@ -183,7 +175,7 @@ class _Lab:
         study = self.review()
         source = "The findings are those of this review."
         if not study.steps:
-            study = asyncio.run(runs.replay_demo(runs.demo_subject(self._settings)))
+            study = asyncio.run(runs.replay_demo(demo_subject(self._settings)))
             source = "The review has no finding, so the findings are those of the demo."
         found = [step.finding for step in study.steps]
         return study_cost(found, source, self._subject.info)

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "serve": ("reviewbot.cli.serve", "Serve reviews over HTTP, with a page to watch them."),
     "keys": ("reviewbot.cli.keys", "Add, list and revoke the API keys of a server."),
     "lab": ("reviewbot.cli.lab", "Show what happens in a streaming review, on your own diff."),
+    "prompts": ("reviewbot.cli.prompts", "List, show and compare prompts, or render a request."),
     "rules": ("reviewbot.cli.rules", "List the offline rules, or explain one."),
     "stats": ("reviewbot.cli.stats", "Show what became of the findings on pull requests."),
     "init": ("reviewbot.cli.init", "Write a commented .reviewbot.yml, or a workflow for GitHub."),

@@ -6,14 +6,13 @@ import json
 import time
 from contextlib import aclosing
 from dataclasses import replace
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE, ModelChoice
 from reviewbot.core.events.events import Usage
 from reviewbot.lab.review import study_review
 from reviewbot.lab.stream import Frame, Recording, model_events, parse_recording
-from reviewbot.lab.subject import read_subject
+from reviewbot.lab.subject import DEMO
 from reviewbot.lab.temperature import study_temperature
 from reviewbot.models.anthropic.claude import JsonAnswer
 from reviewbot.models.attempts import AttemptPolicy, Attempts
@@ -55,22 +54,10 @@ WORDS: Final = 40
 SYSTEM: Final = "You answer in one short sentence."
 QUESTION: Final = "Why may a loop over a dictionary fail when the loop changes the dictionary?"
 
-_DEMO: Final = files("reviewbot") / "lab" / "demo"
-
-
-def demo_diff() -> bytes:
-    """Return the diff of the package."""
-    return (_DEMO / "change.diff").read_bytes()
-
-
-def demo_subject(settings: Settings) -> Subject:
-    """Return the diff of the package as a subject."""
-    return read_subject(demo_diff(), settings, name="the demo", is_demo=True)
-
 
 def demo_recording() -> Recording:
     """Return the recorded answer about the diff of the package."""
-    return parse_recording((_DEMO / "stream.jsonl").read_text("utf-8"))
+    return parse_recording((DEMO / "stream.jsonl").read_text("utf-8"))
 
 
 class ReplayedModel:
@@ -102,7 +89,7 @@ class ReplayedModel:
         max_tokens: int,  # noqa: ARG002 - as above
     ) -> JsonAnswer:
         """Return the recorded verdicts."""
-        verdicts = (_DEMO / "verdicts.json").read_text("utf-8")
+        verdicts = (DEMO / "verdicts.json").read_text("utf-8")
         return JsonAnswer(json.loads(verdicts), Usage())
 
     async def aclose(self) -> None:

@@ -7,12 +7,15 @@ of the default model.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import DEFAULT_MODEL, OFFLINE, ModelChoice
 from reviewbot.core.prompt.request import ModelRequest, render
 from reviewbot.core.prompt.views import Views
 from reviewbot.errors import SourceError
+from reviewbot.pipeline import sources
 from reviewbot.pipeline.job import manifest_of
 from reviewbot.pipeline.prepare import prepare
 
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from reviewbot.core.prompt.request import Prompt
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.pipeline.prepare import Prepared
+
+DEMO: Final = files("reviewbot") / "lab" / "demo"
+"""The diff of the package, and the recorded answer about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,28 @@ def read_subject(data: bytes, settings: Settings, *, name: str, is_demo: bool = 
     if not requests:
         raise SourceError(f"{name} has no file that a model would read")
     return Subject(name, data, is_demo, settings, prepared, requests)
+
+
+def demo_or_file(name: str | None, settings: Settings) -> Subject:
+    """Return the subject of a diff file, of standard input (``-``), or of the package's diff.
+
+    Raises:
+        SourceError: the diff cannot be read.
+    """
+    if name is None:
+        return demo_subject(settings)
+    data = sources.read_stdin() if name == "-" else sources.read_file(Path(name))
+    return read_subject(data, settings, name="standard input" if name == "-" else name)
+
+
+def demo_subject(settings: Settings) -> Subject:
+    """Return the subject of the diff of the package."""
+    return read_subject(demo_diff(), settings, name="the demo", is_demo=True)
+
+
+def demo_diff() -> bytes:
+    """Return the diff of the package."""
+    return (DEMO / "change.diff").read_bytes()
 
 
 def with_model(settings: Settings) -> Settings:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.cli.main import main
-from reviewbot.lab.runs import demo_diff
+from reviewbot.lab.subject import demo_diff
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.record_lab import REPORTED
 from tests.support.commands import Done, run_command

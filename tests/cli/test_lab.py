@@ -10,7 +10,7 @@ import pytest
 
 from reviewbot.cli.lab import CONCEPTS
 from reviewbot.cli.main import main
-from reviewbot.lab.runs import demo_diff
+from reviewbot.lab.subject import demo_diff
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.record_streams import FILES, FOUND
 from tests.support.commands import run_command

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from reviewbot.lab.budget import study_budget
-from reviewbot.lab.runs import demo_subject
-from reviewbot.lab.subject import read_subject
+from reviewbot.lab.subject import demo_subject, read_subject
 from tests.support.reviews import added
 from tests.support.settings import load
 

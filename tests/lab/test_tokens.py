@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.findings.report_tool import REPORT_TOOL
-from reviewbot.lab.runs import demo_subject
+from reviewbot.lab.subject import demo_subject
 from reviewbot.lab.tokens import by_line, count_pieces, cut_text, study_tokens
 from reviewbot.models.tokens import PIECE, TokenCounter
 from tests.support.settings import load
