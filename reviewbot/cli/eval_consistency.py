@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from reviewbot.cli.keys import dollars
 from reviewbot.config.load import read_settings
+from reviewbot.config.prompt_files import use_templates
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.render.wording import dollars as in_dollars
 from reviewbot.core.wording import count
@@ -72,6 +73,11 @@ def add_consistency(
     axis.add_argument("--temperatures", metavar="T,...", help="compare temperatures, such as 0,1")
     axis.add_argument("--efforts", metavar="E,...", help=f"compare {', '.join(get_args(Effort))}")
     axis.add_argument("--models", metavar="NAME,...", help="compare models")
+    axis.add_argument(
+        "--templates",
+        metavar="DIR,...",
+        help="compare templates of the prompts; `shipped` are those of the package",
+    )
     parser.add_argument(
         "--runs",
         type=_Whole(LEAST_RUNS, MAX_RUNS),
@@ -113,6 +119,8 @@ def perform(args: argparse.Namespace) -> int:
     prompts = dict(map(_named, args.prompts))
     if bool(prompts) == (args.diff is not None):
         raise ConfigError("give either a diff to review, or prompts with --prompt NAME=TEXT")
+    if prompts and args.templates:
+        raise ConfigError("--templates are those of reviews; give a diff instead of --prompt")
     settings = read_settings({"model": args.model}, config=args.config)
     variants = _variants(args, settings)
     needs_model = prompts or args.efforts
@@ -142,12 +150,14 @@ def _read(name: str) -> bytes:
 
 def _variants(args: argparse.Namespace, settings: Settings) -> tuple[Variant, ...]:
     """Return the settings to compare; one without a flag that names several."""
-    from reviewbot.eval.consistency_runs import Variant, vary_fact
+    from reviewbot.eval.consistency_runs import Variant, vary_fact, vary_templates
 
     if args.temperatures:
         return vary_fact(settings, "temperature", _numbers(args.temperatures))
     if args.efforts:
         return vary_fact(settings, "effort", args.efforts.split(","))
+    if args.templates:
+        return vary_templates(settings, args.templates.split(","))
     names = args.models.split(",") if args.models else [settings.model.name]
     return tuple(
         Variant(name, float(at), read_settings({"model": name}, config=args.config))
@@ -220,6 +230,8 @@ async def _run(
     async with own_pool() as pool:
         parser = pool.for_tenant("eval")
         for variant in variants:
+            if variant.templates is not None:
+                use_templates(variant.templates, source=variant.name)
             tasks = {
                 name: asking(text, variant.settings, args.max_tokens)
                 for name, text in prompts.items()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.variables import PROMPTS_DIR
 from reviewbot.core.prompt.templates import TEMPLATE, override, shipped
 from reviewbot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MOST_BYTES: Final = 100_000
 """Maximum bytes of a template."""
@@ -19,10 +22,23 @@ def use_prompts(folder: str) -> None:
     Raises:
         ConfigError: the folder cannot be read, or a template is invalid.
     """
+    use_templates(read_templates(Path(folder)), source=PROMPTS_DIR)
+
+
+def use_templates(templates: Mapping[str, str], *, source: str) -> None:
+    """Replace templates of this process; an empty mapping restores those of the package.
+
+    Args:
+        templates: the text of templates, by the name of their file.
+        source: origin of the templates, for messages.
+
+    Raises:
+        ConfigError: a template is invalid.
+    """
     try:
-        override(read_templates(Path(folder)))
+        override(templates)
     except ValueError as error:
-        raise ConfigError(str(error), source=PROMPTS_DIR) from error
+        raise ConfigError(str(error), source=source) from error
 
 
 def read_templates(folder: Path) -> dict[str, str]:

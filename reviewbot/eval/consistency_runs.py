@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from reviewbot.config.prompt_files import read_templates, use_templates
 from reviewbot.core.events.events import Usage
 from reviewbot.core.events.report import ReportBuilder, counts_for_fail_on
+from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.errors import ConfigError
 from reviewbot.eval.consistency import Run, Series
 from reviewbot.models.base import ModelFault, Stop, Stopped, ToolInput, UsageReport
@@ -19,22 +22,27 @@ from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import claude_of, workers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reviewbot.config.settings import Settings
     from reviewbot.models.offline.parser import Parser
 
 REVIEW: Final = "review"
+SHIPPED: Final = "shipped"
 SYSTEM: Final = "You are a helpful assistant."
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One of the compared settings: its name, its place on an axis, and all settings."""
+    """One of the compared settings: its name, its place on an axis, and all settings.
+
+    ``templates`` are those of its prompts, for the whole process; None leaves them as they are.
+    """
 
     name: str
     position: float
     settings: Settings
+    templates: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -87,6 +95,21 @@ def vary_fact(settings: Settings, fact: str, values: Sequence[Any]) -> tuple[Var
         shown = f"{value:g}" if fact == "temperature" else value
         position = float(value) if fact == "temperature" else float(number)
         found.append(Variant(f"{fact}={shown}", position, replace(settings, models=models)))
+    return tuple(found)
+
+
+def vary_templates(settings: Settings, folders: Sequence[str]) -> tuple[Variant, ...]:
+    """Return a variant for the templates in each folder; ``shipped`` are those of the package.
+
+    Raises:
+        ConfigError: a folder cannot be read, or a template is invalid.
+    """
+    found = []
+    for number, folder in enumerate(folders):
+        templates = {} if folder == SHIPPED else read_templates(Path(folder))
+        use_templates(templates, source=folder)
+        name = f"{folder} ({prompt_version()})"
+        found.append(Variant(name, float(number), settings, templates))
     return tuple(found)
 
 

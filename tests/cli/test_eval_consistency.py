@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.cli.main import main
+from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.lab.subject import demo_diff
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.record_lab import REPORTED
@@ -111,6 +112,24 @@ async def test_free_prompts_are_scored_by_their_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+async def test_wordings_of_the_prompt_are_compared(tmp_path: Path) -> None:
+    sure, unsure = Wobble({0: 1.0}), Wobble({0: 0.5})
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "system-compact.md.j2").write_text("Guess.\n", "utf-8")
+
+    def respond(request: Recorded) -> Answer:
+        return (unsure if "Guess." in str(request.body["system"]) else sure)(request)
+
+    async with FakeAnthropic(respond, models={"qwen"}) as fake:
+        done, scores = await run(tmp_path, fake, "demo.diff", "--templates", "shipped,own")
+    assert done.code == 0, done.err
+    assert [one["by_id"]["value"] for one in scores] == [1, pytest.approx(unsure.truth(0))]
+    versions = {one["setting"].partition(" ")[2] for one in scores}
+    assert f"({prompt_version()})" in versions
+    assert len(versions) == 2
+
+
+@pytest.mark.slow
 async def test_failed_runs_are_no_part_of_a_score_and_are_told(tmp_path: Path) -> None:
     answers = Wobble({0: 1.0})
     count = iter(range(100))
@@ -148,6 +167,8 @@ def test_the_offline_rules_are_consistent_and_cost_nothing(
     [
         ([], "give either a diff"),
         (["x.diff", "--prompt", "a=b"], "give either a diff"),
+        (["--prompt", "a=b", "--templates", "shipped"], "give a diff instead"),
+        (["x.diff", "--model", "qwen", "--templates", "nowhere"], "has no template"),
         (["--prompt", "planets"], "must be NAME=TEXT"),
         (["x.diff", "--model", "claude-sonnet-5-5", "--temperatures", "0,1"], "no temperature"),
         (["x.diff", "--model", "qwen", "--temperatures", "hot"], "must be numbers"),
