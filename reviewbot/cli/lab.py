@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.config.load import read_settings
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.render.layout import plain, rich_text
-from reviewbot.errors import EXIT_OK, ConfigError
+from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, ReviewbotError
 from reviewbot.lab import runs, terminal
 from reviewbot.lab.budget import study_budget
 from reviewbot.lab.cost import study_cost
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"Wrote {args.html}.")  # noqa: T201  the command's output
     if concept is not None:
         _show(lab, concept)
-    return EXIT_OK
+    return EXIT_OK if lab.is_complete else EXIT_INCOMPLETE
 
 
 def _show(lab: _Lab, concept: str) -> None:
@@ -130,6 +130,11 @@ class _Lab:
     def __init__(self, subject: Subject, settings: Settings, *, live: bool) -> None:
         self._subject, self._settings, self._live = subject, settings, live
         self._reviewed: ReviewStudy | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """False if the model was asked for a review and did not complete it."""
+        return not self._live or self._reviewed is None or self._reviewed.report.complete
 
     def screen(self, concept: str, *, width: int, marks: bool) -> list[Line]:
         """Return the screen of a concept."""
@@ -182,8 +187,12 @@ class _Lab:
 
     def stream(self) -> StreamStudy:
         """Return the study of the stream of the review, or else of the recorded stream."""
-        recording = self.review().recording if self._live or self._subject.is_demo else None
-        return study_stream(recording or runs.demo_recording())
+        if not self._live:
+            return study_stream(runs.demo_recording())
+        study = self.review()
+        if study.recording is None:
+            raise ReviewbotError(f"the model did not answer: {' '.join(study.report.reasons)}")
+        return study_stream(study.recording)
 
     def temperature(self) -> TemperatureStudy:
         """Return the study of temperature; with a model that accepts one, it answers."""

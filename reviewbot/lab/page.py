@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _TEXT: Final = 20_000
 """Maximum characters of a text on the page; the rest is counted."""
+_FILES: Final = 200
+"""Maximum number of files on the page; the others are counted."""
 _FRAMES: Final = 40
 """Maximum number of events of the stream on the page."""
 _FRAME: Final = 200
@@ -85,6 +87,7 @@ def render_page(studies: LabStudies) -> str:
             budget=studies.budget,
             review=studies.review,
             form_names=[form.name for form in studies.cost.forms],
+            more_files=len(studies.budget.files[_FILES:]),
             prompt_parts=_prompt_parts(studies.prompt),
             **_rows(studies),
         )
@@ -122,7 +125,7 @@ def _rows(studies: LabStudies) -> dict[str, list[_Row]]:
         ],
         "stream_rows": [_Row((label, value)) for label, value in stream.figures],
         "file_rows": [
-            _Row((one.path, f"{one.tokens:,}", one.fate)) for one in studies.budget.files
+            _Row((one.path, f"{one.tokens:,}", one.fate)) for one in studies.budget.files[:_FILES]
         ],
         "limit_rows": [_Row(one.figures, own=one.is_own) for one in studies.budget.limits],
         "frames": [

@@ -79,8 +79,10 @@ class ReviewStudy:
         plan += f" {count(report.chunks, 'chunk')}, {count(report.batches, 'request')}"
         tokens = started.input_tokens if started else 0
         stages = [("plan", plan)]
+        if not report.complete and report.outcome is not None:
+            stages.append(("outcome", f"{report.outcome}: {' '.join(report.reasons)}"))
         if self.recording is None:
-            return (*stages, ("stream", "none: no server was asked"))
+            return (*stages, ("stream", "none: no server answered"))
         kinds = Counter(frame.event for frame in self.recording.frames)
         named = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
         stages.append(("prompt", f"about {tokens:,} input tokens"))

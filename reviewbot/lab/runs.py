@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.config.settings import OFFLINE, ModelChoice
-from reviewbot.core.events.events import Usage
 from reviewbot.lab.review import study_review
 from reviewbot.lab.stream import Frame, Recording, model_events, parse_recording
 from reviewbot.lab.subject import DEMO
 from reviewbot.lab.temperature import study_temperature
-from reviewbot.models.anthropic.claude import JsonAnswer
+from reviewbot.models.anthropic.answer import event_of
+from reviewbot.models.anthropic.messages_api import load_sdk
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.base import ToolInput
-from reviewbot.models.batch import Drafted
+from reviewbot.models.batch import Drafted, RequestSent
 from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.model import OfflineModel
 from reviewbot.models.verifier import Verifier, VerifierModel
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.events.events import Event
+    from reviewbot.core.events.events import Event, Usage
     from reviewbot.core.findings.draft import Draft
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.lab.review import ReviewStudy
@@ -87,10 +88,11 @@ class ReplayedModel:
         block: str,  # noqa: ARG002 - as above
         *,
         max_tokens: int,  # noqa: ARG002 - as above
-    ) -> JsonAnswer:
+        used: Callable[[Usage], None],  # noqa: ARG002 - a recording uses nothing
+    ) -> dict[str, Any]:
         """Return the recorded verdicts."""
-        verdicts = (DEMO / "verdicts.json").read_text("utf-8")
-        return JsonAnswer(json.loads(verdicts), Usage())
+        verdicts: dict[str, Any] = json.loads((DEMO / "verdicts.json").read_text("utf-8"))
+        return verdicts
 
     async def aclose(self) -> None:
         """Do nothing: there is no connection."""
@@ -115,25 +117,46 @@ async def review_offline(subject: Subject) -> ReviewStudy:
     return study_review(events, drafts, source=source)
 
 
+class _Recorder:
+    """Recorder of the first complete answer: its frames, timed from the request of its attempt."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self._begun = time.monotonic()
+        self._ended = False
+
+    def sent(self) -> None:
+        """Begin anew, as a request goes out; an attempt before it has failed."""
+        if not self._ended:
+            self._begun = time.monotonic()
+            self.frames.clear()
+
+    def take(self, frame: WireFrame) -> None:
+        """Record a frame, unless the first answer has ended."""
+        if not self._ended:
+            at = time.monotonic() - self._begun
+            self.frames.append(Frame(at, frame.event or "", frame.data))
+            happened = event_of(frame.event, frame.data)  # some servers name only the data
+            self._ended = happened is not None and happened[0] == "message_stop"
+
+
 async def review_live(subject: Subject) -> ReviewStudy:
     """Return the study of a review by the model of the subject, which costs money.
+
+    It sends one request at a time, so that the frames are those of one answer.
 
     Raises:
         ConfigError: the model has no key.
     """
-    settings, frames = subject.settings, list[Frame]()
-    begun, ended = time.monotonic(), False
-
-    def take(frame: WireFrame) -> None:
-        nonlocal ended
-        if not ended:  # the answers after the first are not recorded
-            frames.append(Frame(time.monotonic() - begun, frame.event or "", frame.data))
-            ended = frame.event == "message_stop"
-
-    model = claude_of(settings.model, settings, on_frame=take)
-    events, drafts = await _run(subject.prepared, settings, lambda _: model)
+    settings, recorder = subject.settings, _Recorder()
+    model = claude_of(settings.model, settings, on_frame=recorder.take)
+    await asyncio.to_thread(load_sdk)  # it takes seconds, which are not the model's
+    prepared = replace(subject.prepared, job=replace(subject.prepared.job, jobs=1))
+    events, drafts = await _run(prepared, settings, lambda _: model, on_sent=recorder.sent)
     source = f"{settings.model.name} reviewed this diff just now."
-    recording = Recording(settings.model.name, source, tuple(frames)) if frames else None
+    recording = None
+    if recorder.frames:
+        recording = Recording(settings.model.name, source, tuple(recorder.frames))
     return study_review(events, drafts, source=source, recording=recording)
 
 
@@ -185,7 +208,11 @@ async def _words(model: Claude) -> str:
 
 
 async def _run(
-    prepared: Prepared, settings: Settings, model_of: Callable[[Parser], Model]
+    prepared: Prepared,
+    settings: Settings,
+    model_of: Callable[[Parser], Model],
+    *,
+    on_sent: Callable[[], None] = lambda: None,
 ) -> tuple[list[Event], list[Draft]]:
     """Return all events of a review by one model, and its findings as the model wrote them."""
     drafts: list[Draft] = []
@@ -200,8 +227,13 @@ async def _run(
 
         async def run_batch(task: BatchTask, emit: Emit) -> BatchResult:
             async def tap(event: BatchEvent) -> None:
-                if isinstance(event, Drafted):
-                    drafts.append(event.draft)
+                match event:
+                    case Drafted():
+                        drafts.append(event.draft)
+                    case RequestSent():
+                        on_sent()
+                    case _:
+                        pass
                 await emit(event)
 
             return await attempts(task, tap)

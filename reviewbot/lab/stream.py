@@ -148,7 +148,7 @@ def _seconds(value: float | None) -> str:
 
 
 def model_events(frames: Iterable[Frame]) -> Iterable[tuple[float, ModelEvent]]:
-    """Yield the model events of ``frames`` with their times.
+    """Yield the model events of ``frames`` with their times, up to an error of the server.
 
     Raises:
         ModelFault: a frame is not an event of the Messages API.
@@ -156,9 +156,12 @@ def model_events(frames: Iterable[Frame]) -> Iterable[tuple[float, ModelEvent]]:
     reader = AnswerReader(as_text=False, clean=str)
     for frame in frames:
         happened = event_of(frame.event, frame.data)
-        if happened is not None:
-            for event in reader.take(*happened):
-                yield frame.at, event
+        if happened is None:
+            continue
+        if happened[0] == "error":
+            return
+        for event in reader.take(*happened):
+            yield frame.at, event
         if reader.ended:
             yield frame.at, reader.stopped()
             return

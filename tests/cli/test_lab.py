@@ -11,7 +11,7 @@ import pytest
 from reviewbot.cli.lab import CONCEPTS
 from reviewbot.cli.main import main
 from reviewbot.lab.subject import demo_diff
-from tests.fake_anthropic import Answer, FakeAnthropic
+from tests.fake_anthropic import Answer, FakeAnthropic, StatusError, StreamError
 from tests.record_streams import FILES, FOUND
 from tests.support.commands import run_command
 from tests.support.forks import ROOT
@@ -48,7 +48,7 @@ def test_a_diff_of_the_user_is_reviewed_by_the_offline_rules(
     shown = capsys.readouterr().out
     assert "The offline rules reviewed this diff." in shown
     assert "changed while it is iterated (app.py)" in shown
-    assert "none: no server was asked" in shown
+    assert "none: no server answered" in shown
 
 
 def test_the_stream_of_a_diff_of_the_user_is_a_replay_and_says_so(
@@ -114,6 +114,41 @@ async def test_a_live_review_measures_the_stream_of_the_model(tmp_path: Path) ->
     assert done.code == 0, done.err
     assert "claude-sonnet-5-5 reviewed this diff just now." in done.text
     assert "streamed" in done.text
+
+
+@pytest.mark.slow
+async def test_a_model_that_does_not_answer_is_told_and_the_replay_does_not_stand_in(
+    tmp_path: Path,
+) -> None:
+    async with FakeAnthropic(lambda _: StatusError(400, "no credit")) as fake:
+        shown, missing = [
+            await run_command(
+                tmp_path,
+                *("lab", concept, "--live", "--model", "claude-sonnet-5-5"),
+                ANTHROPIC_API_KEY=fake.key,
+                ANTHROPIC_BASE_URL=fake.base_url,
+            )
+            for concept in ("review", "stream")
+        ]
+    assert (shown.code, missing.code) == (3, 2)
+    assert "incomplete: " in shown.text
+    assert "the model did not answer: " in missing.err
+    assert missing.out == ""
+
+
+@pytest.mark.slow
+async def test_a_failed_attempt_is_no_part_of_the_stream(tmp_path: Path) -> None:
+    async with FakeAnthropic() as fake:
+        fake.enqueue(Answer(FOUND, error=StreamError()), Answer(FOUND, FILES))
+        done = await run_command(
+            tmp_path,
+            *("lab", "stream", "--live", "--model", "claude-sonnet-5-5"),
+            ANTHROPIC_API_KEY=fake.key,
+            ANTHROPIC_BASE_URL=fake.base_url,
+        )
+    assert done.code == 0, done.err
+    report = Answer(FOUND, FILES).text()
+    assert f"pieces of the report {-(-len(report) // 16)}" in done.text
 
 
 async def test_the_endpoint_counts_the_tokens(tmp_path: Path) -> None:

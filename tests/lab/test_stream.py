@@ -6,7 +6,7 @@ import pytest
 
 from reviewbot.lab.stream import Frame, Recording, model_events, study_stream
 from reviewbot.models.base import Stop, Stopped
-from tests.fake_anthropic import Answer
+from tests.fake_anthropic import Answer, StreamError
 from tests.fake_anthropic.replies import finding
 from tests.support.lab_studies import frames_of, recording
 
@@ -58,6 +58,11 @@ def test_a_broken_report_keeps_its_findings_and_its_end() -> None:
     study = study_stream(of(Answer(report=text, delta_size=8)))
     assert [one.text for one in study.findings] == ["One"]
     assert study.end == len(study.recording.frames)
+
+
+def test_an_error_of_the_server_ends_the_answer() -> None:
+    study = study_stream(of(Answer([finding(title="One")], error=StreamError())))
+    assert [one.text for one in study.findings] == ["One"]
 
 
 def test_the_last_event_is_the_end_of_the_answer() -> None:
