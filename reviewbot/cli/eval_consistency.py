@@ -265,7 +265,7 @@ def _sampler(args: argparse.Namespace, settings: Settings) -> str:
     info = lookup(settings.model.name, settings.models)
     if args.temperatures:
         return f"temperature as named, {_SERVER}"
-    sent = f"temperature {info.temperature:g}" if info.sampling else "no temperature sent"
+    sent = f"temperature {info.temperature:g}" if info.gets_temperature else "no temperature sent"
     return f"{sent}, {_SERVER}"
 
 

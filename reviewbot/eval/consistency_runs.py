@@ -79,7 +79,7 @@ def vary_fact(settings: Settings, fact: str, values: Sequence[Any]) -> tuple[Var
         values: the values.
 
     Raises:
-        ConfigError: a value is invalid, or the model accepts no temperature.
+        ConfigError: a value is invalid, or the model gets no temperature.
     """
     name = settings.model.name
     found = []
@@ -87,10 +87,10 @@ def vary_fact(settings: Settings, fact: str, values: Sequence[Any]) -> tuple[Var
         facts = {**settings.models.get(name, {}), fact: value}
         models = {**settings.models, name: facts}
         info = lookup(name, models)
-        if fact == "temperature" and not info.sampling:
+        if fact == "temperature" and not info.gets_temperature:
             raise ConfigError(
-                f"{name} accepts no temperature; use --efforts or --models, or set"
-                f" models.{name}.sampling if its server accepts one"
+                f"{name} gets no temperature; use --efforts or --models, or, if its server accepts"
+                f" one, set models.{name}.sampling to true and .thinking to none"
             )
         shown = f"{value:g}" if fact == "temperature" else value
         position = float(value) if fact == "temperature" else float(number)

@@ -85,7 +85,7 @@ class ReviewStudy:
             return (*stages, ("stream", "none: no server answered"))
         kinds = Counter(frame.event for frame in self.recording.frames)
         named = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-        stages.append(("prompt", f"about {tokens:,} input tokens"))
+        stages.append(("prompt", f"the plan expects at most {tokens:,} input tokens"))
         return (*stages, ("stream", f"{count(len(self.recording.frames), 'event')}: {named}"))
 
 

@@ -173,15 +173,15 @@ async def count_live(subject: Subject) -> int:
 
 
 async def sample_live(subject: Subject) -> TemperatureStudy:
-    """Return the study of temperature with answers of the model, if it accepts a temperature.
+    """Return the study of temperature with answers of the model, if it gets a temperature.
 
     Raises:
         ConfigError: the model has no key.
         ModelFault: a request failed.
     """
     study, info = study_temperature(), subject.info
-    if not info.sampling:
-        problem = f"{info.name} was not asked: its endpoint accepts no temperature."
+    if not info.gets_temperature:
+        problem = f"{info.name} was not asked, since it gets no temperature."
         return replace(study, problem=problem)
     answers = []
     for temperature in TEMPERATURES:

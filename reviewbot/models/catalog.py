@@ -85,6 +85,11 @@ class ModelInfo:
     parallel: int | None = None
 
     @property
+    def gets_temperature(self) -> bool:
+        """True if every request states a temperature: a request for thinking states none."""
+        return self.sampling and self.thinking == "none"
+
+    @property
     def offline(self) -> bool:
         """True for the rules on this machine, which are not a model."""
         return self.provider == "offline"

@@ -170,7 +170,10 @@ def test_the_offline_rules_are_consistent_and_cost_nothing(
         (["--prompt", "a=b", "--templates", "shipped"], "give a diff instead"),
         (["x.diff", "--model", "qwen", "--templates", "nowhere"], "has no template"),
         (["--prompt", "planets"], "must be NAME=TEXT"),
-        (["x.diff", "--model", "claude-sonnet-5-5", "--temperatures", "0,1"], "no temperature"),
+        (
+            ["x.diff", "--model", "claude-sonnet-5-5", "--temperatures", "0,1"],
+            "gets no temperature",
+        ),
         (["x.diff", "--model", "qwen", "--temperatures", "hot"], "must be numbers"),
         (["--prompt", "a=b", "--model", "offline"], "need a model"),
         (["x.diff", "--model", "claude-sonnet-5-5"], "confirm it with --yes"),

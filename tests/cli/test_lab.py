@@ -189,4 +189,4 @@ async def test_a_model_that_accepts_no_temperature_is_not_asked(tmp_path: Path) 
             ANTHROPIC_BASE_URL=fake.base_url,
         )
     assert fake.requests == []
-    assert "accepts no temperature" in done.text
+    assert "since it gets no temperature" in done.text

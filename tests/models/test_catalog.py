@@ -170,3 +170,10 @@ def test_caching_pays_if_the_expected_reads_save_more_than_the_write_costs(
     model: str, reads: float, pays: bool
 ) -> None:
     assert caching_pays(lookup(model), reads) == pays
+
+
+def test_a_model_that_thinks_gets_no_temperature() -> None:
+    asked = {"sampling": True}
+    assert lookup("qwen", {"qwen": asked}).gets_temperature
+    assert not lookup("qwen", {"qwen": {**asked, "thinking": "adaptive"}}).gets_temperature
+    assert not lookup("qwen").gets_temperature
