@@ -122,6 +122,7 @@ def perform(args: argparse.Namespace) -> int:
     if prompts and args.templates:
         raise ConfigError("--templates are those of reviews; give a diff instead of --prompt")
     settings = read_settings({"model": args.model}, config=args.config)
+    target = None if args.output is None else OutputTarget(args.output)  # checked before the runs
     variants = _variants(args, settings)
     needs_model = prompts or args.efforts
     if needs_model and any(one.settings.model.name == OFFLINE for one in variants):
@@ -131,7 +132,7 @@ def perform(args: argparse.Namespace) -> int:
     data = b"" if args.diff is None else _read(args.diff)
     _confirm(args, variants, data, prompts)
     series, spending = asyncio.run(_run(args, variants, data, prompts))
-    _report(args, settings, series)
+    _report(args, settings, series, target)
     for reason in dict.fromkeys(spending.reasons):
         _note(f"a run failed: {reason}")
     return EXIT_INCOMPLETE if spending.reasons else EXIT_OK
@@ -245,7 +246,12 @@ async def _run(
     return series, spending
 
 
-def _report(args: argparse.Namespace, settings: Settings, series: Sequence[Series]) -> None:
+def _report(
+    args: argparse.Namespace,
+    settings: Settings,
+    series: Sequence[Series],
+    target: OutputTarget | None,
+) -> None:
     from reviewbot.eval.consistency_text import text_report, to_json
 
     scores = [score(one) for one in series]
@@ -256,8 +262,8 @@ def _report(args: argparse.Namespace, settings: Settings, series: Sequence[Serie
     )
     length = f"at most {args.max_tokens} tokens" if args.prompts else "complete reports"
     print(text_report(scores, model=model, length=length))  # noqa: T201  the command's output
-    if args.output is not None:
-        OutputTarget(args.output).replace(to_json(scores, series, model=model, length=length))
+    if target is not None:
+        target.replace(to_json(scores, series, model=model, length=length))
 
 
 def _sampler(args: argparse.Namespace, settings: Settings) -> str:

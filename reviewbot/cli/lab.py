@@ -96,9 +96,10 @@ def run(args: argparse.Namespace) -> int:
     settings = read_settings({"model": args.model}, config=args.config)
     if args.live and settings.model.name == OFFLINE:
         raise ConfigError("--live needs a model: set ANTHROPIC_API_KEY, or give --model")
+    target = None if args.html is None else OutputTarget(args.html)  # checked before money is spent
     lab = _Lab(demo_or_file(diff, settings), settings, live=args.live)
-    if args.html is not None:
-        OutputTarget(args.html).replace(render_page(lab.all()))
+    if target is not None:
+        target.replace(render_page(lab.all()))
         print(f"Wrote {args.html}.")  # noqa: T201  the command's output
     if concept is not None:
         _show(lab, concept)

@@ -177,6 +177,7 @@ def test_the_offline_rules_are_consistent_and_cost_nothing(
         (["x.diff", "--model", "qwen", "--temperatures", "hot"], "must be numbers"),
         (["--prompt", "a=b", "--model", "offline"], "need a model"),
         (["x.diff", "--model", "claude-sonnet-5-5"], "confirm it with --yes"),
+        (["x.diff", "--model", "claude-sonnet-5-5", "--output", "."], "cannot write ."),
     ],
 )
 def test_a_wrong_command_names_the_remedy(
