@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -37,7 +38,7 @@ _WIRE_NAMES: Final = {"temperature": "temperature", "effort": "output_config.eff
 EPILOG: Final = """\
 examples:
   reviewbot eval consistency change.diff --efforts low,high
-  reviewbot eval consistency change.diff --temperatures 0,0.5,1
+  reviewbot eval consistency change.diff --temperatures 0,0.5,1 --plot scores.svg
   reviewbot eval consistency --prompt 'fact=Name the planets.' \\
       --prompt 'story=Write the first line of a novel.' --temperatures 0,1
 """
@@ -89,6 +90,7 @@ def add_consistency(
         "--jobs", type=_Whole(1, 64), default=4, metavar="N", help="runs at once (default: 4)"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write scores and runs as JSON")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the scores as SVG")
     parser.add_argument(
         "--budget-usd", type=dollars, metavar="X", help="begin no run after X dollars"
     )
@@ -121,8 +123,10 @@ def perform(args: argparse.Namespace) -> int:
         raise ConfigError("give either a diff to review, or prompts with --prompt NAME=TEXT")
     if prompts and args.templates:
         raise ConfigError("--templates are those of reviews; give a diff instead of --prompt")
+    if args.plot is not None and find_spec("matplotlib") is None:
+        raise ConfigError("--plot needs matplotlib: pip install 'reviewbot[eval]'")
     settings = read_settings({"model": args.model}, config=args.config)
-    target = None if args.output is None else OutputTarget(args.output)  # checked before the runs
+    targets = [path and OutputTarget(path) for path in (args.output, args.plot)]  # checked first
     variants = _variants(args, settings)
     needs_model = prompts or args.efforts
     if needs_model and any(one.settings.model.name == OFFLINE for one in variants):
@@ -132,7 +136,7 @@ def perform(args: argparse.Namespace) -> int:
     data = b"" if args.diff is None else _read(args.diff)
     _confirm(args, variants, data, prompts)
     series, spending = asyncio.run(_run(args, variants, data, prompts))
-    _report(args, settings, series, target)
+    _report(args, settings, series, *targets)
     for reason in dict.fromkeys(spending.reasons):
         _note(f"a run failed: {reason}")
     return EXIT_INCOMPLETE if spending.reasons else EXIT_OK
@@ -250,8 +254,10 @@ def _report(
     args: argparse.Namespace,
     settings: Settings,
     series: Sequence[Series],
-    target: OutputTarget | None,
+    output: OutputTarget | None,
+    plot: OutputTarget | None,
 ) -> None:
+    from reviewbot.eval.consistency_plot import consistency_plot
     from reviewbot.eval.consistency_text import text_report, to_json
 
     scores = [score(one) for one in series]
@@ -262,8 +268,11 @@ def _report(
     )
     length = f"at most {args.max_tokens} tokens" if args.prompts else "complete reports"
     print(text_report(scores, model=model, length=length))  # noqa: T201  the command's output
-    if target is not None:
-        target.replace(to_json(scores, series, model=model, length=length))
+    if output is not None:
+        output.replace(to_json(scores, series, model=model, length=length))
+    if plot is not None:
+        title = f"{model}; {length}"
+        plot.replace(consistency_plot(scores, title=title, is_temperature=bool(args.temperatures)))
 
 
 def _sampler(args: argparse.Namespace, settings: Settings) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from itertools import combinations
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,6 @@ from tests.support.repositories import _alone, write
 from tests.support.reviews import added
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.fake_anthropic.requests import Recorded
 
 __all__ = ["_alone"]
@@ -156,8 +155,10 @@ async def test_a_server_that_refuses_the_temperature_is_not_compared(tmp_path: P
 def test_the_offline_rules_are_consistent_and_cost_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["eval", "consistency", write(BAD), "--model", "offline"]) == 0
+    command = ["eval", "consistency", write(BAD), "--model", "offline", "--plot", "scores.svg"]
+    assert main(command) == 0
     shown = capsys.readouterr()
+    assert "review, by finding" in Path("scores.svg").read_text("utf-8")
     assert "1.00 +-0.00" in shown.out
     assert "10 runs to make; they cost nothing." in shown.err
 
