@@ -48,10 +48,13 @@ def add_consistency(
     subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
 ) -> argparse.ArgumentParser:
     """Add the command to those of ``reviewbot eval``; ``perform`` of its arguments runs it."""
+    summary = "repeat one review, or a prompt, and score how alike the results are"
     parser = subparsers.add_parser(
         "consistency",
-        help="repeat one review, or a prompt, and score how alike the results are",
+        help=summary,
+        description=summary,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("diff", nargs="?", metavar="DIFF", help="a diff file, or -")
     parser.add_argument(

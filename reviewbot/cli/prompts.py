@@ -33,20 +33,20 @@ The folder in {PROMPTS_DIR} replaces templates for every command.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="list the files of the prompts, and their version")
+    listing = _add(actions, "list", "list the files of the prompts, and their version")
     listing.set_defaults(perform=_list)
-    show = actions.add_parser("show", help="print a template, or a file of examples")
+    show = _add(actions, "show", "print a template, or a file of examples")
     show.add_argument("name", metavar="NAME", help="such as system, or examples/python")
     show.add_argument("--shipped", action="store_true", help="that of the package")
     show.set_defaults(perform=_show)
-    diff = actions.add_parser(
-        "diff", help="compare templates with those of the package; exit 1 if any differs"
+    diff = _add(
+        actions, "diff", "compare templates with those of the package; exit 1 if any differs"
     )
     diff.add_argument(
         "folder", nargs="?", type=Path, metavar="DIR", help=f"default: that of {PROMPTS_DIR}"
     )
     diff.set_defaults(perform=_diff)
-    render = actions.add_parser("render", help="print the requests for a diff; nothing is sent")
+    render = _add(actions, "render", "print the requests for a diff; nothing is sent")
     render.add_argument(
         "diff",
         nargs="?",
@@ -57,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     render.add_argument("--config", type=Path, metavar="FILE", help="instead of .reviewbot.yml")
     render.set_defaults(perform=_render)
     parser.epilog = EPILOG
+
+
+def _add(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
+) -> argparse.ArgumentParser:
+    return actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
 
 
 def run(args: argparse.Namespace) -> int:
