@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
+from reviewbot.cli.eval_session import confirm, note
 from reviewbot.cli.keys import dollars
 from reviewbot.config.load import read_settings
 from reviewbot.config.prompt_files import use_templates
 from reviewbot.config.settings import OFFLINE
-from reviewbot.core.render.wording import dollars as in_dollars
 from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError
 from reviewbot.eval.consistency import LEAST_RUNS, score
@@ -141,7 +140,7 @@ def perform(args: argparse.Namespace) -> int:
     series, spending = asyncio.run(_run(args, variants, data, prompts))
     _report(args, settings, series, *targets)
     for reason in dict.fromkeys(spending.reasons):
-        _note(f"a run failed: {reason}")
+        note(f"a run failed: {reason}")
     return EXIT_INCOMPLETE if spending.reasons else EXIT_OK
 
 
@@ -201,15 +200,7 @@ def _confirm(
             costs.append(review_cost(data, one.settings))
     known = [cost for cost in costs if cost is not None]
     total = args.runs * sum(known) if len(known) == len(costs) else None
-    what = "an unknown sum" if total is None else f"about {in_dollars(total)}"
-    what = "nothing" if total == 0 else what
-    _note(f"{count(args.runs * len(costs), 'run')} to make; they cost {what}.")
-    if total == 0 or args.yes:
-        return
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise ConfigError("this may cost money; confirm it with --yes")
-    if input("Continue? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise ConfigError("nothing was sent, since the costs were not confirmed")
+    confirm(args, f"{count(args.runs * len(costs), 'run')} to make", total)
 
 
 async def _run(
@@ -248,7 +239,7 @@ async def _run(
                 made = await run_series(
                     task, variant, once, runs=args.runs, jobs=args.jobs, spending=spending
                 )
-                _note(f"{task}, {variant.name}: {len(made.runs)} of {args.runs} runs")
+                note(f"{task}, {variant.name}: {len(made.runs)} of {args.runs} runs")
                 series.append(made)
     return series, spending
 
@@ -285,9 +276,3 @@ def _sampler(args: argparse.Namespace, settings: Settings) -> str:
         return f"temperature as named, {_SERVER}"
     sent = f"temperature {info.temperature:g}" if info.gets_temperature else "no temperature sent"
     return f"{sent}, {_SERVER}"
-
-
-def _note(text: str) -> None:
-    from reviewbot.core.render.layout import shown
-
-    print(f"reviewbot: {shown(text)}", file=sys.stderr)  # noqa: T201  for people

@@ -160,7 +160,7 @@ def test_the_offline_rules_are_consistent_and_cost_nothing(
     shown = capsys.readouterr()
     assert "review, by finding" in Path("scores.svg").read_text("utf-8")
     assert "1.00 +-0.00" in shown.out
-    assert "10 runs to make; they cost nothing." in shown.err
+    assert "10 runs to make; expected cost: nothing." in shown.err
 
 
 @pytest.mark.parametrize(
