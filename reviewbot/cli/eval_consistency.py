@@ -8,8 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
+from reviewbot.cli.amounts import dollars
 from reviewbot.cli.eval_session import confirm, note
-from reviewbot.cli.keys import dollars
+from reviewbot.config.installation import install_command
 from reviewbot.config.load import read_settings
 from reviewbot.config.prompt_files import use_templates
 from reviewbot.config.settings import OFFLINE
@@ -126,7 +127,7 @@ def perform(args: argparse.Namespace) -> int:
     if prompts and args.templates:
         raise ConfigError("--templates are those of reviews; give a diff instead of --prompt")
     if args.plot is not None and find_spec("matplotlib") is None:
-        raise ConfigError("--plot needs matplotlib: pip install 'reviewbot[eval]'")
+        raise ConfigError(f"--plot needs matplotlib: {install_command('eval')}")
     settings = read_settings({"model": args.model}, config=args.config)
     targets = [path and OutputTarget(path) for path in (args.output, args.plot)]  # checked first
     variants = _variants(args, settings)
