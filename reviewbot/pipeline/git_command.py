@@ -1,8 +1,8 @@
 """Run git in a repository that is not trusted.
 
 A repository under review must neither run a program nor hide its own changes. So git runs without
-hooks, external diffs, text conversions, file system monitors, fetching, and filters that the
-repository's own configuration defines.
+hooks, external diffs, text conversions, file system monitors, signature checks, fetching, and
+filters that the repository's own configuration defines.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _CONFIG: Final = (
     ("core.hooksPath", os.devnull),
     ("core.quotePath", "true"),
     ("diff.suppressBlankEmpty", "false"),
+    ("log.showSignature", "false"),  # the repository can name the program that checks signatures
 )
 _ENVIRONMENT: Final = {
     "GIT_OPTIONAL_LOCKS": "0",

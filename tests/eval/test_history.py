@@ -44,6 +44,27 @@ def repository() -> Path:
     return Path()
 
 
+def test_a_repository_cannot_have_a_program_check_signatures(
+    repository: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "gpg"
+    program.write_text(
+        "#!/bin/sh\n"
+        "cat > /dev/null\n"
+        'echo > "$0.ran"\n'
+        'echo "[GNUPG:] SIG_CREATED " >&2\n'
+        'echo "-----BEGIN PGP SIGNATURE-----"\n'
+    )
+    program.chmod(0o700)
+    git("config", "gpg.program", str(program))
+    git("config", "log.showSignature", "true")
+    git("commit", "--quiet", "--allow-empty", "-Skey", "-m", "Add nothing")
+    ran = tmp_path / "gpg.ran"
+    ran.unlink()
+    assert len([*import_history(History(repository), "o/r", limit=100)]) == 2
+    assert not ran.exists()
+
+
 def test_a_small_fix_becomes_a_case_in_reverse(repository: Path, tmp_path: Path) -> None:
     missing, wrong = import_history(History(repository), "o/r", limit=100)
     # The reverse of a fix that changes a line brings the faulty line in.
