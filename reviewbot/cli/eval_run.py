@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,7 +140,9 @@ async def _evaluate(
         specs = {one.name: one.spec for one in contestants}
         digest = plan.digest if plan else ""
         store = Store(folder, Header(cases_digest(cases), specs, digest))
-        respected = status(plan, folder, held_out=args.held_out) if plan else None
+        # Other contestants or judges in the same folder are another look at the held-out cases.
+        identity = json.dumps([store.id, specs, args.judge])
+        respected = status(plan, identity, held_out=args.held_out) if plan else None
         _say_size(cases, args.runs)
         complete = await review_cases(args, contestants, cases, args.runs, store)
     problems = await _judge(args, cases, store) if args.judge else []

@@ -50,9 +50,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """An evaluation of the held-out cases: its folder, and the digest of the plan at its start."""
+    """An evaluation of the held-out cases: its digest, and that of the plan at its start."""
 
-    folder: str
+    evaluation: str
     plan: str
 
 
@@ -113,12 +113,12 @@ def log_of(plan: Plan) -> Path:
     return plan.path.with_name(f"{plan.path.name}.uses.jsonl")
 
 
-def status(plan: Plan, folder: Path, *, held_out: bool) -> PlanStatus:
+def status(plan: Plan, evaluation: str, *, held_out: bool) -> PlanStatus:
     """Return the status of the plan for an evaluation, and note it if it is of held-out cases.
 
     Args:
         plan: the plan.
-        folder: folder of the evaluation; continuing it counts as the same use.
+        evaluation: identity of the evaluation; one with the same identity is the same use.
         held_out: whether it reviews the held-out cases.
 
     Raises:
@@ -128,13 +128,12 @@ def status(plan: Plan, folder: Path, *, held_out: bool) -> PlanStatus:
         return PlanStatus(plan.digest, plan.metric, len(plan.held_out), is_final=False)
     path = log_of(plan)
     uses = [*read_lines(path, _use)] if path.exists() else []
-    name = str(folder.resolve())
-    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(evaluation.encode()).hexdigest()[:16]
     if Use(digest, plan.digest) not in uses:
         uses.append(Use(digest, plan.digest))
         try:
             with path.open("a", encoding="utf-8") as file:
-                file.write(f"{json.dumps({'folder': digest, 'plan': plan.digest})}\n")
+                file.write(f"{json.dumps({'evaluation': digest, 'plan': plan.digest})}\n")
         except OSError as error:
             raise SourceError(f"cannot write {path}: {error.strerror}") from error
     return PlanStatus(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
@@ -32,12 +33,14 @@ JUDGEMENTS: Final = "judgements.jsonl"
 class Header:
     """Identity of an evaluation: the cases, the plan and the contestants of its results.
 
-    ``plan`` is the digest of the plan file at the start; empty without one.
+    ``plan`` is the digest of the plan file at the start; empty without one. ``id`` is chosen when
+    the folder is made, so that a deleted evaluation and its repetition differ.
     """
 
     cases: str
     contestants: dict[str, str]
     plan: str = ""
+    id: str = ""
     version: int = 1
 
 
@@ -104,11 +107,14 @@ class Store:
             if known is not None:
                 _check_same(folder, known, header)
                 contestants = {**known.contestants, **header.contestants}
-                header = replace(header, contestants=contestants)
+                header = replace(header, contestants=contestants, id=known.id)
+            else:
+                header = replace(header, id=secrets.token_hex(8))
             text = json.dumps(asdict(header), indent=2)
             (folder / HEADER).write_text(f"{text}\n", "utf-8")
         except OSError as error:
             raise SourceError(f"cannot use {folder}: {error.strerror}") from error
+        self.id = header.id
         self.results = Lines(folder / RESULTS, result_of, result_line)
         self.judgements = Lines(folder / JUDGEMENTS, judgement_of, judgement_line)
 

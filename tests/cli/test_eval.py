@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -221,6 +222,22 @@ async def test_held_out_cases_need_a_plan_and_are_reviewed_apart(reviewbot: Revi
     final = await reviewbot(*arguments, "--plan", "plan.yml", "--held-out")
     assert "only held-out cases were reviewed" in final.text
     assert "1 review to make" in final.err
+    again = await reviewbot(*arguments, "--plan", "plan.yml", "--held-out")
+    assert again.out == final.out
+
+
+@pytest.mark.parametrize("remove", [False, True])
+async def test_other_settings_in_the_same_folder_are_another_evaluation_of_held_out_cases(
+    reviewbot: Reviewbot, *, remove: bool
+) -> None:
+    (reviewbot.folder / "plan.yml").write_text("metric: f1\nheld_out: [go-04]\n")
+    arguments = ("run", "cases.jsonl", "--plan", "plan.yml", "--held-out", "--output", "final")
+    first = await reviewbot(*arguments, "--vary", "confidence=0.7")
+    assert "for the first time" in first.text
+    if remove:
+        shutil.rmtree(reviewbot.folder / "final")
+    second = await reviewbot(*arguments, "--vary", f"confidence={0.7 if remove else 0.8}")
+    assert "this is evaluation 2 of the held-out cases" in second.text
 
 
 async def test_checks_say_what_a_changed_diff_loses(reviewbot: Reviewbot) -> None:

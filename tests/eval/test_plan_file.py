@@ -56,21 +56,21 @@ def test_a_missing_plan_is_an_error(tmp_path: Path) -> None:
 
 def test_held_out_cases_may_be_evaluated_once(tmp_path: Path) -> None:
     plan = read_plan(plan_file(tmp_path), CASES)
-    tuning = status(plan, tmp_path / "tuning", held_out=False)
+    tuning = status(plan, "tuning", held_out=False)
     assert tuning == PlanStatus(plan.digest, "f1", 2, is_final=False)
     assert not log_of(plan).exists()
-    first = status(plan, tmp_path / "final", held_out=True)
+    first = status(plan, "final", held_out=True)
     assert (first.uses, first.is_respected) == (1, True)
-    assert status(plan, tmp_path / "final", held_out=True) == first
-    second = status(plan, tmp_path / "again", held_out=True)
+    assert status(plan, "final", held_out=True) == first
+    second = status(plan, "again", held_out=True)
     assert (second.uses, second.is_respected) == (2, False)
 
 
 def test_a_plan_that_was_changed_is_not_respected(tmp_path: Path) -> None:
     plan = read_plan(plan_file(tmp_path), CASES)
-    status(plan, tmp_path / "final", held_out=True)
+    status(plan, "final", held_out=True)
     other = read_plan(plan_file(tmp_path, "metric: recall\nheld_out: [b, d]\n"), CASES)
-    after = status(other, tmp_path / "other", held_out=True)
+    after = status(other, "other", held_out=True)
     assert (after.changed, after.is_respected) == (True, False)
 
 
