@@ -116,7 +116,7 @@ class Command:
         if not data.strip():
             with errors.open("rb") as file:
                 said = file.read(_TEXT).decode("utf-8", "replace").strip().split("\n")[-1]
-            reason = f": {safe_line(said)}" if said else ""
+            reason = f": {safe_line(redact_text(said))}" if said else ""
             raise SourceError(f"{self.name} wrote nothing (exit code {code}){reason}")
         return data
 
@@ -148,8 +148,8 @@ def arguments(template: str, case: Case, diff: Path) -> list[str]:
         for name, value in fields.items():
             if f"{{{name}}}" in part:
                 # A value such as --option must not become an option of the tool.
-                if not value or value.startswith("-"):
-                    raise SourceError(f"the case has no {name} for {{{name}}}")
+                if not value or value.startswith("-") or not value.isprintable():
+                    raise SourceError(f"the case has no valid {name} for {{{name}}}")
                 part = part.replace(f"{{{name}}}", value)  # noqa: PLW2901 - the part, filled in
         found.append(part)
     return found

@@ -159,10 +159,20 @@ def test_fields_of_a_case_are_arguments_and_never_options(tmp_path: Path) -> Non
     diff = tmp_path / "x.diff"
     template = "tool --at='{repository} x' {base}..{head} {url} {diff}"
     assert arguments(template, CASE, diff) == ["tool", "--at=o/r x", "1a..2b", "u", str(diff)]
-    with pytest.raises(SourceError, match="no head"):
+    with pytest.raises(SourceError, match="no valid head"):
         arguments("tool {head}", case("one", head="--output=x"), diff)
-    with pytest.raises(SourceError, match="no url"):
-        arguments("tool {url}", case("one"), diff)
+    for url in ("", "a\0b", "\ud800"):
+        with pytest.raises(SourceError, match="no valid url"):
+            arguments("tool {url}", case("one", url=url), diff)
+
+
+async def test_a_secret_in_the_error_of_a_tool_is_not_published(tmp_path: Path) -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    text = f"import sys; sys.exit('bad token {secret}')"
+    found = await results_command("other", script(tmp_path, text)).review(CASE, 1)
+    assert found.error is not None
+    assert "bad token" in found.error
+    assert secret not in found.error
 
 
 def test_a_secret_in_a_command_line_is_not_published() -> None:
