@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -67,7 +68,7 @@ class Command:
     async def review(self, case: Case, run: int) -> Result:
         """Run the command in an empty folder."""
         begun = time.monotonic()
-        with TemporaryDirectory(prefix="reviewbot-eval-") as name:
+        with TemporaryDirectory(prefix="reviewbot-eval-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
             (folder / "change.diff").write_bytes(case.data)
             try:
@@ -108,9 +109,8 @@ class Command:
             except TimeoutError as error:
                 raise SourceError(f"{self.name} did not end in {self.timeout_s:g} s") from error
             finally:
-                if process.returncode is None:
-                    _kill(process)
-                    await process.wait()
+                _kill(process)
+                await process.wait()
         with output.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         if not data.strip():
@@ -122,10 +122,11 @@ class Command:
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
-    """Kill a process that was not waited for yet, and all that it started."""
+    """Kill a process if it has not ended, and all that it started and left."""
     if os.name == "posix":
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
+        with suppress(ProcessLookupError):  # nothing is left
+            os.killpg(process.pid, signal.SIGKILL)
+    elif process.returncode is None:
         process.kill()
 
 

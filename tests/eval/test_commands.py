@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +150,26 @@ async def test_a_tool_that_fails_is_a_result_with_an_error(
     assert found.error is not None
     with pytest.raises(SourceError, match=reason):
         raise SourceError(found.error)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has groups of processes")
+async def test_a_process_that_a_tool_leaves_is_ended(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    text = (
+        "import subprocess, sys\n"
+        f"pipe = open({str(pipe)!r}, 'wb')\n"
+        "late = 'import sys, time; time.sleep(5); sys.stdout.write(\"late\")'\n"
+        "subprocess.Popen([sys.executable, '-c', late], stdout=pipe)\n"
+        "print('text')\n"
+    )
+    try:
+        await Command("other", script(tmp_path, text), lambda *_: ()).review(CASE, 1)
+        os.set_blocking(reader, True)
+        assert await asyncio.to_thread(os.read, reader, 9) == b""
+    finally:
+        os.close(reader)
 
 
 async def test_a_missing_program_is_a_result_with_an_error() -> None:
