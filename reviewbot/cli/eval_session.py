@@ -154,7 +154,11 @@ def confirm(args: argparse.Namespace, what: str, cost: float | None) -> None:
         return
     if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigError("this may cost money; confirm it with --yes")
-    if input("Continue? [y/N] ").strip().lower() not in ("y", "yes"):
+    try:
+        answer = input("Continue? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
         raise ConfigError("the costs were not confirmed; results so far are kept")
 
 

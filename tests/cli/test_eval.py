@@ -154,12 +154,11 @@ async def test_examples_and_verification_vary_in_the_requests(reviewbot: Reviewb
     assert {count: shown.count(count) for count in shown} == {0: 12, 2: 12}
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("", 2), ("no", 2)])
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("\n", 2), ("no\n", 2), ("", 2)])
 async def test_somebody_at_a_terminal_is_asked(
     reviewbot: Reviewbot, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
 ) -> None:
-    monkeypatch.setattr("sys.stdin", Terminal())
-    monkeypatch.setattr("builtins.input", lambda _: answer)
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
     async with FakeAnthropic(lambda _: Answer()) as fake:
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
         done = await reviewbot("run", "cases.jsonl", **keys)
