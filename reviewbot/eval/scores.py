@@ -190,7 +190,7 @@ class Scores:
 
     ``micro`` and ``macro`` have the :data:`METRICS` by name: of the sums, and as means over cases.
     ``with_real`` is the precision if comments that judges accept are right, too. ``silence`` is
-    the share of results on clean cases without a comment. ``duplicates`` is the
+    the share of results on clean cases that are valid and have no comment. ``duplicates`` is the
     share of the comments that repeat another one, ``severity_error`` the mean number of steps.
     """
 
@@ -223,6 +223,7 @@ def scores_of(scored: Sequence[ScoredResult]) -> Scores:
     by_case = counts_by_case(scored).values()
     results = [one.result for one in scored]
     clean = [one for one in scored if not one.case.required]
+    silent = [one for one in clean if not one.counts.comments and one.result.error is None]
     tokens = _sum([one.tokens for one in results])
     cost = _sum([one.cost_usd for one in results])
     lines = {one.case.id: changed_lines(one.case) for one in scored}
@@ -238,7 +239,7 @@ def scores_of(scored: Sequence[ScoredResult]) -> Scores:
         per_case=whole.comments / len(scored),
         per_100_lines=None if per_100 is None else 100 * per_100,
         with_real=ratio(whole.found + whole.real, whole.comments),
-        silence=ratio(sum(not one.counts.comments for one in clean), len(clean)),
+        silence=ratio(len(silent), len(clean)),
         inline=ratio(whole.inline, whole.comments),
         duplicates=ratio(whole.duplicates, whole.comments),
         severity_error=ratio(whole.severity_error, whole.severities),

@@ -68,6 +68,12 @@ def test_every_score_of_a_known_result() -> None:
     assert found.first_finding_s == 3.0
 
 
+def test_a_review_that_failed_on_a_clean_case_is_not_silent() -> None:
+    cases = [case("clean"), case("other")]
+    results = [result("clean"), result("other", error="It broke off.")]
+    assert scores_of(score_all(cases, results)).silence == 1 / 2
+
+
 def test_scores_of_nothing_are_not_zero_but_missing() -> None:
     found = scores_of(score_all([case("clean")], [result("clean")]))
     assert found.micro == {"precision": None, "recall": None, "f1": None, "f05": None}
