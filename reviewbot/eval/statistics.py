@@ -142,7 +142,7 @@ class Power:
     """Whether a set of cases can show a difference of five points in precision and in recall.
 
     ``probability`` is that of a significant difference in F1, ``needed`` the golden comments for
-    a probability of 80 % in cases of this kind.
+    a probability of 80 % in cases of this kind. Both take :data:`LEAST_CASES` into account.
     """
 
     golden: int
@@ -166,9 +166,10 @@ def power(golden: Sequence[int], runs: int) -> Power:
     shift, error = _simulate([*golden] * copies, runs)
     error *= math.sqrt(copies)
     critical = _NORMAL.inv_cdf((1 + LEVEL) / 2)
-    probability = _NORMAL.cdf(shift / error - critical)
+    probability = _NORMAL.cdf(shift / error - critical) if len(golden) >= LEAST_CASES else 0.0
     # The error shrinks with the square root of the number of cases.
     more = ((critical + _NORMAL.inv_cdf(WANTED_POWER)) * error / shift) ** 2
+    more = max(more, LEAST_CASES / len(golden))
     return Power(comments, len(golden), runs, probability, math.ceil(comments * more))
 
 

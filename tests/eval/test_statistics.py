@@ -115,5 +115,12 @@ def test_the_needed_number_of_comments_has_the_wanted_power() -> None:
     assert enough.probability == pytest.approx(0.8, abs=0.05)
 
 
+def test_a_set_of_too_few_cases_shows_nothing_however_many_comments_it_has() -> None:
+    one = power([3_000], 1)
+    assert (one.probability, one.needed) == (0.0, 3_000 * LEAST_CASES)
+    assert power([200] * (LEAST_CASES - 1), 1).probability == 0.0
+    assert power([200] * LEAST_CASES, 1).probability > 0.5
+
+
 def test_a_set_without_golden_comments_shows_nothing() -> None:
     assert power([0, 0], 1).probability == 0.0
