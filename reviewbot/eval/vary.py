@@ -33,12 +33,16 @@ def combinations(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
             raise ConfigError(f"{text!r:.80} must be a setting with values, such as context=0,10")
         names.append(name)
         values.append(listed.split(","))
+    if len({SHORT.get(name, name) for name in names}) < len(names):
+        raise ConfigError("--vary must name each setting only once")
     found: dict[str, dict[str, Any]] = {}
     for chosen in product(*values):
         if len(found) == MAX_COMBINATIONS:
             raise ConfigError(f"--vary must not make more than {MAX_COMBINATIONS} combinations")
         pairs = dict(zip(names, chosen, strict=True))
         label = " ".join(f"{name}={value}" for name, value in pairs.items())
+        if label in found:
+            raise ConfigError(f"--vary must name each value only once, not {label:.80} twice")
         lines = (
             f"{SHORT.get(name, name)}: {SWITCH.get(value, value)}" for name, value in pairs.items()
         )

@@ -32,6 +32,9 @@ def test_without_anything_to_vary_there_is_one_contestant() -> None:
         (["context="], "must be a setting with values"),
         (["colour=red"], "colour"),
         (["context=many"], "context_lines"),
+        (["verify=on", "verify=off"], "each setting only once"),
+        (["context=0", "context_lines=10"], "each setting only once"),
+        (["confidence=0.7,0.7"], "not confidence=0.7 twice"),
         (["jobs=1,2,3,4,5", "max_notes=1,2,3,4,5", "confidence=0.1,0.2,0.3"], "more than 64"),
     ],
 )
