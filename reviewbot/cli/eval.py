@@ -24,7 +24,8 @@ INNER: Final = ("repo", ".git")
 EPILOG: Final = """\
 examples:
   reviewbot eval run cases.jsonl --model offline
-  reviewbot eval run cases.jsonl --vary context=0,10 verify=on,off --runs 3
+  reviewbot eval run cases.jsonl --vary verify=on,off --runs 3
+  reviewbot eval run cases.jsonl --vary context=0,10 --repositories clones
   reviewbot eval run cases.jsonl --command 'other=other-tool --sarif {diff}'
   reviewbot eval compare eval-before eval-after
 """

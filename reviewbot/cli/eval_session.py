@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,17 +45,20 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--vary",
+        action="extend",
         nargs="+",
         default=[],
         metavar="SETTING=A,B",
-        help="review with every combination of settings, such as context=0,10 verify=on,off"
-        " examples=0,3",
+        help="review with every combination of settings, such as verify=on,off examples=0,3",
     )
     parser.add_argument(
         "--jobs", type=small_number, default=4, metavar="N", help="reviews at once (default: 4)"
     )
     parser.add_argument(
-        "--budget-usd", type=dollars, metavar="X", help="begin no review after X dollars"
+        "--budget-usd",
+        type=dollars,
+        metavar="X",
+        help="begin no review after X dollars; what is begun is finished, judges are not counted",
     )
     parser.add_argument(
         "--retry-failed", action="store_true", help="repeat the reviews that ended with an error"
@@ -121,7 +125,10 @@ async def review_cases(
             store.results.append(result)
             progress.step()
 
-        return await perform(work, take, jobs=args.jobs, budget_usd=args.budget_usd)
+        complete = await perform(work, take, jobs=args.jobs, budget_usd=args.budget_usd)
+    if not complete:
+        note("the budget is spent; run again to make the other reviews.")
+    return complete
 
 
 def own_reviews(
@@ -135,6 +142,8 @@ def own_reviews(
     from reviewbot.eval.contestants import OwnReview
     from reviewbot.eval.vary import combinations
 
+    if repositories is None and any(re.match(r"context(_lines)?=", one) for one in args.vary):
+        note("context has no effect, since the diffs are reviewed without their repositories.")
     found: list[Contestant] = []
     for name, values in combinations(args.vary).items():
         settings = read_settings({"model": args.model} | values, config=args.config)

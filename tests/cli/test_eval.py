@@ -119,14 +119,15 @@ async def test_recorded_results_are_a_second_row(reviewbot: Reviewbot) -> None:
 
 async def test_varied_settings_are_rows_and_two_runs_are_compared(reviewbot: Reviewbot) -> None:
     run = ("run", "cases.jsonl", "--output")
-    done = await reviewbot(*run, "a", "--vary", "confidence=0.7,0.99")
+    vary = ("--vary", "confidence=0.7,0.99", "--vary", "max_notes=3")
+    done = await reviewbot(*run, "a", *vary)
     assert done.code == 0, done.err
     names = {line.split("  ")[0] for line in done.out.splitlines()}
-    assert {"confidence=0.7", "confidence=0.99"} <= names
-    assert (await reviewbot(*run, "b", "--vary", "confidence=0.99")).code == 0
+    assert {"confidence=0.7 max_notes=3", "confidence=0.99 max_notes=3"} <= names
+    assert (await reviewbot(*run, "b", "--vary", "confidence=0.99", "max_notes=3")).code == 0
     compared = await reviewbot("compare", "a", "b")
     assert compared.code == 0, compared.err
-    assert "confidence=0.99 against confidence=0.99" in compared.text
+    assert "confidence=0.99 max_notes=3 against confidence=0.99 max_notes=3" in compared.text
     assert "No difference is significant" in compared.text
 
 
@@ -148,6 +149,7 @@ async def test_examples_and_verification_vary_in_the_requests(reviewbot: Reviewb
         vary = ("--vary", "context=0,10", "verify=on,off", "examples=0,3")
         done = await reviewbot("run", "cases.jsonl", "--yes", *vary, **keys)
     assert done.code == 0, done.err
+    assert "context has no effect" in done.err
     names = {line.split("  ")[0] for line in done.out.splitlines()}
     assert len({name for name in names if name.startswith("context=")}) == 8
     shown = [one.text.count("<example>") for one in fake.requests]
@@ -172,6 +174,7 @@ async def test_a_budget_leaves_reviews_for_a_later_run(reviewbot: Reviewbot) -> 
         arguments = ("run", "cases.jsonl", "--yes", "--jobs", "1")
         cut = await reviewbot(*arguments, "--budget-usd", "0.01", **keys)
         assert (cut.code, len(fake.requests)) == (3, 1)
+        assert "the budget is spent" in cut.err
         done = await reviewbot(*arguments, **keys)
         assert (done.code, len(fake.requests)) == (0, 3)
         assert "2 reviews to make, after 1 that are there already" in done.err
