@@ -70,7 +70,13 @@ def result_of(value: object) -> Result:
     Raises:
         ValueError: a field is missing or invalid.
     """
-    return cast("Result", decoder(Result)(value, ""))
+    result = cast("Result", decoder(Result)(value, ""))
+    for name in ("judged", "refuted", "tokens", "cost_usd", "seconds", "first_finding_s"):
+        if (getattr(result, name) or 0) < 0:
+            raise ValueError(f"{name} must not be negative")
+    if result.refuted > result.judged:
+        raise ValueError("refuted must not be more than judged")
+    return result
 
 
 def result_line(result: Result) -> str:

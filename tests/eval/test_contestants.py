@@ -196,7 +196,16 @@ async def test_recorded_results_are_played_run_by_run(tmp_path: Path) -> None:
     assert (await other.review(CASES[1], 1)).error == "The case was not recorded."
 
 
-@pytest.mark.parametrize("text", ["[]\n", '{"comments": []}\n', "\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]\n",
+        '{"comments": []}\n',
+        "\n",
+        '{"case": "a", "cost_usd": -5}\n',
+        '{"case": "a", "judged": 1, "refuted": 2}\n',
+    ],
+)
 def test_a_file_without_results_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "other.jsonl"
     path.write_text(text)
