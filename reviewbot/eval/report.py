@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from reviewbot.core.decode import decoder
@@ -14,6 +14,7 @@ from reviewbot.eval.judgements import Agreement  # noqa: TC001 - the decoder loo
 from reviewbot.eval.plan_file import PlanStatus  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.results import Comment  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.scores import (
+    METRICS,
     Counts,
     Scores,
     by_contestant,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from reviewbot.eval.scores import ScoredResult
 
 FILE: Final = "report.json"
+MAX_COUNT: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +196,29 @@ def read_report(path: Path) -> Evaluation:
     """
     path = path / FILE if path.is_dir() else path
     try:
-        return cast("Evaluation", decoder(Evaluation)(json.loads(path.read_text("utf-8")), ""))
+        found = cast("Evaluation", decoder(Evaluation)(json.loads(path.read_text("utf-8")), ""))
+        _check(found)
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{path} is not a report of reviewbot eval run: {error}") from error
+    return found
+
+
+def _check(evaluation: Evaluation) -> None:
+    """Check what a comparison relies on: the report may come from somebody else.
+
+    Raises:
+        ValueError: a result is on an unknown case, a count is out of range, or the planned metric
+            is not known.
+    """
+    golden = {case.id: len(case.golden) for case in evaluation.cases}
+    for one in evaluation.outcomes:
+        if one.case not in golden:
+            raise ValueError(f"there is no case {one.case!r:.80}")
+        if not all(0 <= index < golden[one.case] for index in one.found):
+            raise ValueError(f"a result on {one.case!r:.80} found an unknown golden comment")
+        if not all(0 <= number <= MAX_COUNT for number in astuple(one.counts)):
+            raise ValueError(f"a count on {one.case!r:.80} is out of range")
+    if evaluation.plan and evaluation.plan.metric not in METRICS:
+        raise ValueError(f"there is no metric {evaluation.plan.metric!r:.40}")

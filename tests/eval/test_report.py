@@ -5,18 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reviewbot.errors import SourceError
 from reviewbot.eval.compare import ChangedCase, ChangedGolden, compare, pairs
 from reviewbot.eval.judgements import Agreement
+from reviewbot.eval.plan_file import PlanStatus
 from reviewbot.eval.report import Evaluation, evaluate, read_report, to_json
 from reviewbot.eval.report_html import html_report
 from reviewbot.eval.results import Comment
-from reviewbot.eval.scores import score_all
+from reviewbot.eval.scores import Counts, score_all
 from reviewbot.eval.statistics import Interval
 from reviewbot.eval.tables import change_report, difference, text_report, with_interval
 from tests.support.evaluations import case, comment, golden, result
@@ -54,6 +56,26 @@ def test_something_else_is_no_report(tmp_path: Path) -> None:
         read_report(tmp_path)
     (tmp_path / "report.json").write_text("{}")
     with pytest.raises(SourceError, match="is not a report"):
+        read_report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cases": ()}, "there is no case 'case-0'"),
+        ({"outcomes": (replace(BOTH.outcomes[0], found=(2,)),)}, "found an unknown golden comment"),
+        (
+            {"outcomes": (replace(BOTH.outcomes[0], counts=Counts(golden=10**400)),)},
+            "a count on 'case-0' is out of range",
+        ),
+        ({"plan": PlanStatus("d", "luck", 1, is_final=False)}, "there is no metric 'luck'"),
+    ],
+)
+def test_a_report_that_contradicts_itself_is_refused(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "report.json").write_text(to_json(replace(BOTH, **change)))
+    with pytest.raises(SourceError, match=message):
         read_report(tmp_path)
 
 
