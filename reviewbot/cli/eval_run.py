@@ -107,12 +107,15 @@ def run(args: argparse.Namespace) -> int:
     """
     from reviewbot.eval.cases import read_cases
     from reviewbot.eval.plan_file import read_plan
+    from reviewbot.pipeline.workers import check_choices
 
     check_extra()
     if args.judge_others and not args.judge:
         raise ConfigError("--judge-others needs a judge: --judge MODEL")
     if OFFLINE in args.judge:
         raise ConfigError("the offline rules cannot judge; name a model: --judge MODEL")
+    for name in args.judge:
+        check_choices(read_settings({"model": name}, config=args.config))
     cases = read_cases(args.cases)
     folder = args.output or Path(f"eval-{args.cases.stem}{'-held-out' if args.held_out else ''}")
     plan = None

@@ -280,3 +280,4 @@ async def test_a_wrong_argument_is_an_error(
     done = await reviewbot("run", *arguments)
     assert done.code == 2
     assert message in done.err
+    assert "to make" not in done.err
