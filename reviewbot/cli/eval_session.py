@@ -115,6 +115,7 @@ async def review_cases(
     done = {one.key for one in found if one.error is None or not args.retry_failed}
     work = open_work(contestants, cases, runs, done)
     if not work:
+        _say_failed(contestants, found)
         return True
     cost = await asyncio.to_thread(expected_cost, work)
     known = f", after {len(done):,} that are there already" if done else ""
@@ -128,7 +129,20 @@ async def review_cases(
         complete = await perform(work, take, jobs=args.jobs, budget_usd=args.budget_usd)
     if not complete:
         note("the budget is spent; run again to make the other reviews.")
+    _say_failed(contestants, latest(store.results.read()))
     return complete
+
+
+def _say_failed(contestants: Sequence[Contestant], results: Sequence[Result]) -> None:
+    """Say how many reviews of each contestant failed, and why one of them did."""
+    for contestant in contestants:
+        made = [one for one in results if one.contestant == contestant.name]
+        reasons = [one.error for one in made if one.error is not None]
+        if reasons:
+            note(
+                f"{len(reasons):,} of {count(len(made), 'review')} by {contestant.name} failed"
+                f" (--retry-failed repeats them); the first reason: {reasons[0]}"
+            )
 
 
 def own_reviews(

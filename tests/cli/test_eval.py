@@ -188,6 +188,10 @@ async def test_failed_reviews_are_repeated_only_if_wanted(reviewbot: Reviewbot) 
         fake.respond = lambda _: Answer()
         same = await reviewbot(*arguments, **keys)
         again = await reviewbot(*arguments, "--retry-failed", **keys)
+    for done in (failed, same):
+        assert "3 of 3 reviews by reviewbot failed" in done.err
+        assert "the first reason: " in done.err
+    assert "failed" not in again.err
     valid = [done.out.split("first finding, s\n")[1].split()[2] for done in (failed, same, again)]
     assert valid == ["0.0", "0.0", "100.0"]
 
