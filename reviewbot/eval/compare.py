@@ -111,9 +111,7 @@ def compare(one: Evaluation, other: Evaluation, before: str, after: str) -> Chan
         differences(one.counts(before), other.counts(after)),
         tuple(found),
         tuple(wrong),
-        one.plan.metric
-        if one.plan and other.plan and one.plan.digest == other.plan.digest
-        else None,
+        _planned(one.plan, other.plan),
     )
 
 
