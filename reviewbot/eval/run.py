@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 from reviewbot.core.decode import decoder
 from reviewbot.errors import ConfigError, ReviewbotError, SourceError
 from reviewbot.eval.cases import read_lines
+from reviewbot.eval.contestants import Recorded
 from reviewbot.eval.judgements import judgement_line, judgement_of
 from reviewbot.eval.results import result_line, result_of
 
@@ -222,7 +223,7 @@ async def perform(
         work: the reviews.
         take: gets each result when it is there.
         jobs: reviews at a time.
-        budget_usd: no review is begun after this sum was spent.
+        budget_usd: no review is begun after this sum was spent; recorded costs are not spent.
 
     Raises:
         ReviewbotError: what ``take`` raised; the other reviews are cancelled.
@@ -238,7 +239,8 @@ async def perform(
                 left_out = True
                 return
             result = await one.contestant.review(one.case, one.run)
-            spent += result.cost_usd or 0.0
+            if not isinstance(one.contestant, Recorded):
+                spent += result.cost_usd or 0.0
             take(result)
 
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.errors import ConfigError, SourceError
+from reviewbot.eval.contestants import Recorded
 from reviewbot.eval.run import RESULTS, Header, Store, expected_cost, latest, open_work, perform
 from tests.support.evaluations import case, comment, result
 
@@ -118,6 +119,14 @@ async def test_no_review_begins_after_the_budget_is_spent() -> None:
         open_work([tool], CASES, 2, ()), lambda _: None, jobs=1, budget_usd=1.0
     )
     assert len(tool.made) == 2
+
+
+async def test_recorded_costs_are_not_spent_again() -> None:
+    tool = Counting(cost=0.5)
+    old = Recorded("old", "", [result(one.id, cost_usd=9.0) for one in CASES])
+    work = open_work([old, tool], CASES, 1, ())
+    assert await perform(work, lambda _: None, jobs=1, budget_usd=1.25)
+    assert len(tool.made) == 3
 
 
 def test_the_expected_cost_counts_each_review() -> None:
