@@ -201,7 +201,7 @@ async def _judge(args: argparse.Namespace, cases: Sequence[Case], store: Store) 
         if not tasks:
             return []
         what = f"{count(len(tasks), 'request')} to judges"
-        await asyncio.to_thread(confirm, args, what, expected_usd(tasks))
+        confirm(args, what, expected_usd(tasks))
         with Progress(len(tasks)) as progress:
 
             def take(judgement: Judgement) -> None:

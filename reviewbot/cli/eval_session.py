@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,7 +23,7 @@ from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
     from reviewbot.eval.cases import Case
@@ -119,7 +122,7 @@ async def review_cases(
         return True
     cost = await asyncio.to_thread(expected_cost, work)
     known = f", after {len(done):,} that are there already" if done else ""
-    await asyncio.to_thread(confirm, args, f"{count(len(work), 'review')} to make{known}", cost)
+    confirm(args, f"{count(len(work), 'review')} to make{known}", cost)
     with Progress(len(work)) as progress:
 
         def take(result: Result) -> None:
@@ -178,11 +181,25 @@ def confirm(args: argparse.Namespace, what: str, cost: float | None) -> None:
     if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigError("this may cost money; confirm it with --yes")
     try:
-        answer = input("Continue? [y/N] ")
+        with _interruptible():
+            answer = input("Continue? [y/N] ")
     except EOFError:
         answer = ""
     if answer.strip().lower() not in ("y", "yes"):
         raise ConfigError("the costs were not confirmed; results so far are kept")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a call that waits: a running event loop would only cancel its task."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread gets signals
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Progress:
