@@ -49,4 +49,4 @@ async def _check(args: argparse.Namespace) -> bool:
     results = [one for one in latest(store.results.read()) if one.contestant in specs]
     print(check_report(check_scores(cases, results)))  # noqa: T201  the command's output
     note(f"Results are in {folder}.")
-    return complete
+    return complete and all(one.error is None for one in results)

@@ -14,6 +14,7 @@ from reviewbot.eval.cases import read_lines
 from reviewbot.eval.contestants import Recorded
 from reviewbot.eval.judgements import judgement_line, judgement_of
 from reviewbot.eval.results import result_line, result_of
+from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -112,7 +113,7 @@ class Store:
             else:
                 header = replace(header, id=secrets.token_hex(8))
             text = json.dumps(asdict(header), indent=2)
-            (folder / HEADER).write_text(f"{text}\n", "utf-8")
+            OutputTarget(folder / HEADER).replace(f"{text}\n")
         except OSError as error:
             raise SourceError(f"cannot use {folder}: {error.strerror}") from error
         self.id = header.id
