@@ -78,15 +78,21 @@ COST: Final[dict[str, Callable[[Scores], str]]] = {
 
 def quality_rows(contestants: Sequence[ContestantReport]) -> list[Row]:
     """Return the table of precision, recall and F scores, with its head."""
-    head = ("contestant", *METRIC_TITLES.values(), "macro F1")
     return [
-        head,
+        ("contestant", *METRIC_TITLES.values()),
         *(
-            (
-                one.name,
-                *(with_interval(one.intervals[name]) for name in METRIC_TITLES),
-                percent(one.scores.macro["f1"]),
-            )
+            (one.name, *(with_interval(one.intervals[name]) for name in METRIC_TITLES))
+            for one in contestants
+        ),
+    ]
+
+
+def macro_rows(contestants: Sequence[ContestantReport]) -> list[Row]:
+    """Return the table of the same scores as means over cases, with its head."""
+    return [
+        ("mean of the cases", *METRIC_TITLES.values()),
+        *(
+            (one.name, *(percent(one.scores.macro[name]) for name in METRIC_TITLES))
             for one in contestants
         ),
     ]
@@ -116,6 +122,7 @@ def tables(evaluation: Evaluation) -> list[list[Row]]:
     contestants = evaluation.contestants
     found = [
         quality_rows(contestants),
+        macro_rows(contestants),
         score_rows(contestants, BEHAVIOUR),
         score_rows(contestants, COST),
     ]
@@ -125,7 +132,7 @@ def tables(evaluation: Evaluation) -> list[list[Row]]:
 
 
 LEGEND: Final = (
-    "Shares are in percent, with 95 % intervals over cases. Macro F1 is the mean of the cases."
+    "Shares are in percent, with 95 % intervals over cases. Means of the cases have no interval."
     f" A star marks a difference whose interval excludes zero, with at least {LEAST_CASES} cases."
 )
 
