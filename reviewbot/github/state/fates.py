@@ -1,7 +1,7 @@
 """Record what became of posted findings. Pure.
 
 A finding gets its fate when it is first no longer open. It loses its fate if it is open again. At
-the merge of the pull request, the findings that are left get theirs.
+the merge of the pull request, the findings that are left get theirs; then all fates are final.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ def after_review(new: StateBlock, before: StateBlock | None, done: Reconciled) -
         before: the trusted state before the review; None if there is none.
         done: the review, compared with earlier ones.
     """
+    if before is not None and before.merged:  # the merge came first, and is counted
+        return replace(new, closed=before.closed, dropped=before.dropped, merged=True)
     is_open = {one.id for one in done.records if one.state == "open" and one.is_posted}
     earlier = [one for one in before.closed if one.id not in is_open] if before else []
     states = {one.id: one.state for one in before.records} if before else {}

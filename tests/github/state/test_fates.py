@@ -171,6 +171,14 @@ def test_a_closed_record_that_was_dropped_stays_a_number() -> None:
     assert at_merge(after, {before.records[0].id}) == replace(before, merged=True)
 
 
+def test_a_review_that_ends_after_the_merge_changes_no_fate() -> None:
+    left = record()
+    merged_before = at_merge(StateBlock("s", records=(left,)), ())
+    new = StateBlock("new", records=(left,))
+    after = after_review(new, merged_before, Reconciled(Report(), new.records))
+    assert after == replace(merged_before, settings="new")
+
+
 async def test_a_finding_keeps_the_model_that_found_it_first(
     github: FakeGitHub, runner: Runner
 ) -> None:
