@@ -31,6 +31,8 @@ FORM: Final = 1
 MOST_CHARACTERS: Final = 30_000
 MOST_BYTES: Final = 1 << 20
 """Maximum bytes of a block once it is inflated."""
+MOST_DROPPED: Final = 1_000_000
+"""Maximum number of dropped closed records of a fate: a state by others may hold any number."""
 MOST_TITLE: Final = 120
 MOST_LINE: Final = 120
 MOST_OVERVIEW: Final = 1_000
@@ -155,7 +157,9 @@ def unpack(text: str) -> StateBlock | None:
         return None
     ids = (*(one.id for one in block.records), *(one.id for one in block.closed))
     named = all(map(FINDING_ID.fullmatch, ids))
-    counted = all(fate in FATES and number >= 0 for fate, number in block.dropped.items())
+    counted = all(
+        fate in FATES and 0 <= number <= MOST_DROPPED for fate, number in block.dropped.items()
+    )
     return block if block.form == FORM and named and counted else None
 
 

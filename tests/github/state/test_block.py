@@ -173,6 +173,7 @@ def test_an_invalid_block_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
         {**good, "closed": [{**shut, "id": "not an id"}]},
         {**good, "dropped": {"fixed": -1}},
         {**good, "dropped": {"won": 1}},
+        {**good, "dropped": {"fixed": 10**4299}},
         {**good, "dropped": {"fixed": 1.5}},
         {key: value for key, value in good.items() if key != "settings"},
     )
