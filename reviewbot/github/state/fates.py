@@ -53,7 +53,13 @@ def at_merge(before: StateBlock, dismissed: Container[str]) -> StateBlock:
         for one in before.records
         if one.state == "open"
     ]
-    return replace(before, closed=_with(before.closed, new), merged=True)
+    undone = {
+        one.id for one in before.records if one.state == "dismissed" and one.id not in dismissed
+    }
+    earlier = [
+        replace(one, fate="open_at_merge") if one.id in undone else one for one in before.closed
+    ]
+    return replace(before, closed=_with(earlier, new), merged=True)
 
 
 def _with(

@@ -171,6 +171,14 @@ def test_a_closed_record_that_was_dropped_stays_a_number() -> None:
     assert at_merge(after, {before.records[0].id}) == replace(before, merged=True)
 
 
+def test_a_dismissal_that_is_undone_before_the_merge_does_not_count() -> None:
+    kept, undone = (record(id=letter * 16, state="dismissed") for letter in "ab")
+    closed = tuple(ClosedRecord(one.id, "bug", "", "", "dismissed") for one in (kept, undone))
+    before = StateBlock("s", records=(kept, undone), closed=closed)
+    after = at_merge(before, {kept.id}).closed
+    assert [one.fate for one in after] == ["dismissed", "open_at_merge"]
+
+
 def test_a_review_that_ends_after_the_merge_changes_no_fate() -> None:
     left = record()
     merged_before = at_merge(StateBlock("s", records=(left,)), ())
