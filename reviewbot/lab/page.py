@@ -17,6 +17,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.safety.escape import cut, show_line
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,9 +176,11 @@ def _environment() -> Environment:
     from jinja2 import DictLoader, Environment, StrictUndefined
 
     names = ("page.html.j2", "table.html.j2")
-    return Environment(
+    environment = Environment(
         loader=DictLoader({name: _asset(name) for name in names}),
         undefined=StrictUndefined,
         autoescape=True,
         finalize=_shown,
     )
+    environment.globals["count"] = count
+    return environment

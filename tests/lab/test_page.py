@@ -98,3 +98,11 @@ def test_a_long_text_is_cut_with_a_count() -> None:
     made = studies()
     long = replace(made.prompt, body="x" * 50_000)
     assert "[CUT 30000 characters]" in render_page(replace(made, prompt=long))
+
+
+def test_one_thing_is_not_counted_as_several() -> None:
+    made = studies()
+    one = replace(made, cost=replace(made.cost, findings=1), tokens=replace(made.tokens, more=1))
+    page = render_page(one)
+    assert "1 finding in four forms" in page
+    assert "and 1 more line<" in page
