@@ -18,8 +18,8 @@ from tests.support.lab_studies import frames_of, screens
 DEMO: Final = Path(reviewbot.lab.__file__).parent / "demo"
 MODEL: Final = "claude-sonnet-5-5"
 SOURCE: Final = (
-    "A replay of a recorded stream. reviewbot's test server played the model: the answer is written"
-    " by hand, and the times are plausible, not measured."
+    "A replay of a recorded stream about the demo. reviewbot's test server played the model: the"
+    " answer is written by hand, and the times are plausible, not measured."
 )
 SHELL: Final = FOUND[0] | {
     "quote": '    subprocess.run(f"mv {path}.gz {target}", shell=True, check=True)',

@@ -55,7 +55,7 @@ def test_the_stream_of_a_diff_of_the_user_is_a_replay_and_says_so(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["lab", "stream", write(BAD)]) == 0
-    assert "A replay of a recorded stream." in capsys.readouterr().out
+    assert "A replay of a recorded stream about the demo." in capsys.readouterr().out
 
 
 def test_without_findings_the_cost_is_that_of_the_demo_and_says_so(
