@@ -48,15 +48,34 @@ class CostStudy:
     """The forms of ``findings`` findings, and their costs by model, the cheapest first.
 
     ``source`` is a sentence about the findings. ``model`` is the model that the user chose, and
-    ``ratio`` the price of its output tokens in input tokens, None without prices.
+    ``ratio`` the price of its output tokens in input tokens, None without prices. ``factor``
+    is the number of its tokens for one of o200k.
     """
 
     findings: int
     source: str
     model: str
     ratio: float | None
+    factor: float
     forms: tuple[Form, ...]
     models: tuple[ModelCost, ...]
+
+    @property
+    def figures(self) -> tuple[tuple[str, ...], ...]:
+        """Each form with the tokens of the chosen model: output, and input of its description."""
+        return tuple(
+            (form.name, *(f"{round(one * self.factor):,}" for one in (form.output, form.input)))
+            for form in self.forms
+        )
+
+    @property
+    def method(self) -> str:
+        """Sentences about what is counted."""
+        return (
+            "Only the answer and the description of its form are counted. Estimated: tokens of"
+            f" o200k, times {self.factor:g} for {self.model}, and the factor of each model for its"
+            " dollars. The prices are those of the catalogue, without the cache."
+        )
 
 
 def study_cost(findings: Sequence[Finding], source: str, chosen: ModelInfo) -> CostStudy:
@@ -74,7 +93,7 @@ def study_cost(findings: Sequence[Finding], source: str, chosen: ModelInfo) -> C
     models = tuple(sorted(costs, key=lambda cost: cost.dollars))
     prices = chosen.prices
     ratio = prices.output / prices.input if prices and prices.input else None
-    return CostStudy(len(findings), source, chosen.name, ratio, forms, models)
+    return CostStudy(len(findings), source, chosen.name, ratio, chosen.token_factor, forms, models)
 
 
 def forms_of(findings: Sequence[Mapping[str, Any]]) -> tuple[Form, ...]:

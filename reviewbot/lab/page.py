@@ -116,9 +116,7 @@ def _rows(studies: LabStudies) -> dict[str, list[_Row]]:
             )
             for part in studies.tokens.parts
         ],
-        "form_rows": [
-            _Row((form.name, f"{form.output:,}", f"{form.input:,}")) for form in studies.cost.forms
-        ],
+        "form_rows": [_Row(figures) for figures in studies.cost.figures],
         "model_rows": [
             _Row((one.model, *(f"{amount:,.0f}" for amount in one.dollars)), own=own)
             for one in studies.cost.models

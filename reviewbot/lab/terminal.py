@@ -84,7 +84,7 @@ def cost_lines(study: CostStudy, *, width: int) -> list[Line]:
     lines += _table(
         [
             ("form", "output tokens", "its description, input tokens"),
-            *((form.name, f"{form.output:,}", f"{form.input:,}") for form in study.forms),
+            *study.figures,
         ],
         width,
     )
@@ -102,11 +102,7 @@ def cost_lines(study: CostStudy, *, width: int) -> list[Line]:
         width,
     )
     lines += _more(len(study.models) - _ROWS, "model")
-    text = (
-        "Only the answer and the description of its form are counted. The tokens are o200k's, times"
-        " the factor of each model; the prices are those of the catalogue, without the cache."
-    )
-    return [*lines, (), *paragraph(text, width, style="dim")]
+    return [*lines, (), *paragraph(study.method, width, style="dim")]
 
 
 def stream_lines(study: StreamStudy, *, width: int) -> list[Line]:

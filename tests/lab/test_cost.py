@@ -34,6 +34,16 @@ def test_the_dollars_of_a_million_reviews_are_tokens_times_the_price_of_a_millio
     assert million(form, info) == pytest.approx(expected)
 
 
+def test_the_tokens_on_the_screen_times_the_prices_are_the_dollars() -> None:
+    info = lookup("claude-sonnet-5-5")
+    assert info.prices is not None
+    study = study_cost([finding()], "", info)
+    [dollars] = [one.dollars for one in study.models if one.model == info.name]
+    for (_, output, read), shown in zip(study.figures, dollars, strict=True):
+        expected = int(output) * info.prices.output + int(read) * info.prices.input
+        assert shown == pytest.approx(expected, abs=info.prices.output)
+
+
 def test_a_model_without_a_price_has_no_cost() -> None:
     with pytest.raises(ValueError, match="no price"):
         million(Form("f", "", 1, 1), lookup("qwen"))

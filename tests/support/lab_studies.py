@@ -41,7 +41,8 @@ def tokens(shown: str = SHOWN) -> TokenStudy:
 def cost() -> CostStudy:
     forms = (Form("verbose JSON", "{\n}", 900, 200), Form("plain text", "none", 300, 16))
     models = (ModelCost("model-b", (1_000.4, 400.0)), ModelCost("model-a", (12_345.6, 4_000.0)))
-    return CostStudy(2, "The findings are those of this review.", "model-a", 5, forms, models)
+    source = "The findings are those of this review."
+    return CostStudy(2, source, "model-a", 5, 1.6, forms, models)
 
 
 def frames_of(answer: Answer, *, first: float = 0.5, pace: float = 0.25) -> tuple[Frame, ...]:
