@@ -205,7 +205,7 @@ def budget_lines(study: BudgetStudy, *, width: int) -> list[Line]:
     lines.append(())
     lines += _table(
         [
-            ("limit", "requests", "files split", "lines cut", "input tokens", "dollars"),
+            ("limit", "requests", "files split", "files cut", "input tokens", "dollars"),
             *(one.figures for one in study.limits),
         ],
         width,
@@ -213,7 +213,10 @@ def budget_lines(study: BudgetStudy, *, width: int) -> list[Line]:
     for one in study.limits:
         if one.problem:
             lines += paragraph(one.problem, width, first=(f"  {one.name}: ", "yellow"))
-    text = "The first row has your settings. All numbers are estimates; nothing was sent."
+    text = (
+        "The first row has your settings. Input tokens and dollars include the summary if it is on,"
+        " and no verification. All numbers are estimates; nothing was sent."
+    )
     return [*lines, (), *paragraph(text, width, style="dim")]
 
 
