@@ -160,13 +160,13 @@ def _variants(args: argparse.Namespace, settings: Settings) -> tuple[Variant, ..
     """Return the settings to compare; one without a flag that names several."""
     from reviewbot.eval.consistency_runs import Variant, vary_fact, vary_templates
 
-    if args.temperatures:
+    if args.temperatures is not None:
         return vary_fact(settings, "temperature", _numbers(args.temperatures))
-    if args.efforts:
+    if args.efforts is not None:
         return vary_fact(settings, "effort", args.efforts.split(","))
-    if args.templates:
+    if args.templates is not None:
         return vary_templates(settings, args.templates.split(","))
-    names = args.models.split(",") if args.models else [settings.model.name]
+    names = args.models.split(",") if args.models is not None else [settings.model.name]
     return tuple(
         Variant(name, float(at), read_settings({"model": name}, config=args.config))
         for at, name in enumerate(names)

@@ -176,6 +176,7 @@ def test_the_offline_rules_are_consistent_and_cost_nothing(
             "gets no temperature",
         ),
         (["x.diff", "--model", "qwen", "--temperatures", "hot"], "must be numbers"),
+        (["x.diff", "--model", "qwen", "--temperatures", "", "--yes"], "must be numbers"),
         (["--prompt", "a=b", "--model", "offline"], "need a model"),
         (["x.diff", "--model", "claude-sonnet-5-5"], "confirm it with --yes"),
         (["x.diff", "--model", "claude-sonnet-5-5", "--output", "."], "cannot write ."),
