@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _EXAMPLES: Final = """\
 examples (FOLDER has the repositories of benchmarks/quality/repositories.toml, each as OWNER+NAME):
   make quality ARGS="false-alarms --listed FOLDER --commits 25"
+  make quality ARGS="false-alarms --ordinary FOLDER --commits 60"
   make quality ARGS="planted benchmarks/quality/planted.jsonl"
   make quality ARGS="reversed --listed FOLDER --commits 200"
   make quality ARGS="hunks --listed FOLDER --commits 60"
@@ -90,8 +91,8 @@ def _add_repositories(parser: argparse.ArgumentParser, *, commits: int) -> None:
 
 
 def _repositories(args: argparse.Namespace) -> list[Repository]:
-    if not (args.repositories or args.listed):
-        sys.exit("benchmarks.quality: name a repository, or a folder of repositories with --listed")
+    if not (args.repositories or args.listed or args.ordinary):
+        sys.exit("benchmarks.quality: name a repository, or a folder with --listed or --ordinary")
     listed = listed_repositories(args.listed) if args.listed else []
     ordinary = listed_repositories(args.ordinary, "ordinary") if args.ordinary else []
     return [*map(named_repository, args.repositories), *listed, *ordinary]

@@ -118,6 +118,13 @@ def test_false_alarms_reviews_each_commit(
     assert capsys.readouterr().out == first
 
 
+def test_a_folder_of_ordinary_repositories_is_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["false-alarms", "--ordinary", str(tmp_path)])
+    assert "0 commits reviewed; skipped: none." in capsys.readouterr().out
+
+
 def test_reversed_finds_what_a_fix_repaired(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
