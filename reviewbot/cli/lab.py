@@ -209,7 +209,12 @@ class _Lab:
 
     async def _review(self) -> ReviewStudy:
         if self._live:
-            return await runs.review_live(self._subject)
+            from rich.console import Console
+
+            from reviewbot.lab.live_view import LiveView
+
+            with LiveView(Console(stderr=True)) as view:
+                return await runs.review_live(self._subject, view)
         if self._subject.is_demo:
             return await runs.replay_demo(self._subject)
         return await runs.review_offline(self._subject)

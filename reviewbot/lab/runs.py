@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,10 +14,10 @@ from reviewbot.lab.review import study_review
 from reviewbot.lab.stream import Frame, Recording, model_events, parse_recording
 from reviewbot.lab.subject import DEMO
 from reviewbot.lab.temperature import study_temperature
-from reviewbot.models.anthropic.answer import event_of
+from reviewbot.models.anthropic.answer import AnswerReader, event_of
 from reviewbot.models.anthropic.messages_api import load_sdk
 from reviewbot.models.attempts import AttemptPolicy, Attempts
-from reviewbot.models.base import ToolInput
+from reviewbot.models.base import ModelFault, ToolInput
 from reviewbot.models.batch import Drafted, RequestSent
 from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.model import OfflineModel
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import Event, Usage
     from reviewbot.core.findings.draft import Draft
     from reviewbot.core.prompt.request import ModelRequest
+    from reviewbot.lab.live_view import LiveView
     from reviewbot.lab.review import ReviewStudy
     from reviewbot.lab.subject import Subject
     from reviewbot.lab.temperature import TemperatureStudy
@@ -118,18 +119,26 @@ async def review_offline(subject: Subject) -> ReviewStudy:
 
 
 class _Recorder:
-    """Recorder of the first complete answer: its frames, timed from the request of its attempt."""
+    """Recorder of the first complete answer: its frames, timed from the request of its attempt.
 
-    def __init__(self) -> None:
+    Args:
+        view: shows the text of the answer while it arrives.
+    """
+
+    def __init__(self, view: LiveView | None) -> None:
         self.frames: list[Frame] = []
         self._begun = time.monotonic()
         self._ended = False
+        self._view, self._reader = view, AnswerReader(as_text=False, clean=str)
 
     def sent(self) -> None:
         """Begin anew, as a request goes out; an attempt before it has failed."""
         if not self._ended:
             self._begun = time.monotonic()
             self.frames.clear()
+            self._reader = AnswerReader(as_text=False, clean=str)
+            if self._view:
+                self._view.begin()
 
     def take(self, frame: WireFrame) -> None:
         """Record a frame, unless the first answer has ended."""
@@ -138,17 +147,26 @@ class _Recorder:
             self.frames.append(Frame(at, frame.event or "", frame.data))
             happened = event_of(frame.event, frame.data)  # some servers name only the data
             self._ended = happened is not None and happened[0] == "message_stop"
+            if self._view and happened is not None and happened[0] != "error":
+                with suppress(ModelFault):  # the model reports it
+                    for event in self._reader.take(*happened):
+                        if isinstance(event, ToolInput):
+                            self._view.take(event.text)
 
 
-async def review_live(subject: Subject) -> ReviewStudy:
+async def review_live(subject: Subject, view: LiveView | None = None) -> ReviewStudy:
     """Return the study of a review by the model of the subject, which costs money.
 
     It sends one request at a time, so that the frames are those of one answer.
 
+    Args:
+        subject: the diff.
+        view: shows the first answer while it arrives.
+
     Raises:
         ConfigError: the model has no key.
     """
-    settings, recorder = subject.settings, _Recorder()
+    settings, recorder = subject.settings, _Recorder(view)
     model = claude_of(settings.model, settings, on_frame=recorder.take)
     await asyncio.to_thread(load_sdk)  # it takes seconds, which are not the model's
     prepared = replace(subject.prepared, job=replace(subject.prepared.job, jobs=1))
