@@ -91,7 +91,7 @@ _PASSES: Final = re.compile(
     r"trim(End|Start)|lower|upper|to(Lower|Upper)Case|to(String|_s|_str|_sym|_h)|strto(lower|upper)|"
     r"downcase|upcase|capitalize|ucfirst|title|replace(All)?|str_replace|g?sub|encode|decode|"
     r"decodeURI(Component)?|unquote(_plus)?|(raw)?urldecode|base64_decode|b64decode|atob|"
-    r"(strict_|urlsafe_)?decode64|from|unescape|split(lines)?|explode|slice|subst(r|ring)|get|"
+    r"(strict_|urlsafe_)?decode64|from|unescape|decompress|inflate|gz(inflate|uncompress|decode)|split(lines)?|explode|slice|subst(r|ring)|get|"
     r"get_?list|fetch|dig|pop|at|first|last|presence|dup|freeze|force_encoding|chomp|squish|strip|"
     r"Path|PurePath|joinpath|resolve|normalize|read|copy|text|URL|URI|parse|urljoin|unwrap|"
     r"StringIO|BytesIO|new|formatted|valueOf|append|of|getBytes|orElse\w*|getValue|File|"

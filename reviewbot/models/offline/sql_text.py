@@ -23,7 +23,7 @@ _QUOTED: Final = re.compile(
     re.VERBOSE,
 )
 _DML: Final = re.compile(
-    r"(?:^|(?<=\bbegin)|(?<=\bthen)|(?<=\belse)|(?<=\bas))\s*"
+    r"(?:^|(?<=\bbegin)|(?<=\bthen)|(?<=\belse)|(?<=\bas)|(?P<with>\)))\s*"
     r"(?P<verb>delete\s+from|update)\s+(?:only\s+)?(?P<table>[\w.\[\]\"`$]+)",
     re.IGNORECASE,
 )
@@ -82,7 +82,9 @@ def check_sql(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]
             verb = " ".join(dml["verb"].upper().split())
             yield NO_WHERE, index, {"VERB": verb.split()[0], "TABLE": dml["table"]}
         if dml and dml["verb"].lower() == "update" and not _ONE_ROW.search(dml["table"]):
-            column = _constant_column(statement[dml.end() :], added)
+            # A query above that the statement does not use was meant to limit it.
+            meant = set() if dml["with"] else added
+            column = _constant_column(statement[dml.end() :], meant)
             if column:
                 index = row + statement.count("\n", 0, dml.start("verb"))
                 yield SAME_VALUE, index, {"COLUMN": column, "TABLE": dml["table"]}
