@@ -19,7 +19,7 @@ from tests.support.reviews import added
 COBOL = added("legacy/pay.cbl", "       PROGRAM-ID. PAY.")
 PYTHON = added("app.py", "x = 1")
 PROSE = added("README.md", "Hello.")
-SCRIPT = added("bin/run", "#!/bin/sh", "echo")
+SCRIPT = added("bin/run", "#!/usr/bin/tclsh", "puts 1")
 
 
 async def reviewed(diff: str, **flags: Any) -> Report:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from reviewbot.models.offline.parser import Parser
+    from reviewbot.models.offline.parser_process import ParserProcess
 
 EVAL = Pattern({"rule": {"pattern": "eval($A)"}}, None, None, "$A")
 LOOP = ("typescript", "[[" + " " * 610 + "}")
@@ -34,8 +35,10 @@ WITHOUT_LIMITS = sys.platform != "linux"
 
 
 @pytest.fixture(autouse=True)
-def _kept_parsers() -> None:
-    """Each test has processes of its own."""
+def _kept_parsers(_idle_parsers: list[ParserProcess]) -> None:
+    """Each test has processes of its own, and finds none of other tests."""
+    while _idle_parsers:
+        _idle_parsers.pop().close()
 
 
 @pytest.fixture
