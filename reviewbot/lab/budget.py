@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from reviewbot.lab.subject import Subject
     from reviewbot.pipeline.prepare import Prepared
 
-WINDOWS: Final = (8_000, 16_000, 32_000, 200_000)
-BATCHES: Final = (2_000, 4_000, BATCH_BUDGET, 48_000)
+WINDOWS: Final = (8_000, 32_000, 200_000)
+BATCHES: Final = (2_000, BATCH_BUDGET)
 
 
 @dataclass(frozen=True, slots=True)

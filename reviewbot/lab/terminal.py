@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 _CUT_LINES: Final = 12
 """Lines of the diff on the screen about tokens."""
-_ROWS: Final = 8
-"""Rows of a table that may be long."""
+_ROWS: Final = 6
+"""Rows of a table that may be long: a screen has 24 lines of 80 columns."""
+_STEPS: Final = 3
+"""Findings on the screen about a review."""
 _BAR: Final = 30
 """Columns of a bar."""
 _LANE: Final = 60
@@ -230,15 +232,15 @@ def review_lines(study: ReviewStudy, *, width: int) -> list[Line]:
     )
     for name, text in study.stages:
         lines += paragraph(text, width, first=(f"  {name:<10}", "dim"))
-    for step in study.steps[:_ROWS]:
+    lines.append(())
+    for step in sorted(study.steps, key=lambda one: one.verdict != "refuted")[:_STEPS]:
         finding = step.finding
         head = (f"  {step.verdict:<12}", STYLE_OF_VERDICT[step.verdict])
-        lines.append(())
         lines += paragraph(f"{finding.title} ({finding.path})", width, first=head)
         lines += paragraph(
             f"{step.anchor} {step.reason}".rstrip(), width, first=(" " * 14, ""), style="dim"
         )
-    lines += _more(len(study.steps) - _ROWS, "finding")
+    lines += _more(len(study.steps) - _STEPS, "finding")
     return lines
 
 

@@ -58,6 +58,15 @@ def test_the_stream_of_a_diff_of_the_user_is_a_replay_and_says_so(
     assert "A replay of a recorded stream about the demo." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("concept", CONCEPTS)
+def test_each_concept_is_one_screen(
+    concept: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["lab", concept]) == 0
+    assert len(capsys.readouterr().out.splitlines()) <= 24
+
+
 def test_without_findings_the_cost_is_that_of_the_demo_and_says_so(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -21,7 +21,7 @@ def test_a_window_too_small_for_the_prompt_has_a_reason() -> None:
     limits = {one.name: one for one in study_budget(demo_subject(load())).limits}
     assert "too small" in (limits["8,000 window"].problem or "")
     assert limits["8,000 window"].figures[1:] == ("-",) * 5
-    assert limits["16,000 window"].problem is None
+    assert limits["32,000 window"].problem is None
 
 
 def test_smaller_requests_split_files_and_cost_more() -> None:
