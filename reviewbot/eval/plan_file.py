@@ -1,15 +1,15 @@
 """The plan of an evaluation, written before: its metric, and the cases that are held out.
 
 A plan keeps an evaluation honest. The metric is chosen before its value is known, and settings are
-tuned on other cases than those that finally count. A log beside the plan notes each evaluation of
-the held-out cases, so that a report can say whether they were used once.
+tuned on other cases than those that finally count. A log beside the plan notes each evaluation, so
+that a report can say whether the held-out cases were used once, and the plan was not changed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, cast
 
 import yaml
@@ -50,10 +50,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """An evaluation of the held-out cases: its digest, and that of the plan at its start."""
+    """An evaluation of held-out cases, if it ``is_final``, or of the others: digest, and plan."""
 
     evaluation: str
     plan: str
+    is_final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class PlanStatus:
     """The plan of an evaluation, and whether it was respected.
 
     ``is_final`` is True for an evaluation of the held-out cases. ``uses`` is the number of those
-    so far, and ``changed`` is True if the plan was another one in one of them.
+    so far. ``changed`` is True if the plan was another one in an earlier evaluation of any cases.
     """
 
     digest: str
@@ -109,12 +110,12 @@ def read_plan(path: Path, cases: Sequence[Case]) -> Plan:
 
 
 def log_of(plan: Plan) -> Path:
-    """Return the file that notes the evaluations of the held-out cases."""
+    """Return the file that notes the evaluations."""
     return plan.path.with_name(f"{plan.path.name}.uses.jsonl")
 
 
 def status(plan: Plan, evaluation: str, *, held_out: bool) -> PlanStatus:
-    """Return the status of the plan for an evaluation, and note it if it is of held-out cases.
+    """Return the status of the plan for an evaluation, and note the evaluation.
 
     Args:
         plan: the plan.
@@ -124,24 +125,23 @@ def status(plan: Plan, evaluation: str, *, held_out: bool) -> PlanStatus:
     Raises:
         SourceError: the log cannot be read or written.
     """
-    if not held_out:
-        return PlanStatus(plan.digest, plan.metric, len(plan.held_out), is_final=False)
     path = log_of(plan)
     uses = [*read_lines(path, _use)] if path.exists() else []
     digest = hashlib.sha256(evaluation.encode()).hexdigest()[:16]
-    if Use(digest, plan.digest) not in uses:
-        uses.append(Use(digest, plan.digest))
+    use = Use(digest, plan.digest, held_out)
+    if use not in uses:
+        uses.append(use)
         try:
             with path.open("a", encoding="utf-8") as file:
-                file.write(f"{json.dumps({'evaluation': digest, 'plan': plan.digest})}\n")
+                file.write(f"{json.dumps(asdict(use))}\n")
         except OSError as error:
             raise SourceError(f"cannot write {path}: {error.strerror}") from error
     return PlanStatus(
         plan.digest,
         plan.metric,
         len(plan.held_out),
-        is_final=True,
-        uses=len(uses),
+        is_final=held_out,
+        uses=sum(one.is_final for one in uses),
         changed=any(one.plan != plan.digest for one in uses),
     )
 

@@ -173,7 +173,7 @@ def _plan(plan: PlanStatus) -> str:
     if plan.is_respected:
         return f"{fixed} Both are respected: only held-out cases were reviewed, for the first time."
     reasons = [f"this is evaluation {plan.uses} of the held-out cases"] if plan.uses > 1 else []
-    reasons += ["the plan was changed between them"] if plan.changed else []
+    reasons += ["the plan was changed since an earlier evaluation"] if plan.changed else []
     return f"{fixed} They are not respected: {' and '.join(reasons)}."
 
 

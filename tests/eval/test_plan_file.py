@@ -58,7 +58,7 @@ def test_held_out_cases_may_be_evaluated_once(tmp_path: Path) -> None:
     plan = read_plan(plan_file(tmp_path), CASES)
     tuning = status(plan, "tuning", held_out=False)
     assert tuning == PlanStatus(plan.digest, "f1", 2, is_final=False)
-    assert not log_of(plan).exists()
+    assert len(log_of(plan).read_text("utf-8").splitlines()) == 1
     first = status(plan, "final", held_out=True)
     assert (first.uses, first.is_respected) == (1, True)
     assert status(plan, "final", held_out=True) == first
@@ -72,6 +72,13 @@ def test_a_plan_that_was_changed_is_not_respected(tmp_path: Path) -> None:
     other = read_plan(plan_file(tmp_path, "metric: recall\nheld_out: [b, d]\n"), CASES)
     after = status(other, "other", held_out=True)
     assert (after.changed, after.is_respected) == (True, False)
+
+
+def test_a_plan_that_was_changed_after_tuning_is_not_respected(tmp_path: Path) -> None:
+    status(read_plan(plan_file(tmp_path), CASES), "tuning", held_out=False)
+    changed = read_plan(plan_file(tmp_path, "metric: recall\nheld_out: [b, d]\n"), CASES)
+    final = status(changed, "final", held_out=True)
+    assert (final.uses, final.changed, final.is_respected) == (1, True, False)
 
 
 def evaluated(plan: PlanStatus | None) -> Evaluation:
@@ -90,7 +97,7 @@ def evaluated(plan: PlanStatus | None) -> Evaluation:
         (
             PlanStatus("d", "f1", 2, is_final=True, uses=3, changed=True),
             "They are not respected: this is evaluation 3 of the held-out cases and the plan was"
-            " changed between them.",
+            " changed since an earlier evaluation.",
         ),
     ],
 )
