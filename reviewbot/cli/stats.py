@@ -72,8 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "examples:\n  reviewbot stats octo/hello --since 2026-01-01\n"
         "  reviewbot stats octo/hello --author 'my-reviewbot[bot]' --format json\n\n"
-        "GITHUB_TOKEN or GH_TOKEN is the token. Public repositories need none with --limit 50:\n"
-        "without a token, GitHub allows 60 requests an hour."
+        "GITHUB_TOKEN or GH_TOKEN is the token. Public repositories need none with\n"
+        "--limit 50: without a token, GitHub allows 60 requests an hour."
     )
 
 
