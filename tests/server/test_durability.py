@@ -62,14 +62,15 @@ def titles(records: list[dict[str, Any]]) -> set[str]:
 
 
 def checkpointed(database: str, review_id: str) -> set[int]:
-    """The numbers of the batches that are done, from 0, as the database has it."""
+    """The numbers of the batches that a model is done with, from 0, as the database has it."""
     engine = sa.create_engine(psycopg_url(database))
     try:
         with engine.connect() as connection:
             batches = connection.scalars(
                 sa.select(BATCHES.c.batch).where(BATCHES.c.review_id == review_id)
             )
-            return {int(batch.removeprefix("b")) - 1 for batch in batches}
+            reviewed = [batch for batch in batches if not batch.endswith("/verify")]
+            return {int(batch.removeprefix("b")) - 1 for batch in reviewed}
     finally:
         engine.dispose()
 

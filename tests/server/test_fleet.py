@@ -119,7 +119,8 @@ async def test_budgets_and_limits_hold_for_all_nodes_together(tmp_path: Path) ->
         assert 2 <= found[201] < 12
         assert held >= 5_000
         assert alone == {201: 3, 429: 9}
-        assert minute in ({201: 5, 429: 7}, {201: 10, 429: 2})  # the minute may have ended
+        assert minute[201] + minute[429] == 12
+        assert 5 <= minute[201] <= 10  # the minute may have ended
 
 
 async def test_a_newer_review_on_another_node_supersedes_the_older_one(tmp_path: Path) -> None:
