@@ -134,7 +134,7 @@ class ActionReview:
         if closed is None:
             return Skipped("the pull request was merged, and has no state to record it in")
         those = count(len(closed), "finding")
-        return Skipped(f"the pull request was merged; it is recorded what became of {those}")
+        return Skipped(f"the pull request was merged; the fates of {those} are recorded")
 
     async def _posted(self, publication: Publication, assignment: ReviewScope) -> Published | None:
         """Post the review and return the result; None if the run was cancelled meanwhile.

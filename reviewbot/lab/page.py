@@ -44,7 +44,7 @@ _FRAME: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class LabStudies:
-    """All studies of one diff. ``name`` is the diff's, ``prompt`` that of its first request."""
+    """All studies of the diff ``name``. ``prompt`` is the prompt of its first request."""
 
     name: str
     prompt: Prompt

@@ -104,7 +104,7 @@ def demo_diff() -> bytes:
 
 
 def with_model(settings: Settings) -> Settings:
-    """Return the settings with one model for all files: theirs, or the default instead of none."""
+    """Return the settings with one model for all files; the default model replaces `offline`."""
     alone = replace(settings, fallback_models=(), routes=(), ab_split=None)
     if alone.model.name != OFFLINE:
         return alone

@@ -70,8 +70,8 @@ async def scores_with(
         results = [await contestant.review(one, 1) for one in cases]
     used = Usage()
     for one in fake.requests:
-        told = {name: one.usage.get(name, 0) for name in FIELDS}
-        used += Usage(**{FIELDS[name]: tokens for name, tokens in told.items()})
+        reported = {name: one.usage.get(name, 0) for name in FIELDS}
+        used += Usage(**{FIELDS[name]: tokens for name, tokens in reported.items()})
     return scores_of(score_all(cases, results)), results, used
 
 

@@ -119,7 +119,7 @@ def changed(
 async def test_a_linter_that_needs_the_whole_file_leaves_hunks_alone(tmp_path: Path) -> None:
     part = await reviewed(changed(tmp_path))
     assert rules(part) == {}
-    sentence = "Only hunks of a.py are known, and its linter needs the whole file."
+    sentence = "Only hunks of a.py are known, and linters need the whole file."
     assert part.depth.endswith(sentence)
     whole = await reviewed(changed(tmp_path, "--unified=100"))
     assert rules(whole) == {"ruff/F821": 22}
@@ -135,7 +135,7 @@ async def test_a_whole_file_of_another_change_is_not_linted(tmp_path: Path) -> N
     other = changed(tmp_path, WHOLE).replace(b" x5 = 5", b" unknown = 5")
     report = await reviewed(changed(tmp_path), whole_files=other)
     assert rules(report) == {}
-    assert report.depth.endswith("are known, and its linter needs the whole file.")
+    assert report.depth.endswith("are known, and linters need the whole file.")
 
 
 async def test_a_part_of_a_file_is_not_linted_as_a_whole_one(tmp_path: Path) -> None:
@@ -153,10 +153,10 @@ async def beside_a_model(
     """Return the report, and the instructions that the model got."""
     settings = load_settings(flags=flags, env={"ANTHROPIC_API_KEY": "unused"})
     prepared = prepare(diff, settings, whole_files=whole_files)
-    told: list[str] = []
+    instructions: list[str] = []
 
     async def find_nothing(task: BatchTask, emit: Emit) -> BatchResult:
-        told.extend(text for one in task.request.chunks for text in one.instructions)
+        instructions.extend(text for one in task.request.chunks for text in one.instructions)
         if falls_back:
             return await able.own_rules[task.id](task, emit)
         ends = tuple(ChunkOutcome(one.id, "reviewed", "m", 1) for one in task.request.chunks)
@@ -167,18 +167,18 @@ async def beside_a_model(
     async with workers(prepared, settings, parser=parser()) as able:
         run_batch = able.with_linters(find_nothing)
         report = fold([one async for one in review(prepared.job, run_batch)])
-    return report, told
+    return report, instructions
 
 
 async def test_own_rules_run_beside_a_model_where_a_linter_lacks_the_whole_file(
     tmp_path: Path,
 ) -> None:
     diff, whole = (changed(tmp_path, option, new=UNSAFE) for option in ("-U3", WHOLE))
-    report, told = await beside_a_model(diff)
+    report, instructions = await beside_a_model(diff)
     assert rules(report) == {"python/shell-injection": 22}
     assert [one.verification for one in report.findings] == ["none"]
     assert report.coverage[0].checks == (f"{len(rules_for('python'))} rules for Python",)
-    assert [text for text in told if "line 22 (python/shell-injection)" in text]
+    assert [text for text in instructions if "line 22 (python/shell-injection)" in text]
     assert rules((await beside_a_model(diff, whole_files=whole))[0]) == {"ruff/S605": 22}
     assert rules((await beside_a_model(diff, linters=False))[0]) == {}
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 CONFIDENCE: Final = 0.9
 NOTE_CONFIDENCE: Final = 0.5
 QUOTE_CHARS: Final = 4000
-ONLY_HUNKS: Final = "Only hunks of this file are known, and its linter needs the whole file."
+ONLY_HUNKS: Final = "Only hunks of this file are known, and linters need the whole file."
 LISTED: Final = 40
 """Results of a chunk that the request to a model lists."""
 
@@ -124,8 +124,8 @@ class LintedBatches:
                 case _:
                     await emit(event)
 
-        told = tuple(_with_reported(view, batch.reported[view.id]) for view in chunks)
-        request = replace(task.request, chunks=told)
+        shown = tuple(_with_reported(view, batch.reported[view.id]) for view in chunks)
+        request = replace(task.request, chunks=shown)
         result = await self._inner(replace(task, request=request), pass_on)
         for drafted in batch.waiting:
             batch.drafts.append(drafted)

@@ -72,14 +72,14 @@ class Verifier:
     def __call__(self, request: Recorded) -> Reply:
         if not self.answers:
             return StatusError(400)
-        told = {_bug(one.title): one for one in asked(request)}
+        findings = {_bug(one.title): one for one in asked(request)}
         shown = [one for row in request.text.split("\n") if (one := parse_line(row))]
-        made = {bug: _verdict(one, self.answers[bug], shown) for bug, one in told.items()}
+        made = {bug: _verdict(one, self.answers[bug], shown) for bug, one in findings.items()}
         refuted = {bug for bug, one in made.items() if one["verdict"] == "refuted"}
         if len(refuted) < len(made) or len(made) < ALARM:  # else it is not believed
             by_code = {bug for bug in refuted if self.answers[bug] == "refuted"}
             unproven = {bug for bug in made if self.answers[bug] == "unproven"}
-            new = {bug for bug in by_code if self.is_part and not told[bug].is_prior}
+            new = {bug for bug in by_code if self.is_part and not findings[bug].is_prior}
             self.refuted |= by_code - new
             self.perhaps |= new
             self.doubted |= unproven | refuted - by_code
@@ -209,7 +209,7 @@ class Life:
 
         self.model.respond = answer if how != "failed" else lambda _: StatusError(529)
         self.model.verify = verifier
-        told = self._told()
+        named_before = self._named()
         fault = faults.drop("*", "", after=self.chance(2))
         fault.times = 0
         if how == "crashed":
@@ -236,8 +236,8 @@ class Life:
             self.maybe = (self.maybe - verifier.refuted) | (was_open & verifier.perhaps)
             self._check(int(done.outputs["errors"]), reported, verifier)
             self._check_fates()
-            told_now = self._told() if how == "full" else set(filter(self._threads, range(BUGS)))
-            assert not by_code & told_now - told, "a refuted finding was posted"
+            named_now = self._named() if how == "full" else set(filter(self._threads, range(BUGS)))
+            assert not by_code & named_now - named_before, "a refuted finding was posted"
         self._check_threads()
 
     def _check(self, errors: int, reported: set[int], verifier: Verifier) -> None:
@@ -297,7 +297,7 @@ class Life:
             by_us = [one for one in threads if one.resolved_by and one.resolved_by.kind == "Bot"]
             assert not by_us, "a finding is resolved, and its code is there"
 
-    def _told(self) -> set[int]:
+    def _named(self) -> set[int]:
         """The bugs that a text on the pull request names."""
         texts = posted_texts(self.github)
         return {bug for bug in range(BUGS) if any(f"Bug {bug}" in text for text in texts)}
