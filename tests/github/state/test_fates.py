@@ -223,7 +223,7 @@ async def test_the_job_of_a_merge_reviews_nothing_and_says_what_it_did(
     pull.merge()
     run = await merged(runner, pull)
     assert (run.code, run.outputs["outcome"]) == (0, "skipped")
-    assert "became of 1 finding" in run.summary
+    assert "fates of 1 finding" in run.summary
     assert len(model.requests) == asked_before
     assert pull.comments[0].body.partition("<!--")[0] == text
     again = await merged(runner, pull)
@@ -288,7 +288,7 @@ async def test_a_review_that_is_being_posted_does_not_overwrite_the_record_of_a_
     await runner.run(pull)
     assert isinstance(slow, Overtaken)
     assert slow.job is not None
-    assert "became of 1 finding" in (await slow.job).summary
+    assert "fates of 1 finding" in (await slow.job).summary
     assert state_of(pull).merged
     assert fates(pull) == ["open_at_merge"]
 
