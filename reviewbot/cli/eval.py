@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.cli import eval_check, eval_run
+from reviewbot.cli.amounts import whole_number
 from reviewbot.cli.eval_consistency import add_consistency
 from reviewbot.cli.eval_session import check_extra, note
 from reviewbot.core.wording import count
@@ -14,6 +14,7 @@ from reviewbot.errors import EXIT_OK, SourceError
 from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from reviewbot.eval.cases import Case
@@ -84,7 +85,7 @@ def _add_imports(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     history.add_argument(
         "--commits",
-        type=_count,
+        type=whole_number(1, 10**6),
         default=1_000,
         metavar="N",
         help="newest commits to look for fixes in (default: 1000)",
@@ -94,12 +95,6 @@ def _add_imports(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         parser.add_argument(
             "--output", type=Path, metavar="FILE", help="write the cases to FILE (default: print)"
         )
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 10**6:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number from 1 to 1000000")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

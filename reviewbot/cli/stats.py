@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.cli.amounts import whole_number
 from reviewbot.cli.github_access import access, fetch
 from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import count, listed
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit",
         metavar="N",
-        type=_limit,
+        type=whole_number(1, MOST),
         default=100,
         help=f"the newest N pull requests, {MOST:,} at most (default: %(default)s)",
     )
@@ -249,12 +250,6 @@ def _date(text: str) -> date:
         raise argparse.ArgumentTypeError(
             f"{text[:60]!r} is not a day; give it as 2026-01-31"
         ) from None
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= MOST and len(text) < 9):
-        raise argparse.ArgumentTypeError(f"{text[:60]!r} must be a number from 1 to {MOST:,}")
-    return int(text)
 
 
 def _login(text: str) -> str:
