@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.cli.eval_session import (
-    add_common_arguments,
+    add_case_arguments,
     check_extra,
+    confirm_reviews,
+    make_reviews,
     note,
+    open_reviews,
     own_reviews,
-    review_cases,
+    results_of,
 )
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK
 
 if TYPE_CHECKING:
     import argparse
 
-add_arguments = add_common_arguments
+add_arguments = add_case_arguments
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 async def _check(args: argparse.Namespace) -> bool:
     from reviewbot.eval.cases import cases_digest, read_cases
     from reviewbot.eval.checks import check_scores, variants
-    from reviewbot.eval.run import Header, Store, latest
+    from reviewbot.eval.run import Header, Spending, open_store
     from reviewbot.eval.tables import check_report
     from reviewbot.pipeline.workers import own_pool
 
@@ -44,9 +47,11 @@ async def _check(args: argparse.Namespace) -> bool:
     async with own_pool() as pool:
         contestants = own_reviews(args, pool.for_tenant("eval"))
         specs = {one.name: one.spec for one in contestants}
-        store = Store(folder, Header(cases_digest(changed), specs))
-        complete = await review_cases(args, contestants, changed, 1, store)
-    results = [one for one in latest(store.results.read()) if one.contestant in specs]
+        with open_store(folder, Header(cases_digest(changed), specs)) as store:
+            work = open_reviews(args, contestants, changed, store)
+            await confirm_reviews(args, work)
+            complete = await make_reviews(args, work, store, Spending(args.budget_usd))
+            results = results_of(args, specs, store)
     print(check_report(check_scores(cases, results)))  # noqa: T201  the command's output
     note(f"Results are in {folder}.")
     return complete and all(one.error is None for one in results)

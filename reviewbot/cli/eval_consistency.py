@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
-from reviewbot.cli.amounts import dollars
-from reviewbot.cli.eval_session import confirm, note
+from reviewbot.cli.amounts import whole_number
+from reviewbot.cli.eval_session import (
+    add_common_arguments,
+    confirm_reviews,
+    make_reviews,
+    note,
+    open_reviews,
+    results_of,
+)
 from reviewbot.config.installation import install_command
 from reviewbot.config.load import read_settings
 from reviewbot.config.prompt_files import use_templates
 from reviewbot.config.settings import OFFLINE
-from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError
 from reviewbot.eval.consistency import LEAST_RUNS, score
 from reviewbot.models.catalog import Effort, lookup
@@ -26,11 +33,15 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.eval.consistency import Series
-    from reviewbot.eval.consistency_runs import Spending, Variant
+    from reviewbot.eval.consistency_runs import Variant
+    from reviewbot.eval.contestants import Contestant
+    from reviewbot.models.offline.parser import Parser
 
 MAX_RUNS: Final = 1_000
 MAX_TOKENS: Final = 256
 """Default limit of the answer to a free prompt."""
+
+SCORES: Final = "scores.json"
 
 _SERVER: Final = "all else as its server samples"
 _WIRE_NAMES: Final = {"temperature": "temperature", "effort": "output_config.effort"}
@@ -67,12 +78,11 @@ def add_consistency(
     )
     parser.add_argument(
         "--max-tokens",
-        type=_Whole(1, 100_000),
+        type=whole_number(1, 100_000),
         default=MAX_TOKENS,
         metavar="N",
         help="maximum tokens of an answer to a prompt (default: %(default)s)",
     )
-    parser.add_argument("--model", metavar="NAME", help="model that is asked")
     axis = parser.add_mutually_exclusive_group()
     axis.add_argument("--temperatures", metavar="T,...", help="compare temperatures, such as 0,1")
     axis.add_argument("--efforts", metavar="E,...", help=f"compare {', '.join(get_args(Effort))}")
@@ -84,39 +94,16 @@ def add_consistency(
     )
     parser.add_argument(
         "--runs",
-        type=_Whole(LEAST_RUNS, MAX_RUNS),
+        type=whole_number(LEAST_RUNS, MAX_RUNS),
         default=LEAST_RUNS,
         metavar="N",
         help=f"runs at each setting, at least {LEAST_RUNS} (default: %(default)s)",
     )
-    parser.add_argument(
-        "--jobs", type=_Whole(1, 64), default=4, metavar="N", help="runs at once (default: 4)"
-    )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write scores and runs as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the scores as SVG")
-    parser.add_argument(
-        "--budget-usd", type=dollars, metavar="X", help="begin no run after X dollars"
-    )
-    parser.add_argument("--yes", action="store_true", help="do not ask before spending")
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
-    )
+    add_common_arguments(parser)
     parser.epilog = EPILOG
     parser.set_defaults(perform=perform)
     return parser
-
-
-class _Whole:
-    """Converter of an argument to a whole number within bounds."""
-
-    def __init__(self, least: int, most: int) -> None:
-        self._least, self._most = least, most
-
-    def __call__(self, text: str) -> int:
-        if text.isascii() and text.isdigit() and self._least <= int(text[:9]) <= self._most:
-            return int(text)
-        bounds = f"{self._least} to {self._most}"
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number from {bounds}")
 
 
 def perform(args: argparse.Namespace) -> int:
@@ -129,7 +116,7 @@ def perform(args: argparse.Namespace) -> int:
     if args.plot is not None and find_spec("matplotlib") is None:
         raise ConfigError(f"--plot needs matplotlib: {install_command('eval')}")
     settings = read_settings({"model": args.model}, config=args.config)
-    targets = [path and OutputTarget(path) for path in (args.output, args.plot)]  # checked first
+    plot = args.plot and OutputTarget(args.plot)  # checked first
     variants = _variants(args, settings)
     needs_model = prompts or args.efforts
     if needs_model and any(one.settings.model.name == OFFLINE for one in variants):
@@ -137,12 +124,10 @@ def perform(args: argparse.Namespace) -> int:
             "prompts and efforts need a model: set ANTHROPIC_API_KEY, or give --model"
         )
     data = b"" if args.diff is None else _read(args.diff)
-    _confirm(args, variants, data, prompts)
-    series, spending = asyncio.run(_run(args, variants, data, prompts))
-    _report(args, settings, series, *targets)
-    for reason in dict.fromkeys(spending.reasons):
-        note(f"a run failed: {reason}")
-    return EXIT_INCOMPLETE if spending.reasons else EXIT_OK
+    args.unit = "answer" if prompts else "review"
+    results, complete = asyncio.run(_run(args, variants, data, prompts))
+    _report(args, settings, results, plot)
+    return EXIT_OK if complete else EXIT_INCOMPLETE
 
 
 def _named(text: str) -> tuple[str, str]:
@@ -180,76 +165,72 @@ def _numbers(text: str) -> list[float]:
         raise ConfigError(f"--temperatures {text!r:.80} must be numbers, such as 0,0.5,1") from None
 
 
-def _confirm(
-    args: argparse.Namespace,
-    variants: Sequence[Variant],
-    data: bytes,
-    prompts: dict[str, str],
-) -> None:
-    """Say what the runs cost, and ask whether to continue if they cost something.
-
-    Raises:
-        ConfigError: nobody can be asked, or the answer is no.
-    """
-    from reviewbot.eval.consistency_runs import prompt_cost, review_cost
-
-    costs = []
-    for one in variants:
-        if prompts:
-            costs += [prompt_cost(text, one.settings, args.max_tokens) for text in prompts.values()]
-        else:
-            costs.append(review_cost(data, one.settings))
-    known = [cost for cost in costs if cost is not None]
-    total = args.runs * sum(known) if len(known) == len(costs) else None
-    confirm(args, f"{count(args.runs * len(costs), 'run')} to make", total)
-
-
 async def _run(
     args: argparse.Namespace,
     variants: Sequence[Variant],
     data: bytes,
     prompts: dict[str, str],
-) -> tuple[list[Series], Spending]:
-    from reviewbot.eval.consistency_runs import (
-        REVIEW,
-        Spending,
-        asking,
-        check_accepted,
-        reviewing,
-        run_series,
-    )
+) -> tuple[list[Series], bool]:
+    """Make the runs that are missing, and return all, and whether they are complete."""
+    from reviewbot.eval.cases import Case, cases_digest, diff_text
+    from reviewbot.eval.consistency_runs import REVIEW, check_accepted, series_of
+    from reviewbot.eval.run import Header, Spending, open_store
     from reviewbot.pipeline.workers import check_choices, own_pool
 
     for one in variants:
         check_choices(one.settings)
-    if args.temperatures or args.efforts:
-        fact = "temperature" if args.temperatures else "effort"
-        await check_accepted(variants, _WIRE_NAMES[fact])
-    spending = Spending(args.budget_usd)
-    series = []
+    cases = tuple(Case(name, "") for name in prompts) or (Case(REVIEW, diff_text(data)),)
     async with own_pool() as pool:
-        parser = pool.for_tenant("eval")
-        for variant in variants:
-            if variant.templates is not None:
-                use_templates(variant.templates, source=variant.name)
-            tasks = {
-                name: asking(text, variant.settings, args.max_tokens)
-                for name, text in prompts.items()
-            } or {REVIEW: reviewing(data, variant.settings, parser)}
-            for task, once in tasks.items():
-                made = await run_series(
-                    task, variant, once, runs=args.runs, jobs=args.jobs, spending=spending
-                )
-                note(f"{task}, {variant.name}: {len(made.runs)} of {args.runs} runs")
-                series.append(made)
-    return series, spending
+        contestants = [_contestant(args, one, prompts, pool.for_tenant("eval")) for one in variants]
+        specs = {}
+        for variant, contestant in zip(variants, contestants, strict=True):
+            _use_templates(variant)
+            specs[contestant.name] = contestant.spec
+        with open_store(folder_of(args), Header(cases_digest(cases), specs)) as store:
+            work = open_reviews(args, contestants, cases, store, runs=args.runs)
+            await confirm_reviews(args, work)
+            if work and (args.temperatures or args.efforts):
+                fact = "temperature" if args.temperatures else "effort"
+                await check_accepted(variants, _WIRE_NAMES[fact])
+            spending, enough = Spending(args.budget_usd), True
+            for variant in variants:  # one after the other, since templates are for all reviews
+                _use_templates(variant)
+                mine = [one for one in work if one.contestant.name == variant.name]
+                enough &= await make_reviews(args, mine, store, spending)
+            results = results_of(args, specs, store)
+    complete = enough and all(one.error is None for one in results)
+    return series_of([case.id for case in cases], variants, results), complete
+
+
+def folder_of(args: argparse.Namespace) -> Path:
+    """Return the folder of the results."""
+    if args.output is not None:
+        return Path(args.output)
+    is_file = args.diff not in (None, "-")
+    return Path(f"eval-consistency-{Path(args.diff).stem}" if is_file else "eval-consistency")
+
+
+def _contestant(
+    args: argparse.Namespace, variant: Variant, prompts: dict[str, str], parser: Parser
+) -> Contestant:
+    from reviewbot.eval.consistency_runs import PromptAnswers
+    from reviewbot.eval.contestants import OwnReview
+
+    if prompts:
+        return PromptAnswers(variant.name, variant.settings, prompts, args.max_tokens)
+    # Linters report the same in each run, which says nothing about the model.
+    return OwnReview(variant.name, replace(variant.settings, linters=False), parser)
+
+
+def _use_templates(variant: Variant) -> None:
+    if variant.templates is not None:
+        use_templates(variant.templates, source=variant.name)
 
 
 def _report(
     args: argparse.Namespace,
     settings: Settings,
     series: Sequence[Series],
-    output: OutputTarget | None,
     plot: OutputTarget | None,
 ) -> None:
     from reviewbot.eval.consistency_plot import consistency_plot
@@ -263,11 +244,12 @@ def _report(
     )
     length = f"at most {args.max_tokens} tokens" if args.prompts else "complete reports"
     print(text_report(scores, model=model, length=length))  # noqa: T201  the command's output
-    if output is not None:
-        output.replace(to_json(scores, series, model=model, length=length))
+    folder = folder_of(args)
+    OutputTarget(folder / SCORES).replace(to_json(scores, model=model, length=length))
     if plot is not None:
         title = f"{model}; {length}"
         plot.replace(consistency_plot(scores, title=title, is_temperature=bool(args.temperatures)))
+    note(f"Scores and runs are in {folder}.")
 
 
 def _sampler(args: argparse.Namespace, settings: Settings) -> str:
@@ -275,5 +257,6 @@ def _sampler(args: argparse.Namespace, settings: Settings) -> str:
     info = lookup(settings.model.name, settings.models)
     if args.temperatures:
         return f"temperature as named, {_SERVER}"
-    sent = f"temperature {info.temperature:g}" if info.gets_temperature else "no temperature sent"
-    return f"{sent}, {_SERVER}"
+    if not info.gets_temperature:
+        return f"no temperature sent, {_SERVER}"
+    return f"temperature {info.temperature:g} requested, {_SERVER}"

@@ -8,15 +8,18 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reviewbot.cli.amounts import whole_number
 from reviewbot.cli.eval_session import (
+    MAX_RUNS,
     Progress,
-    add_common_arguments,
+    add_case_arguments,
     check_extra,
-    confirm,
+    confirm_reviews,
+    make_reviews,
     note,
+    open_reviews,
     own_reviews,
-    review_cases,
-    small_number,
+    results_of,
 )
 from reviewbot.config.load import read_settings
 from reviewbot.config.settings import OFFLINE
@@ -26,23 +29,26 @@ from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from reviewbot.eval.cases import Case
     from reviewbot.eval.contestants import Contestant
+    from reviewbot.eval.judge import JudgeTask
     from reviewbot.eval.judgements import Judgement
     from reviewbot.eval.plan_file import Plan, PlanStatus
     from reviewbot.eval.report import Evaluation
-    from reviewbot.eval.run import Store
+    from reviewbot.eval.results import Result
+    from reviewbot.eval.run import Spending, Store, Work
     from reviewbot.models.offline.parser import Parser
+    from reviewbot.models.summary import SummaryModel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``eval run``."""
-    add_common_arguments(parser)
+    add_case_arguments(parser)
     parser.add_argument(
         "--runs",
-        type=small_number,
+        type=whole_number(1, MAX_RUNS),
         default=1,
         metavar="N",
         help="reviews of each case (default: 1)",
@@ -135,24 +141,35 @@ async def _evaluate(
 ) -> bool:
     from reviewbot.eval.cases import cases_digest
     from reviewbot.eval.plan_file import status
-    from reviewbot.eval.run import Header, Store
+    from reviewbot.eval.run import Header, Spending, open_store
     from reviewbot.pipeline.workers import own_pool
 
-    async with own_pool() as pool:
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(own_pool())
         contestants = _contestants(args, pool.for_tenant("eval"))
         specs = {one.name: one.spec for one in contestants}
         digest = plan.digest if plan else ""
-        store = Store(folder, Header(cases_digest(cases), specs, digest))
+        store = stack.enter_context(open_store(folder, Header(cases_digest(cases), specs, digest)))
         # Other contestants or judges in the same folder are another look at the held-out cases.
         identity = json.dumps([store.id, specs, args.judge])
         respected = status(plan, identity, held_out=args.held_out) if plan else None
         _say_size(cases, args.runs)
-        complete = await review_cases(args, contestants, cases, args.runs, store)
-    problems = await _judge(args, cases, store) if args.judge else []
-    notices = [_unjudged(problems)] if problems else []
-    evaluation = _evaluation(args, cases, store, specs, plan=respected, notices=notices)
-    _write(args, evaluation, folder)
-    return complete and not problems
+        judges = _judges(args, stack)
+        work = open_reviews(args, contestants, cases, store, runs=args.runs)
+        planned = _results_with(work, specs, store)
+        await confirm_reviews(args, work, _judge_tasks(args, judges, cases, planned, store))
+        spending = Spending(args.budget_usd)
+        complete = await make_reviews(args, work, store, spending)
+        results = results_of(args, specs, store)
+        tasks = _judge_tasks(args, judges, cases, results, store)
+        unjudged = await _judge(args, tasks, store, spending)
+        notices = [_unjudged(unjudged)] if unjudged else []
+        judgements = [one for one in store.judgements.read() if one.contestant in specs]
+        evaluation = _evaluation(
+            args, cases, results, judgements, specs, plan=respected, notices=notices
+        )
+        _write(args, evaluation, folder)
+    return complete and not unjudged
 
 
 def _contestants(args: argparse.Namespace, parser: Parser) -> list[Contestant]:
@@ -181,47 +198,76 @@ def _say_size(cases: Sequence[Case], runs: int) -> None:
     note(power_sentence(power([len(case.required) for case in cases], runs)))
 
 
-async def _judge(args: argparse.Namespace, cases: Sequence[Case], store: Store) -> list[str]:
-    """Ask the judges about near comments, and return the reasons of failed requests."""
-    from reviewbot.eval.judge import expected_usd, judge, judge_tasks
-    from reviewbot.eval.questions import REAL, SAME
-    from reviewbot.eval.run import latest
+def _judges(args: argparse.Namespace, stack: AsyncExitStack) -> list[SummaryModel]:
+    """Return the judges, which the end of ``stack`` closes."""
     from reviewbot.pipeline.workers import claude_of
 
-    async with AsyncExitStack() as stack:
-        models = []
-        for name in dict.fromkeys(args.judge):
-            settings = read_settings({"model": name}, config=args.config)
-            models.append(claude_of(settings.model, settings))
-            stack.push_async_callback(models[-1].aclose)
-        done = {one.key for one in store.judgements.read()}
-        results = latest(store.results.read())
-        questions = (SAME, REAL) if args.judge_others else (SAME,)
-        tasks = await asyncio.to_thread(judge_tasks, models, questions, cases, results, done)
-        if not tasks:
-            return []
-        what = f"{count(len(tasks), 'request')} to judges"
-        confirm(args, what, expected_usd(tasks))
-        with Progress(len(tasks)) as progress:
-
-            def take(judgement: Judgement) -> None:
-                store.judgements.append(judgement)
-                progress.step()
-
-            failed = await judge(tasks, take, jobs=args.jobs)
-        for reason in failed:
-            note(f"not judged: {reason}")
-        return failed
+    found: list[SummaryModel] = []
+    for name in dict.fromkeys(args.judge):
+        settings = read_settings({"model": name}, config=args.config)
+        model = claude_of(settings.model, settings)
+        stack.push_async_callback(model.aclose)
+        found.append(model)
+    return found
 
 
-def _unjudged(problems: Sequence[str]) -> str:
-    return f"{count(len(problems), 'request')} to judges failed; run again to repeat them."
+def _results_with(work: Sequence[Work], names: Collection[str], store: Store) -> list[Result]:
+    """Return the results of contestants, and imagined ones for reviews that are to be made."""
+    from reviewbot.eval.judge import imagined
+    from reviewbot.eval.run import latest
+
+    results = {one.key: one for one in latest(store.results.read()) if one.contestant in names}
+    return [*(results | {one.key: one for one in imagined(work)}).values()]
+
+
+def _judge_tasks(
+    args: argparse.Namespace,
+    judges: Sequence[SummaryModel],
+    cases: Sequence[Case],
+    results: Sequence[Result],
+    store: Store,
+) -> list[JudgeTask]:
+    """Return the requests to judges about results that have no answer yet."""
+    from reviewbot.eval.judge import judge_tasks
+    from reviewbot.eval.questions import REAL, SAME
+
+    done = {one.key for one in store.judgements.read() if one.error is None}
+    questions = (SAME, REAL) if args.judge_others else (SAME,)
+    return judge_tasks(judges, questions, cases, results, done)
+
+
+async def _judge(
+    args: argparse.Namespace, tasks: Sequence[JudgeTask], store: Store, spending: Spending
+) -> int:
+    """Ask the judges, and return the number of requests without an answer."""
+    from reviewbot.eval.judge import judge
+
+    answered = 0
+    with Progress(len(tasks)) as progress:
+
+        def take(judgement: Judgement) -> None:
+            nonlocal answered
+            store.judgements.append(judgement)
+            if judgement.error is None:
+                answered += 1
+            else:
+                note(f"not judged: {judgement.judge} on {judgement.case}: {judgement.error}")
+            progress.step()
+
+        if not await judge(tasks, take, jobs=args.jobs, spending=spending):
+            note("the budget is spent; run again to ask the judges the other questions.")
+    return len(tasks) - answered
+
+
+def _unjudged(number: int) -> str:
+    return f"{count(number, 'request')} to judges have no answer; run again to repeat them."
 
 
 def _evaluation(
     args: argparse.Namespace,
     cases: Sequence[Case],
-    store: Store,
+    results: Sequence[Result],
+    judgements: Sequence[Judgement],
     specs: dict[str, str],
     *,
     plan: PlanStatus | None,
@@ -229,12 +275,11 @@ def _evaluation(
 ) -> Evaluation:
     from reviewbot.eval.judgements import agreements, real_problems, same_issues
     from reviewbot.eval.report import evaluate
-    from reviewbot.eval.run import latest
+    from reviewbot.eval.results import known_sum
     from reviewbot.eval.scores import score_all
 
-    results = [one for one in latest(store.results.read()) if one.contestant in specs]
     judges = tuple(dict.fromkeys(args.judge))
-    judgements = [one for one in store.judgements.read() if one.judge in judges]
+    judgements = [one for one in judgements if one.judge in judges]
     same = same_issues(cases, results, judgements, len(judges)) if judges else None
     real = real_problems(results, judgements, len(judges)) if args.judge_others else {}
     scored = score_all(cases, results, same, real)
@@ -247,6 +292,7 @@ def _evaluation(
         judges=judges,
         judges_others=args.judge_others,
         agreements=agreements(judgements),
+        judges_usd=known_sum([one.cost_usd for one in judgements]),
         plan=plan,
         notices=notices,
     )

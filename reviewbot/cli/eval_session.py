@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import re
 import signal
@@ -13,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.cli.amounts import dollars
+from reviewbot.cli.amounts import dollars, whole_number
 from reviewbot.config.installation import install_command
 from reviewbot.config.load import read_settings
 from reviewbot.core.render.inert import neutralize_commands
@@ -23,29 +22,24 @@ from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import argparse
+    from collections.abc import Collection, Iterator, Sequence
     from typing import Self
 
     from reviewbot.eval.cases import Case
     from reviewbot.eval.contestants import Contestant
+    from reviewbot.eval.judge import JudgeTask
     from reviewbot.eval.results import Result
-    from reviewbot.eval.run import Store
+    from reviewbot.eval.run import Spending, Store, Work
     from reviewbot.models.offline.parser import Parser
 
 EXTRA: Final = ("numpy", "scipy", "matplotlib")
 MAX_RUNS: Final = 100
 
 
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of every command that reviews cases."""
+def add_case_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the commands that review cases at several settings."""
     parser.add_argument("cases", type=Path, metavar="CASES", help="the cases, as JSONL")
-    parser.add_argument("--model", metavar="NAME", help="model that reviews; offline needs no key")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="folder of results and reports; an existing one is continued",
-    )
     parser.add_argument(
         "--vary",
         action="extend",
@@ -54,14 +48,35 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SETTING=A,B",
         help="review with every combination of settings, such as verify=on,off examples=0,3",
     )
+    add_common_arguments(parser)
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of every command that keeps results in a folder.
+
+    The namespace also gets ``unit``, the word for what is made.
+    """
+    parser.set_defaults(unit="review")
+    parser.add_argument("--model", metavar="NAME", help="model that reviews; offline needs no key")
     parser.add_argument(
-        "--jobs", type=small_number, default=4, metavar="N", help="reviews at once (default: 4)"
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder of results and reports; an existing one is continued",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=whole_number(1, MAX_RUNS),
+        default=4,
+        metavar="N",
+        help="reviews at once (default: 4)",
     )
     parser.add_argument(
         "--budget-usd",
         type=dollars,
         metavar="X",
-        help="begin no review after X dollars; what is begun is finished, judges are not counted",
+        help="begin no review, and no request to a judge, after X dollars; what is begun is"
+        " finished",
     )
     parser.add_argument(
         "--retry-failed", action="store_true", help="repeat the reviews that ended with an error"
@@ -70,13 +85,6 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
     )
-
-
-def small_number(text: str) -> int:
-    """Parse a number from 1 to :data:`MAX_RUNS` from the command line."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_RUNS:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number from 1 to {MAX_RUNS}")
-    return int(text)
 
 
 def check_extra() -> None:
@@ -93,59 +101,98 @@ def check_extra() -> None:
             )
 
 
-async def review_cases(
+def open_reviews(
     args: argparse.Namespace,
     contestants: Sequence[Contestant],
     cases: Sequence[Case],
-    runs: int,
     store: Store,
-) -> bool:
-    """Make the reviews that are not in the store, and return whether all are made.
+    *,
+    runs: int = 1,
+) -> list[Work]:
+    """Return the reviews that are not in the store, and say how many are.
 
     Args:
         args: the common arguments.
         contestants: the contestants.
         cases: the cases.
+        store: has the results so far.
         runs: reviews of each case.
-        store: takes the results.
-
-    Raises:
-        ConfigError: the cost was not confirmed.
     """
-    from reviewbot.eval.run import expected_cost, latest, open_work, perform
+    from reviewbot.eval.run import latest, open_work
 
     found = latest(store.results.read())
     done = {one.key for one in found if one.error is None or not args.retry_failed}
     work = open_work(contestants, cases, runs, done)
-    if not work:
-        _say_failed(contestants, found)
-        return True
-    cost = await asyncio.to_thread(expected_cost, work)
-    known = f", after {len(done):,} that are there already" if done else ""
-    confirm(args, f"{count(len(work), 'review')} to make{known}", cost)
+    if work and done:
+        note(f"{count(len(done), args.unit)} made before: kept.")
+    return work
+
+
+async def confirm_reviews(
+    args: argparse.Namespace,
+    work: Sequence[Work],
+    judging: Sequence[JudgeTask] = (),
+) -> None:
+    """Say what reviews will cost, with the requests to judges, and ask whether to continue.
+
+    Args:
+        args: the common arguments.
+        work: the reviews.
+        judging: requests to judges, as far as they can be known.
+
+    Raises:
+        ConfigError: nobody can be asked, or the answer is no.
+    """
+    from reviewbot.eval.judge import expected_usd
+    from reviewbot.eval.results import known_sum
+    from reviewbot.eval.run import expected_cost
+
+    if work or judging:
+        what = [count(len(work), args.unit)] if work else []
+        what += [f"about {count(len(judging), 'request')} to judges"] if judging else []
+        reviews = await asyncio.to_thread(expected_cost, work)
+        confirm(args, f"{' and '.join(what)} to make", known_sum([reviews, expected_usd(judging)]))
+
+
+async def make_reviews(
+    args: argparse.Namespace, work: Sequence[Work], store: Store, spending: Spending
+) -> bool:
+    """Make the reviews, and return whether the budget was enough.
+
+    Args:
+        args: the common arguments.
+        work: the reviews.
+        store: takes the results.
+        spending: what the command has spent.
+    """
+    from reviewbot.eval.run import perform
+
     with Progress(len(work)) as progress:
 
         def take(result: Result) -> None:
             store.results.append(result)
             progress.step()
 
-        complete = await perform(work, take, jobs=args.jobs, budget_usd=args.budget_usd)
+        complete = await perform(work, take, jobs=args.jobs, spending=spending)
     if not complete:
-        note("the budget is spent; run again to make the other reviews.")
-    _say_failed(contestants, latest(store.results.read()))
+        note(f"the budget is spent; run again to make the other {args.unit}s.")
     return complete
 
 
-def _say_failed(contestants: Sequence[Contestant], results: Sequence[Result]) -> None:
-    """Say how many reviews of each contestant failed, and why one of them did."""
-    for contestant in contestants:
-        made = [one for one in results if one.contestant == contestant.name]
+def results_of(args: argparse.Namespace, names: Collection[str], store: Store) -> list[Result]:
+    """Return the last result of each review by contestants, and say how many failed, and why."""
+    from reviewbot.eval.run import latest
+
+    results = [one for one in latest(store.results.read()) if one.contestant in names]
+    for name in names:
+        made = [one for one in results if one.contestant == name]
         reasons = [one.error for one in made if one.error is not None]
         if reasons:
             note(
-                f"{len(reasons):,} of {count(len(made), 'review')} by {contestant.name} failed"
+                f"{len(reasons):,} of {count(len(made), args.unit)} by {name} failed"
                 f" (--retry-failed repeats them); the first reason: {reasons[0]}"
             )
+    return results
 
 
 def own_reviews(

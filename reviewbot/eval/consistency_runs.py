@@ -1,31 +1,30 @@
-"""Run the same review, or the same free prompt, several times at each of several settings."""
+"""Contestants of a consistency: one review, or free prompts, at each of several settings."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+import hashlib
+import json
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot import __version__
 from reviewbot.config.prompt_files import read_templates, use_templates
 from reviewbot.core.events.events import Usage
-from reviewbot.core.events.report import ReportBuilder, counts_for_fail_on
 from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.errors import ConfigError
 from reviewbot.eval.consistency import Run, Series
+from reviewbot.eval.results import Comment, Result
 from reviewbot.models.base import ModelFault, Stop, Stopped, ToolInput, UsageReport
 from reviewbot.models.catalog import cost_usd, lookup
-from reviewbot.pipeline.prepare import prepare
-from reviewbot.pipeline.review import review
-from reviewbot.pipeline.workers import claude_of, workers
+from reviewbot.pipeline.workers import claude_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reviewbot.config.settings import Settings
-    from reviewbot.models.offline.parser import Parser
+    from reviewbot.eval.cases import Case
 
 REVIEW: Final = "review"
 SHIPPED: Final = "shipped"
@@ -43,31 +42,6 @@ class Variant:
     position: float
     settings: Settings
     templates: Mapping[str, str] | None = None
-
-
-@dataclass(slots=True)
-class Spending:
-    """US dollars that were spent, and their limit; None without a limit.
-
-    ``reasons`` are those of failed runs.
-    """
-
-    limit: float | None
-    spent: float = 0.0
-    reasons: list[str] = field(default_factory=list)
-
-    @property
-    def is_exhausted(self) -> bool:
-        """True if no run may begin."""
-        return self.limit is not None and self.spent >= self.limit
-
-
-class RunFailed(Exception):
-    """Exception of a run without a usable result; the message is a sentence."""
-
-
-RunOnce: TypeAlias = Callable[[Spending], Awaitable[Run]]
-"""Function that makes one run, and adds its cost; raises RunFailed."""
 
 
 def vary_fact(settings: Settings, fact: str, values: Sequence[Any]) -> tuple[Variant, ...]:
@@ -132,98 +106,89 @@ async def check_accepted(variants: Sequence[Variant], wire_name: str) -> None:
         raise ConfigError(f"the server of {settings.model.name} refuses {wire_name}")
 
 
-def review_cost(data: bytes, settings: Settings) -> float | None:
-    """Return the estimated cost of one review with its verification; None if it is unknown."""
-    expected = prepare(data, replace(settings, summary=False)).job.estimate
-    parts = [expected.cost_usd, *(one.cost_usd for one in expected.verification)]
-    known = [one for one in parts if one is not None]
-    return sum(known) if len(known) == len(parts) else None
+@dataclass(frozen=True, slots=True)
+class PromptAnswers:
+    """Contestant that asks free prompts. The id of a case is the name of its prompt.
 
+    Args:
+        name: name of the setting.
+        settings: the settings; only the model and its facts matter.
+        prompts: the prompts by name.
+        max_tokens: maximum tokens of an answer.
+    """
 
-def prompt_cost(prompt: str, settings: Settings, max_tokens: int) -> float | None:
-    """Return the highest cost of one answer to a free prompt; None if it is unknown."""
-    usage = Usage(input=len(SYSTEM + prompt), output=max_tokens)
-    return cost_usd(lookup(settings.model.name, settings.models), usage)
+    name: str
+    settings: Settings
+    prompts: Mapping[str, str]
+    max_tokens: int
 
+    @property
+    def spec(self) -> str:
+        """The version, the model, and a digest of everything that decides about answers."""
+        info = lookup(self.settings.model.name, self.settings.models)
+        asked = json.dumps([repr(info), SYSTEM, dict(self.prompts), self.max_tokens])
+        digest = hashlib.sha256(asked.encode()).hexdigest()[:12]
+        return f"reviewbot {__version__}, {info.name}, prompts and settings {digest}"
 
-def reviewing(data: bytes, settings: Settings, parser: Parser) -> RunOnce:
-    """Return the function that reviews a diff. It asks for no summary."""
-    settings = replace(settings, summary=False)
+    def estimate(self, case: Case) -> float | None:
+        """Return the highest cost of one answer; None if it is unknown."""
+        usage = Usage(input=len(SYSTEM + self.prompts[case.id]), output=self.max_tokens)
+        return cost_usd(lookup(self.settings.model.name, self.settings.models), usage)
 
-    async def once(spending: Spending) -> Run:
-        prepared = await asyncio.to_thread(prepare, data, settings)
-        builder = ReportBuilder()
-        async with workers(prepared, settings, parser=parser) as work:
-            events = review(
-                prepared.job,
-                work.run_batch,
-                verify=work.verify,
-                find_uses=work.find_uses,
-                keeps_syntax=work.keeps_syntax,
-            )
-            async with aclosing(events):
-                async for event in events:
-                    builder.add(event)
-        report = builder.report
-        spending.spent += report.cost_usd or 0.0
-        if not report.complete:
-            raise RunFailed(" ".join(report.reasons) or f"The review ended as {report.outcome}.")
-        found = [one for one in report.findings if counts_for_fail_on(one)]
-        text = "\n".join(f"{one.title} {one.scenario} {one.message}" for one in found)
-        return Run(text, frozenset(one.id for one in found))
-
-    return once
-
-
-def asking(prompt: str, settings: Settings, max_tokens: int) -> RunOnce:
-    """Return the function that asks a free prompt."""
-
-    async def once(spending: Spending) -> Run:
-        model = claude_of(settings.model, settings)
-        text, usage, stop = "", Usage(), None
+    async def review(self, case: Case, run: int) -> Result:
+        """Return the answer as one comment on no file."""
+        model = claude_of(self.settings.model, self.settings)
+        text, used, stop, problem = "", Usage(), None, None
+        answer = model.answer_words(SYSTEM, self.prompts[case.id], max_tokens=self.max_tokens)
         try:
-            async with (
-                aclosing(model),
-                aclosing(model.answer_words(SYSTEM, prompt, max_tokens=max_tokens)) as events,
-            ):
+            async with aclosing(model), aclosing(answer) as events:
                 async for event in events:
                     match event:
                         case ToolInput(text=piece):
                             text += piece
                         case UsageReport():
-                            usage = event.usage
+                            used = event.usage
                         case Stopped():
                             stop = event.stop
                         case _:
                             pass
         except ModelFault as fault:
-            raise RunFailed(str(fault)) from None
-        finally:
-            spending.spent += cost_usd(model.info, usage) or 0.0
+            problem = str(fault)
         if stop is Stop.REFUSED:
-            raise RunFailed("The model declined to answer.")
-        return Run(text)
+            problem = "The model declined to answer."
+        return Result(
+            self.name,
+            run,
+            case.id,
+            comments=(Comment("", 0, 0, text=text, inline=False),),
+            error=problem,
+            tokens=used.input + used.output + used.cache_read + used.cache_write,
+            cost_usd=cost_usd(model.info, used),
+        )
 
-    return once
+
+def series_of(
+    tasks: Sequence[str], variants: Sequence[Variant], results: Iterable[Result]
+) -> list[Series]:
+    """Return the runs of each task at each setting; those that failed are only counted.
+
+    Args:
+        tasks: ids of the cases.
+        variants: the compared settings.
+        results: the results of all runs.
+    """
+    made = list(results)
+    found = []
+    for variant in variants:
+        for task in tasks:
+            mine = [one for one in made if (one.contestant, one.case) == (variant.name, task)]
+            runs = tuple(_run(one) for one in mine if one.error is None)
+            failed = len(mine) - len(runs)
+            found.append(Series(task, variant.name, variant.position, runs, failed))
+    return found
 
 
-async def run_series(
-    task: str, variant: Variant, once: RunOnce, *, runs: int, jobs: int, spending: Spending
-) -> Series:
-    """Return the runs of a task at one setting, ``jobs`` at once."""
-    slots = asyncio.Semaphore(jobs)
-
-    async def one() -> Run | None:
-        async with slots:
-            if spending.is_exhausted:
-                spending.reasons.append("The budget is spent.")
-                return None
-            try:
-                return await once(spending)
-            except RunFailed as failure:
-                spending.reasons.append(str(failure))
-                return None
-
-    made = await asyncio.gather(*(one() for _ in range(runs)))
-    found = tuple(run for run in made if run is not None)
-    return Series(task, variant.name, variant.position, found, failed=runs - len(found))
+def _run(result: Result) -> Run:
+    text = "\n".join(one.text for one in result.comments)
+    is_answer = any(not one.path for one in result.comments)
+    return Run(text, None if is_answer else frozenset(one.id for one in result.comments))

@@ -12,7 +12,7 @@ from reviewbot.eval.consistency import LEAST_RUNS, TEXTBOOK_BANDS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.eval.consistency import Estimated, Score, Series
+    from reviewbot.eval.consistency import Estimated, Score
 
 _NAMES = ("task", "setting", "runs", "by id", "by text", "reappears", "empty", "findings", "words")
 
@@ -69,18 +69,7 @@ def _estimated(one: Estimated | None) -> str:
     return "-" if one is None else f"{one.value:.2f} +-{one.error:.2f}"
 
 
-def to_json(scores: Sequence[Score], series: Sequence[Series], *, model: str, length: str) -> str:
-    """Return the scores, and the runs that they are computed from."""
-    runs = [
-        {
-            "task": one.task,
-            "setting": one.setting,
-            "runs": [
-                {"ids": None if run.ids is None else sorted(run.ids), "text": run.text}
-                for run in one.runs
-            ],
-        }
-        for one in series
-    ]
-    head = {"model": model, "length": length, "scores": [asdict(score) for score in scores]}
-    return json.dumps(head | {"series": runs}, indent=2, ensure_ascii=False) + "\n"
+def to_json(scores: Sequence[Score], *, model: str, length: str) -> str:
+    """Return the scores as JSON."""
+    record = {"model": model, "length": length, "scores": [asdict(score) for score in scores]}
+    return json.dumps(record, indent=2, ensure_ascii=False) + "\n"

@@ -14,7 +14,7 @@ from reviewbot.core.events.report import ReportBuilder, counts_for_fail_on
 from reviewbot.errors import ReviewbotError, SourceError
 from reviewbot.eval.cases import read_lines
 from reviewbot.eval.importers import find_repository
-from reviewbot.eval.results import Comment, Result, result_of
+from reviewbot.eval.results import Comment, Result, known_sum, result_of
 from reviewbot.pipeline.evidence_git import GitFiles
 from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.git_context import with_context
@@ -103,14 +103,13 @@ class OwnReview:
         """
         _, prepared = self._prepare(case)
         expected: Estimate = prepared.job.estimate
-        parts = [expected.cost_usd, *(one.cost_usd for one in expected.verification)]
-        known = [one for one in parts if one is not None]
-        return sum(known) if len(known) == len(parts) else None
+        return known_sum([expected.cost_usd, *(one.cost_usd for one in expected.verification)])
 
     async def review(self, case: Case, run: int) -> Result:
         """Review a case with the pipeline that every other entry point uses."""
         begun = time.monotonic()
         builder = ReportBuilder()
+        problem = None
         try:
             source, prepared = await asyncio.to_thread(self._prepare, case)
             async with (
@@ -128,8 +127,9 @@ class OwnReview:
                 async for event in events:
                     builder.add(event)
         except ReviewbotError as error:
-            return Result(self.name, run, case.id, error=str(error))
-        return _result(self.name, run, case, builder.report, time.monotonic() - begun)
+            problem = str(error)
+        result = _result(self.name, run, case, builder.report, time.monotonic() - begun)
+        return result if problem is None else replace(result, error=problem)
 
     def _prepare(self, case: Case) -> tuple[Source, Prepared]:
         """Return the diff with the context that the settings configure, and its plan."""
@@ -167,6 +167,7 @@ def _result(name: str, run: int, case: Case, report: Report, seconds: float) -> 
                 severity=one.severity,
                 text="\n".join(filter(None, (one.title, one.scenario, one.message))),
                 inline=one.placement.kind == "inline",
+                id=one.id,
             )
             for one in report.findings
             if counts_for_fail_on(one)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.events import Usage
-from reviewbot.errors import SourceError
+from reviewbot.eval.cases import Golden
 from reviewbot.eval.judgements import Judgement, Verdict
-from reviewbot.eval.run import first_error
+from reviewbot.eval.results import Comment, Result, known_sum
+from reviewbot.eval.run import within_budget
 from reviewbot.models.base import ModelFault
 from reviewbot.models.catalog import cost_usd
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from reviewbot.eval.cases import Case
     from reviewbot.eval.judgements import Item, JudgementKey
     from reviewbot.eval.questions import Question
-    from reviewbot.eval.results import Result
+    from reviewbot.eval.run import Spending, Work
     from reviewbot.models.summary import SummaryModel
 
 MAX_TOKENS: Final = 8_000
@@ -73,9 +74,21 @@ class JudgeTask:
 
 def expected_usd(tasks: Iterable[JudgeTask]) -> float | None:
     """Return the expected cost of all tasks in US dollars; None if one is not known."""
-    costs = [task.expected_usd for task in tasks]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
+    return known_sum([task.expected_usd for task in tasks])
+
+
+def imagined(work: Iterable[Work]) -> list[Result]:
+    """Return a result for each review that is to be made, with a comment like each golden one.
+
+    Requests about them stand for those about the reviews before there are any. A review of a clean
+    case has one comment.
+    """
+    found = []
+    for one in work:
+        golden = one.case.golden or (Golden(parse_diff(one.case.data)[0].path, 1, 1),)
+        comments = (Comment(g.path, g.line, g.end_line, g.side, text=g.text) for g in golden)
+        found.append(Result(*one.key, comments=tuple(comments)))
+    return found
 
 
 def judge_tasks(
@@ -111,54 +124,46 @@ def judge_tasks(
 
 
 async def judge(
-    tasks: Sequence[JudgeTask], take: Callable[[Judgement], None], *, jobs: int
-) -> list[str]:
-    """Ask the judges, and return the reasons of requests that failed.
+    tasks: Sequence[JudgeTask],
+    take: Callable[[Judgement], None],
+    *,
+    jobs: int,
+    spending: Spending,
+) -> bool:
+    """Ask the judges, and return whether the budget was enough for all requests.
 
     Args:
         tasks: what to decide.
         take: gets each judgement when it is there.
         jobs: requests at a time.
+        spending: gets the cost of each request; none is begun after its limit.
 
     Raises:
         SourceError: what ``take`` raised.
     """
-    slots = asyncio.Semaphore(jobs)
-    failed: list[str] = []
 
-    async def one(task: JudgeTask) -> None:
-        async with slots:
-            try:
-                judgement = await _ask(task)
-            except ModelFault as fault:
-                failed.append(f"{task.model.info.name} on {task.result.case}: {fault}")
-                return
-            take(judgement)
+    async def ask(task: JudgeTask) -> None:
+        judgement = await _ask(task)
+        spending.spent += judgement.cost_usd or 0.0
+        take(judgement)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(one(task))
-    except* SourceError as errors:
-        raise first_error(errors) from None
-    return failed
+    return await within_budget(tasks, ask, jobs=jobs, spending=spending)
 
 
 async def _ask(task: JudgeTask) -> Judgement:
-    """Return the judgement of one request.
-
-    Raises:
-        ModelFault: there is no valid response.
-    """
+    """Return the judgement of one request; one without a valid response has an error."""
     info = task.model.info
     used = [Usage()]
-    answer = await task.model.answer_json(
-        task.question.system,
-        task.prompt,
-        _SCHEMA,
-        max_tokens=min(MAX_TOKENS, info.max_output),
-        used=used.append,
-    )
+    try:
+        answer = await task.model.answer_json(
+            task.question.system,
+            task.prompt,
+            _SCHEMA,
+            max_tokens=min(MAX_TOKENS, info.max_output),
+            used=used.append,
+        )
+    except ModelFault as fault:
+        return Judgement(*task.key, (), cost_usd(info, used[-1]), error=str(fault))
     verdicts = [
         Verdict(*task.items[number - 1], accepted=accepted)
         for number, accepted in _verdicts(answer, len(task.items)).items()

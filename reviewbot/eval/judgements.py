@@ -40,7 +40,8 @@ class Verdict:
 class Judgement:
     """The verdicts of one judge on one result. What has no verdict is not accepted.
 
-    ``comments`` is the digest of the comments of the result, which may be replaced later.
+    ``comments`` is the digest of the comments of the result, which may be replaced later. ``error``
+    is a sentence if the request failed; it has no verdicts, but it may have cost something.
     """
 
     judge: str
@@ -51,6 +52,7 @@ class Judgement:
     comments: str
     verdicts: tuple[Verdict, ...]
     cost_usd: float | None = None
+    error: str | None = None
 
     @property
     def key(self) -> JudgementKey:
@@ -101,7 +103,7 @@ def same_issues(
 def real_problems(
     results: Iterable[Result], judgements: Iterable[Judgement], judges: int
 ) -> dict[ResultKey, set[int]]:
-    """Return the comments at no golden comment that more than half of the judges accept.
+    """Return the comments that more than half of the judges accept as real problems.
 
     Args:
         results: the results.

@@ -82,7 +82,8 @@ class Evaluation:
     """An evaluation.
 
     ``judges`` decided which near comments report the same issue; without judges all do. With
-    ``judges_others`` they also decided which other comments are real problems.
+    ``judges_others`` they also decided which other comments are real problems. ``judges_usd`` is
+    the cost of their requests; None if it is not known.
     ``notices`` are sentences to show with it.
     """
 
@@ -93,6 +94,7 @@ class Evaluation:
     outcomes: tuple[Outcome, ...]
     judges: tuple[str, ...] = ()
     judges_others: bool = False
+    judges_usd: float | None = None
     agreements: tuple[Agreement, ...] = ()
     plan: PlanStatus | None = None
     notices: tuple[str, ...] = ()
@@ -114,6 +116,7 @@ def evaluate(
     *,
     judges: Sequence[str] = (),
     judges_others: bool = False,
+    judges_usd: float | None = None,
     agreements: Sequence[Agreement] = (),
     plan: PlanStatus | None = None,
     notices: Sequence[str] = (),
@@ -125,7 +128,8 @@ def evaluate(
         scored: the scored results, at least one.
         specs: the specification of each contestant, in the order of the table.
         judges: names of the judges.
-        judges_others: whether they judged comments at no golden comment.
+        judges_others: whether they judged which other comments are real problems.
+        judges_usd: cost of their requests in US dollars; None if it is not known.
         agreements: agreement of the judges.
         plan: the plan, if there is one.
         notices: sentences to show.
@@ -153,6 +157,7 @@ def evaluate(
         outcomes=tuple(map(_outcome, scored)),
         judges=tuple(judges),
         judges_others=judges_others,
+        judges_usd=judges_usd,
         agreements=tuple(agreements),
         plan=plan,
         notices=(*_missing(cases, counts), *notices),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from reviewbot.core.decode import decoder
 from reviewbot.core.findings.finding import (  # noqa: TC001 - the decoder looks these up
@@ -13,13 +13,19 @@ from reviewbot.core.findings.finding import (  # noqa: TC001 - the decoder looks
     Side,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Number = TypeVar("Number", int, float)
+
 
 @dataclass(frozen=True, slots=True)
 class Comment:
     """A comment of a contestant.
 
     Only a comment that is ``inline`` has a line that its reader sees, so only such a comment can
-    match a golden comment.
+    match a golden comment. ``id`` identifies the finding of a review by reviewbot, whatever its
+    wording; it is empty for comments of others.
     """
 
     path: str
@@ -29,6 +35,7 @@ class Comment:
     severity: Severity | None = None
     text: str = ""
     inline: bool = True
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,12 @@ class Result:
         """Digest of the comments, to which judgements belong."""
         text = json.dumps([asdict(one) for one in self.comments])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def known_sum(values: Sequence[Number | None]) -> Number | None:
+    """Return the sum of numbers; None if one is not known."""
+    known = [one for one in values if one is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def result_of(value: object) -> Result:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import sqlite3
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
@@ -13,11 +15,11 @@ from reviewbot.errors import ConfigError, ReviewbotError, SourceError
 from reviewbot.eval.cases import read_lines
 from reviewbot.eval.contestants import Recorded
 from reviewbot.eval.judgements import judgement_line, judgement_of
-from reviewbot.eval.results import result_line, result_of
+from reviewbot.eval.results import known_sum, result_line, result_of
 from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from reviewbot.eval.cases import Case
@@ -29,6 +31,7 @@ T = TypeVar("T")
 HEADER: Final = "run.json"
 RESULTS: Final = "results.jsonl"
 JUDGEMENTS: Final = "judgements.jsonl"
+LOCK: Final = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,48 @@ class Lines(Generic[T]):
             raise SourceError(f"cannot write {self._path}: {error.strerror}") from error
 
 
+@contextmanager
+def open_store(folder: Path, header: Header) -> Iterator[Store]:
+    """Open a folder of results, which no other process can use until the end.
+
+    Args:
+        folder: the folder; it is made if it does not exist.
+        header: identity of the evaluation.
+
+    Raises:
+        ConfigError: another process uses the folder, or it has results of another evaluation.
+        SourceError: the folder cannot be read or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(f"cannot use {folder}: {error.strerror}") from error
+    with _locked(folder):
+        yield Store(folder, header)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    # A lock of SQLite works on every platform, needs no other library, and ends with its process.
+    try:
+        lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None)
+    except sqlite3.OperationalError as error:
+        raise SourceError(f"cannot use {folder}: {error}") from error
+    with closing(lock):
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise ConfigError(
+                f"another process uses {folder}; wait for its end, or choose another --output"
+            ) from error
+        yield
+
+
 class Store:
     """Folder with the results of an evaluation, and the judgements about them.
 
     Args:
-        folder: the folder; it is made if it does not exist.
+        folder: the folder, which exists.
         header: identity of the evaluation.
 
     Raises:
@@ -104,7 +144,6 @@ class Store:
 
     def __init__(self, folder: Path, header: Header) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             known = _read_header(folder)
             if known is not None:
                 _check_same(folder, known, header)
@@ -165,8 +204,23 @@ class Work:
 
 
 def latest(results: Iterable[Result]) -> tuple[Result, ...]:
-    """Return the last result of each key, since a failed review may have been repeated."""
-    return tuple({one.key: one for one in results}.values())
+    """Return the last result of each key, since a failed review may have been repeated.
+
+    Its tokens and cost are those of all attempts.
+    """
+    found: dict[tuple[str, int, str], Result] = {}
+    for one in results:
+        earlier = found.get(one.key)
+        found[one.key] = one if earlier is None else _repeated(earlier, one)
+    return tuple(found.values())
+
+
+def _repeated(earlier: Result, one: Result) -> Result:
+    return replace(
+        one,
+        tokens=known_sum([earlier.tokens, one.tokens]),
+        cost_usd=known_sum([earlier.cost_usd, one.cost_usd]),
+    )
 
 
 def open_work(
@@ -199,24 +253,31 @@ def expected_cost(work: Sequence[Work]) -> float | None:
         ReviewbotError: a case cannot be planned.
     """
     known: dict[tuple[str, str], float | None] = {}
-    costs: list[float] = []
     for one in work:
         key = one.contestant.name, one.case.id
         if key not in known:
             known[key] = one.contestant.estimate(one.case)
-        cost = known[key]
-        if cost is None:
-            return None
-        costs.append(cost)
-    return sum(costs)
+    return known_sum([known[one.contestant.name, one.case.id] for one in work])
+
+
+@dataclass(slots=True)
+class Spending:
+    """US dollars that one command has spent, and their limit; None without a limit.
+
+    Recorded results and judgements are not spent again. What has no known price counts as 0.
+    """
+
+    limit: float | None = None
+    spent: float = 0.0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """True if no review and no request to a judge may begin."""
+        return self.limit is not None and self.spent >= self.limit
 
 
 async def perform(
-    work: Sequence[Work],
-    take: Callable[[Result], None],
-    *,
-    jobs: int,
-    budget_usd: float | None = None,
+    work: Sequence[Work], take: Callable[[Result], None], *, jobs: int, spending: Spending
 ) -> bool:
     """Make the reviews, and return whether all were made.
 
@@ -224,36 +285,50 @@ async def perform(
         work: the reviews.
         take: gets each result when it is there.
         jobs: reviews at a time.
-        budget_usd: no review is begun after this sum was spent; recorded costs are not spent.
+        spending: gets the cost of each review; no review is begun after its limit.
 
     Raises:
         ReviewbotError: what ``take`` raised; the other reviews are cancelled.
     """
+
+    async def make(one: Work) -> None:
+        result = await one.contestant.review(one.case, one.run)
+        if not isinstance(one.contestant, Recorded):
+            spending.spent += result.cost_usd or 0.0
+        take(result)
+
+    return await within_budget(work, make, jobs=jobs, spending=spending)
+
+
+async def within_budget(
+    work: Iterable[T], make: Callable[[T], Awaitable[None]], *, jobs: int, spending: Spending
+) -> bool:
+    """Do all of the work, ``jobs`` at a time, and return whether the budget was enough.
+
+    Raises:
+        ReviewbotError: what ``make`` raised; the rest is cancelled.
+    """
     waiting = iter(work)
-    spent = 0.0
     left_out = False
 
     async def worker() -> None:
-        nonlocal spent, left_out
+        nonlocal left_out
         for one in waiting:
-            if budget_usd is not None and spent >= budget_usd:
+            if spending.is_exhausted:
                 left_out = True
                 return
-            result = await one.contestant.review(one.case, one.run)
-            if not isinstance(one.contestant, Recorded):
-                spent += result.cost_usd or 0.0
-            take(result)
+            await make(one)
 
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(jobs):
                 group.create_task(worker())
     except* ReviewbotError as errors:
-        raise first_error(errors) from None
+        raise _first_error(errors) from None
     return not left_out
 
 
-def first_error(errors: ExceptionGroup[ReviewbotError]) -> ReviewbotError:
+def _first_error(errors: ExceptionGroup[ReviewbotError]) -> ReviewbotError:
     """Return the first error of a group, which may be nested."""
     error = errors.exceptions[0]
-    return first_error(error) if isinstance(error, ExceptionGroup) else error
+    return _first_error(error) if isinstance(error, ExceptionGroup) else error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.finding import SEVERITIES
 from reviewbot.eval.matching import match
+from reviewbot.eval.results import known_sum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -116,7 +117,7 @@ def score(
         case: the case.
         result: the output of a contestant.
         same_issue: as for :func:`reviewbot.eval.matching.match`.
-        real: comments at no golden comment that are real problems.
+        real: comments that are real problems; those that found something do not count again.
     """
     found = match(case.golden, result.comments, same_issue)
     steps = [
@@ -133,7 +134,7 @@ def score(
         duplicates=len(found.duplicates),
         severities=len(steps),
         severity_error=sum(steps),
-        real=len({*real} - {c for _, c in found.pairs}),
+        real=len({*real} - {c for _, c in found.pairs} - {*found.duplicates, *found.neutral}),
     )
     return ScoredResult(case, result, found, counts)
 
@@ -224,8 +225,7 @@ def scores_of(scored: Sequence[ScoredResult]) -> Scores:
     results = [one.result for one in scored]
     clean = [one for one in scored if not one.case.required]
     silent = [one for one in clean if not one.counts.comments and one.result.error is None]
-    tokens = _sum([one.tokens for one in results])
-    cost = _sum([one.cost_usd for one in results])
+    cost = known_sum([one.cost_usd for one in results])
     lines = {one.case.id: changed_lines(one.case) for one in scored}
     first = [one.first_finding_s for one in results if one.first_finding_s is not None]
     per_100 = ratio(whole.comments, sum(lines[one.case.id] for one in scored))
@@ -245,7 +245,7 @@ def scores_of(scored: Sequence[ScoredResult]) -> Scores:
         severity_error=ratio(whole.severity_error, whole.severities),
         refuted=ratio(sum(one.refuted for one in results), sum(one.judged for one in results)),
         valid=sum(one.error is None for one in results) / len(results),
-        tokens=None if tokens is None else round(tokens),
+        tokens=known_sum([one.tokens for one in results]),
         cost_usd=cost,
         usd_per_found=None if cost is None else ratio(cost, whole.found),
         first_finding_s=statistics.median(first) if first else None,
@@ -255,12 +255,6 @@ def scores_of(scored: Sequence[ScoredResult]) -> Scores:
 def changed_lines(case: Case) -> int:
     """Return the lines that a case adds and removes."""
     return sum(file.added + file.removed for file in parse_diff(case.data))
-
-
-def _sum(values: Sequence[float | None]) -> float | None:
-    """Return a sum; None if a part is not known."""
-    known = [one for one in values if one is not None]
-    return sum(known) if len(known) == len(values) else None
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -155,6 +155,7 @@ def _judges(evaluation: Evaluation) -> str:
     text = (
         f"Comments match if they are near and most of the judges ({', '.join(evaluation.judges)})"
         " find that they report the same issue. Scores by other judges cannot be compared."
+        f" Requests to judges: {dollars(evaluation.judges_usd)}."
     )
     if not evaluation.judges_others:
         return text

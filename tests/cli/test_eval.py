@@ -13,6 +13,9 @@ import pytest
 from reviewbot.cli import eval_session
 from reviewbot.cli.main import main
 from reviewbot.config.installation import install_command
+from reviewbot.core.events.events import Usage
+from reviewbot.core.render.wording import dollars
+from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.pipeline import workers
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.in_process import no_process
@@ -177,7 +180,8 @@ async def test_a_budget_leaves_reviews_for_a_later_run(reviewbot: Reviewbot) -> 
         assert "the budget is spent" in cut.err
         done = await reviewbot(*arguments, **keys)
         assert (done.code, len(fake.requests)) == (0, 3)
-        assert "2 reviews to make, after 1 that are there already" in done.err
+        assert "1 review made before: kept." in done.err
+        assert "2 reviews to make" in done.err
 
 
 async def test_failed_reviews_are_repeated_only_if_wanted(reviewbot: Reviewbot) -> None:
@@ -196,25 +200,56 @@ async def test_failed_reviews_are_repeated_only_if_wanted(reviewbot: Reviewbot) 
     assert valid == ["0.0", "0.0", "100.0"]
 
 
-async def test_a_judge_decides_about_texts(reviewbot: Reviewbot) -> None:
-    def answer(request: Recorded) -> Answer:
-        assert request.structured
-        return Answer(report=json.dumps({"verdicts": [{"number": 1, "answer": False}]}))
+def verdict(request: Recorded) -> Answer:
+    """The answer of a judge that accepts nothing, for a million tokens."""
+    assert request.structured
+    report = json.dumps({"verdicts": [{"number": 1, "answer": False}]})
+    return Answer(report=report, usage={"input_tokens": 1_000_000, "output_tokens": 1})
 
-    async with FakeAnthropic(answer) as fake:
+
+JUDGED = ("run", "cases.jsonl", "--model", "offline", "--judge", "claude-sonnet-5-5")
+
+
+async def test_a_judge_decides_about_texts(reviewbot: Reviewbot) -> None:
+    async with FakeAnthropic(verdict) as fake:
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
-        arguments = ("run", "cases.jsonl", "--model", "offline")
-        judged = (*arguments, "--judge", "claude-sonnet-5-5")
-        refused = await reviewbot(*judged, **keys)
+        refused = await reviewbot(*JUDGED, **keys)
         assert (refused.code, fake.requests) == (2, [])
-        assert "1 request to judges; expected cost: about $" in refused.err
-        done = await reviewbot(*judged, "--yes", **keys)
+        expected = "3 reviews and about 2 requests to judges to make; expected cost: about $"
+        assert expected in refused.err
+        done = await reviewbot(*JUDGED, "--yes", **keys)
         assert (done.code, len(fake.requests)) == (0, 1)
-        again = await reviewbot(*judged, **keys)
+        again = await reviewbot(*JUDGED, **keys)
     assert again.out == done.out
     quality = next(line for line in done.out.splitlines() if line.startswith("reviewbot"))
     assert quality.split()[1] == "0.0"
     assert "most of the judges (claude-sonnet-5-5) find" in done.text
+    price = cost_usd(lookup("claude-sonnet-5-5"), Usage(input=1_000_000, output=1))
+    assert f"Requests to judges: {dollars(price)}." in done.text
+
+
+async def test_judges_count_against_the_budget(reviewbot: Reviewbot) -> None:
+    judged = (*JUDGED, "--judge-others", "--yes", "--jobs", "1", "--budget-usd", "0.01")
+    async with FakeAnthropic(verdict) as fake:
+        keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        cut = await reviewbot(*judged, **keys)
+        assert (cut.code, len(fake.requests)) == (3, 1)
+        assert "the budget is spent; run again to ask the judges" in cut.err
+        assert "1 request to judges have no answer; run again" in cut.text
+        done = await reviewbot(*judged, **keys)
+    assert (done.code, len(fake.requests)) == (0, 2)
+
+
+async def test_a_request_to_a_judge_that_failed_is_repeated_and_paid_for(
+    reviewbot: Reviewbot,
+) -> None:
+    async with FakeAnthropic(lambda _: StatusError(400)) as fake:
+        keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        failed = await reviewbot(*JUDGED, "--yes", **keys)
+        assert failed.code == 3
+        assert "not judged: claude-sonnet-5-5 on sql-03: " in failed.err
+        fake.respond = verdict
+        assert (await reviewbot(*JUDGED, "--yes", **keys)).code == 0
 
 
 async def test_held_out_cases_need_a_plan_and_are_reviewed_apart(reviewbot: Reviewbot) -> None:

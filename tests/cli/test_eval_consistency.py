@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import random
+import signal
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean
@@ -16,12 +20,14 @@ from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.lab.subject import demo_diff
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.record_lab import REPORTED
-from tests.support.commands import Done, run_command
+from tests.support.commands import Done, environment_in, run_command
+from tests.support.forks import start_fork
 from tests.support.repositories import _alone, write
 from tests.support.reviews import added
 
 if TYPE_CHECKING:
     from tests.fake_anthropic.requests import Recorded
+    from tests.support.forks import Fork
 
 __all__ = ["_alone"]
 
@@ -52,20 +58,24 @@ class Wobble:
         return fmean(len(a & b) / len(a | b) if a | b else 1.0 for a, b in pairs)
 
 
+def command(
+    folder: Path, fake: FakeAnthropic, *arguments: str, model: str = "qwen"
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command on the demo, with its variables."""
+    (folder / "demo.diff").write_bytes(demo_diff())
+    (folder / "own.yml").write_text(OWN, "utf-8")
+    given = ["--model", model, "--config", "own.yml", "--yes", "--output", "out", *arguments]
+    keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+    return ["eval", "consistency", *given], keys
+
+
 async def run(
     folder: Path, fake: FakeAnthropic, *arguments: str, model: str = "qwen"
 ) -> tuple[Done, list[dict[str, Any]]]:
     """Run the command on the demo; also return the scores that it wrote."""
-    (folder / "demo.diff").write_bytes(demo_diff())
-    (folder / "own.yml").write_text(OWN, "utf-8")
-    done = await run_command(
-        folder,
-        *("eval", "consistency", "--model", model, "--config", "own.yml", "--yes"),
-        *("--output", "scores.json", *arguments),
-        ANTHROPIC_API_KEY=fake.key,
-        ANTHROPIC_BASE_URL=fake.base_url,
-    )
-    path = folder / "scores.json"
+    words, keys = command(folder, fake, *arguments, model=model)
+    done = await run_command(folder, *words, **keys)
+    path = folder / "out" / "scores.json"
     return done, json.loads(path.read_text("utf-8"))["scores"] if path.exists() else []
 
 
@@ -80,16 +90,6 @@ async def test_the_scores_are_those_of_the_answers_at_each_temperature(tmp_path:
     assert scores[1]["findings"] == pytest.approx(fmean(map(len, wobble.answers[1])))
     assert scores[1]["by_id"]["value"] == pytest.approx(0.6 / 1.4, abs=0.15)
     assert "temperature as named" in done.text
-
-
-@pytest.mark.slow
-async def test_the_runs_are_written_so_that_scores_can_be_checked(tmp_path: Path) -> None:
-    wobble = Wobble({0: 0.5})
-    async with FakeAnthropic(wobble, models={"qwen"}) as fake:
-        await run(tmp_path, fake, "demo.diff")
-    (series,) = json.loads((tmp_path / "scores.json").read_text("utf-8"))["series"]
-    sizes = sorted(len(one["ids"]) for one in series["runs"])
-    assert sizes == sorted(map(len, wobble.answers[0]))
 
 
 async def test_free_prompts_are_scored_by_their_words(tmp_path: Path) -> None:
@@ -108,6 +108,36 @@ async def test_free_prompts_are_scored_by_their_words(tmp_path: Path) -> None:
     assert [one["by_id"] for one in scores] == [None, None]
     assert {request.body["max_tokens"] for request in fake.requests} == {50}
     assert "Length: at most 50 tokens." in done.text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+async def test_an_interrupted_command_keeps_its_answers_and_asks_for_the_others_later(
+    tmp_path: Path,
+) -> None:
+    started: list[Fork] = []
+
+    def respond(request: Recorded) -> Answer:
+        del request
+        told = Answer(call=False, preamble="Once upon a time", stop_reason="end_turn")
+        if len(fake.requests) == 5:
+            started[0].send_signal(signal.SIGINT)
+            return replace(told, pace=9.0)
+        return told
+
+    async with FakeAnthropic(respond, models={"qwen"}, accepts={"sampling"}) as fake:
+        prompt = ("--prompt", "story=Tell a story.", "--jobs", "1")
+        words, keys = command(tmp_path, fake, *prompt)
+        with (tmp_path / "log").open("ab") as log:
+            environment = environment_in(tmp_path, **keys)
+            started.append(
+                await start_fork(words, environment=environment, folder=tmp_path, log=log)
+            )
+        assert await asyncio.wait_for(started[0].wait(), 20) == 130
+        done, (score,) = await run(tmp_path, fake, *prompt)
+        assert len(fake.requests) == 5 + 6
+    assert done.code == 0, done.err
+    assert "4 answers made before: kept." in done.err
+    assert (score["runs"], score["by_text"]["value"]) == (10, 1)
 
 
 @pytest.mark.slow
@@ -140,7 +170,7 @@ async def test_failed_runs_are_no_part_of_a_score_and_are_told(tmp_path: Path) -
         done, (score,) = await run(tmp_path, fake, "demo.diff", "--jobs", "1")
     assert done.code == 3
     assert (score["runs"], score["failed"], score["by_id"]) == (9, 1, None)
-    assert "a run failed: " in done.err
+    assert "1 of 10 reviews by qwen failed (--retry-failed repeats them)" in done.err
     assert "fewer than 10 complete runs has no score" in done.text
 
 
@@ -160,7 +190,10 @@ def test_the_offline_rules_are_consistent_and_cost_nothing(
     shown = capsys.readouterr()
     assert "review, by finding" in Path("scores.svg").read_text("utf-8")
     assert "1.00 +-0.00" in shown.out
-    assert "10 runs to make; expected cost: nothing." in shown.err
+    assert "10 reviews to make; expected cost: nothing." in shown.err
+    assert main(command) == 0
+    again = capsys.readouterr()
+    assert (again.out, "to make" in again.err) == (shown.out, False)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +212,7 @@ def test_the_offline_rules_are_consistent_and_cost_nothing(
         (["x.diff", "--model", "qwen", "--temperatures", "", "--yes"], "must be numbers"),
         (["--prompt", "a=b", "--model", "offline"], "need a model"),
         (["x.diff", "--model", "claude-sonnet-5-5"], "confirm it with --yes"),
-        (["x.diff", "--model", "claude-sonnet-5-5", "--output", "."], "cannot write ."),
+        (["x.diff", "--model", "claude-sonnet-5-5", "--plot", "."], "cannot write ."),
     ],
 )
 def test_a_wrong_command_names_the_remedy(

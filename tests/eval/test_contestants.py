@@ -11,12 +11,14 @@ import pytest
 
 from reviewbot.core.events.events import Usage
 from reviewbot.errors import SourceError
+from reviewbot.eval import contestants
 from reviewbot.eval.cases import Case, diff_text
 from reviewbot.eval.contestants import OwnReview, check_names, recorded
 from reviewbot.eval.history import History
 from reviewbot.eval.scores import score_all, scores_of
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.pipeline.git import open_repository
+from reviewbot.pipeline.review import review
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError, finding
 from tests.fake_anthropic.replies import CHARS_PER_TOKEN
 from tests.fake_anthropic.verdicts import asked, says, verdict
@@ -26,9 +28,10 @@ from tests.support.repositories import _alone, git, write
 from tests.support.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from reviewbot.config.settings import Settings
+    from reviewbot.core.events.events import Event
     from tests.fake_anthropic import Recorded
 
 __all__ = ["_alone"]
@@ -114,6 +117,27 @@ async def test_a_review_that_fails_is_a_result_without_valid_output(tmp_path: Pa
     scores, (reviewed,), _ = await scores_with(tmp_path, [StatusError(400)], CASES[:1])  # type: ignore[list-item]
     assert "a.py" in reviewed.error
     assert (scores.valid, scores.micro["recall"]) == (0.0, 0.0)
+
+
+async def test_what_a_review_cost_before_an_error_is_part_of_the_sums(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*arguments: Any, **named: Any) -> AsyncIterator[Event]:
+        async for event in review(*arguments, **named):
+            if event.type == "review.finished":
+                raise SourceError("The disk is full.")
+            yield event
+
+    (whole,) = (await scores_with(tmp_path, [Answer([on(2)])], CASES[:1]))[1]
+    monkeypatch.setattr(contestants, "review", broken)
+    (cut,) = (await scores_with(tmp_path, [Answer([on(2)])], CASES[:1]))[1]
+    assert cut.error == "The disk is full."
+    assert (cut.comments, cut.tokens, cut.cost_usd) == (
+        whole.comments,
+        whole.tokens,
+        whole.cost_usd,
+    )
+    assert whole.tokens > 0
 
 
 async def test_held_back_findings_are_not_comments(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.core.events.events import Usage
-from reviewbot.eval.judge import expected_usd, judge, judge_tasks
+from reviewbot.eval.contestants import Recorded
+from reviewbot.eval.judge import expected_usd, imagined, judge, judge_tasks
 from reviewbot.eval.judgements import (
     Judgement,
     Verdict,
@@ -20,9 +21,10 @@ from reviewbot.eval.judgements import (
     same_issues,
 )
 from reviewbot.eval.questions import REAL, SAME
+from reviewbot.eval.run import Spending, Work
 from reviewbot.eval.scores import score_all, scores_of
 from reviewbot.models.base import Fault, ModelFault
-from reviewbot.models.catalog import lookup
+from reviewbot.models.catalog import cost_usd, lookup
 from tests.support.evaluations import case, comment, golden, result
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ CASE = case("one", golden(5, text="Lost update."), golden(10, text="Wrong sum.")
 RESULT = result(
     "one", comment(5, text="Race."), comment(10, text="Typo."), comment(18, text="Far away.")
 )
+
+PRICE = cost_usd(lookup("claude-sonnet-5-5"), Usage(input=1_000_000)) or 0.0
+"""Price of one request to a scripted judge."""
 
 
 class Scripted:
@@ -62,9 +67,9 @@ class Scripted:
         assert max_tokens > 0
         self.prompts.append(user)
         answer = self.answers.pop(0)
+        used(Usage(input=1_000_000, output=0))
         if isinstance(answer, ModelFault):
             raise answer
-        used(Usage(input=1_000_000, output=0))
         return {"verdicts": answer}
 
 
@@ -73,19 +78,23 @@ def says(*same: bool) -> list[dict[str, Any]]:
 
 
 async def judged(
-    *models: Scripted, questions: tuple[Question, ...] = (SAME,)
-) -> tuple[list[Judgement], list[str]]:
+    *models: Scripted,
+    questions: tuple[Question, ...] = (SAME,),
+    spending: Spending | None = None,
+) -> list[Judgement]:
     taken: list[Judgement] = []
-    failed = await judge(judge_tasks(models, questions, [CASE], [RESULT], ()), taken.append, jobs=2)
-    return taken, failed
+    tasks = judge_tasks(models, questions, [CASE], [RESULT], ())
+    spending = spending or Spending()
+    complete = await judge(tasks, taken.append, jobs=1, spending=spending)
+    assert complete == (len(taken) == len(tasks))
+    return taken
 
 
 async def test_a_judge_decides_about_near_pairs_only() -> None:
     model = Scripted(says(True, False))
-    ((one,), failed) = await judged(model)
-    assert failed == []
+    (one,) = await judged(model)
     assert one.verdicts == (Verdict(0, 0, accepted=True), Verdict(1, 1, accepted=False))
-    assert one.cost_usd == pytest.approx(lookup("claude-sonnet-5-5").prices.input)  # type: ignore[union-attr]
+    assert one.cost_usd == pytest.approx(PRICE)
     assert '"Race."' in model.prompts[0]
     assert "Far away" not in model.prompts[0]
     assert judgement_of(json.loads(judgement_line(one))) == one
@@ -95,7 +104,7 @@ async def test_a_judge_decides_about_near_pairs_only() -> None:
 
 
 async def test_most_judges_must_accept_a_pair() -> None:
-    taken, _ = await judged(
+    taken = await judged(
         Scripted(says(True, True), name="claude-sonnet-5-5"),
         Scripted(says(True, False), name="claude-opus-5"),
     )
@@ -104,7 +113,7 @@ async def test_most_judges_must_accept_a_pair() -> None:
 
 
 async def test_a_judgement_is_of_the_comments_that_were_judged() -> None:
-    taken, _ = await judged(Scripted(says(True, True)))
+    taken = await judged(Scripted(says(True, True)))
     repeated = replace(RESULT, comments=RESULT.comments[::-1])
     assert same_issues([CASE], [repeated], taken, 1) == {RESULT.key: set()}
     assert (
@@ -123,34 +132,45 @@ async def test_a_judgement_is_of_the_comments_that_were_judged() -> None:
     ],
 )
 async def test_a_pair_without_a_valid_verdict_is_not_the_same_issue(answer: object) -> None:
-    ((one,), _) = await judged(Scripted(answer))
+    (one,) = await judged(Scripted(answer))
     assert one.verdicts == ()
     assert same_issues([CASE], [RESULT], [one], 1) == {RESULT.key: set()}
 
 
 async def test_the_first_of_two_verdicts_counts() -> None:
-    ((one,), _) = await judged(Scripted([*says(False), *says(True)]))
+    (one,) = await judged(Scripted([*says(False), *says(True)]))
     assert one.verdicts == (Verdict(0, 0, accepted=False),)
 
 
-async def test_a_failed_request_is_reported_and_asked_again_later() -> None:
+async def test_a_failed_request_is_kept_with_its_error_and_its_cost() -> None:
     fault = ModelFault("It is overloaded.", fault=Fault.TRANSIENT)
-    taken, failed = await judged(Scripted(fault))
-    assert (taken, failed) == ([], ["claude-sonnet-5-5 on one: It is overloaded."])
-    model = Scripted()
-    (task,) = judge_tasks([model], [SAME], [CASE], [RESULT], ())
-    assert (
-        judge_tasks(
-            [model],
-            [SAME],
-            [CASE],
-            [RESULT],
-            [("claude-sonnet-5-5", "same", *RESULT.key, RESULT.digest)],
-        )
-        == []
-    )
-    assert expected_usd([task]) == task.expected_usd
-    assert task.expected_usd is not None
+    (one,) = await judged(Scripted(fault))
+    assert (one.error, one.verdicts) == ("It is overloaded.", ())
+    assert one.cost_usd == pytest.approx(PRICE)
+    assert judgement_of(json.loads(judgement_line(one))) == one
+
+
+async def test_no_request_begins_after_the_budget_is_spent() -> None:
+    judges = [Scripted(says(True, True)) for _ in range(3)]
+    spending = Spending(1.5 * PRICE)
+    assert len(await judged(*judges, spending=spending)) == 2
+    assert spending.spent == pytest.approx(2 * PRICE)
+
+
+async def test_requests_are_estimated_before_the_reviews_from_the_golden_comments() -> None:
+    clean = case("clean")
+    work = [Work(Recorded("tool", "", ()), one, 1) for one in (CASE, clean)]
+    tasks = judge_tasks([Scripted()], [SAME, REAL], [CASE, clean], imagined(work), ())
+    assert [(one.question.kind, one.result.case, len(one.items)) for one in tasks] == [
+        ("same", "one", 2),
+        ("real", "one", 2),
+        ("real", "clean", 1),
+    ]
+    costs = [one.expected_usd or 0 for one in tasks]
+    assert min(costs) > 0
+    assert expected_usd(tasks) == pytest.approx(sum(costs))
+    unknown = judge_tasks([Scripted(name="unknown")], [SAME], [CASE], imagined(work), ())
+    assert expected_usd([*tasks, *unknown]) is None
 
 
 def test_texts_are_quoted_and_secrets_replaced() -> None:
@@ -189,19 +209,30 @@ def test_agreement_is_the_share_of_equal_verdicts_and_cohens_kappa() -> None:
     assert agreements([one]) == ()
 
 
-async def test_comments_at_no_golden_comment_may_be_real_problems() -> None:
-    model = Scripted(says(True))
-    ((one,), _) = await judged(model, questions=(REAL,))
-    assert one.verdicts == (Verdict(None, 2, accepted=True),)
-    (prompt,) = model.prompts
+async def test_comments_that_found_nothing_may_be_real_problems() -> None:
+    # The judges refuse the second pair, and call the first and the second comment real.
+    model = Scripted(says(True, False), says(True, True, False))
+    same, one = await judged(model, questions=(SAME, REAL))
+    assert one.verdicts == tuple(
+        Verdict(None, number, accepted=accepted)
+        for number, accepted in enumerate((True, True, False))
+    )
+    prompt = model.prompts[1]
     assert '"Far away."' in prompt
     assert "+line_18 = 18" in prompt
-    assert "Race" not in prompt
-    real = real_problems([RESULT], [one], 1)
-    scores = scores_of(score_all([CASE], [RESULT], None, real))
-    assert (scores.micro["precision"], scores.with_real) == (2 / 3, 1.0)
+    accepted = same_issues([CASE], [RESULT], [same, one], 1)
+    real = real_problems([RESULT], [same, one], 1)
+    scores = scores_of(score_all([CASE], [RESULT], accepted, real))
+    assert (scores.micro["precision"], scores.with_real) == (1 / 3, 2 / 3)
     assert real_problems([RESULT], [one], 2) == {RESULT.key: set()}
-    assert same_issues([CASE], [RESULT], [one], 1) == {RESULT.key: set()}
+
+
+def test_duplicates_and_optional_comments_are_no_further_real_problems() -> None:
+    one = case("one", golden(5), golden(10, optional=True))
+    given = result("one", comment(5), comment(6), comment(10), comment(18), comment(15))
+    (scored,) = score_all([one], [given], None, {given.key: {0, 1, 2, 3}})
+    assert (scored.counts.found, scored.counts.duplicates, scored.counts.real) == (1, 1, 1)
+    assert scored.counts.comments == 4
 
 
 async def test_a_judge_sees_only_the_hunk_of_the_comment() -> None:
