@@ -21,6 +21,7 @@ from reviewbot.eval.results import Comment
 from reviewbot.eval.scores import Counts, score_all
 from reviewbot.eval.statistics import Interval
 from reviewbot.eval.tables import change_report, difference, text_report, with_interval
+from tests import record_eval
 from tests.support.evaluations import case, comment, golden, result
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ def evaluated(*results: Result) -> Evaluation:
 
 
 BOTH = evaluated(*one_tool("half", (5,), cost_usd=0.5), *one_tool("all", (5, 15)))
+
+
+def test_reports_are_the_recorded_ones() -> None:
+    for name, text in record_eval.texts().items():
+        assert (record_eval.FOLDER / name).read_text("utf-8") == text, name
 
 
 def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
