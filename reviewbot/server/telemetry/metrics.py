@@ -134,7 +134,9 @@ class Metrics:
         self.withdrawn = counter("findings_withdrawn", "Findings that were withdrawn.")
         self.fates = counter(
             "finding_fates",
-            "Findings of merged pull requests, by what became of them.",
+            "Posted findings of merged pull requests, by what became of them. Not included:"
+            " findings of other pull requests, those that only the check lists, and those that the"
+            " state on GitHub had no room for.",
             *("fate", "rule", "model", "prompt_version"),
         )
         self.verdicts = counter("verdicts", "Verdicts about findings.", "verdict")

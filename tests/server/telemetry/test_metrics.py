@@ -380,6 +380,14 @@ def test_every_metric_has_a_help_text_and_base_units() -> None:
         assert text.endswith(".")
 
 
+def test_the_help_of_fates_says_which_findings_are_not_included() -> None:
+    (text,) = re.findall(
+        r"^# HELP reviewbot_finding_fates_total (.*)$", exposed(Metrics()).text, re.MULTILINE
+    )
+    for left_out in ("other pull requests", "only the check lists", "had no room for"):
+        assert left_out in text.partition("Not included: ")[2]
+
+
 def test_configured_models_and_aliases_have_names_of_their_own() -> None:
     names = ModelNames(["qwen3-coder"])
     assert names("qwen3-coder") == "qwen3-coder"
