@@ -78,7 +78,9 @@ def _add_imports(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     import_parser.set_defaults(perform=_import)
     history = _add(
-        commands, "import-history", "make cases from the small fixes of a repository, in reverse"
+        commands,
+        "import-history",
+        "make cases from the small fixes of a repository, in reverse, and from changes that lasted",
     )
     history.add_argument(
         "repository", nargs="?", type=Path, default=Path(), metavar="REPO", help="default: ."
@@ -88,7 +90,7 @@ def _add_imports(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=whole_number(1, 10**6),
         default=1_000,
         metavar="N",
-        help="newest commits to look for fixes in (default: 1000)",
+        help="newest commits to read (default: 1000)",
     )
     history.set_defaults(perform=_import_history)
     for parser in (import_parser, history):
@@ -124,6 +126,8 @@ def _import(args: argparse.Namespace) -> int:
     imported = IMPORTERS[args.format](args.file, args.repositories)
     for name, reason in imported.left_out:
         note(f"left out {name}: {reason}")
+    if not imported.cases:
+        raise SourceError("no case could be made")
     _write_cases(args.output, imported.cases)
     return EXIT_OK
 
@@ -134,7 +138,12 @@ def _import_history(args: argparse.Namespace) -> int:
     directory = args.repository.resolve()
     folder = next(one for one in (directory, *directory.parents) if one.name not in INNER)
     name = folder.name.replace("+", "/", 1).removesuffix(".git")
-    cases = tuple(import_history(History(directory), name, limit=args.commits))
+    cases = import_history(History(directory), name, limit=args.commits)
+    if not cases:
+        raise SourceError(
+            f"no case could be made: none of the newest {count(args.commits, 'commit')} is a small"
+            " fix whose subject begins with fix or bug; read more of them with --commits"
+        )
     _write_cases(args.output, cases)
     return EXIT_OK
 
@@ -142,8 +151,7 @@ def _import_history(args: argparse.Namespace) -> int:
 def _write_cases(path: Path | None, cases: Sequence[Case]) -> None:
     from reviewbot.eval.cases import write_cases
 
-    if not cases:
-        raise SourceError("no case could be made")
     OutputTarget(path).replace(write_cases(cases))
     golden = sum(len(case.required) for case in cases)
-    note(f"{count(len(cases), 'case')} with {count(golden, 'golden comment')}.")
+    clean = sum(not case.required for case in cases)
+    note(f"{count(len(cases), 'case')} ({clean:,} clean) with {count(golden, 'golden comment')}.")

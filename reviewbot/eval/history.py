@@ -1,13 +1,15 @@
-"""Cases from the history of a repository: small fixes in reverse.
+"""Cases from the history of a repository: small fixes in reverse, and changes that lasted.
 
 A fix in reverse is a change that brings a known problem in. The lines that the fix changed are the
-golden data. Only its source files are shown: its tests and its change log would tell what to find.
+golden data. A change whose files no later fix touched is a clean case. Only source files are shown:
+the tests and the change log of a fix would tell what to find.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.parse import parse_diff
@@ -31,6 +33,7 @@ MOST_LINES: Final = 20
 MOST_FILES: Final = 2
 _ASIDE: Final = ("tests", "docs")
 _FIX: Final = re.compile(r"fix|bug", re.IGNORECASE)
+_REPAIR: Final = re.compile(r"fix|bug|revert", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class Commit:
     def is_fix(self) -> bool:
         """True if the subject begins as that of a fix."""
         return _FIX.match(self.subject) is not None
+
+    @property
+    def is_repair(self) -> bool:
+        """True if the subject begins as that of a fix or of a revert."""
+        return _REPAIR.match(self.subject) is not None
 
 
 class History:
@@ -120,47 +128,75 @@ def fixed_files(changes: Sequence[FileChange]) -> list[FileChange]:
     return files if changed <= MOST_LINES and len(files) <= MOST_FILES else []
 
 
-def import_history(history: History, name: str, *, limit: int) -> Iterator[Case]:
-    """Yield a case for each small fix among the newest commits.
+def import_history(history: History, name: str, *, limit: int) -> list[Case]:
+    """Return a case for each small fix among the newest commits, and at most as many clean ones.
+
+    A clean case is a small change in the older half of these commits, whose files no later fix and
+    no later revert has changed.
 
     Args:
         history: the repository.
         name: its name, such as ``owner/name``.
-        limit: maximum number of commits to look for fixes in.
+        limit: maximum number of commits to read.
     """
-    for commit in history.commits(limit=limit):
-        if not commit.is_fix:
+    commits = history.commits(limit=limit)
+    faulty: list[Case] = []
+    lasting: list[tuple[Commit, Sequence[FileChange]]] = []
+    repaired: set[str] = set()
+    for later, commit in enumerate(commits):
+        if not commit.is_repair and 2 * later < len(commits):
             continue
-        files = fixed_files(history.changes(commit) or ())
-        if files and (case := _reversed(history.directory, name, commit, files)) is not None:
-            yield case
+        changes = history.changes(commit) or ()
+        files = fixed_files(changes)
+        if commit.is_repair:
+            repaired |= {one.path for one in changes}
+        elif files and not repaired & {one.path for one in files}:
+            lasting.append((commit, files))
+        if commit.is_fix and files:
+            faulty += _cases(history.directory, name, commit, files)
+    clean = (
+        case
+        for commit, files in lasting
+        for case in _cases(history.directory, name, commit, files, is_clean=True)
+    )
+    return [*faulty, *islice(clean, len(faulty))]
 
 
-def _reversed(
-    directory: Path, name: str, commit: Commit, files: Sequence[FileChange]
-) -> Case | None:
-    """Return a fix in reverse; None for a first commit, and if no line of the files changed."""
+def _cases(
+    directory: Path,
+    name: str,
+    commit: Commit,
+    files: Sequence[FileChange],
+    *,
+    is_clean: bool = False,
+) -> Iterator[Case]:
+    """Yield the case of a commit: itself if it is clean, otherwise its reverse.
+
+    There is none for a first commit, and if no line of the files changed.
+    """
+    old, new = f"{commit.id}^", commit.id
     try:
-        repository = open_repository(directory, span=f"{commit.id}..{commit.id}^")
+        repository = open_repository(
+            directory, span=f"{old}..{new}" if is_clean else f"{new}..{old}"
+        )
     except SourceError:  # the first commit has no parent
-        return None
+        return
     paths = {one.path for one in files}
     shown = [
         replace(file, old_mode=None, new_mode=None)  # a mode that changed is not the fix
         for file in parse_diff(repository.changes())
         if file.path in paths and file.status == "modified" and file.hunks
     ]
-    golden = tuple(one for file in shown for one in _golden(file, commit.subject))
-    if not golden:
-        return None
-    return Case(
-        id=f"{name}@{commit.id[:12]}",
-        diff=diff_text(b"".join(map(file_diff_text, shown))),
-        golden=golden,
-        repository=name,
-        base=repository.start,
-        head=repository.end or "",
-    )
+    if shown:
+        golden = (one for file in shown for one in _golden(file, commit.subject))
+        yield Case(
+            id=f"{name}@{commit.id[:12]}",
+            diff=diff_text(b"".join(map(file_diff_text, shown))),
+            golden=() if is_clean else tuple(golden),
+            repository=name,
+            base=repository.start,
+            head=repository.end or "",
+        )
 
 
 def _golden(file: FileDiff, text: str) -> Iterator[Golden]:

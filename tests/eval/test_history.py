@@ -81,6 +81,26 @@ def test_a_small_fix_becomes_a_case_in_reverse(repository: Path, tmp_path: Path)
     assert read_cases(file) == (wrong, missing)
 
 
+def test_a_change_whose_files_no_later_fix_touched_is_a_clean_case() -> None:
+    git("init", "--quiet", "-b", "main")
+    names = ("fixed", "reverted", "kept", "also_kept", "late")
+    commit("Begin", **dict.fromkeys(names, changed()))
+    for name in ("fixed", "reverted", "kept", "also_kept"):
+        commit(f"Change {name}", **{name: changed((7, "other_7"))}, test_kept=f"'{name}'\n")
+    commit("Fix fixed", fixed=changed((7, "right_7")))
+    commit('Revert "Change reverted"', reverted=changed())
+    for number in range(3):
+        commit(f"Change late {number}", late=changed((9, f"late_{number}")))
+    # One fix makes one faulty case, so of the two clean changes the newer one is taken.
+    fault, clean = import_history(History(Path()), "r", limit=100)
+    assert fault.golden == (golden(7, path="fixed.py", text="Fix fixed"),)
+    assert clean.golden == ()
+    assert clean.diff.count("diff --git") == 1
+    assert "\n-line_7 = 7\n+other_7\n" in clean.diff
+    assert "b/also_kept.py" in clean.diff
+    assert clean.id == f"r@{clean.head[:12]}"
+
+
 def test_only_the_newest_commits_are_searched(repository: Path) -> None:
     assert [one.golden[0].line for one in import_history(History(repository), "r", limit=2)] == [30]
 
@@ -102,7 +122,7 @@ def test_a_fix_is_known_by_the_start_of_its_subject(subject: str, is_fix: bool) 
 
 def test_the_command_writes_the_cases(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", "import-history", "--output", "cases.jsonl"]) == 0
-    assert "2 cases with 2 golden comments." in capsys.readouterr().err
+    assert "2 cases (0 clean) with 2 golden comments." in capsys.readouterr().err
     name = repository.resolve().name
     assert [one.repository for one in read_cases(Path("cases.jsonl"))] == [name] * 2
     assert main(["eval", "import-history", "--commits", "1"]) == 2

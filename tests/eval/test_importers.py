@@ -164,4 +164,4 @@ def test_the_command_writes_cases_and_names_what_is_missing(
     out, err = capsys.readouterr()
     assert json.loads(out)["id"] == "synthetic__x-1"
     assert "left out broken: " in err
-    assert "1 case with 1 golden comment." in err
+    assert "1 case (0 clean) with 1 golden comment." in err
