@@ -72,7 +72,7 @@ async def scores_with(
         contestant = OwnReview("reviewbot", settings, parser())
         results = [await contestant.review(one, 1) for one in cases]
     used = Usage()
-    for one in fake.requests:
+    for one in (*fake.requests, *fake.verifications):
         reported = {name: one.usage.get(name, 0) for name in FIELDS}
         used += Usage(**{FIELDS[name]: tokens for name, tokens in reported.items()})
     return scores_of(score_all(cases, results)), results, used
@@ -106,10 +106,12 @@ async def test_refuted_findings_are_counted_and_not_shown(tmp_path: Path) -> Non
         one, other = asked(request)
         return says(verdict(one), verdict(other, "refuted"))
 
-    scores, (reviewed,), _ = await scores_with(
+    scores, (reviewed,), used = await scores_with(
         tmp_path, [Answer([on(2), on(10, severity="warning")])], CASES[:1], verify
     )
     assert (reviewed.judged, reviewed.refuted) == (2, 1)
+    read = used.input + used.cache_read + used.cache_write
+    assert scores.tokens > read, "the tokens of the verification are among them"
     assert (scores.refuted, scores.micro["recall"]) == (1 / 2, 1 / 2)
 
 

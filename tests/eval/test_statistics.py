@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,14 +12,45 @@ import pytest
 from reviewbot.eval.scores import Counts
 from reviewbot.eval.statistics import LEAST_CASES, Interval, differences, intervals, power
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def drawn(random: np.random.Generator, cases: int, *, recall: float, wrong: float) -> list[Counts]:
+
+def drawn(
+    random: np.random.Generator,
+    cases: int,
+    *,
+    recall: float,
+    wrong: float,
+    golden: NDArray[np.int64] | None = None,
+) -> list[Counts]:
     """Counts of a contestant of known recall that makes ``wrong`` wrong comments a case."""
-    golden = random.integers(0, 6, cases)
+    golden = random.integers(0, 6, cases) if golden is None else golden
     found = random.binomial(golden, recall)
     comments = found + random.poisson(wrong, cases)
     table = zip(golden.tolist(), found.tolist(), comments.tolist(), strict=True)
     return [Counts(golden=g, found=f, comments=c) for g, f, c in table]
+
+
+def expected(recall: float, wrong: float) -> dict[str, float]:
+    """The scores of such a contestant on endless cases, which have 2.5 golden comments each."""
+    found, golden = 2.5 * recall, 2.5
+    comments = found + wrong
+    return {
+        "precision": found / comments,
+        "recall": recall,
+        "f1": 2 * found / (comments + golden),
+        "f05": 1.25 * found / (comments + 0.25 * golden),
+    }
+
+
+def covered(found: dict[str, Interval], truth: dict[str, float]) -> Counter[str]:
+    """Return 1 for each score whose interval has the truth in it."""
+    return Counter(
+        name
+        for name, one in found.items()
+        if one.low is not None and one.high is not None and one.low <= truth[name] <= one.high
+    )
 
 
 REPETITIONS = [20, pytest.param(300, marks=pytest.mark.slow)]
@@ -26,19 +59,27 @@ REPETITIONS = [20, pytest.param(300, marks=pytest.mark.slow)]
 @pytest.mark.parametrize("times", REPETITIONS)
 def test_intervals_cover_the_truth_as_often_as_they_promise(times: int) -> None:
     random = np.random.default_rng(7)
-    recall, wrong = 0.4, 1.0
-    precision = 2.5 * recall / (2.5 * recall + wrong)
-    covered = {"recall": 0, "precision": 0}
+    truth, hits = expected(0.4, 1.0), Counter[str]()
     for _ in range(times):
-        found = intervals(drawn(random, 60, recall=recall, wrong=wrong))
-        for name, truth in (("recall", recall), ("precision", precision)):
-            low, high = found[name].low, found[name].high
-            assert low is not None
-            assert high is not None
-            covered[name] += low <= truth <= high
-    assert covered["recall"] / times >= 0.90
-    assert covered["precision"] / times >= 0.90
-    assert times < 100 or max(covered.values()) / times <= 0.98
+        hits += covered(intervals(drawn(random, 60, recall=0.4, wrong=1.0)), truth)
+    assert [*hits] == [*truth]
+    assert min(hits.values()) / times >= 0.90
+    assert times < 100 or max(hits.values()) / times <= 0.98
+
+
+@pytest.mark.parametrize("times", REPETITIONS)
+def test_intervals_of_differences_cover_the_true_differences(times: int) -> None:
+    random = np.random.default_rng(9)
+    before, after = {"recall": 0.4, "wrong": 1.0}, {"recall": 0.5, "wrong": 0.7}
+    then, now, hits = expected(**before), expected(**after), Counter[str]()
+    truth = {name: now[name] - then[name] for name in now}
+    for _ in range(times):
+        golden = random.integers(0, 6, 60)
+        pair = (drawn(random, 60, golden=golden, **side) for side in (before, after))
+        hits += covered(differences(*(dict(enumerate_cases(one)) for one in pair)), truth)
+    assert [*hits] == [*truth]
+    assert min(hits.values()) / times >= 0.90
+    assert times < 100 or max(hits.values()) / times <= 0.98
 
 
 @pytest.mark.parametrize("times", REPETITIONS)
