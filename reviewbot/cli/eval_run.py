@@ -92,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--judge-others",
         action="store_true",
-        help="let the judges decide which comments at no golden comment are real problems, too",
+        help="let the judges decide which comments are real problems, too",
     )
     parser.add_argument(
         "--plan", type=Path, metavar="FILE", help="plan with the metric and the held-out cases"

@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.eval.consistency import TEXTBOOK_BANDS
+from reviewbot.eval.plots import STYLE, label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from reviewbot.eval.consistency import Estimated, Score
 
 _TITLE: Final = 90
-_LABEL: Final = 40
 _BAND: Final = 0.12
 """Half of the width of a band, in units of temperature."""
 
@@ -31,15 +31,7 @@ def consistency_plot(scores: Sequence[Score], *, title: str, is_temperature: boo
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(
-        {
-            "text.parse_math": False,  # a dollar sign in a name is not a formula
-            "svg.fonttype": "none",  # text stays text
-            "svg.hashsalt": "reviewbot",
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-        }
-    ):
+    with rc_context(STYLE | {"svg.fonttype": "none"}):  # text stays text
         figure = Figure(figsize=(8, 5), layout="constrained")
         axes = figure.subplots()
         if is_temperature:
@@ -49,10 +41,10 @@ def consistency_plot(scores: Sequence[Score], *, title: str, is_temperature: boo
             _curve(axes, f"{task}, by finding", [(one.position, one.by_id) for one in mine], "o-")
             _curve(axes, f"{task}, by word", [(one.position, one.by_text) for one in mine], "s--")
         places = {score.position: score.setting for score in scores}
-        axes.set_xticks(list(places), [_label(name, _LABEL) for name in places.values()])
+        axes.set_xticks(list(places), [label(name) for name in places.values()])
         axes.set_ylim(0, 1.08)
         axes.set_ylabel("mean Jaccard index of all pairs of runs")
-        axes.set_title(_label(title, _TITLE), fontsize=10)
+        axes.set_title(label(title, _TITLE), fontsize=10)
         axes.grid(axis="y", color="#dddddd", linewidth=0.5)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="lower left", frameon=False)
@@ -63,13 +55,13 @@ def consistency_plot(scores: Sequence[Score], *, title: str, is_temperature: boo
 
 def _bands(axes: Axes) -> None:
     for number, (at, low, high) in enumerate(TEXTBOOK_BANDS):
-        label = "" if number else "textbook band"
+        name = "" if number else "textbook band"
         span = [at - _BAND, at + _BAND]
-        axes.fill_between(span, low, high, color="#f0d9a8", linewidth=0, label=label)
+        axes.fill_between(span, low, high, color="#f0d9a8", linewidth=0, label=name)
 
 
 def _curve(
-    axes: Axes, label: str, points: Sequence[tuple[float, Estimated | None]], style: str
+    axes: Axes, name: str, points: Sequence[tuple[float, Estimated | None]], style: str
 ) -> None:
     known = [(at, one) for at, one in points if one is not None]
     if known:
@@ -79,11 +71,5 @@ def _curve(
             yerr=[one.error for _, one in known],
             fmt=style,
             capsize=3,
-            label=_label(label, _LABEL),
+            label=label(name),
         )
-
-
-def _label(name: str, most: int) -> str:
-    """Return a name in characters that every font has."""
-    short = name if len(name) <= most else f"{name[: most - 3]}..."
-    return short.encode("ascii", "backslashreplace").decode()

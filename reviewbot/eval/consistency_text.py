@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.core.render.layout import shown
 from reviewbot.eval.consistency import LEAST_RUNS, TEXTBOOK_BANDS
+from reviewbot.eval.tables import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,17 +26,9 @@ def text_report(scores: Sequence[Score], *, model: str, length: str) -> str:
         model: phrase about the model and its sampler.
         length: phrase about the length of the answers.
     """
-    rows = [_NAMES, *map(_row, scores)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            text.ljust(width) if at < 2 else text.rjust(width)
-            for at, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
     bands = ", ".join(f"{low:g} to {high:g} at {at:g}" for at, low, high in TEXTBOOK_BANDS)
-    lines += [
+    lines = [
+        aligned([_NAMES, *map(_row, scores)]),
         "",
         f"Model: {shown(model)}. Length: {length}.",
         "A score is the mean Jaccard index of all pairs of runs, by the ids of the findings and by"
@@ -53,8 +46,8 @@ def _row(score: Score) -> tuple[str, ...]:
     main = score.by_id or score.by_text
     failed = f" ({score.failed} failed)" if score.failed else ""
     return (
-        shown(score.task),
-        shown(score.setting),
+        score.task,
+        score.setting,
         f"{score.runs}{failed}",
         _estimated(score.by_id),
         _estimated(score.by_text),

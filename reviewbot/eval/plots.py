@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reviewbot.eval.report import Evaluation
     from reviewbot.eval.statistics import Interval
 
-_STYLE: Final[Any] = {
+STYLE: Final[Any] = {
     "text.parse_math": False,  # a dollar sign in a name is not a formula
     "svg.hashsalt": "reviewbot",
     "font.size": 9,
@@ -24,7 +24,8 @@ _STYLE: Final[Any] = {
     "axes.spines.right": False,
 }
 _COLOUR: Final = "#2b5d8a"
-_LABEL: Final = 40
+LABEL: Final = 40
+"""Maximum characters of a name in a plot."""
 
 
 def score_plot(evaluation: Evaluation) -> str:
@@ -49,7 +50,7 @@ def _interval_plot(rows: Sequence[tuple[str, Mapping[str, Interval]]], *, zero: 
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(10, 0.9 + 0.32 * len(rows)), layout="constrained")
         panels = figure.subplots(1, len(METRIC_TITLES), sharey=True, squeeze=False)[0]
         for axes, (name, title) in zip(panels, METRIC_TITLES.items(), strict=True):
@@ -59,7 +60,7 @@ def _interval_plot(rows: Sequence[tuple[str, Mapping[str, Interval]]], *, zero: 
                 axes.axvline(0, color="#999999", linewidth=1)
             else:
                 axes.set_xlim(-3, 103)
-        panels[0].set_yticks(range(len(rows)), [_label(name) for name, _ in rows])
+        panels[0].set_yticks(range(len(rows)), [label(name) for name, _ in rows])
         panels[0].set_ylim(len(rows) - 0.5, -0.5)
         target = io.BytesIO()
         figure.savefig(target, format="svg", metadata={"Date": None})
@@ -75,7 +76,7 @@ def _panel(axes: Axes, found: Sequence[Interval]) -> None:
     axes.grid(axis="x", color="#dddddd", linewidth=0.5)
 
 
-def _label(name: str) -> str:
+def label(name: str, most: int = LABEL) -> str:
     """Return a name in characters that every font has."""
-    short = name if len(name) <= _LABEL else f"{name[: _LABEL - 3]}..."
+    short = name if len(name) <= most else f"{name[: most - 3]}..."
     return short.encode("ascii", "backslashreplace").decode()
