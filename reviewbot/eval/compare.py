@@ -39,12 +39,14 @@ class ChangedCase:
 class Change:
     """The change from one contestant to another on the cases that both reviewed.
 
+    ``specs`` are those of both contestants, which name for example the version of the prompts.
     ``differences`` are the second minus the first. ``metric`` is that of the plan, if both
     evaluations have the same plan.
     """
 
     before: str
     after: str
+    specs: tuple[str, str]
     cases: int
     differences: dict[str, Interval]
     golden: tuple[ChangedGolden, ...]
@@ -107,6 +109,7 @@ def compare(one: Evaluation, other: Evaluation, before: str, after: str) -> Chan
     return Change(
         before,
         after,
+        (_spec(one, before), _spec(other, after)),
         len(shared),
         differences(one.counts(before), other.counts(after)),
         tuple(found),
@@ -118,6 +121,10 @@ def compare(one: Evaluation, other: Evaluation, before: str, after: str) -> Chan
 def _planned(one: PlanStatus | None, other: PlanStatus | None) -> str | None:
     """Return the metric of the plan that both evaluations have."""
     return one.metric if one and other and one.digest == other.digest else None
+
+
+def _spec(evaluation: Evaluation, contestant: str) -> str:
+    return next(one.spec for one in evaluation.contestants if one.name == contestant)
 
 
 def _by_case(evaluation: Evaluation, contestant: str) -> dict[str, list[Outcome]]:

@@ -216,6 +216,10 @@ def change_report(change: Change) -> str:
     clear = [title for name, title in METRIC_TITLES.items() if _is_clear(change, name)]
     verdict = f"Significant: {', '.join(clear)}." if clear else "No difference is significant."
     parts = [aligned(rows), f"{count(change.cases, 'case')} in common. {verdict}"]
+    if change.specs[0] != change.specs[1]:
+        parts.append(
+            "\n".join(map(_safe, (f"before: {change.specs[0]}", f"after: {change.specs[1]}")))
+        )
     if change.metric is not None:
         said = "is significant" if _is_clear(change, change.metric) else "is not significant"
         title = METRIC_TITLES[change.metric]
