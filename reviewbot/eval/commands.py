@@ -10,7 +10,6 @@ import json
 import os
 import shlex
 import signal
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +66,6 @@ class Command:
 
     async def review(self, case: Case, run: int) -> Result:
         """Run the command in an empty folder."""
-        begun = time.monotonic()
         with TemporaryDirectory(prefix="reviewbot-eval-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
             (folder / "change.diff").write_bytes(case.data)
@@ -76,8 +74,7 @@ class Command:
                 comments = await asyncio.to_thread(self.read, data, case)
             except SourceError as error:
                 return Result(self.name, run, case.id, error=str(error))
-        seconds = round(time.monotonic() - begun, 3)
-        return Result(self.name, run, case.id, comments, seconds=seconds)
+        return Result(self.name, run, case.id, comments)
 
     async def _run(self, case: Case, folder: Path) -> bytes:
         """Return the output of the command.

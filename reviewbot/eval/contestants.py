@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -107,7 +106,6 @@ class OwnReview:
 
     async def review(self, case: Case, run: int) -> Result:
         """Review a case with the pipeline that every other entry point uses."""
-        begun = time.monotonic()
         builder = ReportBuilder()
         problem = None
         try:
@@ -128,7 +126,7 @@ class OwnReview:
                     builder.add(event)
         except ReviewbotError as error:
             problem = str(error)
-        result = _result(self.name, run, case, builder.report, time.monotonic() - begun)
+        result = _result(self.name, run, case, builder.report)
         return result if problem is None else replace(result, error=problem)
 
     def _prepare(self, case: Case) -> tuple[Source, Prepared]:
@@ -150,7 +148,7 @@ class OwnReview:
         return source, prepared
 
 
-def _result(name: str, run: int, case: Case, report: Report, seconds: float) -> Result:
+def _result(name: str, run: int, case: Case, report: Report) -> Result:
     tally, used = report.verification, report.usage
     verdicts = (tally.supported, tally.unproven, tally.refuted, tally.unverified) if tally else (0,)
     reasons = " ".join(report.reasons) or f"The review ended as {report.outcome}."
@@ -177,7 +175,6 @@ def _result(name: str, run: int, case: Case, report: Report, seconds: float) -> 
         refuted=tally.refuted if tally else 0,
         tokens=used.input + used.output + used.cache_read + used.cache_write,
         cost_usd=report.cost_usd,
-        seconds=round(seconds, 3),
         first_finding_s=report.time_to_first_finding_s,
     )
 

@@ -44,7 +44,7 @@ class Result:
 
     ``error`` is a sentence if the output was not valid; comments before the error count all the
     same. ``judged`` is the number of findings that a verifier judged, ``refuted`` of those that it
-    refuted. Tokens, dollars and seconds are None if they are not known.
+    refuted. Tokens, dollars and the seconds until the first finding are None if they are not known.
     """
 
     contestant: str
@@ -56,7 +56,6 @@ class Result:
     refuted: int = 0
     tokens: int | None = None
     cost_usd: float | None = None
-    seconds: float | None = None
     first_finding_s: float | None = None
 
     @property
@@ -84,7 +83,7 @@ def result_of(value: object) -> Result:
         ValueError: a field is missing or invalid.
     """
     result = cast("Result", decoder(Result)(value, ""))
-    for name in ("judged", "refuted", "tokens", "cost_usd", "seconds", "first_finding_s"):
+    for name in ("judged", "refuted", "tokens", "cost_usd", "first_finding_s"):
         if (getattr(result, name) or 0) < 0:
             raise ValueError(f"{name} must not be negative")
     if result.refuted > result.judged:

@@ -179,7 +179,7 @@ def test_a_repeated_review_replaces_the_failed_one() -> None:
 
 def test_failed_attempts_are_part_of_the_tokens_and_the_cost() -> None:
     failed = result("a", error="It broke off.", tokens=10, cost_usd=0.25)
-    again = result("a", comment(5), tokens=7, cost_usd=0.5, seconds=3.0)
+    again = result("a", comment(5), tokens=7, cost_usd=0.5)
     assert latest([failed, failed, again]) == (replace(again, tokens=27, cost_usd=1.0),)
     unknown = replace(failed, cost_usd=None)
     assert latest([unknown, again])[0].cost_usd is None
