@@ -14,6 +14,7 @@ from reviewbot.cli.eval_session import (
     add_common_arguments,
     confirm_reviews,
     make_reviews,
+    named,
     note,
     open_reviews,
     results_of,
@@ -108,7 +109,9 @@ def add_consistency(
 
 def perform(args: argparse.Namespace) -> int:
     """Make the runs, and report the scores."""
-    prompts = dict(map(_named, args.prompts))
+    prompts = dict(named(one, "'fact=Name the planets.'") for one in args.prompts)
+    if len(prompts) < len(args.prompts):
+        raise ConfigError("two prompts have the same name; give each its own")
     if bool(prompts) == (args.diff is not None):
         raise ConfigError("give either a diff to review, or prompts with --prompt NAME=TEXT")
     if prompts and args.templates:
@@ -128,13 +131,6 @@ def perform(args: argparse.Namespace) -> int:
     results, complete = asyncio.run(_run(args, variants, data, prompts))
     _report(args, settings, results, plot)
     return EXIT_OK if complete else EXIT_INCOMPLETE
-
-
-def _named(text: str) -> tuple[str, str]:
-    name, equals, prompt = text.partition("=")
-    if not name.strip() or not equals or not prompt.strip():
-        raise ConfigError(f"{text!r:.80} must be NAME=TEXT, such as fact=Name the planets.")
-    return name.strip(), prompt
 
 
 def _read(name: str) -> bytes:
@@ -174,6 +170,7 @@ async def _run(
     """Make the runs that are missing, and return all, and whether they are complete."""
     from reviewbot.eval.cases import Case, cases_digest, diff_text
     from reviewbot.eval.consistency_runs import REVIEW, check_accepted, series_of
+    from reviewbot.eval.contestants import check_names
     from reviewbot.eval.run import Header, Spending, open_store
     from reviewbot.pipeline.workers import check_choices, own_pool
 
@@ -182,6 +179,7 @@ async def _run(
     cases = tuple(Case(name, "") for name in prompts) or (Case(REVIEW, diff_text(data)),)
     async with own_pool() as pool:
         contestants = [_contestant(args, one, prompts, pool.for_tenant("eval")) for one in variants]
+        check_names(contestants)
         specs = {}
         for variant, contestant in zip(variants, contestants, strict=True):
             _use_templates(variant)

@@ -16,6 +16,7 @@ from reviewbot.cli.eval_session import (
     check_extra,
     confirm_reviews,
     make_reviews,
+    named,
     note,
     open_reviews,
     own_reviews,
@@ -177,18 +178,12 @@ def _contestants(args: argparse.Namespace, parser: Parser) -> list[Contestant]:
     from reviewbot.eval.contestants import check_names, recorded
 
     found = own_reviews(args, parser, args.repositories)
-    found += [results_command(*_named(one)) for one in args.command]
-    found += [pr_agent(*_named(one)) for one in args.pr_agent]
-    found += [recorded(name, Path(path)) for name, path in map(_named, args.recorded)]
+    found += [results_command(*named(one, "'tool=tool {diff}'")) for one in args.command]
+    found += [pr_agent(*named(one, "'pr-agent=pr-agent review'")) for one in args.pr_agent]
+    for name, path in (named(one, "other=results.jsonl") for one in args.recorded):
+        found.append(recorded(name, Path(path)))
     check_names(found)
     return found
-
-
-def _named(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name.strip() or not equals or not value:
-        raise ConfigError(f"{text!r:.80} must be NAME=VALUE, such as other=results.jsonl")
-    return name.strip(), value
 
 
 def _say_size(cases: Sequence[Case], runs: int) -> None:

@@ -87,6 +87,18 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def named(text: str, example: str) -> tuple[str, str]:
+    """Return name and value of an argument such as ``other=results.jsonl``.
+
+    Raises:
+        ConfigError: one of them is missing.
+    """
+    name, equals, value = text.partition("=")
+    if not name.strip() or not equals or not value.strip():
+        raise ConfigError(f"{text!r:.80} must be NAME=VALUE, such as {example}")
+    return name.strip(), value
+
+
 def check_extra() -> None:
     """Check that the extra ``eval`` is installed.
 

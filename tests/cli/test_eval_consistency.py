@@ -203,7 +203,9 @@ def test_the_offline_rules_are_consistent_and_cost_nothing(
         (["x.diff", "--prompt", "a=b"], "give either a diff"),
         (["--prompt", "a=b", "--templates", "shipped"], "give a diff instead"),
         (["x.diff", "--model", "qwen", "--templates", "nowhere"], "has no template"),
-        (["--prompt", "planets"], "must be NAME=TEXT"),
+        (["--prompt", "planets"], "must be NAME=VALUE"),
+        (["--prompt", "a=b", "--prompt", "a=c"], "two prompts have the same name"),
+        (["x.diff", "--models", "offline,offline"], "two contestants have the name offline"),
         (
             ["x.diff", "--model", "claude-sonnet-5-5", "--temperatures", "0,1"],
             "gets no temperature",
