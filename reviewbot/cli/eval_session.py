@@ -262,7 +262,7 @@ def _interruptible() -> Iterator[None]:
 
 
 class Progress:
-    """Progress bar on standard error, if that is a terminal."""
+    """Progress bar on standard error, if that is a terminal and there is something to do."""
 
     def __init__(self, steps: int) -> None:
         from rich.console import Console
@@ -270,7 +270,8 @@ class Progress:
 
         console = Console(file=sys.stderr)
         columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        shown = console.is_terminal and steps > 0
+        self._bar = Progress(*columns, console=console, disable=not shown)
         self._task = self._bar.add_task("", total=steps)
 
     def step(self) -> None:
