@@ -255,6 +255,8 @@ def _sampler(args: argparse.Namespace, settings: Settings) -> str:
     info = lookup(settings.model.name, settings.models)
     if args.temperatures:
         return f"temperature as named, {_SERVER}"
+    if settings.model.name == OFFLINE:
+        return "no sampler"
     if not info.gets_temperature:
         return f"no temperature sent, {_SERVER}"
     return f"temperature {info.temperature:g} requested, {_SERVER}"

@@ -109,25 +109,32 @@ def open_store(folder: Path, header: Header) -> Iterator[Store]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SourceError(f"cannot use {folder}: {error.strerror}") from error
-    with _locked(folder):
+    with closing(_lock(folder)):
         yield Store(folder, header)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _lock(folder: Path) -> sqlite3.Connection:
+    """Return the lock of a folder, which closing it ends.
+
+    Raises:
+        ConfigError: another process has it.
+        SourceError: the folder cannot be written.
+    """
     # A lock of SQLite works on every platform, needs no other library, and ends with its process.
     try:
         lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None)
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         raise SourceError(f"cannot use {folder}: {error}") from error
-    with closing(lock):
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        lock.close()
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
             raise ConfigError(
                 f"another process uses {folder}; wait for its end, or choose another --output"
             ) from error
-        yield
+        raise SourceError(f"cannot use {folder}: {error}") from error
+    return lock
 
 
 class Store:

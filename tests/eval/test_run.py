@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.eval.contestants import Recorded
 from reviewbot.eval.run import (
+    LOCK,
     RESULTS,
     Header,
     Spending,
@@ -24,8 +26,6 @@ from reviewbot.eval.run import (
 from tests.support.evaluations import case, comment, result
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reviewbot.eval.cases import Case
     from reviewbot.eval.results import Result
 
@@ -79,10 +79,15 @@ def test_a_folder_is_open_once_at_a_time(tmp_path: Path) -> None:
         assert again.id == store.id
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SourceError, match="cannot use"), open_store(tmp_path / "file", HEADER):
         pass
+    for name, make in (("folder", Path.mkdir), ("text", lambda path: path.write_text("x" * 999))):
+        (tmp_path / name).mkdir()
+        make(tmp_path / name / LOCK)
+        with pytest.raises(SourceError, match="cannot use"), open_store(tmp_path / name, HEADER):
+            pass
 
 
 def test_a_line_that_an_interruption_tore_is_made_again(tmp_path: Path) -> None:
