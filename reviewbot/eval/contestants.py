@@ -170,7 +170,8 @@ def _result(name: str, run: int, case: Case, report: Report) -> Result:
             for one in report.findings
             if counts_for_fail_on(one)
         ),
-        error=None if report.complete else reasons,
+        # A shallow review found nothing because it did not read the source files.
+        error=None if report.complete and report.outcome != "shallow" else reasons,
         judged=sum(verdicts),
         refuted=tally.refuted if tally else 0,
         tokens=used.input + used.output + used.cache_read + used.cache_write,

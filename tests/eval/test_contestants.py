@@ -23,7 +23,7 @@ from tests.fake_anthropic import Answer, FakeAnthropic, StatusError, finding
 from tests.fake_anthropic.replies import CHARS_PER_TOKEN
 from tests.fake_anthropic.verdicts import asked, says, verdict
 from tests.in_process import parser
-from tests.support.evaluations import case, golden, result
+from tests.support.evaluations import added, case, golden, result
 from tests.support.repositories import _alone, git, write
 from tests.support.settings import load
 
@@ -119,6 +119,16 @@ async def test_a_review_that_fails_is_a_result_without_valid_output(tmp_path: Pa
     scores, (reviewed,), _ = await scores_with(tmp_path, [StatusError(400)], CASES[:1])  # type: ignore[list-item]
     assert "a.py" in reviewed.error
     assert (scores.valid, scores.micro["recall"]) == (0.0, 0.0)
+
+
+async def test_a_review_that_did_not_read_the_source_files_is_neither_valid_nor_silent() -> None:
+    clean = case("clean", diff=added("a.zig", 3))
+    contestant = OwnReview("rules", load(model="offline", linters=False), parser())
+    found = await contestant.review(clean, 1)
+    assert found.error is not None
+    assert "a.zig" in found.error
+    scores = scores_of(score_all([clean], [found]))
+    assert (scores.valid, scores.silence) == (0.0, 0.0)
 
 
 async def test_what_a_review_cost_before_an_error_is_part_of_the_sums(
