@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from reviewbot.models.summary import SummaryModel
 
 MAX_TOKENS: Final = 8_000
+MAX_ITEMS: Final = 40
+"""Items of one request, which must fit in the window of a judge; others are not accepted."""
 _CHARS_PER_TOKEN: Final = 3
 _ANSWER_TOKENS: Final = 200
 """Output of one request, for the estimate of the cost."""
@@ -115,7 +117,7 @@ def judge_tasks(
     for result in results:
         case = by_id.get(result.case)
         for question in questions if case else ():
-            items = question.items(case, result) if case else []
+            items = question.items(case, result)[:MAX_ITEMS] if case else []
             if case is None or not items:
                 continue
             prompt = question.prompt(case, result, items)
