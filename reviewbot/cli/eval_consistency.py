@@ -42,6 +42,8 @@ MAX_RUNS: Final = 1_000
 MAX_TOKENS: Final = 256
 """Default limit of the answer to a free prompt."""
 
+REVIEW: Final = "review"
+"""Name of the task, if it is no prompt."""
 SCORES: Final = "scores.json"
 
 _SERVER: Final = "all else as its server samples"
@@ -128,8 +130,8 @@ def perform(args: argparse.Namespace) -> int:
         )
     data = b"" if args.diff is None else _read(args.diff)
     args.unit = "answer" if prompts else "review"
-    results, complete = asyncio.run(_run(args, variants, data, prompts))
-    _report(args, settings, results, plot)
+    series, complete = asyncio.run(_run(args, variants, data, prompts))
+    _report(args, settings, series, plot)
     return EXIT_OK if complete else EXIT_INCOMPLETE
 
 
@@ -169,7 +171,7 @@ async def _run(
 ) -> tuple[list[Series], bool]:
     """Make the runs that are missing, and return all, and whether they are complete."""
     from reviewbot.eval.cases import Case, cases_digest, diff_text
-    from reviewbot.eval.consistency_runs import REVIEW, check_accepted, series_of
+    from reviewbot.eval.consistency_runs import check_accepted, series_of
     from reviewbot.eval.contestants import check_names
     from reviewbot.eval.run import Header, Spending, open_store
     from reviewbot.pipeline.workers import check_choices, own_pool

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.eval.cases import Case
 
-REVIEW: Final = "review"
 SHIPPED: Final = "shipped"
 SYSTEM: Final = "You are a helpful assistant."
 
