@@ -23,6 +23,7 @@ from reviewbot.config.installation import install_command
 from reviewbot.config.load import read_settings
 from reviewbot.config.prompt_files import use_templates
 from reviewbot.config.settings import OFFLINE
+from reviewbot.core.safety.escape import show
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError
 from reviewbot.eval.consistency import LEAST_RUNS, score
 from reviewbot.models.catalog import Effort, lookup
@@ -118,6 +119,8 @@ def perform(args: argparse.Namespace) -> int:
         raise ConfigError("give either a diff to review, or prompts with --prompt NAME=TEXT")
     if prompts and args.templates:
         raise ConfigError("--templates are those of reviews; give a diff instead of --prompt")
+    if args.plot is not None and args.plot.suffix != ".svg":
+        raise ConfigError(f"--plot draws SVG, so {show(str(args.plot))} must end with .svg")
     if args.plot is not None and find_spec("matplotlib") is None:
         raise ConfigError(f"--plot needs matplotlib: {install_command('eval')}")
     settings = read_settings({"model": args.model}, config=args.config)

@@ -214,7 +214,8 @@ def test_the_offline_rules_are_consistent_and_cost_nothing(
         (["x.diff", "--model", "qwen", "--temperatures", "", "--yes"], "must be numbers"),
         (["--prompt", "a=b", "--model", "offline"], "need a model"),
         (["x.diff", "--model", "claude-sonnet-5-5"], "confirm it with --yes"),
-        (["x.diff", "--model", "claude-sonnet-5-5", "--plot", "."], "cannot write ."),
+        (["x.diff", "--model", "claude-sonnet-5-5", "--plot", "a.png"], "must end with .svg"),
+        (["x.diff", "--model", "claude-sonnet-5-5", "--plot", "no/a.svg"], "cannot write no/a.svg"),
     ],
 )
 def test_a_wrong_command_names_the_remedy(
