@@ -38,7 +38,7 @@ function show() {
   const { review, finding } = route();
   if (review === (page?.id ?? null) && shown) {
     if (!page) return;
-    if (finding && finding !== page.current) page.want(finding);
+    if (finding && finding !== page.navigation.current) page.navigation.want(finding);
     return;
   }
   shown = true;
@@ -86,6 +86,6 @@ byId("side").addEventListener("click", (event) => {
   if (event.target.closest("a, button.entry")) byId("side-toggle").setAttribute("aria-expanded", "false");
   // The finding that the address already names.
   const link = event.target.closest("a.entry");
-  if (link && link.hash === location.hash && page) page.want(route(link.hash).finding);
+  if (link && link.hash === location.hash && page) page.navigation.want(route(link.hash).finding);
 });
 show();

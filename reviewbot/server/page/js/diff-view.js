@@ -1,16 +1,11 @@
 /** The files of a review, and the findings among them. */
 
-import { append, byId, h, replace } from "./dom.js";
+import { byId, replace } from "./dom.js";
 import { FileView } from "./file-view.js";
 import { cardId, findingCard, showVerdict, withdrawnNote } from "./finding.js";
-import { isOnLine, SEVERITIES, stateOf } from "./format.js";
+import { isOnLine, isPlaced, SEVERITIES, stateOf } from "./format.js";
 import { escaped } from "./show.js";
 import { verified } from "./store.js";
-
-// Above these, what is not looked at is not made: lines of a file, lines and files in all.
-const LONG_FILE = 2_000;
-const EAGER_LINES = 6_000;
-const MANY_FILES = 100;
 
 const idle = globalThis.requestIdleCallback ?? ((work) => setTimeout(() => work({ timeRemaining: () => 8 }), 50));
 
@@ -19,6 +14,7 @@ export class DiffView {
     this.reviewId = reviewId;
     this.root = byId("files");
     this.beside = byId("beside-list");
+    this.held = byId("held-cards");
     this.files = [];
     this.byPath = new Map();
     /** Whether it is known what the files are, and whether their lines are. */
@@ -30,40 +26,51 @@ export class DiffView {
     this.waiting = [];
     this.matches = () => true;
     this.skipped = new Set();
-    this.idleQueue = [];
+    /** Segments that are still to be made. */
+    this.unmade = [];
     this.observer = new IntersectionObserver((entries) => this.#near(entries), { rootMargin: "1200px 0px" });
-    replace(this.root);
-    replace(this.beside);
-    this.#showBeside();
+    for (const list of [this.root, this.beside, this.held]) replace(list);
+    this.#showLists();
+    this.leaving = new AbortController();
+    const { signal } = this.leaving;
+    byId("expand-all").addEventListener("click", () => this.#foldAll(false), { signal });
+    byId("collapse-all").addEventListener("click", () => this.#foldAll(true), { signal });
+    window.addEventListener("beforeprint", () => this.#make(() => true), { signal });
   }
 
   close() {
     this.observer.disconnect();
-    this.closed = true;
+    this.leaving.abort();
+    this.unmade = [];
+  }
+
+  #foldAll(folded) {
+    for (const view of this.files) {
+      view.touched = true;
+      view.setOpen(!folded);
+    }
   }
 
   #near(entries) {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       this.observer.unobserve(target);
-      target.segment.render();
+      target.segment.show();
     }
   }
 
-  observe(segment) {
-    if (segment.rows) return;
-    this.observer.observe(segment.element);
-    if (!this.eager) return;
-    this.idleQueue.push(segment);
-    if (this.idleQueue.length === 1) idle((deadline) => this.#renderIdly(deadline));
+  /** Makes the lines of all files, whether the reader comes near or not: finding in the page and printing need them. */
+  #makeIdly() {
+    if (!this.unmade.length) return;
+    idle((deadline) => {
+      this.#make(() => deadline.timeRemaining() > 4);
+      this.#makeIdly();
+    });
   }
 
-  #renderIdly(deadline) {
-    if (this.closed) return;
-    do {
-      this.idleQueue.shift()?.render();
-    } while (this.idleQueue.length && deadline.timeRemaining() > 4);
-    if (this.idleQueue.length) idle((next) => this.#renderIdly(next));
+  #make(goOn) {
+    do this.unmade.shift()?.render();
+    while (this.unmade.length && goOn());
   }
 
   /** The parsed diff; or the files of the plan, if there is none (`available` is false). */
@@ -72,18 +79,17 @@ export class DiffView {
     this.available = available;
     const parts = document.createDocumentFragment();
     const views = files.map((file) => this.#add(file, parts));
-    const lines = views.reduce((sum, view) => sum + view.lineCount, 0);
-    this.eager = lines <= EAGER_LINES;
-    for (const view of views) {
-      const few = view.lineCount <= LONG_FILE && views.length <= MANY_FILES;
-      view.setOpen(available && few && !this.skipped.has(view.path));
-    }
+    for (const view of views) view.setOpen(available && !this.skipped.has(view.path));
     this.root.append(parts);
+    this.unmade = views.flatMap((view) => view.segments);
+    for (const segment of this.unmade) this.observer.observe(segment.element);
+    this.#makeIdly();
     for (const late of this.waiting.splice(0)) late();
   }
 
   #add(file, parent) {
-    const view = new FileView(file, this);
+    const view = new FileView(file, this.available);
+    view.index = this.files.length;
     this.files.push(view);
     for (const name of new Set([file.path, escaped(file.path)])) {
       if (!this.byPath.has(name)) this.byPath.set(name, []);
@@ -132,26 +138,25 @@ export class DiffView {
     if (view && !view.open && !(view.touched && live)) view.setOpen(true);
     this.placed.set(finding.id, { finding, node: card, marks, view, standing: true });
     this.#count(view);
-    this.#showBeside();
+    this.#showLists();
   }
 
-  /** Where a finding goes: under its line, at the head of its file, or beside the diff. */
+  /** Where a finding goes: under its line, at the head of its file, beside the diff, or to those held back. */
   #spot(finding) {
     const { kind, reason, held } = finding.placement;
     const why = reason ? `${held ? stateOf(finding) : "Not on a line"}: ${reason}` : null;
+    if (held && !isOnLine(finding)) return { slot: this.held, note: why, view: null, spot: null };
     const views = this.byPath.get(finding.path) ?? [];
     if (isOnLine(finding)) {
       for (const view of ranked(views, finding)) {
         const found = view.find(finding.side, finding.end_line) ?? view.find(finding.side, finding.line);
         if (!found) continue;
-        view.setOpen(true);
         return { slot: found.segment.slotAfter(found.index), note: why, view, spot: found };
       }
       const lost = this.available && views.length ? "Its lines are not in the part of the file that is shown." : null;
       if (views.length) return { slot: views[0].slot, note: why ?? lost, view: views[0], spot: null };
       if (!this.available) {
         const view = this.#add({ path: finding.path, status: null, added: 0, removed: 0, hunks: [] }, this.root);
-        view.setOpen(true);
         return { slot: view.slot, note: why, view, spot: null };
       }
     }
@@ -197,7 +202,7 @@ export class DiffView {
     else change();
     if (known.finding.placement.held) this.#unmark(known);
     this.#count(known.view);
-    this.#showBeside();
+    this.#showLists();
   }
 
   #unmark(known) {
@@ -219,7 +224,7 @@ export class DiffView {
     if (had) note.querySelector("button").focus({ preventScroll: true });
     Object.assign(known, { node: note, standing: false });
     this.#count(known.view);
-    this.#showBeside();
+    this.#showLists();
   }
 
   #count(view) {
@@ -231,20 +236,17 @@ export class DiffView {
     view.showCounts(counts);
   }
 
-  #showBeside() {
-    byId("beside").hidden = !this.beside.querySelector(".finding:not([hidden]), .withdrawn");
+  /** Hides the lists outside of the diff that have nothing to show. */
+  #showLists() {
+    for (const list of [this.beside, this.held]) {
+      list.parentElement.hidden = !list.querySelector(".finding:not([hidden]), .withdrawn");
+    }
   }
 
   filter(matches) {
     this.matches = matches;
     for (const { finding, node, standing } of this.placed.values()) node.hidden = standing && !matches(finding);
-    this.#showBeside();
-  }
-
-  /** The cards that are to be seen, in the order of the page. */
-  cards() {
-    const shown = document.querySelectorAll("#beside .finding:not([hidden]), #files .finding:not([hidden])");
-    return [...shown];
+    this.#showLists();
   }
 
   /** Shows a finding and gives it the focus; false if it is not there. */
@@ -270,15 +272,11 @@ export class DiffView {
     view.element.focus({ preventScroll: true });
   }
 
-  /** The place of a finding in the order of the diff. */
+  /** The numbers of the file and line of a finding; first those that are in no file of the diff. */
   orderOf(finding) {
     const view = (this.byPath.get(finding.path) ?? [])[0];
-    if (!view || (finding.placement.kind === "outside" && !isOnLine(finding))) return [-1, finding.line];
-    return [this.files.indexOf(view), isOnLine(finding) ? finding.end_line : 0];
-  }
-
-  notice(text) {
-    append(this.root, h("p", { class: "no-lines" }, text));
+    if (!view || (finding.placement.kind === "outside" && !isPlaced(finding))) return [-1, finding.line];
+    return [view.index, isPlaced(finding) ? finding.end_line : 0];
   }
 }
 

@@ -23,30 +23,26 @@ let files = 0;
 export class FileView {
   /**
    * @param {object} file of the parsed diff; of the plan if there is no diff, then without hunks
-   * @param {object} diff `observe(segment)` renders it when it comes near
+   * @param {boolean} available whether there is a diff
    */
-  constructor(file, diff) {
+  constructor(file, available) {
     files += 1;
     this.file = file;
     this.path = file.path;
-    this.diff = diff;
     this.segments = [];
-    this.lineCount = 0;
     for (const hunk of file.hunks ?? []) {
       const model = new HunkModel(hunk, languageOf(file.path));
       for (let from = 0; from < model.lines.length || from === 0; from += MOST_LINES) {
         this.segments.push(new Segment(model, from, Math.min(from + MOST_LINES, model.lines.length)));
         if (!model.lines.length) break;
       }
-      this.lineCount += model.lines.length;
     }
-    this.filled = false;
     this.touched = false;
     this.bodyId = `file-${files}`;
-    this.#build();
+    this.#build(available);
   }
 
-  #build() {
+  #build(available) {
     const { file } = this;
     const headingId = `${this.bodyId}-name`;
     this.toggle = h(
@@ -68,8 +64,11 @@ export class FileView {
     const head = h("header", { class: "file-head" }, this.toggle, name, kind, this.badges, this.coverage, sizes);
     append(head, copyButton("Copy the path", () => file.path, { bare: true }));
     this.slot = h("div", { class: "file-slot" });
-    this.lines = h("div", { class: "file-lines" });
+    const lines = this.segments.length ? this.segments.map((segment) => segment.element) : this.#noLines(available);
+    this.lines = h("div", { class: "file-lines" }, lines);
     this.body = h("div", { class: "file-body", id: this.bodyId }, this.slot, this.lines);
+    // Finding in the page comes upon what is folded, too.
+    this.body.addEventListener("beforematch", () => this.setOpen(true));
     this.element = h("section", { class: "file", "aria-labelledby": headingId, tabindex: "-1" }, head, this.body);
     this.element.fileView = this;
   }
@@ -86,25 +85,18 @@ export class FileView {
   setOpen(open) {
     this.toggle.setAttribute("aria-expanded", String(open));
     this.element.classList.toggle("folded", !open);
-    this.body.hidden = !open;
-    if (open) this.#fill();
+    if (open) this.body.removeAttribute("hidden");
+    else this.body.setAttribute("hidden", "until-found");
   }
 
-  #fill() {
-    if (this.filled) return;
-    this.filled = true;
+  #noLines(available) {
     const { file } = this;
-    if (this.segments.length) {
-      append(this.lines, ...this.segments.map((segment) => segment.element));
-      this.segments.forEach((segment) => this.diff.observe(segment));
-      return;
-    }
     let says = "There are no lines to show.";
-    if (!this.diff.available) says = "The diff is not available.";
+    if (!available) says = "The diff is not available.";
     else if (file.binary) says = "A binary file: it cannot be shown.";
     else if (file.status === "renamed") says = "Renamed without a change.";
     else if (file.status === "added") says = "An empty file.";
-    append(this.lines, h("p", { class: "no-lines" }, says));
+    return h("p", { class: "no-lines" }, says);
   }
 
   /** The segment and index of a line, or null. */

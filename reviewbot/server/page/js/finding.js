@@ -4,7 +4,7 @@ import { announce } from "./announce.js";
 import { codeLines } from "./code-block.js";
 import { copy, copyButton } from "./clipboard.js";
 import { append, bdi, h, icon } from "./dom.js";
-import { capital, isOnLine, place, stateOf } from "./format.js";
+import { capital, isPlaced, place, stateOf } from "./format.js";
 import { line, markdown } from "./markdown.js";
 import { findingLink } from "./route.js";
 import { suggestionView } from "./suggestion.js";
@@ -121,7 +121,7 @@ function details(finding, where) {
   const last = finding.end_line > finding.line ? `–${finding.end_line}` : "";
   const side = finding.side === "LEFT" ? " of the old file" : "";
   if (where.showPath) add("File", bdi(finding.path));
-  if (isOnLine(finding)) add(last ? "Lines" : "Line", `${finding.line}${last}${side}`);
+  if (isPlaced(finding)) add(last ? "Lines" : "Line", `${finding.line}${last}${side}`);
   add("Kind", capital(finding.category));
   if (finding.rule !== finding.category) add("Rule", bdi(finding.rule));
   const rule = finding.guideline; // missing in streams of older versions

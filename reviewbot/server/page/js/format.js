@@ -68,6 +68,9 @@ export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 /** Whether a finding is under its line; one that a verdict holds back stays there. */
 export const isOnLine = (finding) => finding.placement.kind === "inline" || finding.underLine === true;
 
+/** Whether its lines are those of the code; filters move findings that they hold back `outside`. */
+export const isPlaced = (finding) => isOnLine(finding) || (finding.placement.kind === "outside" && finding.placement.held);
+
 const STATES = { pending: "Being verified", supported: "Verified", unverified: "Not verified" };
 
 /** What verification came to: `Verified`, `Unproven`, `Held back` and so on; empty if there is none. */
@@ -79,7 +82,7 @@ export function stateOf(finding) {
 
 /** `app/db.py:42-44`, as a place is written in other tools. */
 export function place(finding) {
-  if (!isOnLine(finding)) return finding.path;
+  if (!isPlaced(finding)) return finding.path;
   const end = finding.end_line > finding.line ? `-${finding.end_line}` : "";
   return `${finding.path}:${finding.line}${end}`;
 }

@@ -24,7 +24,7 @@ export function startKeys(page) {
 }
 
 function escape(target) {
-  if (target.id === "word-filter" && target.value) {
+  if (target.type === "search" && target.value) {
     target.value = "";
     target.dispatchEvent(new Event("input"));
   } else if (target !== document.body) target.blur();
@@ -35,11 +35,11 @@ function actions(review) {
   if (!review) return always;
   return {
     ...always,
-    j: () => review.step(1),
-    k: () => review.step(-1),
-    n: () => review.stepFile(1),
-    p: () => review.stepFile(-1),
+    j: () => review.navigation.step(1),
+    k: () => review.navigation.step(-1),
+    n: () => review.navigation.stepFile(1),
+    p: () => review.navigation.stepFile(-1),
     f: () => review.filters.focus(),
-    c: () => review.copyCurrent(),
+    c: () => review.navigation.copyCurrent(),
   };
 }

@@ -8,8 +8,10 @@ import { Filters } from "./filters.js";
 import { follow } from "./follow.js";
 import { count } from "./format.js";
 import { Ledger } from "./ledger.js";
+import { Navigation } from "./navigation.js";
+import { inOrder } from "./order.js";
 import { hideProblem, showProblem } from "./problem.js";
-import { findingLink, reviewLink } from "./route.js";
+import { orderedByFile } from "./settings.js";
 import { Sidebar, titleOf } from "./sidebar.js";
 import { Status, outcomeSentence } from "./status.js";
 import { plain } from "./show.js";
@@ -18,7 +20,6 @@ import { showAnswer, showNotices, showSummary } from "./summary.js";
 
 // Old events are shown without a slide, and new ones not one by one if they come in a rush.
 const MOST_SLIDES = 20;
-const PINNED_MS = 4_000;
 const ASK_AGAIN_MS = 10_000;
 
 export class ReviewPage {
@@ -26,8 +27,6 @@ export class ReviewPage {
   constructor(id, { finding = null, described = null, cancelOnLeave = false } = {}) {
     this.id = id;
     this.review = new Review(id);
-    this.wanted = finding;
-    this.current = null;
     this.leaving = new AbortController();
     this.queue = [];
     this.live = false;
@@ -37,21 +36,20 @@ export class ReviewPage {
     hideProblem(byId("review-problem"));
     this.status = new Status();
     this.diff = new DiffView(id);
-    this.sidebar = new Sidebar(this.diff);
+    this.sidebar = new Sidebar(this.diff, () => this.#render());
+    this.navigation = new Navigation(this.review, this.diff, this.sidebar, this.leaving.signal);
     this.ledger = new Ledger();
     this.filters = new Filters(() => this.#filter());
     this.#listen(cancelOnLeave);
     if (described) this.review.describe(described);
     this.#render();
+    this.navigation.want(finding);
     this.done = this.#run(described !== null);
   }
 
   #listen(cancelOnLeave) {
     const { signal } = this.leaving;
     byId("connection-retry").addEventListener("click", () => this.retry?.(), { signal });
-    byId("previous-finding").addEventListener("click", () => this.step(-1), { signal });
-    byId("next-finding").addEventListener("click", () => this.step(1), { signal });
-    document.addEventListener("focusin", ({ target }) => this.#focused(target), { signal });
     document.addEventListener(
       "visibilitychange",
       () => {
@@ -201,7 +199,7 @@ export class ReviewPage {
     const fresh = events.filter((event) => event.type === "finding" && event.seq > (this.replayTo ?? 0)).length;
     for (const event of events) this.#show(event, fresh <= MOST_SLIDES);
     this.#render();
-    this.#revealWanted();
+    this.navigation.revealWanted();
     const ended = events.find((event) => event.type === "review.finished");
     if (ended) announce(`The review has ended. ${this.review.complete ? "" : `${this.review.outcome}. `}${outcomeSentence(this.review)}`);
     this.#askAgain(events);
@@ -238,8 +236,7 @@ export class ReviewPage {
         break;
       case "finding.withdrawn":
         this.diff.withdraw(event.id, event.reason, event.evidence ?? null);
-        if (this.pinned?.finding === event.id && !this.pinned.signal.aborted) this.#missing(event.id);
-        if (this.current === event.id) this.#setCurrent(null);
+        this.navigation.withdrawn(event.id);
         break;
       case "review.summary":
         this.dirty.summary = true;
@@ -262,19 +259,19 @@ export class ReviewPage {
     this.diff.showCoverage(coverage);
     this.ledger.update(review);
     this.filters.update(review);
-    this.sidebar.update(review, this.filters.matches);
-    this.sidebar.setCurrent(this.current);
+    const found = review.standing().filter(this.filters.matches);
+    const ordered = inOrder(found, (finding) => this.diff.orderOf(finding), orderedByFile());
+    this.sidebar.update(review, ordered);
+    this.navigation.update(ordered);
     byId("files-loading").hidden = this.diff.ready;
-    this.#position();
-    const found = review.standing().length;
-    document.title = plain(`${found ? `(${found}) ` : ""}${titleOf(review)} · reviewbot`);
+    const all = review.standing().length - review.held();
+    document.title = plain(`${all ? `(${all}) ` : ""}${titleOf(review)} · reviewbot`);
   }
 
   #filter() {
     this.diff.filter(this.filters.matches);
     this.#render();
-    const shown = this.diff.cards().length;
-    announce(`${count(shown, "finding")} shown.`);
+    announce(`${count(this.navigation.ids.length, "finding")} shown.`);
   }
 
   /** Where it waits, and until when, is only in the object of the review. */
@@ -289,104 +286,6 @@ export class ReviewPage {
         this.#render();
       })
       .catch(() => {});
-  }
-
-  // --- Moving about
-
-  /** The finding of the address: as soon as it is there. */
-  want(finding) {
-    this.wanted = finding;
-    this.#revealWanted();
-  }
-
-  #revealWanted() {
-    if (!this.wanted) return;
-    if (this.diff.reveal(this.wanted)) {
-      this.#setCurrent(this.wanted);
-      this.#pin(this.wanted);
-      this.wanted = null;
-    } else if (this.review.finished && this.diff.ready) {
-      this.#missing(this.wanted);
-      this.wanted = null;
-    }
-  }
-
-  /** Says of the finding of the address that it is not there, or not any more. */
-  #missing(id) {
-    const known = this.review.findings.get(id);
-    const gone = known && known.withdrawn !== null;
-    const says = gone ? `That finding was withdrawn: ${known.withdrawn}` : "That finding is not in this review.";
-    setText(byId("missing-finding-text"), says);
-    byId("missing-finding").hidden = false;
-    announce(says);
-  }
-
-  /** Keeps a finding where it is while the page is still being filled, until the reader acts. */
-  #pin(id) {
-    this.pinned?.abort();
-    this.pinned = new AbortController();
-    this.pinned.finding = id;
-    const { signal } = this.pinned;
-    const unpin = () => this.pinned.abort();
-    const observer = new ResizeObserver(() => this.diff.center(id));
-    observer.observe(byId("main"));
-    const timer = setTimeout(unpin, PINNED_MS);
-    for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) {
-      document.addEventListener(kind, unpin, { signal, passive: true });
-    }
-    this.leaving.signal.addEventListener("abort", unpin, { signal });
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      observer.disconnect();
-    });
-  }
-
-  #focused(target) {
-    const card = target.closest?.(".finding");
-    if (card && card.dataset.id !== this.current) this.#setCurrent(card.dataset.id);
-  }
-
-  #setCurrent(id) {
-    this.current = id;
-    this.sidebar.setCurrent(id);
-    this.#position();
-    const link = id ? findingLink(this.id, id) : reviewLink(this.id);
-    if (location.hash !== link) history.replaceState(null, "", link);
-  }
-
-  #position() {
-    const cards = this.diff.cards();
-    const at = cards.findIndex((card) => card.dataset.id === this.current);
-    setText(byId("finding-position"), cards.length ? `${at < 0 ? "-" : at + 1} / ${cards.length}` : "0 / 0");
-    byId("previous-finding").disabled = cards.length === 0;
-    byId("next-finding").disabled = cards.length === 0;
-  }
-
-  /** To the next finding (1) or the one before (-1). */
-  step(by) {
-    const cards = this.diff.cards();
-    if (!cards.length) return;
-    const at = cards.findIndex((card) => card.dataset.id === this.current);
-    const next = at < 0 ? (by > 0 ? 0 : cards.length - 1) : Math.min(Math.max(at + by, 0), cards.length - 1);
-    const { id } = cards[next].dataset;
-    if (next === at) announce(by > 0 ? "This is the last finding." : "This is the first finding.");
-    this.diff.reveal(id);
-    this.#setCurrent(id);
-  }
-
-  stepFile(by) {
-    const files = this.diff.files;
-    if (!files.length) return;
-    const inside = files.findIndex((view) => view.element.contains(document.activeElement));
-    const above = files.findLastIndex((view) => view.element.getBoundingClientRect().top <= 140);
-    const at = inside >= 0 ? inside : above;
-    const next = Math.min(Math.max(at + by, 0), files.length - 1);
-    this.diff.revealFile(files[next]);
-  }
-
-  copyCurrent() {
-    const card = this.diff.cards().find((one) => one.dataset.id === this.current);
-    card?.querySelector(".finding-tools .copy")?.click();
   }
 
   async cancel() {

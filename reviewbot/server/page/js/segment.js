@@ -1,6 +1,6 @@
 /**
- * A run of lines of a hunk: a table when it is near the window, an empty box of about its height
- * until then. That is what keeps a diff of 5 MB usable.
+ * A run of lines of a hunk: a table, and an empty box of about its height until it is made. The
+ * browser lays out, and the page colours, only what is near the window: `content-visibility`.
  */
 
 import { difference, paintLine } from "./code-line.js";
@@ -89,6 +89,7 @@ export class Segment {
     this.from = from;
     this.to = to;
     this.rows = null;
+    this.coloured = false;
     this.element = h("div", { class: "segment" });
     this.element.segment = this;
     const height = `${(to - from + (from === 0 ? 1 : 0)) * LINE_HEIGHT}px`;
@@ -117,6 +118,16 @@ export class Segment {
     return -1;
   }
 
+  /** Makes the lines, and asks for their colours. */
+  show() {
+    this.render();
+    if (this.coloured) return;
+    this.coloured = true;
+    this.model.colours().then((runs) => {
+      if (runs) this.#repaint();
+    });
+  }
+
   render() {
     if (this.rows) return;
     const { model } = this;
@@ -127,11 +138,6 @@ export class Segment {
     const table = h("table", { class: "code-table diff-table" }, h("caption", { class: "sr-only" }, this.#caption()), body);
     this.element.append(table);
     this.element.style.minHeight = "";
-    if (!model.runs) {
-      model.colours().then((runs) => {
-        if (runs) this.#repaint();
-      });
-    }
   }
 
   #row(index) {

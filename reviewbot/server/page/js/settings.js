@@ -40,3 +40,12 @@ export function setShortcuts(on) {
   shortcuts.on = on;
   write("localStorage", "reviewbot.shortcuts", on ? null : "off");
 }
+
+const order = { byFile: read("localStorage", "reviewbot.order") === "file" };
+
+export const orderedByFile = () => order.byFile;
+
+export function setOrderedByFile(byFile) {
+  order.byFile = byFile;
+  write("localStorage", "reviewbot.order", byFile ? "file" : null);
+}

@@ -1,33 +1,58 @@
-/** The lists beside the diff: findings and files, in the order of the page. */
+/** The lists beside the diff: findings in the chosen order, and files. */
 
 import { append, bdi, byId, h, icon, keyed, replace, setText } from "./dom.js";
-import { capital, count, isOnLine, number, stateOf } from "./format.js";
+import { capital, count, isPlaced, number, stateOf } from "./format.js";
 import { COVERAGE } from "./file-view.js";
 import { line } from "./markdown.js";
 import { findingLink } from "./route.js";
+import { orderedByFile, setOrderedByFile } from "./settings.js";
 import { stateChip } from "./verdict.js";
 
 export class Sidebar {
-  constructor(diff) {
+  /** `reordered()` is called when the reader chooses another order. */
+  constructor(diff, reordered) {
     this.diff = diff;
     this.findings = byId("finding-list");
+    this.held = byId("held-list");
     this.files = byId("file-list");
-    this.current = null;
-    for (const list of [this.findings, this.files]) {
+    byId("held-group").open = false;
+    for (const list of [this.findings, this.held, this.files]) {
       replace(list);
       list.keyedElements = new Map();
     }
+    const order = byId("order-field");
+    order.value = orderedByFile() ? "file" : "severity";
+    order.onchange = () => {
+      setOrderedByFile(order.value === "file");
+      reordered();
+    };
+    byId("file-filter").value = "";
+    byId("file-filter").oninput = () => this.#filterFiles();
   }
 
-  update(review, matches) {
-    const found = review.standing().filter(matches);
-    const ordered = found
-      .map((finding) => [finding, this.diff.orderOf(finding)])
-      .sort(([, one], [, other]) => one[0] - other[0] || one[1] - other[1])
-      .map(([finding]) => finding);
+  /** Shows `found`, which is in order, and the files. */
+  update(review, found) {
+    const counted = found.filter((finding) => !finding.placement.held);
+    const held = found.slice(counted.length);
+    this.#list(this.findings, review, counted);
+    this.#list(this.held, review, held);
+    const all = review.standing().filter((finding) => !finding.placement.held).length;
+    setText(byId("finding-count"), counted.length === all ? number(all) : `${number(counted.length)} of ${number(all)}`);
+    setText(byId("held-count"), number(held.length));
+    byId("held-group").hidden = held.length === 0;
+    let none = review.finished ? "Nothing was found." : "Nothing yet.";
+    if (review.question !== null) none = "This is a question: nothing is reviewed.";
+    else if (all) none = "No finding matches the filters.";
+    else if (review.held()) none = "No finding reaches your threshold.";
+    setText(byId("no-findings"), none);
+    byId("no-findings").hidden = counted.length > 0;
+    this.#updateFiles(review, found);
+  }
+
+  #list(list, review, findings) {
     keyed(
-      this.findings,
-      ordered,
+      list,
+      findings,
       (finding) => finding.id,
       (finding) => this.#finding(review.id, finding),
       (item, finding) => {
@@ -37,20 +62,13 @@ export class Sidebar {
         replace(item.chip, stateChip(finding));
       },
     );
-    const all = review.standing().length;
-    setText(byId("finding-count"), found.length === all ? number(all) : `${number(found.length)} of ${number(all)}`);
-    const nothing = review.finished ? "Nothing was found." : "Nothing yet.";
-    const none = review.question === null ? nothing : "This is a question: nothing is reviewed.";
-    setText(byId("no-findings"), all ? "No finding matches the filters." : none);
-    byId("no-findings").hidden = found.length > 0;
-    this.#updateFiles(review, found);
   }
 
   #finding(review, finding) {
     const link = h("a", { href: findingLink(review, finding.id), class: `entry ${finding.severity}` });
     const chip = h("span", { class: "entry-state" });
     const name = finding.path.slice(finding.path.lastIndexOf("/") + 1);
-    const where = isOnLine(finding) ? `${name}:${finding.line}` : name;
+    const where = isPlaced(finding) ? `${name}:${finding.line}` : name;
     append(
       link,
       icon(finding.severity),
@@ -87,7 +105,17 @@ export class Sidebar {
         amount.title = here ? count(here, "finding") : "";
       },
     );
-    setText(byId("file-count"), number(this.diff.files.length));
+    this.#filterFiles();
+  }
+
+  /** Hides the files of the list whose path lacks a word of the filter. */
+  #filterFiles() {
+    const words = byId("file-filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const items = [...this.files.children];
+    for (const item of items) item.hidden = !words.every((word) => item.path.includes(word));
+    const shown = items.filter((item) => !item.hidden).length;
+    setText(byId("file-count"), shown === items.length ? number(shown) : `${number(shown)} of ${number(items.length)}`);
+    byId("no-files").hidden = shown > 0 || items.length === 0;
   }
 
   #file(view) {
@@ -107,23 +135,26 @@ export class Sidebar {
     );
     const item = h("li", {}, button);
     item.parts = [mark, said, amount];
+    item.path = view.path.toLowerCase();
     return item;
   }
 
   /** Marks the finding that the reader is at. */
   setCurrent(id) {
-    this.current = id;
-    for (const item of this.findings.children) {
+    for (const item of [...this.findings.children, ...this.held.children]) {
       const link = item.firstElementChild;
-      if (item.dataset.id === id) {
-        link.setAttribute("aria-current", "true");
-        const list = byId("side-scroll");
-        // Only the list may scroll, never the page.
-        if (list.scrollHeight > list.clientHeight) {
-          const top = item.offsetTop - list.offsetTop;
-          if (top < list.scrollTop || top > list.scrollTop + list.clientHeight - 60) list.scrollTop = top - 80;
-        }
-      } else link.removeAttribute("aria-current");
+      if (item.dataset.id !== id) {
+        link.removeAttribute("aria-current");
+        continue;
+      }
+      link.setAttribute("aria-current", "true");
+      if (item.parentElement === this.held) byId("held-group").open = true;
+      const list = byId("side-scroll");
+      // Only the list may scroll, never the page.
+      if (list.scrollHeight > list.clientHeight) {
+        const top = item.offsetTop - list.offsetTop;
+        if (top < list.scrollTop || top > list.scrollTop + list.clientHeight - 60) list.scrollTop = top - 80;
+      }
     }
   }
 }
