@@ -302,6 +302,7 @@ class ScriptedServer:
                 Route("/v1/reviews/{id}", self._cancel, methods=["DELETE"]),
                 Route("/v1/reviews/{id}/events", self._events, methods=["GET"]),
                 Route("/v1/reviews/{id}/diff", self._diff, methods=["GET"]),
+                Route("/v1/reviews/{id}/rerun", self._create, methods=["POST"]),
                 Mount("/", _Page()),
             ]
         )

@@ -36,6 +36,11 @@ export function duration(seconds) {
   return seconds < 60 ? `${seconds.toFixed(1)} s` : `${clock(seconds)} min`;
 }
 
+const TIMESTAMP = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
+
+/** A text of the server, with its timestamps as hours and minutes of the reader. */
+export const readable = (text) => text.replace(TIMESTAMP, (iso) => new Date(iso).toTimeString().slice(0, 5));
+
 export function bytes(size) {
   if (size < 1000) return `${size} B`;
   return size < 1e6 ? `${(size / 1e3).toFixed(size < 1e4 ? 1 : 0)} kB` : `${(size / 1e6).toFixed(1)} MB`;

@@ -2,7 +2,7 @@
 
 import { append, bdi, byId, h, icon, keyed, replace, setText } from "./dom.js";
 import { COVERAGE } from "./file-view.js";
-import { count, listed, number } from "./format.js";
+import { count, listed, number, readable } from "./format.js";
 
 // What must be seen first.
 const ORDER = ["failed", "partly", "retrying", "reviewing", "waiting", "unread", "reviewed", "skipped"];
@@ -13,7 +13,6 @@ export class Ledger {
     this.details = byId("coverage-details");
     this.rows = byId("coverage-rows");
     this.details.open = false;
-    this.opened = false;
     replace(this.rows);
     this.rows.keyedElements = new Map();
     this.box.hidden = true;
@@ -25,11 +24,6 @@ export class Ledger {
     const tally = review.tally();
     setText(byId("coverage-line"), sentence(tally));
     byId("coverage-mark").dataset.status = tally.failed + tally.partly ? "failed" : tally.open || tally.unread ? "waiting" : "reviewed";
-    // The first look at a file that failed must not need a click.
-    if (!this.opened && tally.failed + tally.partly > 0) {
-      this.opened = true;
-      this.details.open = true;
-    }
     const order = new Map(ORDER.map((one, index) => [one, index]));
     const sorted = review.finished
       ? [...coverage].sort((one, other) => (order.get(one.status) ?? 0) - (order.get(other.status) ?? 0))
@@ -53,7 +47,7 @@ export class Ledger {
           mark.dataset.status = status;
           replace(mark, icon(drawn), h("span", { class: "label" }, label));
         }
-        setText(why, reason ?? "");
+        setText(why, readable(reason ?? ""));
       },
     );
   }

@@ -10,10 +10,12 @@ import { count } from "./format.js";
 import { Ledger } from "./ledger.js";
 import { Navigation } from "./navigation.js";
 import { inOrder } from "./order.js";
+import { outcomeSentence } from "./outcome.js";
 import { hideProblem, showProblem } from "./problem.js";
+import { reviewLink } from "./route.js";
 import { orderedByFile } from "./settings.js";
 import { Sidebar, titleOf } from "./sidebar.js";
-import { Status, outcomeSentence } from "./status.js";
+import { Status } from "./status.js";
 import { plain } from "./show.js";
 import { Review } from "./store.js";
 import { showAnswer, showNotices, showSummary } from "./summary.js";
@@ -34,7 +36,7 @@ export class ReviewPage {
     this.askedAt = -Infinity;
     this.dirty = { notices: true, summary: true, answer: true };
     hideProblem(byId("review-problem"));
-    this.status = new Status();
+    this.status = new Status(() => this.again());
     this.diff = new DiffView(id);
     this.sidebar = new Sidebar(this.diff, () => this.#render());
     this.navigation = new Navigation(this.review, this.diff, this.sidebar, this.leaving.signal);
@@ -286,6 +288,16 @@ export class ReviewPage {
         this.#render();
       })
       .catch(() => {});
+  }
+
+  /** Starts a review of the same diff. What was reviewed comes from the cache, so the rest is asked for. */
+  async again() {
+    try {
+      const started = await json(reviewPath(this.id, "/rerun"), { method: "POST", signal: this.leaving.signal });
+      location.hash = reviewLink(started.id);
+    } catch (error) {
+      if (error.name !== "AbortError") showProblem(byId("review-problem"), error);
+    }
   }
 
   async cancel() {

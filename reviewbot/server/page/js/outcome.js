@@ -1,0 +1,115 @@
+/** How a review ended: the outcome, the causes if it is incomplete, and what helps. */
+
+import { causesOf, otherReasons } from "./causes.js";
+import { append, bdi, byId, h, icon, replace } from "./dom.js";
+import { COVERAGE } from "./file-view.js";
+import { capital, count, counted, dollars, listed, number, readable, stateOf } from "./format.js";
+import { plain } from "./show.js";
+
+/** How a review that ended may look: only `clean` is green. */
+export function toneOf(review) {
+  if (review.outcome === "superseded" || review.outcome === "cancelled") return review.outcome;
+  if (!review.complete) return "incomplete";
+  if (!review.tally().planned) return "nothing";
+  return review.outcome;
+}
+
+/** One sentence that can stand alone. It never reads clean if it is not. */
+export function outcomeSentence(review) {
+  const tally = review.tally();
+  const counts = review.counts();
+  const found = counted(counts);
+  const missing = tally.failed + tally.partly + tally.unread + tally.open;
+  const tone = toneOf(review);
+  if (review.question !== null) return `The question was ${tone === "answered" ? "" : "not "}answered.`;
+  if (tone === "superseded") return `A newer version of the change replaced it; ${found} until then.`;
+  if (tone === "nothing") {
+    if (!tally.all) return "No changes.";
+    const which = tally.all === 1 ? "its only file is" : `all its ${number(tally.all)} files are`;
+    return `Nothing of this diff was reviewed: ${which} skipped by policy.`;
+  }
+  if (tone === "clean" || tone === "shallow" || tone === "findings") {
+    const unread = tally.unread ? `, of which ${number(tally.unread)} ${tally.unread === 1 ? "was" : "were"} not read` : "";
+    return `${capital(found)} in ${count(tally.planned, "file")}${unread}.`;
+  }
+  let what = "The review did not finish";
+  if (missing) {
+    const verb = missing === 1 ? "was" : "were";
+    const how = tally.unread === missing ? "read" : "fully reviewed";
+    what = `${number(missing)} of ${count(tally.planned, "file")} ${verb} not ${how}`;
+  }
+  return found === "no findings" ? `${what}; nothing was found in the rest.` : `${what}; ${found} found.`;
+}
+
+/** `1 unproven error and 2 findings held back, not counted.`; empty if nothing is held back. */
+function heldSentence(review) {
+  const held = review.standing().filter((one) => one.placement.held);
+  const unproven = held.filter((one) => stateOf(one) === "Unproven").length;
+  const rest = held.length - unproven;
+  const parts = [unproven && count(unproven, "unproven error"), rest && `${count(rest, "finding")} held back`];
+  return held.length ? `${capital(listed(parts.filter(Boolean)))}, not counted.` : "";
+}
+
+/** `Verification: 3 supported, 1 unproven, 2 refuted ($0.0123).`; empty if there was none. */
+function verificationSentence({ verification }) {
+  if (verification === null) return "";
+  const { supported, unproven, refuted, unverified } = verification;
+  const counts = { supported, unproven, refuted, "not verified": unverified };
+  const parts = Object.entries(counts).filter(([, value]) => value).map(([word, value]) => `${number(value)} ${word}`);
+  return `Verification: ${parts.join(", ") || "no verdict"} (${dollars(verification.cost_usd)}).`;
+}
+
+export class Outcome {
+  /** `again()` reviews the failed files again. */
+  constructor(again) {
+    this.again = again;
+    this.box = byId("outcome");
+    this.box.hidden = true;
+    this.banner = null;
+  }
+
+  update(review, tone) {
+    const { box } = this;
+    box.hidden = !review.finished;
+    if (!review.finished) return;
+    const key = JSON.stringify([tone, review.reasons, review.depth, review.verification, outcomeSentence(review)]);
+    if (this.banner === key) return;
+    this.banner = key;
+    box.dataset.tone = tone;
+    const drawn = { clean: "check", answered: "check", shallow: "note", findings: "note", incomplete: "error" }[tone] ?? "skip";
+    const words = { shallow: "Shallow. ", incomplete: "Incomplete. ", cancelled: "Cancelled. ", superseded: "Superseded. " };
+    const says = h("p", { class: "outcome-line" }, h("strong", {}, words[tone] ?? ""), outcomeSentence(review));
+    if (review.depth) append(says, ` ${plain(review.depth)}`);
+    const text = h("div", { class: "outcome-text" }, says);
+    const coverage = review.coverage();
+    const others = review.question === null ? otherReasons(review.reasons, coverage) : review.reasons.map(readable);
+    if (others.length) append(text, h("ul", {}, ...others.map((one) => h("li", {}, bdi(one)))));
+    if (review.question === null) append(text, this.#causes(causesOf(coverage), tone));
+    const held = heldSentence(review);
+    if (held) append(text, h("p", { class: "held-line" }, held));
+    const verdicts = verificationSentence(review);
+    if (verdicts) append(text, h("p", { class: "held-line" }, verdicts));
+    replace(box, icon(drawn), text);
+  }
+
+  /** A sentence with a count for each cause, its files folded, and the control that helps. */
+  #causes(causes, tone) {
+    const parts = causes.map(({ sentence, files }) => {
+      const paths = files.map((file) => h("li", {}, h("code", {}, file.path), ` ${COVERAGE[file.status][1].toLowerCase()}`));
+      const says = h("summary", {}, `${count(files.length, "file")}: `, bdi(sentence));
+      return h("details", { class: "cause" }, says, h("ul", {}, ...paths));
+    });
+    const failed = tone === "incomplete" ? causes.filter((cause) => cause.again) : [];
+    if (!failed.length) return parts;
+    const button = h("button", { type: "button", class: "button", onclick: () => this.again() }, "Review the failed files again");
+    if (!failed.some((cause) => cause.key)) return [...parts, h("p", { class: "help" }, button)];
+    const advice = h(
+      "details",
+      { class: "help" },
+      h("summary", { class: "button" }, "Check the key"),
+      h("p", {}, "The key of the model is a setting of the server. Whoever runs the server can check it there with ", h("code", {}, "reviewbot doctor"), ", replace it, and start the server again."),
+      h("p", {}, button),
+    );
+    return [...parts, advice];
+  }
+}
