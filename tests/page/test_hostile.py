@@ -129,7 +129,12 @@ def test_no_text_becomes_markup_whatever_field_it_is_in(
     expect(page.locator("#finding-f1 .verdict bdi").first).to_have_text(attack)
     assert page.locator(PLANTED).count() == 0
     links = page.locator("a").evaluate_all("links => links.map((link) => link.href)")
-    assert all(link.startswith(server.url) for link in links)
+    told_links = page.locator("#summary a")
+    outside = [link for link in links if not link.startswith(server.url)]
+    # A link of the summary says where it leads.
+    assert outside == told_links.all_text_contents()
+    for link in told_links.all():
+        expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
 
     page.get_by_role("link", name="New review").click()
     expect(page.locator("#recent-list bdi").first).to_have_text(attack)

@@ -344,12 +344,18 @@ def test_a_superseded_review_says_so(page: Page, server: ScriptedServer) -> None
 
 def test_summary_and_notices_are_shown(page: Page, server: ScriptedServer) -> None:
     begin = {**started(), "notices": ["A secret was found and not sent."]}
-    told = summary(claim_mismatch="The title says less.")
+    what = "Orders gain tax. See https://tax.example/a?b=1, `http://old.example/` and javascript:x."
+    told = summary(what=what, claim_mismatch="The title says less.")
     play(page, server, begin, told)
     expect(page.get_by_role("region", name="Notices")).to_contain_text("A secret")
     box = page.get_by_role("region", name="Summary")
     expect(box).to_contain_text("Orders gain tax.")
     expect(box).to_contain_text("Description and change disagree: The title says less.")
+    links = box.locator("a")
+    expect(links).to_have_text(["https://tax.example/a?b=1", "http://old.example/"])
+    for link in links.all():
+        expect(link).to_have_attribute("href", link.inner_text())
+        expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
     box.get_by_text("File by file").click()
     expect(box.locator("dd code")).to_have_text("with_tax")
 

@@ -20,6 +20,13 @@ export function markdown(text, code = codeBlock) {
 /** For titles and other single lines, in which only code is marked. */
 export const line = (text) => inline(text.slice(0, LONGEST), 0, LINE_MARK);
 
+/** A line in which addresses are links, too, which say where they lead. */
+export function linkedLine(text) {
+  const isAddress = (node) => node.localName === "code" && node.childElementCount === 0 && ADDRESS.test(node.textContent);
+  const nodes = inline(text.slice(0, LONGEST), 0, LINKED_LINE_MARK);
+  return nodes.map((node) => (isAddress(node) ? link(node.textContent, node.textContent, WEB) : node));
+}
+
 export function codeBlock(text) {
   // One line after the other, since a line end inside of a line would be shown as a box.
   const lines = text.split("\n");
@@ -108,6 +115,9 @@ function listAt(lines, from, code, depth) {
 // What can begin something inside of a line.
 const MARK = /`+|\*{1,2}|_{1,2}|\\[\s\S]|<https?:\/\/[^\s<>]+>|!?\[|\n/g;
 const LINE_MARK = /`+|\\[\s\S]|\n/g;
+const LINKED_LINE_MARK = /`+|\\[\s\S]|\n|\bhttps?:\/\/[^\s<>"'`]*[^\s<>"'`.,;:!?)\]]/g;
+const ADDRESS = /^https?:\/\/\S+$/;
+const WEB = ["https:", "http:"];
 
 /** Nodes and strings of one line. Linear: each run of marks looks for its end once. */
 function inline(text, depth, marks = MARK) {
@@ -135,6 +145,7 @@ function piece(text, mark, at, depth, unmatched) {
     return /[!-/:-@[-`{-~]/.test(mark[1]) ? [mark[1], after] : [null, after];
   }
   if (mark[0] === "`") return codeSpan(text, mark, after, unmatched);
+  if (mark[0] === "h") return [link(mark, mark, WEB), after];
   if (mark[0] === "<") return [link(mark.slice(1, -1), mark.slice(1, -1)), after];
   if (mark === "[") return linkAt(text, at);
   if (mark === "![") return [mark, after]; // an image is not shown, and does not become a link
@@ -186,8 +197,8 @@ function linkAt(text, at) {
   return [link(match[2] ?? match[3], match[1]), at + match[0].length];
 }
 
-/** A link if it leads to https, and then it says where to; else what it says, and the address. */
-function link(address, text) {
+/** A link if its protocol is allowed, and then it says where to; else what it says, and the address. */
+function link(address, text, protocols = ["https:"]) {
   const shown = text === address ? [] : inline(text, DEEPEST);
   let url = null;
   try {
@@ -195,7 +206,7 @@ function link(address, text) {
   } catch {
     // Not an address.
   }
-  if (!url || url.protocol !== "https:" || url.username || url.password) {
+  if (!url || !protocols.includes(url.protocol) || url.username || url.password) {
     return h("span", {}, ...shown, shown.length ? " (" : "", h("code", {}, address), shown.length ? ")" : "");
   }
   const anchor = h(

@@ -2,7 +2,7 @@
 
 import { codeLines } from "./code-block.js";
 import { append, bdi, byId, h, icon, replace } from "./dom.js";
-import { line, markdown } from "./markdown.js";
+import { line, linkedLine, markdown } from "./markdown.js";
 
 export function showSummary(summary) {
   const box = byId("summary");
@@ -12,16 +12,16 @@ export function showSummary(summary) {
   replace(body);
   if (summary.claim_mismatch) {
     const says = h("p", { class: "mismatch" }, icon("warning"));
-    append(says, h("span", {}, h("strong", {}, "Description and change disagree: "), ...line(summary.claim_mismatch)));
+    append(says, h("span", {}, h("strong", {}, "Description and change disagree: "), ...linkedLine(summary.claim_mismatch)));
     append(body, says);
   }
-  append(body, h("p", { class: "what" }, ...line(summary.what)));
+  append(body, h("p", { class: "what" }, ...linkedLine(summary.what)));
   if (summary.look_at.length) {
-    append(body, h("h3", {}, "Look at"), h("ul", {}, ...summary.look_at.map((one) => h("li", {}, ...line(one)))));
+    append(body, h("h3", {}, "Look at"), h("ul", {}, ...summary.look_at.map((one) => h("li", {}, ...linkedLine(one)))));
   }
   if (summary.files.length) {
     const rows = summary.files.map((entry) =>
-      h("div", {}, h("dt", {}, bdi(entry.path)), h("dd", {}, ...line(entry.summary))),
+      h("div", {}, h("dt", {}, bdi(entry.path)), h("dd", {}, ...linkedLine(entry.summary))),
     );
     append(body, h("details", {}, h("summary", {}, "File by file"), h("dl", { class: "walkthrough" }, ...rows)));
   }
