@@ -46,7 +46,7 @@ export class Sidebar {
     else if (review.held()) none = "No finding reaches your threshold.";
     setText(byId("no-findings"), none);
     byId("no-findings").hidden = counted.length > 0;
-    this.#updateFiles(review, found);
+    this.#updateFiles(review, counted);
   }
 
   #list(list, review, findings) {
