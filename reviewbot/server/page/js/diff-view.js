@@ -7,7 +7,13 @@ import { isOnLine, isPlaced, SEVERITIES, stateOf } from "./format.js";
 import { escaped } from "./show.js";
 import { verified } from "./store.js";
 
-const idle = globalThis.requestIdleCallback ?? ((work) => setTimeout(() => work({ timeRemaining: () => 8 }), 50));
+// A browser takes some 2.5 kB for a line. Lines beyond these are made when the reader comes near.
+const MOST_MADE = 100_000;
+
+// Short enough that typing and scrolling do not falter.
+const SLICE_MS = 20;
+
+const idle = globalThis.requestIdleCallback ?? ((work) => setTimeout(work, 50));
 
 export class DiffView {
   constructor(reviewId) {
@@ -59,13 +65,15 @@ export class DiffView {
     }
   }
 
-  /** Makes the lines of all files, whether the reader comes near or not: finding in the page and printing need them. */
+  /** Makes lines before the reader comes near them: finding in the page and printing need them. */
   #makeIdly() {
     if (!this.unmade.length) return;
-    idle((deadline) => {
-      this.#make(() => deadline.timeRemaining() > 4);
+    const work = () => {
+      const end = performance.now() + SLICE_MS;
+      this.#make(() => performance.now() < end);
       this.#makeIdly();
-    });
+    };
+    idle(work, { timeout: 200 });
   }
 
   #make(goOn) {
@@ -81,8 +89,10 @@ export class DiffView {
     const views = files.map((file) => this.#add(file, parts));
     for (const view of views) view.setOpen(available && !this.skipped.has(view.path));
     this.root.append(parts);
-    this.unmade = views.flatMap((view) => view.segments);
-    for (const segment of this.unmade) this.observer.observe(segment.element);
+    const segments = views.flatMap((view) => view.segments);
+    for (const segment of segments) this.observer.observe(segment.element);
+    let lines = 0;
+    this.unmade = segments.filter(({ from, to }) => (lines += to - from) <= MOST_MADE);
     this.#makeIdly();
     for (const late of this.waiting.splice(0)) late();
   }
