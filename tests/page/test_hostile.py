@@ -130,9 +130,9 @@ def test_no_text_becomes_markup_whatever_field_it_is_in(
     assert page.locator(PLANTED).count() == 0
     links = page.locator("a").evaluate_all("links => links.map((link) => link.href)")
     told_links = page.locator("#summary a")
-    outside = [link for link in links if not link.startswith(server.url)]
+    leading_out = [link for link in links if not link.startswith(server.url)]
     # A link of the summary says where it leads.
-    assert outside == told_links.all_text_contents()
+    assert leading_out == told_links.all_text_contents()
     for link in told_links.all():
         expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from reviewbot.models.base import Fault
 from tests.page.scripted_server import Refusal, Review
 from tests.page.story import (
     DEMO,
@@ -21,6 +22,8 @@ from tests.page.story import (
 from tests.support.accessibility import CONTRAST, DRAWN, STRUCTURE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from playwright.sync_api import Locator, Page
 
     from tests.page.scripted_server import Json, ScriptedServer
@@ -29,8 +32,12 @@ pytestmark = pytest.mark.slow
 
 REFUSED = "api.example:443 answered 401 authentication_error: invalid; check the API key"
 LIMITED = "api.example:443 answered 429 rate_limit_error: slow down until 2026-11-25T10:00:00Z"
-TEMPLATE = "{} (request req_{})"
 PHONE = {"width": 390, "height": 844}
+
+
+def failed(paths: Iterable[str], reason: str, fault: str) -> dict[str, tuple[str, str | None]]:
+    """Return files that failed for the same reason, each with a request id of its own."""
+    return {path: (f"{reason} (request req_{path})", fault) for path in paths}
 
 
 def incomplete(reasons: dict[str, tuple[str, str | None]]) -> list[Json]:
@@ -60,10 +67,26 @@ def assert_accessible(page: Page) -> None:
         assert page.evaluate(CONTRAST) == []
 
 
+def test_each_kind_of_model_failure_has_a_sentence_of_its_own(
+    page: Page, server: ScriptedServer
+) -> None:
+    page.goto(server.url)
+    sentences: list[str] = page.evaluate(
+        """async (faults) => {
+            const { causesOf } = await import("./js/causes.js");
+            const file = { path: "a", status: "failed", reason: "Raw." };
+            return faults.map((fault) => causesOf([{ ...file, fault }])[0].sentence);
+        }""",
+        [*(fault.value for fault in Fault), "of a newer version", "__proto__", None],
+    )
+    assert sentences[-3:] == ["Raw."] * 3
+    assert len({*sentences}) == len(Fault) + 1
+
+
 def test_a_refused_key_is_one_sentence_and_the_key_is_what_to_check(
     page: Page, server: ScriptedServer
 ) -> None:
-    bad = {path: (TEMPLATE.format(REFUSED, path), "auth") for path in REVIEWED[:3]}
+    bad = failed(REVIEWED[:3], REFUSED, "auth")
     outcome = open_review(page, server, incomplete(bad))
     expect(outcome.locator(".cause")).to_have_count(1)
     cause = outcome.locator(".cause summary")
@@ -90,7 +113,7 @@ def test_causes_are_counted_and_the_failed_files_reviewed_again(
     page: Page, server: ScriptedServer
 ) -> None:
     page.set_viewport_size(PHONE)  # type: ignore[arg-type] # a plain dict is what it takes
-    bad = {path: (TEMPLATE.format(LIMITED, path), "rate_limited") for path in REVIEWED[:2]}
+    bad = failed(REVIEWED[:2], LIMITED, "rate_limited")
     bad[REVIEWED[2]] = ("Part 1 of 2: The answer was cut at 2026-11-25T10:00:00.123Z.", None)
     bad[REVIEWED[3]] = ("Part 2 of 2: The answer was cut at 2026-11-25T10:00:00.123Z.", None)
     outcome = open_review(page, server, incomplete(bad))
