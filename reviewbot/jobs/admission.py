@@ -160,6 +160,7 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
             {
                 **request.options.settings,
                 "cache": request.options.cache,
+                "truncate": request.options.truncate,
                 "whole": request.whole,
             }
         ),

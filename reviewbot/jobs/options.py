@@ -136,6 +136,18 @@ def parse_options(values: Mapping[str, Any]) -> ReviewOptions:
     )
 
 
+def stored_options(values: Mapping[str, Any]) -> ReviewOptions:
+    """Return the options that are stored with a review, to repeat it.
+
+    ``cancel_on_disconnect`` is not stored: it belongs to a connection.
+    """
+    return ReviewOptions(
+        settings={name: values[name] for name in STORED if name in values},
+        cache=values.get("cache", True),
+        truncate=values.get("truncate", "off"),  # missing in reviews of earlier versions
+    )
+
+
 @cache
 def _validator() -> Draft202012Validator:
     from jsonschema import Draft202012Validator

@@ -128,6 +128,8 @@ def make_app(
             Route("/v1/reviews/{id}/events", calls.events, methods=["GET"]),
             Route("/v1/reviews/{id}/diff", calls.diff, methods=["GET"]),
             Route("/v1/reviews/{id}/sarif", calls.sarif, methods=["GET"]),
+            Route("/v1/reviews/{id}/markdown", calls.markdown, methods=["GET"]),
+            Route("/v1/reviews/{id}/rerun", calls.rerun, methods=["POST"]),
             Route("/healthz", healthy),
             Route("/readyz", ready),
             Route("/metrics", metrics),

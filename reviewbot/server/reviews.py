@@ -13,10 +13,10 @@ from starlette.responses import JSONResponse, Response
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold
-from reviewbot.core.render import sarif
+from reviewbot.core.render import markdown, sarif
 from reviewbot.core.safety.redact import redact_file
 from reviewbot.jobs.admission import ReviewRequest
-from reviewbot.jobs.options import options_from_query, parse_options
+from reviewbot.jobs.options import options_from_query, parse_options, stored_options
 from reviewbot.server.bodies import read_body
 from reviewbot.server.documents import diff_document, entry_document, review_document
 from reviewbot.server.fields import read_fields
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
     from reviewbot.jobs.service import ReviewService
     from reviewbot.server.access import Access, Principal
-    from reviewbot.store.reviews import ReviewRow
+    from reviewbot.store.reviews import ReviewInput, ReviewRow
 
 DIFF_TYPES: Final = frozenset(
     {
@@ -80,9 +80,7 @@ class ReviewApi:
         streamed = _accepts_stream(request)
         with self._in_flight.reserve(caller.tenant) as reserve:
             row, replayed, cancels = await self._begun(request, caller, reserve)
-        headers = {"Location": f"/v1/reviews/{row.id}"}
-        if replayed:
-            headers["Idempotent-Replayed"] = "true"
+        headers = _created(row, replayed=replayed)
         if streamed:
             return self._stream(row.id, 0, headers, cancels=cancels and not replayed)
         return JSONResponse(await self._document(row), status_code=201, headers=headers)
@@ -132,6 +130,20 @@ class ReviewApi:
             return Response(status_code=204)
         return self._stream(row.id, after, {}, cancels=False)
 
+    async def rerun(self, request: Request) -> Response:
+        """Answer ``POST /v1/reviews/{id}/rerun``."""
+        caller = await self._access.caller(request, counted=True)
+        row = await self._find(request, caller)
+        key = _idempotency_key(request)
+        with self._in_flight.reserve(caller.tenant) as reserve:
+            work = await self._service.database.read(partial(reviews.work_of, review_id=row.id))
+            reserve(len(work.diff))
+            asked = await asyncio.to_thread(_repeated, row, work, caller, key)
+            new, replayed = await self._service.create(asked)
+        return JSONResponse(
+            await self._document(new), status_code=201, headers=_created(new, replayed=replayed)
+        )
+
     async def cancel(self, request: Request) -> Response:
         """Answer ``DELETE /v1/reviews/{id}``."""
         row = await self._find(request)
@@ -148,16 +160,24 @@ class ReviewApi:
 
     async def sarif(self, request: Request) -> Response:
         """Answer ``GET /v1/reviews/{id}/sarif``."""
+        text = await asyncio.to_thread(sarif.render, await self._finished(request))
+        return Response(text, media_type="application/sarif+json")
+
+    async def markdown(self, request: Request) -> Response:
+        """Answer ``GET /v1/reviews/{id}/markdown``."""
+        text = await asyncio.to_thread(markdown.render, await self._finished(request))
+        return Response(text, media_type="text/markdown")
+
+    async def _finished(self, request: Request) -> Report:
+        """Return the report of the review of the path; raise 409 if it is not finished."""
         row = await self._find(request)
         if row.state != "finished":
             raise Problem(409, "the review is not finished yet; follow its events", state=row.state)
-        report = await self._service.database.read(partial(_report, review_id=row.id))
-        text = await asyncio.to_thread(sarif.render, report)
-        return Response(text, media_type="application/sarif+json")
+        return await self._service.database.read(partial(_report, review_id=row.id))
 
-    async def _find(self, request: Request) -> ReviewRow:
+    async def _find(self, request: Request, caller: Principal | None = None) -> ReviewRow:
         """Return the review of the path; raise 404 if the caller has no such review."""
-        caller = await self._access.caller(request)
+        caller = caller or await self._access.caller(request)
         review_id = request.path_params["id"]
         row = None
         if _ID.fullmatch(review_id):
@@ -193,11 +213,7 @@ class ReviewApi:
                 "send a diff as text/x-diff, or JSON as application/json",
                 headers={"Accept": "application/json, text/x-diff", **CLOSE},
             )
-        key = request.headers.get("idempotency-key")
-        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-            raise Problem(
-                400, "an Idempotency-Key must have 1 to 255 visible ASCII characters", headers=CLOSE
-            )
+        key = _idempotency_key(request)
         body = await read_body(request, reserve=reserve, limit=self._body_limit)
         query = dict(request.query_params)
 
@@ -221,6 +237,41 @@ class ReviewApi:
             )
 
         return await asyncio.to_thread(read)  # the body may be long
+
+
+def _repeated(
+    row: ReviewRow, work: ReviewInput, caller: Principal, key: str | None
+) -> ReviewRequest:
+    """Return the request of a stored review again."""
+    return ReviewRequest(
+        tenant=caller.tenant,
+        diff=work.diff,
+        options=stored_options(work.options),
+        title=row.title,
+        description=work.description,
+        subject=row.subject,
+        idempotency_key=key,
+        attributes=work.attributes,
+        whole_files=work.whole_files,
+        whole=work.options.get("whole", True),
+        inquiry=work.inquiry,
+        limits=caller.limits,
+    )
+
+
+def _created(row: ReviewRow, *, replayed: bool) -> dict[str, str]:
+    """Return the headers of a response with a new review."""
+    location = {"Location": f"/v1/reviews/{row.id}"}
+    return location | ({"Idempotent-Replayed": "true"} if replayed else {})
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise Problem(
+            400, "an Idempotency-Key must have 1 to 255 visible ASCII characters", headers=CLOSE
+        )
+    return key
 
 
 def _object_of(body: bytes) -> dict[str, Any]:

@@ -60,6 +60,9 @@ async def test_a_posted_diff_is_reviewed_and_can_be_asked_for(server: Node) -> N
         assert diff.headers["content-type"].startswith("text/x-diff")
         report = await client.get(f"/v1/reviews/{started['id']}/sarif")
         assert report.json()["version"] == "2.1.0"
+        text = await client.get(f"/v1/reviews/{started['id']}/markdown")
+        assert text.headers["content-type"] == "text/markdown; charset=utf-8"
+        assert text.text.startswith("**3 errors and 4 warnings in 4 files.")
         listed = (await client.get("/v1/reviews")).json()
         assert [entry["id"] for entry in listed["reviews"]] == [started["id"]]
         assert listed["next"] is None
@@ -238,11 +241,35 @@ async def test_reviews_are_listed_page_by_page_newest_first(server: Node) -> Non
 async def test_a_review_that_is_not_there_is_404_on_every_call(server: Node) -> None:
     async with server.client() as client:
         for name in ("0" * 32, "x", "%2e%2e", "%00", "0" * 33):
-            for call in ("", "/events", "/diff", "/sarif"):
+            for call in ("", "/events", "/diff", "/sarif", "/markdown"):
                 answer = await client.get(f"/v1/reviews/{name}{call}")
                 assert answer.status_code == 404, (name, call)
+            assert (await client.post(f"/v1/reviews/{name}/rerun")).status_code == 404
             assert (await client.delete(f"/v1/reviews/{name}")).status_code == 404
         problem(await client.put("/v1/reviews"), 405)
+
+
+async def test_a_rerun_has_the_diff_the_texts_and_the_options_of_the_review(server: Node) -> None:
+    body = {
+        "diff": DEMO.decode(),
+        "title": "Totals",
+        "subject": "acme#1",
+        "options": {"exclude": ["shop/"], "rules": {"python/mutate-while-iterating": "off"}},
+    }
+    async with server.client() as client:
+        first = (await client.post("/v1/reviews", json=body)).json()["id"]
+        before = await until_state(server, first, "finished")
+        headers = {"Idempotency-Key": "again-1"}
+        answer = await client.post(f"/v1/reviews/{first}/rerun", headers=headers)
+        again = answer.json()["id"]
+        assert (answer.status_code, answer.headers["location"]) == (201, f"/v1/reviews/{again}")
+        after = await until_state(server, again, "finished")
+        assert again != first
+        for name in ("outcome", "title", "subject", "counts", "coverage"):
+            assert after[name] == before[name]
+        assert (await client.get(f"/v1/reviews/{again}/diff")).content == DEMO
+        repeated = await client.post(f"/v1/reviews/{first}/rerun", headers=headers)
+        assert (repeated.json()["id"], repeated.headers["idempotent-replayed"]) == (again, "true")
 
 
 async def test_sarif_of_a_review_that_runs_is_refused_until_it_is_finished(tmp_path: Path) -> None:
@@ -252,8 +279,9 @@ async def test_sarif_of_a_review_that_runs_is_refused_until_it_is_finished(tmp_p
     ):
         review_id = await post(one, long_diff(1))
         async with one.client() as client:
-            answer = await client.get(f"/v1/reviews/{review_id}/sarif")
-            assert problem(answer, 409)["state"] in ("queued", "running")
+            for call in ("sarif", "markdown"):
+                answer = await client.get(f"/v1/reviews/{review_id}/{call}")
+                assert problem(answer, 409)["state"] in ("queued", "running")
 
 
 @pytest.mark.slow

@@ -76,8 +76,9 @@ async def test_nothing_of_another_key_is_seen_or_touched(tmp_path: Path, keyed: 
     async with node(tmp_path, "--require-keys") as one, one.client() as client:
         answer = await client.post("/v1/reviews", content=DEMO, headers=bearer(mine))
         path = answer.headers["location"]
-        for call in ("", "/events", "/diff", "/sarif"):
+        for call in ("", "/events", "/diff", "/sarif", "/markdown"):
             problem(await client.get(f"{path}{call}", headers=bearer(other)), 404)
+        problem(await client.post(f"{path}/rerun", headers=bearer(other)), 404)
         problem(await client.delete(path, headers=bearer(other)), 404)
         assert (await client.get("/v1/reviews", headers=bearer(other))).json()["reviews"] == []
         # The same idempotency key of another tenant is another key.

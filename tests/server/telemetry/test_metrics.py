@@ -226,7 +226,8 @@ async def test_metrics_and_reviews_need_keys_of_their_own(tmp_path: Path) -> Non
     review = f"/v1/reviews/{'0' * 32}"
     calls = [
         *(("POST", "/v1/reviews"), ("GET", "/v1/reviews"), ("GET", review), ("DELETE", review)),
-        *(("GET", f"{review}/{one}") for one in ("events", "diff", "sarif")),
+        *(("GET", f"{review}/{one}") for one in ("events", "diff", "sarif", "markdown")),
+        ("POST", f"{review}/rerun"),
     ]
     async with node(tmp_path, "--require-keys") as one, one.client() as client:
         for method, path in calls:
