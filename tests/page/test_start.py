@@ -232,10 +232,12 @@ def test_recent_reviews_lead_to_each_and_older_ones_can_be_shown(
     expect(entries).to_have_count(20)
 
 
-def test_the_example_starts_a_review(page: Page, server: ScriptedServer) -> None:
+def test_one_click_reviews_the_example_and_asks_no_model(
+    page: Page, server: ScriptedServer
+) -> None:
     page.goto(server.url)
-    page.get_by_role("button", name="Try an example").click()
-    page.get_by_label("Diff", exact=True).focus()
-    page.keyboard.press("Control+Enter")
+    page.get_by_role("button", name="See a live example").click()
     expect(page.locator("#review")).to_be_visible()
-    assert "shop/orders.py" in json.loads(posted(server)[0].body)["diff"]
+    sent = json.loads(posted(server)[0].body)
+    assert sent["options"] == {"model": "offline"}
+    assert "shop/orders.py" in sent["diff"]

@@ -107,6 +107,12 @@ export async function json(path, options = {}) {
   }
 }
 
+/** A new Idempotency-Key. */
+export function newKey() {
+  const numbers = crypto.getRandomValues(new Uint8Array(16));
+  return [...numbers].map((one) => one.toString(16).padStart(2, "0")).join("");
+}
+
 /** Without waiting, also while the page is being closed. */
 export function cancelOnTheWayOut(id) {
   const options = { method: "DELETE", keepalive: true };

@@ -1,7 +1,7 @@
 /** The first view: a diff goes in here, by pasting, dropping or picking a file. */
 
 import { announce } from "./announce.js";
-import { json, Problem } from "./api.js";
+import { json, newKey, Problem } from "./api.js";
 import { byId, setText } from "./dom.js";
 import { EXAMPLE } from "./example.js";
 import { bytes } from "./format.js";
@@ -59,13 +59,7 @@ export class Home {
     });
     byId("pick-button").addEventListener("click", () => byId("file-picker").click());
     byId("detach-button").addEventListener("click", () => this.#detach());
-    byId("example-button").addEventListener("click", () => {
-      this.#detach();
-      this.field.value = EXAMPLE;
-      if (!byId("title-field").value) byId("title-field").value = "Totals with tax";
-      this.#changed();
-      byId("start-button").focus();
-    });
+    byId("example-button").addEventListener("click", () => this.#start(exampleRequest()));
   }
 
   #paste(event) {
@@ -183,19 +177,20 @@ export class Home {
   /** The same for a repeat after a lost connection, so that nothing is started and paid twice. */
   #idempotencyKey(request) {
     const same = this.attempt && this.attempt.path === request.path && this.attempt.body === request.body;
-    if (!same) this.attempt = { path: request.path, body: request.body, key: random() };
+    if (!same) this.attempt = { path: request.path, body: request.body, key: newKey() };
     return this.attempt.key;
   }
 
-  async #start() {
-    const button = byId("start-button");
+  /** Starts what the form says, or another request. */
+  async #start(other = null) {
+    const button = byId(other ? "example-button" : "start-button");
     if (button.disabled || this.starting) return;
     this.starting = true;
     button.disabled = true;
     button.classList.add("busy");
     hideProblem(byId("start-problem"));
     try {
-      const request = await this.#request();
+      const request = other ?? (await this.#request());
       const described = await json(request.path, {
         method: "POST",
         headers: { "Content-Type": request.type, "Idempotency-Key": this.#idempotencyKey(request) },
@@ -203,7 +198,7 @@ export class Home {
       });
       if (typeof described?.id !== "string") throw new Problem(0, "The server's answer is not a review.");
       this.attempt = null;
-      this.open(described.id, { described, cancelOnLeave: byId("leave-field").checked });
+      this.open(described.id, { described, cancelOnLeave: !other && byId("leave-field").checked });
     } catch (error) {
       if (error.status) this.attempt = null;
       const box = byId("start-problem");
@@ -211,13 +206,15 @@ export class Home {
       box.focus();
     } finally {
       this.starting = false;
+      button.disabled = false;
       button.classList.remove("busy");
       this.#changed();
     }
   }
 }
 
-function random() {
-  const numbers = crypto.getRandomValues(new Uint8Array(16));
-  return [...numbers].map((one) => one.toString(16).padStart(2, "0")).join("");
+/** The example, reviewed by the rules of the server: no model is asked, and it costs nothing. */
+function exampleRequest() {
+  const body = { diff: EXAMPLE, title: "Example: totals with tax", options: { model: "offline" } };
+  return { path: "v1/reviews", type: "application/json", body: JSON.stringify(body) };
 }

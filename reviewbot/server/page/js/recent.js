@@ -50,10 +50,8 @@ export class Recent {
     const facts = h("span", { class: "recent-facts" });
     const parts = [label];
     if (review.outcome !== "clean" && review.outcome !== "answered") parts.push(counted(review.counts ?? {}));
-    // A list of them or a number: both have been seen in drafts of the contract.
-    const files = Array.isArray(review.files) ? review.files.length : review.files;
-    if (Number.isInteger(files)) parts.push(count(files, "file"));
-    if (review.cost_usd) parts.push(dollars(review.cost_usd));
+    parts.push(count(review.files, "file"));
+    if (review.outcome) parts.push(dollars(review.cost_usd));
     parts.push(ago(review.created_at));
     append(facts, parts.filter(Boolean).join(" · "));
     return h(
