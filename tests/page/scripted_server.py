@@ -302,6 +302,8 @@ class ScriptedServer:
                 Route("/v1/reviews/{id}", self._cancel, methods=["DELETE"]),
                 Route("/v1/reviews/{id}/events", self._events, methods=["GET"]),
                 Route("/v1/reviews/{id}/diff", self._diff, methods=["GET"]),
+                Route("/v1/reviews/{id}/sarif", self._exported, methods=["GET"]),
+                Route("/v1/reviews/{id}/markdown", self._exported, methods=["GET"]),
                 Route("/v1/reviews/{id}/rerun", self._create, methods=["POST"]),
                 Mount("/", _Page()),
             ]
@@ -401,6 +403,9 @@ class ScriptedServer:
         if review.diff is None:
             return Refusal(404, "The diff is not kept.").response()
         return _json(review.diff)
+
+    async def _exported(self, request: Request) -> Response:
+        return await self._refusal(request) or Response(f"as {request.url.path[-5:]}")
 
     async def _events(self, request: Request) -> Response:
         if refusal := await self._refusal(request):

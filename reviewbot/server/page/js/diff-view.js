@@ -16,8 +16,9 @@ const SLICE_MS = 20;
 const idle = globalThis.requestIdleCallback ?? ((work) => setTimeout(work, 50));
 
 export class DiffView {
-  constructor(reviewId) {
+  constructor(reviewId, notes) {
     this.reviewId = reviewId;
+    this.notes = notes;
     this.root = byId("files");
     this.beside = byId("beside-list");
     this.held = byId("held-cards");
@@ -135,6 +136,7 @@ export class DiffView {
     const inline = spot !== null;
     const card = findingCard(finding, {
       review: this.reviewId,
+      notes: this.notes,
       level: view ? 4 : 3,
       note,
       showPath: !view,

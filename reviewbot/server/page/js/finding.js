@@ -3,7 +3,8 @@
 import { announce } from "./announce.js";
 import { codeLines } from "./code-block.js";
 import { copy, copyButton } from "./clipboard.js";
-import { append, bdi, h, icon } from "./dom.js";
+import { dismissButton, dismissedNote } from "./dismissal.js";
+import { append, bdi, h, icon, setText } from "./dom.js";
 import { capital, isPlaced, place, stateOf } from "./format.js";
 import { line, markdown } from "./markdown.js";
 import { findingLink } from "./route.js";
@@ -29,7 +30,7 @@ export function asText(finding) {
 
 /**
  * @param {object} finding
- * @param {object} where `review`: its id; `level`: of the heading; `original`: the lines of the
+ * @param {object} where `review`: its id; `notes`: those of the reader; `level`: of the heading; `original`: the lines of the
  *   diff that it is about, or null; `path`: the file, for colours; `note`: why it is here;
  *   `shownUnderItsLine`
  */
@@ -52,21 +53,27 @@ export function findingCard(finding, where) {
     permalink(findingLink(where.review, finding.id)),
   );
   card.finding = finding;
-  card.parts = { severity, title, tools, body: findingBody(finding, where) };
+  card.notes = where.notes;
+  const dismiss = dismissButton(card, where.notes, () => arrange(card));
+  append(tools, dismiss);
+  card.parts = { severity, title, tools, dismiss, body: findingBody(finding, where) };
   arrange(card);
   return card;
 }
 
-/** Puts the parts of a card where its state wants them: one that is held back is folded. */
+/** Puts the parts of a card where its state wants them: one that is held back or dismissed is folded. */
 function arrange(card) {
-  const { severity, title, tools, body } = card.parts;
-  const { held } = card.finding.placement;
-  const chip = stateChip(card.finding);
-  card.classList.toggle("held", held);
+  const { severity, title, tools, dismiss, body } = card.parts;
+  const reason = card.notes.dismissed.get(card.finding.id);
+  const folded = card.finding.placement.held || reason !== undefined;
+  const chip = stateChip(card.finding, card.notes);
+  setText(dismiss.querySelector(".label"), reason === undefined ? "Dismiss" : "Undo dismissal");
+  card.classList.toggle("held", folded);
   card.replaceChildren();
-  if (held) {
+  if (folded) {
     const head = h("summary", { class: "finding-head" }, severity, chip, title);
-    append(card, h("details", { class: "held-details" }, head, h("div", { class: "finding-inner" }, tools, body)));
+    const says = reason === undefined ? null : dismissedNote(reason);
+    append(card, h("details", { class: "held-details" }, head, h("div", { class: "finding-inner" }, tools, says, body)));
   } else {
     append(card, h("header", { class: "finding-head" }, severity, chip, title, tools), body);
   }

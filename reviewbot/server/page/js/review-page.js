@@ -1,5 +1,6 @@
 /** One review on the page: loads it, follows its events, and hands them to the views. */
 
+import { Actions } from "./actions.js";
 import { announce, announceFinding } from "./announce.js";
 import { cancelOnTheWayOut, json, call, Problem, reviewPath } from "./api.js";
 import { DiffView } from "./diff-view.js";
@@ -10,9 +11,9 @@ import { count } from "./format.js";
 import { Ledger } from "./ledger.js";
 import { Navigation } from "./navigation.js";
 import { inOrder } from "./order.js";
+import { Notes } from "./notes.js";
 import { outcomeSentence } from "./outcome.js";
 import { hideProblem, showProblem } from "./problem.js";
-import { reviewLink } from "./route.js";
 import { orderedByFile } from "./settings.js";
 import { Sidebar, titleOf } from "./sidebar.js";
 import { Status } from "./status.js";
@@ -36,8 +37,11 @@ export class ReviewPage {
     this.askedAt = -Infinity;
     this.dirty = { notices: true, summary: true, answer: true };
     hideProblem(byId("review-problem"));
-    this.status = new Status(() => this.again());
-    this.diff = new DiffView(id);
+    const notes = new Notes(id);
+    notes.changed = () => this.#render();
+    this.actions = new Actions(this.review, notes, this.leaving.signal);
+    this.status = new Status(() => this.actions.again());
+    this.diff = new DiffView(id, notes);
     this.sidebar = new Sidebar(this.diff, () => this.#render());
     this.navigation = new Navigation(this.review, this.diff, this.sidebar, this.leaving.signal);
     this.ledger = new Ledger();
@@ -259,6 +263,7 @@ export class ReviewPage {
     this.dirty = { notices: false, summary: false, answer: false };
     const coverage = review.coverage();
     this.diff.showCoverage(coverage);
+    this.actions.update();
     this.ledger.update(review);
     this.filters.update(review);
     const found = review.standing().filter(this.filters.matches);
@@ -288,16 +293,6 @@ export class ReviewPage {
         this.#render();
       })
       .catch(() => {});
-  }
-
-  /** Starts a review of the same diff. What was reviewed comes from the cache, so the rest is asked for. */
-  async again() {
-    try {
-      const started = await json(reviewPath(this.id, "/rerun"), { method: "POST", signal: this.leaving.signal });
-      location.hash = reviewLink(started.id);
-    } catch (error) {
-      if (error.name !== "AbortError") showProblem(byId("review-problem"), error);
-    }
   }
 
   async cancel() {

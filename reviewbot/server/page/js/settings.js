@@ -1,6 +1,6 @@
 /** What the browser remembers for the page. A browser that refuses to is no reason to fail. */
 
-function read(storage, name) {
+export function read(storage, name) {
   try {
     return globalThis[storage].getItem(name);
   } catch {
@@ -8,7 +8,7 @@ function read(storage, name) {
   }
 }
 
-function write(storage, name, value) {
+export function write(storage, name, value) {
   try {
     if (value === null) globalThis[storage].removeItem(name);
     else globalThis[storage].setItem(name, value);

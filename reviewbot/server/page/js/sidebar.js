@@ -1,7 +1,7 @@
 /** The lists beside the diff: findings in the chosen order, and files. */
 
 import { append, bdi, byId, h, icon, keyed, replace, setText } from "./dom.js";
-import { capital, count, isPlaced, number, stateOf } from "./format.js";
+import { capital, count, isPlaced, number } from "./format.js";
 import { COVERAGE } from "./file-view.js";
 import { line } from "./markdown.js";
 import { findingLink } from "./route.js";
@@ -56,10 +56,11 @@ export class Sidebar {
       (finding) => finding.id,
       (finding) => this.#finding(review.id, finding),
       (item, finding) => {
-        const state = stateOf(finding);
+        const chip = stateChip(finding, this.diff.notes);
+        const state = chip?.textContent ?? "";
         if (item.state === state) return;
         item.state = state;
-        replace(item.chip, stateChip(finding));
+        replace(item.chip, chip);
       },
     );
   }

@@ -7,10 +7,10 @@ import { stateOf } from "./format.js";
 const ICONS = { pending: "spin", supported: "check", unverified: "warning" };
 
 /** The chip of a card; null if there is nothing to say. */
-export function stateChip(finding) {
-  const state = stateOf(finding);
+export function stateChip(finding, notes) {
+  const state = notes.dismissed.has(finding.id) ? "Dismissed" : stateOf(finding);
   if (!state) return null;
-  const drawn = finding.placement.held ? null : ICONS[finding.verification];
+  const drawn = finding.placement.held || state === "Dismissed" ? null : ICONS[finding.verification];
   const kind = state.toLowerCase().replace(" ", "-");
   return h("span", { class: `chip ${kind}` }, drawn && icon(drawn), state);
 }
