@@ -1,12 +1,15 @@
-"""The picture of a review in the docs is what the renderers make today."""
+"""The pictures in the docs are what the renderers make today."""
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 
 import pytest
+from PIL import Image
 
+from tests import record_page, record_terminal
 from tests.draw_review import PICTURE, WIDTH, WORDS, drawn, note_of, words_of
 from tests.png import SIGNATURE, chunks, joined
 
@@ -42,3 +45,19 @@ def test_a_picture_that_is_cut_off_or_changed_is_seen() -> None:
     for broken in (whole[:-1], whole[:5_000] + b"?" + whole[5_001:]):
         with pytest.raises(ValueError, match="is broken"):
             chunks(broken)
+
+
+def test_the_recording_of_the_terminal_is_not_out_of_date() -> None:
+    """Numbers are not compared: times differ, and the rules become more."""
+    drawn = record_terminal.drawn(record_terminal.printed())
+    kept = record_terminal.RECORDING.read_text(encoding="utf-8")
+    numbers = re.compile(r"[\d.]+( ms| s)?")
+    again = "python -m tests.record_terminal"
+    assert numbers.sub("", drawn) == numbers.sub("", kept), again
+
+
+def test_the_recording_of_the_page_moves_and_is_below_a_megabyte() -> None:
+    with Image.open(record_page.RECORDING) as recording:
+        assert (recording.format, recording.size) == ("WEBP", record_page.SIZE)
+        recording.seek(5)  # an error if there are fewer pictures
+    assert record_page.RECORDING.stat().st_size < 1_000_000
