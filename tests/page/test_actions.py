@@ -129,7 +129,7 @@ def test_a_dismissed_finding_is_folded_remembered_left_out_of_the_copy_and_can_c
     assert text.endswith("Not listed: 1 dismissed and 1 held back.\n")
     card.locator("summary").click()
     expect(card).to_contain_text("Dismissed in this browser: Intended: a <b>fixture</b>")
-    card.get_by_role("button", name="Undo dismissal").click()
+    card.get_by_role("button", name="Undo").click()
     expect(card.locator(".finding-body")).to_be_visible()
     expect(page.locator("#finding-list")).not_to_contain_text("Dismissed")
     assert page.evaluate("localStorage.getItem('reviewbot.notes')") is None

@@ -50,4 +50,6 @@ export function dismissButton(card, notes, arrange) {
   return button;
 }
 
-export const dismissedNote = (reason) => h("p", { class: "placement-note" }, "Dismissed in this browser: ", bdi(reason));
+/** What a dismissed card says; `button` brings the finding back. */
+export const dismissedNote = (reason, button) =>
+  h("div", { class: "dismissed-note" }, h("p", {}, "Dismissed in this browser: ", bdi(reason)), button);

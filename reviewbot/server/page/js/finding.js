@@ -55,7 +55,6 @@ export function findingCard(finding, where) {
   card.finding = finding;
   card.notes = where.notes;
   const dismiss = dismissButton(card, where.notes, () => arrange(card));
-  append(tools, dismiss);
   card.parts = { severity, title, tools, dismiss, body: findingBody(finding, where) };
   arrange(card);
   return card;
@@ -67,12 +66,13 @@ function arrange(card) {
   const reason = card.notes.dismissed.get(card.finding.id);
   const folded = card.finding.placement.held || reason !== undefined;
   const chip = stateChip(card.finding, card.notes);
-  setText(dismiss.querySelector(".label"), reason === undefined ? "Dismiss" : "Undo dismissal");
+  setText(dismiss.querySelector(".label"), reason === undefined ? "Dismiss" : "Undo");
   card.classList.toggle("held", folded);
   card.replaceChildren();
+  if (reason === undefined) append(tools, dismiss);
   if (folded) {
     const head = h("summary", { class: "finding-head" }, severity, chip, title);
-    const says = reason === undefined ? null : dismissedNote(reason);
+    const says = reason === undefined ? null : dismissedNote(reason, dismiss);
     append(card, h("details", { class: "held-details" }, head, h("div", { class: "finding-inner" }, tools, says, body)));
   } else {
     append(card, h("header", { class: "finding-head" }, severity, chip, title, tools), body);
