@@ -97,3 +97,22 @@ async def test_a_review_is_cancelled_from_the_page_and_listed_there(tmp_path: Pa
         await until(lambda: fake.requests[0].ended == "client closed")
         await page.goto(one.url)
         await expect(page.get_by_text("Cancelled").first).to_be_visible(timeout=WAIT_MS)
+
+
+async def test_the_example_is_reviewed_exported_and_reviewed_again_without_a_model(
+    tmp_path: Path,
+) -> None:
+    async with node(tmp_path, settings=APART) as one, opened(one.url) as page:
+        await page.get_by_role("button", name="See a live example").click()
+        await expect(page.locator("#state-pill")).to_have_text("Findings", timeout=WAIT_MS)
+        await expect(page.get_by_role("article", name="A value is pasted into")).to_be_visible()
+        first = page.url
+        async with page.expect_download() as download:
+            await page.get_by_role("button", name="Download Markdown").click()
+        text = await (await download.value).path()
+        assert text.read_text("utf-8").startswith("**")
+        await page.get_by_role("button", name="Review again").click()
+        await expect(page).not_to_have_url(first)
+        await expect(page.locator("#state-pill")).to_have_text("Findings", timeout=WAIT_MS)
+        await page.goto(one.url)
+        await expect(page.locator("#recent-list")).to_contain_text("$0.00")

@@ -5,6 +5,8 @@ import { FileView } from "./file-view.js";
 import { cardId, findingCard, showVerdict, withdrawnNote } from "./finding.js";
 import { isOnLine, isPlaced, SEVERITIES, stateOf } from "./format.js";
 import { escaped } from "./show.js";
+import { watchSplit } from "./split.js";
+import { isSeen, steadily } from "./steady.js";
 import { verified } from "./store.js";
 
 // A browser takes some 2.5 kB for a line. Lines beyond these are made when the reader comes near.
@@ -27,11 +29,12 @@ export class DiffView {
     /** Whether it is known what the files are, and whether their lines are. */
     this.ready = false;
     this.available = false;
-    /** id -> {finding, node, marks, view} */
+    /** id -> {finding, node, marks, view, spot} */
     this.placed = new Map();
     /** What is to be done when the files are known. */
     this.waiting = [];
     this.matches = () => true;
+    this.split = false;
     this.skipped = new Set();
     /** Segments that are still to be made. */
     this.unmade = [];
@@ -43,6 +46,7 @@ export class DiffView {
     byId("expand-all").addEventListener("click", () => this.#foldAll(false), { signal });
     byId("collapse-all").addEventListener("click", () => this.#foldAll(true), { signal });
     window.addEventListener("beforeprint", () => this.#make(() => true), { signal });
+    watchSplit(this, signal);
   }
 
   close() {
@@ -88,18 +92,41 @@ export class DiffView {
     this.available = available;
     const parts = document.createDocumentFragment();
     const views = files.map((file) => this.#add(file, parts));
-    for (const view of views) view.setOpen(available && !this.skipped.has(view.path));
+    for (const view of views) view.setOpen(available && !this.skipped.has(view.path) && !view.viewed.checked);
     this.root.append(parts);
-    const segments = views.flatMap((view) => view.segments);
+    this.#makeAll();
+    for (const late of this.waiting.splice(0)) late();
+  }
+
+  #makeAll() {
+    const segments = this.files.flatMap((view) => view.segments);
     for (const segment of segments) this.observer.observe(segment.element);
     let lines = 0;
     this.unmade = segments.filter(({ from, to }) => (lines += to - from) <= MOST_MADE);
     this.#makeIdly();
-    for (const late of this.waiting.splice(0)) late();
+  }
+
+  /** Shows old and new code side by side, or one below the other. Findings stay under their lines. */
+  setSplit(split) {
+    if (this.split === split) return;
+    this.split = split;
+    const active = document.activeElement;
+    const placed = [...this.placed.values()].filter(({ spot, node }) => spot && node.isConnected);
+    steadily(() => {
+      for (const view of this.files) for (const segment of view.segments) segment.setSplit(split);
+      for (const { finding, node, marks, spot } of placed) {
+        node.classList.remove("arrives");
+        spot.segment.slotAfter(spot.index).append(node);
+        for (const [segment, index] of marks) segment.mark(index, finding.severity, true);
+      }
+    });
+    active.focus({ preventScroll: true });
+    this.#makeAll();
   }
 
   #add(file, parent) {
-    const view = new FileView(file, this.available);
+    const view = new FileView(file, this.available, this.notes);
+    for (const segment of view.segments) segment.setSplit(this.split);
     view.index = this.files.length;
     this.files.push(view);
     for (const name of new Set([file.path, escaped(file.path)])) {
@@ -147,8 +174,8 @@ export class DiffView {
     card.hidden = !this.matches(finding);
     slot.append(card);
     for (const [segment, index] of marks) segment.mark(index, finding.severity, true);
-    if (view && !view.open && !(view.touched && live)) view.setOpen(true);
-    this.placed.set(finding.id, { finding, node: card, marks, view, standing: true });
+    if (view && !view.open && !(view.touched && live) && !view.viewed.checked) view.setOpen(true);
+    this.placed.set(finding.id, { finding, node: card, marks, view, spot, standing: true });
     this.#count(view);
     this.#showLists();
   }
@@ -290,23 +317,6 @@ export class DiffView {
     if (!view || (finding.placement.kind === "outside" && !isPlaced(finding))) return [-1, finding.line];
     return [view.index, isPlaced(finding) ? finding.end_line : 0];
   }
-}
-
-/** Makes a change to the page, and keeps where it is what has the focus, or else what is in the middle. */
-function steadily(change) {
-  const active = document.activeElement;
-  const focused = active !== document.body && isSeen(active) ? active : null;
-  const fixed = focused ?? document.elementFromPoint(window.innerWidth / 2, window.innerHeight / 2);
-  const before = fixed?.getBoundingClientRect().top;
-  change();
-  const moved = fixed?.isConnected ? fixed.getBoundingClientRect().top - before : 0;
-  if (moved) window.scrollBy({ top: moved, behavior: "instant" });
-}
-
-/** Whether any of an element is in the window: what the reader looks at must not fold up. */
-function isSeen(element) {
-  const { top, bottom } = element.getBoundingClientRect();
-  return bottom > 0 && top < window.innerHeight;
 }
 
 /** The same path can come twice: first the file whose line says what the finding quotes. */

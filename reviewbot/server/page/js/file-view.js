@@ -24,8 +24,9 @@ export class FileView {
   /**
    * @param {object} file of the parsed diff; of the plan if there is no diff, then without hunks
    * @param {boolean} available whether there is a diff
+   * @param {object} notes those of the reader
    */
-  constructor(file, available) {
+  constructor(file, available, notes) {
     files += 1;
     this.file = file;
     this.path = file.path;
@@ -39,7 +40,19 @@ export class FileView {
     }
     this.touched = false;
     this.bodyId = `file-${files}`;
+    this.viewed = this.#viewed(notes);
     this.#build(available);
+  }
+
+  #viewed(notes) {
+    const box = h("input", { type: "checkbox" });
+    box.checked = notes.viewed.has(this.path);
+    box.addEventListener("change", () => {
+      this.touched = true;
+      this.setOpen(!box.checked);
+      notes.setViewed(this.path, box.checked);
+    });
+    return box;
   }
 
   #build(available) {
@@ -62,6 +75,7 @@ export class FileView {
     append(sizes, h("span", { class: "plus" }, `+${number(file.added)}`), " ", h("span", { class: "minus" }, `−${number(file.removed)}`));
     const kind = file.status && file.status !== "modified" ? h("span", { class: "chip" }, capital(file.status)) : null;
     const head = h("header", { class: "file-head" }, this.toggle, name, kind, this.badges, this.coverage, sizes);
+    append(head, h("label", { class: "viewed" }, this.viewed, "Viewed", h("span", { class: "sr-only" }, ": ", bdi(file.path))));
     append(head, copyButton("Copy the path", () => file.path, { bare: true }));
     this.slot = h("div", { class: "file-slot" });
     const lines = this.segments.length ? this.segments.map((segment) => segment.element) : this.#noLines(available);

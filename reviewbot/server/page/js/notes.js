@@ -21,7 +21,7 @@ export class Notes {
     this.viewed = new Set(viewed ?? []);
     /** Finding -> reason */
     this.dismissed = new Map(Object.entries(dismissed ?? {}));
-    /** Called after a finding was dismissed or restored. */
+    /** Called after any change. */
     this.changed = () => {};
   }
 
@@ -34,13 +34,11 @@ export class Notes {
   dismiss(finding, reason) {
     this.dismissed.set(finding, reason);
     this.#save();
-    this.changed();
   }
 
   restore(finding) {
     this.dismissed.delete(finding);
     this.#save();
-    this.changed();
   }
 
   #save() {
@@ -51,5 +49,6 @@ export class Notes {
     }
     const kept = [...all].slice(-MOST_REVIEWS);
     write("localStorage", NAME, kept.length ? JSON.stringify(Object.fromEntries(kept)) : null);
+    this.changed();
   }
 }

@@ -6,6 +6,7 @@
 import { difference, paintLine } from "./code-line.js";
 import { append, h } from "./dom.js";
 import { highlight } from "./highlight.js";
+import { facing } from "./split.js";
 
 export const MOST_LINES = 200;
 const LINE_HEIGHT = 20;
@@ -89,12 +90,13 @@ export class Segment {
     this.from = from;
     this.to = to;
     this.rows = null;
+    this.split = false;
     this.coloured = false;
     this.element = h("div", { class: "segment" });
     this.element.segment = this;
-    const height = `${(to - from + (from === 0 ? 1 : 0)) * LINE_HEIGHT}px`;
-    this.element.style.minHeight = height;
-    this.element.style.containIntrinsicSize = `auto none auto ${height}`;
+    this.height = `${(to - from + (from === 0 ? 1 : 0)) * LINE_HEIGHT}px`;
+    this.element.style.minHeight = this.height;
+    this.element.style.containIntrinsicSize = `auto none auto ${this.height}`;
     this.ranges = { RIGHT: this.#range(2), LEFT: this.#range(1) };
   }
 
@@ -118,6 +120,15 @@ export class Segment {
     return -1;
   }
 
+  /** Chooses between one column of code and two. The lines are to be made anew, and what was among them is gone. */
+  setSplit(split) {
+    if (this.split === split) return;
+    this.split = split;
+    this.rows = null;
+    this.element.replaceChildren();
+    this.element.style.minHeight = this.height;
+  }
+
   /** Makes the lines, and asks for their colours. */
   show() {
     this.render();
@@ -133,15 +144,17 @@ export class Segment {
     const { model } = this;
     this.rows = new Map();
     const body = h("tbody");
-    if (this.from === 0) append(body, heading(model.hunk));
-    for (let index = this.from; index < this.to; index += 1) append(body, this.#row(index));
-    const table = h("table", { class: "code-table diff-table" }, h("caption", { class: "sr-only" }, this.#caption()), body);
+    if (this.from === 0) append(body, heading(model.hunk, this.columns));
+    if (this.split) for (const pair of facing(model.lines, this.from, this.to)) append(body, this.#splitRow(pair));
+    else for (let index = this.from; index < this.to; index += 1) append(body, this.#row(index));
+    const table = h("table", { class: `code-table diff-table${this.split ? " split" : ""}` });
+    append(table, h("caption", { class: "sr-only" }, this.#caption()), this.split ? splitColumns() : null, body);
     this.element.append(table);
     this.element.style.minHeight = "";
   }
 
   #row(index) {
-    const [kind, old, now, , unended] = this.model.lines[index];
+    const [kind, old, now] = this.model.lines[index];
     const code = h("td", { class: "code" });
     this.#paint(code, index);
     const row = h(
@@ -152,7 +165,30 @@ export class Segment {
       h("td", { class: "sign" }, SIGNS[kind]),
       code,
     );
-    this.rows.set(index, { row, code, unended });
+    this.rows.set(index, { row, marked: row, codes: [code] });
+    return row;
+  }
+
+  get columns() {
+    return this.split ? "6" : "4";
+  }
+
+  #splitRow([old, now]) {
+    const row = h("tr");
+    for (const [index, field] of [[old, 1], [now, 2]]) {
+      if (index === null) {
+        append(row, h("td", { class: "no-line", colspan: "3" }));
+        continue;
+      }
+      const line = this.model.lines[index];
+      const kind = line[0] === "context" ? "" : ` ${line[0]}`;
+      const number = h("td", { class: `number ${field === 1 ? "old" : "new"}${kind}` }, line[field]);
+      const code = h("td", { class: `code${kind}` });
+      this.#paint(code, index);
+      append(row, number, h("td", { class: `sign${kind}` }, SIGNS[line[0]]), code);
+      const codes = this.rows.get(index)?.codes ?? [];
+      this.rows.set(index, { row, marked: number, codes: [...codes, code] });
+    }
     return row;
   }
 
@@ -164,7 +200,7 @@ export class Segment {
   }
 
   #repaint() {
-    for (const [index, { code }] of this.rows) this.#paint(code, index);
+    for (const [index, { codes }] of this.rows ?? []) for (const code of codes) this.#paint(code, index);
   }
 
   #caption() {
@@ -180,7 +216,7 @@ export class Segment {
     const { row } = this.rows.get(index);
     const next = row.nextElementSibling;
     if (next?.classList.contains("finding-slot")) return next.firstElementChild;
-    const cell = h("td", { colspan: "4" });
+    const cell = h("td", { colspan: this.columns });
     row.after(h("tr", { class: "finding-slot" }, cell));
     return cell;
   }
@@ -188,20 +224,26 @@ export class Segment {
   /** Marks or unmarks a line that a finding is about. */
   mark(index, severity, on) {
     this.render();
-    const { row } = this.rows.get(index);
-    const marks = (row.marks ??= { error: 0, warning: 0, note: 0 });
+    const { marked } = this.rows.get(index);
+    const marks = (marked.marks ??= { error: 0, warning: 0, note: 0 });
     marks[severity] += on ? 1 : -1;
     const worst = ["error", "warning", "note"].find((one) => marks[one] > 0);
-    row.classList.toggle("marked", Boolean(worst));
-    if (worst) row.dataset.worst = worst;
-    else delete row.dataset.worst;
+    marked.classList.toggle("marked", Boolean(worst));
+    if (worst) marked.dataset.worst = worst;
+    else delete marked.dataset.worst;
   }
 }
 
-function heading(hunk) {
+/** Two columns of code of the same width. */
+function splitColumns() {
+  const side = () => ["number-column", "sign-column", "code-column"].map((name) => h("col", { class: name }));
+  return h("colgroup", {}, ...side(), ...side());
+}
+
+function heading(hunk, columns) {
   const range = (start, size) => (size === 1 ? `${start}` : `${start},${size}`);
   const where = `@@ -${range(hunk.old_start, hunk.old_count)} +${range(hunk.new_start, hunk.new_count)} @@`;
-  const cell = h("td", { colspan: "4" }, h("span", { class: "hunk-range" }, where), " ");
+  const cell = h("td", { colspan: columns }, h("span", { class: "hunk-range" }, where), " ");
   append(cell, h("bdi", {}, hunk.section ?? ""));
   return h("tr", { class: "hunk" }, cell);
 }

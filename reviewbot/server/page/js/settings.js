@@ -49,3 +49,7 @@ export function setOrderedByFile(byFile) {
   order.byFile = byFile;
   write("localStorage", "reviewbot.order", byFile ? "file" : null);
 }
+
+export const splitChosen = () => read("localStorage", "reviewbot.split") === "on";
+
+export const setSplitChosen = (split) => write("localStorage", "reviewbot.split", split ? "on" : null);
