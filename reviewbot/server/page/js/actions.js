@@ -13,6 +13,7 @@ const ENDINGS = { sarif: "sarif", markdown: "md" };
 export class Actions {
   constructor(review, notes, signal) {
     this.review = review;
+    this.signal = signal;
     this.problem = byId("action-problem");
     hideProblem(this.problem);
     this.key = newKey(); // a repeat after a lost connection starts nothing twice
@@ -37,7 +38,7 @@ export class Actions {
   again() {
     return this.#do(async () => {
       const headers = { "Idempotency-Key": this.key };
-      const started = await json(reviewPath(this.review.id, "/rerun"), { method: "POST", headers });
+      const started = await json(reviewPath(this.review.id, "/rerun"), { method: "POST", headers, signal: this.signal });
       location.hash = reviewLink(started.id);
     });
   }
@@ -49,6 +50,7 @@ export class Actions {
     try {
       await act();
     } catch (error) {
+      if (this.signal.aborted) return;
       showProblem(this.problem, error instanceof Problem ? error : new Problem(0, `This page failed: ${error.message}`));
     } finally {
       this.busy = false;
