@@ -182,8 +182,9 @@ export class Segment {
       }
       const line = this.model.lines[index];
       const kind = line[0] === "context" ? "" : ` ${line[0]}`;
-      const number = h("td", { class: `number ${field === 1 ? "old" : "new"}${kind}` }, line[field]);
-      const code = h("td", { class: `code${kind}` });
+      const side = field === 1 ? "old" : "new";
+      const number = h("td", { class: `number ${side}${kind}` }, line[field]);
+      const code = h("td", { class: `code ${side}${kind}` });
       this.#paint(code, index);
       append(row, number, h("td", { class: `sign${kind}` }, SIGNS[line[0]]), code);
       const codes = this.rows.get(index)?.codes ?? [];

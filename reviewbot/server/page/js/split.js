@@ -40,5 +40,14 @@ export function watchSplit(diff, signal) {
     { signal },
   );
   window.addEventListener("resize", show, { signal });
+  // What is selected on one side is copied without the other.
+  diff.root.addEventListener(
+    "pointerdown",
+    ({ target }) => {
+      const code = target.closest(".split td.code");
+      diff.root.dataset.selects = code?.classList.contains("old") ? "old" : "new";
+    },
+    { signal },
+  );
   show();
 }
