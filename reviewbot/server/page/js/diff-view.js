@@ -4,18 +4,11 @@ import { byId, replace } from "./dom.js";
 import { FileView } from "./file-view.js";
 import { cardId, findingCard, showVerdict, withdrawnNote } from "./finding.js";
 import { isOnLine, isPlaced, SEVERITIES, stateOf } from "./format.js";
+import { LineMaker } from "./line-maker.js";
 import { escaped } from "./show.js";
 import { watchSplit } from "./split.js";
 import { isSeen, steadily } from "./steady.js";
 import { verified } from "./store.js";
-
-// A browser takes some 2.5 kB for a line. Lines beyond these are made when the reader comes near.
-const MOST_MADE = 100_000;
-
-// Short enough that typing and scrolling do not falter.
-const SLICE_MS = 20;
-
-const idle = globalThis.requestIdleCallback ?? ((work) => setTimeout(work, 50));
 
 export class DiffView {
   constructor(reviewId, notes) {
@@ -36,23 +29,18 @@ export class DiffView {
     this.matches = () => true;
     this.split = false;
     this.skipped = new Set();
-    /** Segments that are still to be made. */
-    this.unmade = [];
-    this.observer = new IntersectionObserver((entries) => this.#near(entries), { rootMargin: "1200px 0px" });
     for (const list of [this.root, this.beside, this.held]) replace(list);
     this.#showLists();
     this.leaving = new AbortController();
     const { signal } = this.leaving;
     byId("expand-all").addEventListener("click", () => this.#foldAll(false), { signal });
     byId("collapse-all").addEventListener("click", () => this.#foldAll(true), { signal });
-    window.addEventListener("beforeprint", () => this.#make(() => true), { signal });
+    this.maker = new LineMaker(signal);
     watchSplit(this, signal);
   }
 
   close() {
-    this.observer.disconnect();
     this.leaving.abort();
-    this.unmade = [];
   }
 
   #foldAll(folded) {
@@ -60,30 +48,6 @@ export class DiffView {
       view.touched = true;
       view.setOpen(!folded);
     }
-  }
-
-  #near(entries) {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      this.observer.unobserve(target);
-      target.segment.show();
-    }
-  }
-
-  /** Makes lines before the reader comes near them: finding in the page and printing need them. */
-  #makeIdly() {
-    if (!this.unmade.length) return;
-    const work = () => {
-      const end = performance.now() + SLICE_MS;
-      this.#make(() => performance.now() < end);
-      this.#makeIdly();
-    };
-    idle(work, { timeout: 200 });
-  }
-
-  #make(goOn) {
-    do this.unmade.shift()?.render();
-    while (this.unmade.length && goOn());
   }
 
   /** The parsed diff; or the files of the plan, if there is none (`available` is false). */
@@ -94,16 +58,8 @@ export class DiffView {
     const views = files.map((file) => this.#add(file, parts));
     for (const view of views) view.setOpen(available && !this.skipped.has(view.path) && !view.viewed.checked);
     this.root.append(parts);
-    this.#makeAll();
+    this.maker.make(this.files.flatMap((view) => view.segments));
     for (const late of this.waiting.splice(0)) late();
-  }
-
-  #makeAll() {
-    const segments = this.files.flatMap((view) => view.segments);
-    for (const segment of segments) this.observer.observe(segment.element);
-    let lines = 0;
-    this.unmade = segments.filter(({ from, to }) => (lines += to - from) <= MOST_MADE);
-    this.#makeIdly();
   }
 
   /** Shows old and new code side by side, or one below the other. Findings stay under their lines. */
@@ -121,7 +77,7 @@ export class DiffView {
       }
     });
     active.focus({ preventScroll: true });
-    this.#makeAll();
+    this.maker.make(this.files.flatMap((view) => view.segments));
   }
 
   #add(file, parent) {
