@@ -383,6 +383,7 @@ def test_an_answer_is_shown_as_it_is_written_and_nothing_looks_reviewed(
     expect(box.locator(".markdown")).to_have_text("Line 36 joins customer.")
     expect(box).to_contain_text("wrote this answer.")
     expect(page.locator("#outcome")).to_contain_text("The question was answered.")
+    expect(page.locator("#actions")).to_be_hidden()
     expect(page.locator("#state-pill")).to_have_text("Answered")
     assert hue(page.locator("#state-pill")) == "green"
     expect(page.locator("#no-findings")).to_contain_text("nothing is reviewed")

@@ -27,7 +27,7 @@ export class Actions {
   }
 
   update() {
-    byId("actions").hidden = !this.review.finished;
+    byId("actions").hidden = !this.review.finished || this.review.question !== null;
     byId("copy-all").hidden = this.review.standing().length === 0;
   }
 
