@@ -2,9 +2,9 @@ r"""Write parsed Markdown again, with only elements that cannot act on a reader.
 
 Kept: paragraphs, lists, quotes, emphasis, code, links to the hosts given. Headings become bold,
 horizontal rules are omitted, images become their description and address. A word that would act
-when it is shown (a mention, an address, HTML, a stray asterisk) becomes code; that reads well on a
-terminal too, where a backslash would not. A backslash is written only at the start of a line: also
-before a slash, so that no bot that reads comments takes the line for a command.
+when it is shown (a mention, an address, HTML, a stray asterisk, ``__init__``) becomes code; that
+reads well on a terminal too, where a backslash would not. A backslash is written only at the start
+of a line: also before a slash, so that no bot that reads comments takes the line for a command.
 
 Format: CommonMark 0.31; GitHub Flavored Markdown 0.29 for tables (4.10), bare links (6.9) and HTML.
 """
@@ -16,11 +16,19 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from markdown_it.tree import SyntaxTreeNode
 
-_WORD: Final = re.compile(r"\S+")
+_WORD: Final = re.compile(
+    r"""
+      \w[\w.:]* < [^\s>]* (?: ,[ ] [^\s>]* ){1,5} >+     # Map<String, List<User>>
+    | \w[\w.]* \( [^\s)]* (?: ,[ ] \*+\w+ )+ \)           # f(*args, **kwargs)
+    | __\w+__ [ ] [=!]= [ ] \S+                          # __name__ == '__main__'
+    | \S+
+    """,
+    re.VERBOSE,
+)
 _ACTIVE: Final = re.compile(
     r"""
       [`*]
@@ -31,6 +39,7 @@ _ACTIVE: Final = re.compile(
     | @ \w                                        # a mention, an e-mail address
     | \# [0-9] | \b GH- [0-9]                     # an issue
     | \$ (?!\w)                                   # the end of a formula
+    | ~~                                          # struck-out text
     | \[! [a-z]+ \]                               # the head of a box
     | \#\# \[                                     # a command to a CI runner
     # A scheme, tried from the start of its run of characters only: else it is quadratic.
@@ -49,8 +58,12 @@ _LINE_START: Final = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 _LABEL: Final = re.compile(r"^\[(?![^\]\n]*\]\()", re.MULTILINE)
-_BLOCK_START: Final = re.compile(r"(?:>|~{3,}|(?:[#*+=~|:-]+|[0-9]{1,9}[.)])(?:\s+|$)|\s+)+")
-_COMMAND: Final = re.compile(r"/[A-Za-z][\w/.\-]*")
+# Markup of a heading, an item, a quote or a fence, or a command to a bot, up to its end.
+_BLOCK_START: Final = re.compile(
+    r"(?: (?:>|~{3,}|/[A-Za-z])[^\s`]* | (?:[#*+=~|:-]+|[0-9]{1,9}[.)])(?!\S) )", re.VERBOSE
+)
+_ENTITY: Final = re.compile(r"&#?\w+\Z")
+_SPAN: Final = re.compile(r"(?<!`)(?P<ticks>`+)(?!`)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)")
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9_+#.\-]{1,20}")
 # GitHub draws these, or offers the block as a change to apply.
 _ACTING_LANGUAGES: Final = frozenset(
@@ -111,13 +124,23 @@ class MarkdownWriter:
 
     def inline(self, node: SyntaxTreeNode, *, marks: bool = True) -> str:
         """Return the content of a line. ``marks`` says whether to keep emphasis."""
-        out = ""
-        for child in node.children:
-            piece = self._piece(child, marks=marks)
-            if piece and _would_join(out, piece):
-                out += " "
-            out += piece
-        return out
+        return _joined(self._piece(child, marks=marks) for child in node.children)
+
+    def line(self, text: str) -> str:
+        """Return one line, in which only code in backticks is markup, as Markdown.
+
+        The reader sees each character of ``text`` but these backticks. Idempotent.
+        """
+        start = _BLOCK_START.match(text)
+        at = start.end() if start else 0
+        pieces = [code_span(text[:at])] if at else []
+        for span in _SPAN.finditer(text, at):
+            code = span["code"]
+            padded = code[0] == " " == code[-1] and code.strip(" ")  # section 6.1 removes these
+            pieces += [self._text(text[at : span.start()])]
+            pieces += [code_span(code[1:-1] if padded else code)]
+            at = span.end()
+        return _joined([*pieces, self._text(text[at:])])
 
     def _block(self, node: SyntaxTreeNode, lists: int) -> str:
         match node.type:
@@ -196,8 +219,7 @@ class MarkdownWriter:
             return word
         core = word.strip(_AROUND)
         before, _, after = word.partition(core)
-        if after.startswith(")") and core.count("(") > core.count(")"):
-            core, after = core + ")", after[1:]
+        core, after = _with_ends(core, after)
         if self._is_allowed(core):
             return f"{before}<{core}>{after}"
         return f"{before}{code_span(core)}{after}"
@@ -217,17 +239,6 @@ class MarkdownWriter:
         )
 
 
-def without_block_start(line: str) -> str:
-    """Return ``line`` without markup of headings, items and quotes; bot commands become code."""
-    match = _BLOCK_START.match(line)
-    line = line[match.end() :] if match else line
-    command = _COMMAND.match(line)
-    if command is None:
-        return line
-    rest = line[command.end() :]
-    return code_span(command[0]) + (" " if rest.startswith("`") else "") + rest
-
-
 def _lines(text: str) -> str:
     """Return the lines of a paragraph, none of which begins a block of another kind."""
     lines = [line.strip(" \t") for line in text.split("\n")]
@@ -237,6 +248,27 @@ def _lines(text: str) -> str:
 
 def _escaped_start(match: re.Match[str]) -> str:
     return f"{match['number'] or ''}\\"
+
+
+def _with_ends(core: str, after: str) -> tuple[str, str]:
+    """Return a word with the end of its call, quote or entity, and what follows it."""
+    if after.startswith(";") and _ENTITY.search(core):
+        core, after = f"{core};", after[1:]
+    if after.startswith("()"):
+        return f"{core}()", after[2:]
+    for quote in "'\"":
+        if after.startswith(quote) and core.count(quote) % 2:
+            core, after = core + quote, after[1:]
+    if after.startswith(")") and core.count("(") > core.count(")"):
+        core, after = f"{core})", after[1:]
+    return core, after
+
+
+def _joined(pieces: Iterable[str]) -> str:
+    out = ""
+    for piece in pieces:
+        out += f" {piece}" if piece and _would_join(out, piece) else piece
+    return out
 
 
 def _would_join(before: str, piece: str) -> bool:

@@ -3,6 +3,10 @@
 :func:`safe_markdown` does not filter. It parses the text, and writes only elements that are known
 to be harmless (``inert_markdown``), until the result no longer changes. So the result contains only
 harmless elements, and the function is idempotent.
+
+Models write names of code without backticks. Such names keep their characters: an underscore, an
+entity such as ``&amp;``, and an asterisk or a bracket inside a word are never markup. Other markup
+acts, so ``*args and b*`` loses its asterisks. A title has no markup but code in backticks.
 """
 
 from __future__ import annotations
@@ -15,15 +19,14 @@ from reviewbot.core.safety.escape import show
 from reviewbot.core.safety.markdown import (
     MarkdownWriter,
     code_block,
-    code_span,
     is_ordinary,
-    without_block_start,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from markdown_it import MarkdownIt
+    from markdown_it.rules_inline import StateInline
 
 MARKDOWN_LIMIT: Final = 10_000
 LINE_LIMIT: Final = 300
@@ -33,6 +36,15 @@ _ROUNDS: Final = 8
 _MAX_MARKS: Final = 1_000
 _MAX_WRITTEN_MARKS: Final = 1_500
 _MARK: Final = re.compile(r"""[^\w\s.,;'"()?]|[_\n]""")
+_ASTERISKS: Final = re.compile(r"\*+")
+_MARKS_EMPHASIS: Final = re.compile(
+    r"""
+      (?: (?<![!-~]) | (?<=[(\[{"']) ) \*+ (?! [\s./=,;:()\]}\-] | \Z )   # the start of a phrase
+    | (?<![/=(\[{]) \*+ (?: (?![!-~]) | (?=[.,;:!?)\]}"'\\\-]) )                        # its end
+    """,
+    re.VERBOSE,
+)
+_INDEXED: Final = re.compile(r"(?<=[A-Za-z0-9_)\]])\[")
 _LINE_END: Final = re.compile(r"\r\n?|\n")
 
 
@@ -69,21 +81,12 @@ def safe_markdown(
 def safe_line(text: str, *, limit: int = LINE_LIMIT) -> str:
     """Return ``text`` on one line, safe in Markdown and in a terminal: for titles. Idempotent.
 
-    Code in backticks stays, other markup is removed.
+    Only code in backticks is markup; all other characters are shown.
     """
     if len(text) <= limit and is_ordinary(text):
         return text
-    from markdown_it.tree import SyntaxTreeNode
-
-    writer = MarkdownWriter(())
-
-    def write(source: str) -> str:
-        root = SyntaxTreeNode(_parser().parseInline(source))
-        line = writer.inline(root.children[0], marks=False) if root.children else ""
-        return without_block_start(" ".join(line.split()))
-
     flat = " ".join(safe_terminal(text).split())
-    return _within(flat, limit, " ", lambda part: _settled(part, write, code_span))
+    return _within(flat, limit, " ", lambda part: MarkdownWriter(()).line(part.rstrip()))
 
 
 def safe_terminal(text: str) -> str:
@@ -99,10 +102,33 @@ def _parser() -> MarkdownIt:
     # 50 ms to import, and only texts of a model need it.
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"html": False})
+    parser = MarkdownIt("commonmark", {"html": False}).disable("entity")
+    parser.inline.ruler.at("emphasis", _emphasis)
+    parser.inline.ruler.at("link", _link)
     # The parser accepts every address. The writer decides, and shows refused ones as text.
     parser.validateLink = lambda url: True  # type: ignore[method-assign] # noqa: ARG005 - markdown-it's extension point
     return parser
+
+
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    """Parse asterisks at the start or end of a phrase; those inside a word are text."""
+    from markdown_it.rules_inline.emphasis import tokenize
+
+    run = _ASTERISKS.match(state.src, state.pos)
+    if silent or run is None:
+        return False
+    if _MARKS_EMPHASIS.match(state.src, state.pos):
+        return tokenize(state, silent)
+    state.pending += run[0]
+    state.pos = run.end()
+    return True
+
+
+def _link(state: StateInline, silent: bool) -> bool:
+    """Parse a link, unless its bracket is an index, as in ``handlers[name](event)``."""
+    from markdown_it.rules_inline import link
+
+    return not _INDEXED.match(state.src, state.pos) and link(state, silent)
 
 
 def _settled(text: str, write: Callable[[str], str], as_code: Callable[[str], str]) -> str:

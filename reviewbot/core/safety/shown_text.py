@@ -1,11 +1,13 @@
 r"""Redact text of a model and make it safe, until neither step changes it. Pure.
 
-One pass of each is not enough: Markdown reads ``ghp\_...`` and ``&#103;hp_...`` as a token that the
-search has not seen.
+One pass of each is not enough: Markdown reads ``ghp\_...`` as a token that the search has not seen.
+A person reads ``&#103;hp_...`` so, too. A text with such a disguise is shown without escapes.
 """
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.safety.redact import REDACTED_MARK, redact_text
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 WITHHELD: Final = f"{REDACTED_MARK}secret]"
 """Replacement of a text that keeps changing."""
 _ROUNDS: Final = 4
+_ESCAPE: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 def shown_markdown(text: str, *, link_hosts: Collection[str]) -> str:
@@ -43,6 +46,9 @@ def shown_line(text: str) -> str:
 
 def _settled(text: str, make_safe: Callable[[str], str]) -> str:
     text = redact_text(text)
+    read = unescape(_ESCAPE.sub(r"\1", text))
+    if read != text and (redacted := redact_text(read)) != read:
+        text = redacted
     for _ in range(_ROUNDS):
         safe = make_safe(text)
         redacted = safe if safe == text else redact_text(safe)

@@ -11,6 +11,8 @@ from reviewbot.core.findings.draft import own_draft, parse_draft
 from reviewbot.core.findings.finding import Guideline
 from reviewbot.core.findings.intake import FindingFilters, Intake
 from reviewbot.core.findings.levels import PathRules, RuleLevels
+from reviewbot.core.render import FINAL, final
+from tests.support.documents import report_of
 from tests.support.findings import ITEM
 from tests.support.views import hunk, view
 
@@ -168,3 +170,11 @@ def test_a_finding_names_the_rule_of_the_team_that_it_quotes() -> None:
         taken = intake.admit(draft, model="m", attempt=1)
         assert taken is not None
         assert taken[0].guideline == expected
+
+
+@pytest.mark.parametrize("name", FINAL)
+def test_every_format_keeps_the_characters_of_a_name_in_title_and_message(name: str) -> None:
+    finding = admit(title="No __init__ in A", message="if __name__ == '__main__' is *not* run")
+    text = final(name)(report_of(finding))
+    assert "No `__init__` in A" in text
+    assert "`__name__ == '__main__'`" in text

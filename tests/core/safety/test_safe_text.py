@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -90,7 +90,7 @@ def test_ordinary_markdown_comes_through_unchanged(text: str) -> None:
 REWRITTEN = [
     # Mentions and references, in any disguise.
     ("cc @octocat, @org/team.", "cc `@octocat`, `@org/team`."),
-    ("\\@octocat &#64;octocat &commat;octocat", "`@octocat` `@octocat` `@octocat`"),
+    ("\\@octocat &#64;octocat &commat;octocat", "`@octocat` `&#64;octocat` `&commat;octocat`"),
     ("mail bob@corp.com!", "mail `bob@corp.com`!"),
     ("Fixes #12, a/b#3 (GH-4)", "Fixes `#12`, `a/b#3` (`GH-4`)"),
     ("See https://github.com/a/b/issues/1", "See `https://github.com/a/b/issues/1`"),
@@ -122,12 +122,12 @@ REWRITTEN = [
     ("[](https://github.com/a)", "<https://github.com/a>"),
     ("[x](https://github.com/a_(b))", "[x](<https://github.com/a_(b)>)"),
     ("!\\[x](https://github.com/a)", "!`[x](https://github.com/a)`"),
-    ("wow!\u200b[x](https://github.com/a)", "wow!\\u200b[x](https://github.com/a)"),
+    ("wow!\u200b[x](https://github.com/a)", "`wow!\\u200b[x](https://github.com/a)`"),
     ("wow\\![x](https://github.com/a)", "wow! [x](https://github.com/a)"),
     # HTML and our hidden marks.
     ("<!-- reviewbot:id=1 -->", "`<!--` reviewbot:id=1 -->"),
     ("<details>\n<b>x</b>", "`<details>`\n`<b>x</b>`"),
-    ("a <img src=x> &lt;b> List<String>", "a `<img` src=x> `<b>` `List<String>`"),
+    ("a <img src=x> &lt;b> List<String>", "a `<img` src=x> `&lt;b>` `List<String>`"),
     # What could pass for a part of ours.
     ("# reviewbot\n\nSetext\n======", "**reviewbot**\n\n**Setext**"),
     ("#", "```\n#\n```"),
@@ -147,8 +147,8 @@ REWRITTEN = [
     ("```\nopen", "```\nopen\n```"),
     ("- ```\n  open\n\nafter", "- ```\n  open\n  ```\n\nafter"),
     ("\\- a\n\\# b\n1\\. c\n\\> d\n\\~~~\n\\===\n\\+",
-     "\\- a\n\\# b\n1\\. c\n\\> d\n\\~~~\n\\===\n\\+"),
-    ("a&#10;&#10;# b", "a  # b"),
+     "\\- a\n\\# b\n1\\. c\n\\> d\n`~~~`\n\\===\n\\+"),
+    ("a&#10;&#10;# b", "`a&#10;&#10;#` b"),
     ("    four", "```\nfour\n```"),
     # Stray marks.
     ("\\*a\\* \\_b\\_ \\`c\\`", "`*a*` `_b_` `` `c` ``"),
@@ -176,13 +176,13 @@ def test_what_would_act_is_shown_instead(text: str, expected: str) -> None:
     [
         ("Refunds are `charged` twice", "Refunds are `charged` twice"),
         ("  two\nlines\t and  spaces ", "two lines and spaces"),
-        ("## **Bold** *claim*", "Bold claim"),
-        ("> - quoted item", "quoted item"),
-        ("1. # first", "first"),
+        ("## **Bold** *claim*", "`##` `**Bold**` `*claim*`"),
+        ("> - quoted item", "`>` - quoted item"),
+        ("1. # first", "`1.` # first"),
         ("-1 is returned for --force", "-1 is returned for --force"),
         ("@octocat broke #12", "`@octocat` broke `#12`"),
-        ("[x](https://github.com/a) ![i](y)", "x (`https://github.com/a`) i (`y`)"),
-        ("__init__ and List<String>", "init and `List<String>`"),
+        ("[x](https://github.com/a) ![i](y)", "`[x](https://github.com/a)` !`[i](y)`"),
+        ("`a` and ` b ` and ``c`d``", "`a` and `b` and ``c`d``"),
         ("a\\\nb", "`a\\` b"),
         ("---", "`---`"),
         ("\x1b[2J\u202e", "\\x1b[2J\\u202e"),
@@ -193,6 +193,32 @@ def test_what_would_act_is_shown_instead(text: str, expected: str) -> None:
 def test_a_title_is_one_inert_line(text: str, expected: str) -> None:
     assert safe_line(text) == expected
     assert_harmless(safe_line(text))
+
+
+NAMES = [
+    ("Missing __init__ in A.__new__", "Missing `__init__` in `A.__new__`"),
+    ("if __name__ == '__main__' runs", "if `__name__ == '__main__'` runs"),
+    ("`if __name__ == '__main__'` runs", "`if __name__ == '__main__'` runs"),
+    ("f(*args, **kwargs) and _x, y_", "`f(*args, **kwargs)` and `_x`, `y_`"),
+    ("print('__x__') and __init__()", "`print('__x__')` and `__init__()`"),
+    ("snake_case_name, a < b, a && b", "snake_case_name, a < b, a && b"),
+    ("List<String> and Map<K, List<V>>", "`List<String>` and `Map<K, List<V>>`"),
+    ("width*height*4 and 2**3**4", "`width*height*4` and `2**3**4`"),
+    ("src/**/*.py and a/*/b/*/c", "`src/**/*.py` and `a/*/b/*/c`"),
+    ("handlers[name](event) and a[0][1]", "`handlers[name](event)` and `a[0][1]`"),
+    ("&amp; and &#39; stay", "`&amp;` and `&#39;` stay"),
+    ("a * b * c and ~~x~~", "a * b * c and `~~x~~`"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), NAMES)
+def test_names_of_code_keep_their_characters(text: str, shown: str) -> None:
+    assert (safe_line(text), safe_markdown(text)) == (shown, shown)
+
+
+def test_emphasis_around_words_stays_in_a_message() -> None:
+    text = "**Never** *do* (**this**), **`it`**: 这是**重点**内容"
+    assert safe_markdown(text) == text
 
 
 def test_a_terminal_gets_lines_and_tabs_and_no_escape() -> None:
@@ -314,6 +340,30 @@ def test_no_title_acts_once_it_is_safe(text: str) -> None:
     assert safe_line(result) == result
 
 
+def read(markdown: str) -> str:
+    """Return the characters that a reader of inline Markdown sees, without spaces and ticks."""
+    texts = (one.content for token in JUDGE.parseInline(markdown) for one in token.children or [])
+    return re.sub(r"[\s`]", "", "".join(texts))
+
+
+WORDS = st.sampled_from([*FRAGMENTS, *(text for text, _ in NAMES)])
+
+
+@settings(max_examples=examples(400))
+@given(st.lists(WORDS, max_size=14).map("".join) | st.text(max_size=LINE_LIMIT // 8))
+def test_the_reader_of_a_title_sees_all_its_characters(title: str) -> None:
+    shown = safe_line(title)
+    assume(not shown.endswith("(cut)"))
+    assert read(shown) == re.sub(r"[\s`]", "", safe_terminal(title))
+
+
+@settings(max_examples=examples(200))
+@given(st.lists(st.sampled_from([name for name, _ in NAMES] + ["a", "`b`", "é,"]), max_size=6))
+def test_the_reader_of_a_message_sees_all_characters_of_names(words: list[str]) -> None:
+    message = " ".join(words)
+    assert read(safe_markdown(message)) == re.sub(r"[\s`]", "", message)
+
+
 @given(st.text())
 def test_any_text_can_be_made_safe_and_encodes(text: str) -> None:
     for make_safe in (safe_markdown, safe_line, safe_terminal):
@@ -365,7 +415,7 @@ def test_an_ordinary_message_needs_no_parser(text: str) -> None:
         ("/lgtm cancel", "`/lgtm` cancel"),
         ("/merge `now` it", "`/merge` `now` it"),
         ("/merge`now` it", "`/merge` `now` it"),
-        ("- /close", "`/close`"),
+        ("- /close", "`-` /close"),
     ],
 )
 def test_a_title_gives_no_command_to_a_bot(title: str, shown: str) -> None:
