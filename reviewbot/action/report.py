@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from reviewbot.action.runner_files import SUMMARY_LIMIT, write_outputs, write_summary
 from reviewbot.core.events.report import reaches_threshold
-from reviewbot.core.render import final
 from reviewbot.core.render.annotations import render as render_annotations
 from reviewbot.core.render.layout import plain
 from reviewbot.core.render.markdown import MIN_LIMIT, render
 from reviewbot.core.render.terminal import final_lines
 from reviewbot.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK, SourceError
 from reviewbot.pipeline.output import PLAIN_WIDTH, exit_code
+from reviewbot.pipeline.rule_texts import render_sarif
 from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def write_report(
     report = replace(own, notices=(*published.problems, *own.notices))
     say(plain(final_lines(report, width=PLAIN_WIDTH)))
     say(render_annotations(report, notes=(*published.problems, *notices)))
-    sarif.replace(final("sarif")(report))
+    sarif.replace(render_sarif(report))
     write_summary(inputs.step_summary, _summary(report))
     write_outputs(inputs.output, _outputs(report, published, inputs.sarif))
     code = exit_code(report, settings)

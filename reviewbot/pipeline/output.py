@@ -26,6 +26,7 @@ from reviewbot.core.events.events import (
 from reviewbot.core.events.records import record as record_of
 from reviewbot.core.events.report import ReportBuilder, reaches_threshold
 from reviewbot.core.render import STREAMING, final, streaming, terminal
+from reviewbot.core.render.document import plan_document
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.render.wording import duration
 from reviewbot.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
@@ -34,7 +35,7 @@ from reviewbot.pipeline.job import opening, started
 from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Self, TextIO
 
@@ -130,10 +131,12 @@ PLAN_FORMATS: Final = ("terminal", "ndjson", "json")
 
 
 def write_plan(job: Job, name: str, path: Path | None) -> None:
-    """Write the output of ``--dry-run``: text for ``terminal``, records otherwise."""
-    if name != "terminal":
+    """Write the output of ``--dry-run``: text, records, or one document."""
+    if name == "ndjson":
         recorder, render = _Recorder(), streaming("ndjson")
         text = "".join(render(recorder.record(event)) for event in opening(job))
+    elif name == "json":
+        text = plan_document(*opening(job))
     else:
         from reviewbot.core.render.dry_run import plan_lines
 
@@ -212,7 +215,7 @@ class _Whole:
     """Sink that writes the complete report at the end."""
 
     def __init__(self, name: str, target: OutputTarget) -> None:
-        self._render, self._target = final(name), target
+        self._render, self._target = _final(name), target
 
     def take(self, shown: _Shown) -> None:
         pass
@@ -311,6 +314,14 @@ def _terminal(stream: TextIO, color: ColorChoice) -> _Sink:
     if stream.isatty():
         return _Live(stream, system)
     return _TextSink(OutputTarget(None), color=system is not None)
+
+
+def _final(name: str) -> Callable[[Report], str]:
+    if name != "sarif":
+        return final(name)
+    from reviewbot.pipeline.rule_texts import render_sarif
+
+    return render_sarif
 
 
 def _format(name: str, target: OutputTarget) -> _Sink:

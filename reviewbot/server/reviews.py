@@ -13,10 +13,11 @@ from starlette.responses import JSONResponse, Response
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold
-from reviewbot.core.render import markdown, sarif
+from reviewbot.core.render import markdown
 from reviewbot.core.safety.redact import redact_file
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.options import options_from_query, parse_options, stored_options
+from reviewbot.pipeline.rule_texts import render_sarif
 from reviewbot.server.bodies import read_body
 from reviewbot.server.documents import diff_document, entry_document, review_document
 from reviewbot.server.fields import read_fields
@@ -160,7 +161,7 @@ class ReviewApi:
 
     async def sarif(self, request: Request) -> Response:
         """Answer ``GET /v1/reviews/{id}/sarif``."""
-        text = await asyncio.to_thread(sarif.render, await self._finished(request))
+        text = await asyncio.to_thread(render_sarif, await self._finished(request))
         return Response(text, media_type="application/sarif+json")
 
     async def markdown(self, request: Request) -> Response:

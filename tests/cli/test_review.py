@@ -201,6 +201,10 @@ def test_a_dry_run_shows_the_plan_and_asks_nobody(
     assert_valid_event(started)
     assert_valid_event(skipped)
     assert 0 < started["estimate"]["cost_usd"] < 0.2
+    assert main(["review", name, "--dry-run", "--format", "json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["estimate"] == started["estimate"]
+    assert plan["skipped"] == [{"path": "uv.lock", "reason": skipped["reason"]}]
 
 
 def test_a_dry_run_names_a_request_that_it_does_not_estimate(

@@ -8,6 +8,8 @@ and the fields that count: docs.github.com, "SARIF support for code scanning".
 - A finding that is held back is a notification, not a result: code scanning ignores
   ``suppressions`` and ``kind`` (codeql-action#1230), so that each would become an alert.
 - A file that was not reviewed sets ``executionSuccessful`` to false and is a notification.
+- Code scanning shows the title, full text and help of a rule. It reads neither ``helpUri`` nor
+  ``fixes``, which editors read, so the help repeats the link.
 - The fingerprint is the finding's id, which comes from path, rule and code, never from a line.
 - Plain text contains no links, because SARIF reads links even in text that is code in Markdown
   (3.11.6).
@@ -18,7 +20,7 @@ and the fields that count: docs.github.com, "SARIF support for code scanning".
 from __future__ import annotations
 
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -37,12 +39,12 @@ from reviewbot.core.render.wording import (
 from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reviewbot.core.events.events import FileCoverage
     from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report
-    from reviewbot.core.findings.finding import Category, Finding
+    from reviewbot.core.findings.finding import Category, Finding, Severity
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 MAX_RESULTS: Final = 25_000
@@ -61,18 +63,40 @@ _HELP: Final[dict[Category, tuple[str, str]]] = {
     "docs": ("Documentation problem", "The text does not describe what the code does."),
     "maintainability": ("Maintainability", "The code is harder to change than it needs to be."),
 }
+_SCORES: Final[dict[Severity, str]] = {"error": "8.0", "warning": "5.5", "note": "2.0"}
+"""Scores that code scanning shows as high, medium and low."""
+_MAX_DESCRIPTION: Final = 1_024
 
 
-def render(report: Report) -> str:
+@dataclass(frozen=True, slots=True)
+class RuleText:
+    """Texts of a rule, which no finding changes.
+
+    Attributes:
+        title: the title, in Markdown like ``help``.
+        help: what goes wrong, and what to do.
+        severity: the severity without configuration.
+        url: address of a page about the rule, if any.
+    """
+
+    title: str
+    help: str
+    severity: Severity = "warning"
+    url: str | None = None
+
+
+def render(report: Report, rules: Mapping[str, RuleText] | None = None) -> str:
     """Return the log with one run.
 
-    At most :data:`MAX_RESULTS` results, and as many as fit :data:`MAX_GZIPPED`; the worst are kept,
+    A rule that is not in ``rules`` is described by the category of its findings. At most
+    :data:`MAX_RESULTS` results, and as many as fit :data:`MAX_GZIPPED`; the worst are kept,
     and a notification counts the others.
     """
     shown = [finding for finding in report.findings if counts_for_fail_on(finding)]
     limit = min(len(shown), MAX_RESULTS)
     while True:
-        text = json_text(_log(report, shown[:limit], left_out=len(shown) - limit), indent=2) + "\n"
+        log = _log(report, shown[:limit], rules or {}, left_out=len(shown) - limit)
+        text = json_text(log, indent=2) + "\n"
         if limit == 0 or not _too_large(text):
             return text
         limit //= 2
@@ -83,13 +107,16 @@ def _too_large(text: str) -> bool:
     return len(data) > MAX_GZIPPED and len(zlib.compress(data, wbits=31)) > MAX_GZIPPED
 
 
-def _log(report: Report, findings: Sequence[Finding], *, left_out: int) -> Json:
+def _log(
+    report: Report, findings: Sequence[Finding], texts: Mapping[str, RuleText], *, left_out: int
+) -> Json:
     indices: dict[str, int] = {}
     rules: list[Json] = []
     for finding in findings:
         if finding.rule not in indices:
             indices[finding.rule] = len(rules)
-            rules.append(_rule(finding))
+            text = texts.get(finding.rule) or _text_of_category(finding)
+            rules.append(_rule(finding, text))
     driver: Json = {"name": TOOL_NAME, "informationUri": TOOL_URL, "rules": rules}
     if report.version:
         driver["semanticVersion"] = report.version
@@ -107,17 +134,28 @@ def _log(report: Report, findings: Sequence[Finding], *, left_out: int) -> Json:
     return log
 
 
-def _rule(finding: Finding) -> Json:
-    """Return the rule of a finding. The rule depends on the finding's rule and category only."""
+def _text_of_category(finding: Finding) -> RuleText:
     name, text = _HELP[finding.category]
-    own = finding.rule != finding.category
-    return {
+    title = name if finding.rule == finding.category else f"{name}: {finding.rule}"
+    return RuleText(title, f"{text} Found by review of a change; each result says what goes wrong.")
+
+
+def _rule(finding: Finding, text: RuleText) -> Json:
+    """Return the rule of a finding. It depends on the finding's rule and category only."""
+    properties: Json = {"tags": [finding.category]}
+    if finding.category == "security":
+        properties["security-severity"] = _SCORES[text.severity]
+    link = f"\n\n{text.url}" if text.url else ""
+    markdown = f"**{text.title}**\n\n{text.help}" + (f"\n\n<{text.url}>" if text.url else "")
+    rule: Json = {
         "id": finding.rule,
-        "shortDescription": {"text": f"{name}: {finding.rule}" if own else name},
-        "fullDescription": {"text": text},
-        "help": {"text": f"{text} Found by review of a change; each result says what goes wrong."},
-        "properties": {"tags": [finding.category]},
+        "shortDescription": {"text": _plain(text.title)[:_MAX_DESCRIPTION]},
+        "fullDescription": {"text": _plain(text.help)[:_MAX_DESCRIPTION]},
+        "defaultConfiguration": {"level": text.severity},
+        "help": {"text": f"{_plain(text.help)}{link}", "markdown": markdown},
+        "properties": properties,
     }
+    return rule | ({"helpUri": text.url} if text.url else {})
 
 
 def _result(finding: Finding, index: int) -> Json:

@@ -21,6 +21,7 @@ from reviewbot.core.events.report import Report, counts_for_fail_on
 from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.core.render import sarif as sarif_module
 from reviewbot.core.render.inert import well_formed
+from reviewbot.core.render.sarif import RuleText
 from tests.review_strategies import reports, texts
 from tests.runner_model import commands
 from tests.support.documents import report_of
@@ -70,6 +71,37 @@ def assert_strict(text: str) -> None:
     assert text.isascii()
     json.dumps(json.loads(text), ensure_ascii=False).encode()
     assert commands(text) == []
+
+
+def test_sarif_describes_a_rule_with_its_own_texts() -> None:
+    report = report_of(replace(FINDING, rule="python/x", category="security"))
+    text = RuleText("`x` [a](b)", "Do not.", "error", "https://example.com/x")
+    log = json.loads(sarif_module.render(report, {"python/x": text}))
+    sarif_schema().validate(log)
+    assert log["runs"][0]["tool"]["driver"]["rules"] == [
+        {
+            "id": "python/x",
+            "shortDescription": {"text": "`x` [a] (b)"},
+            "fullDescription": {"text": "Do not."},
+            "defaultConfiguration": {"level": "error"},
+            "help": {
+                "text": "Do not.\n\nhttps://example.com/x",
+                "markdown": "**`x` [a](b)**\n\nDo not.\n\n<https://example.com/x>",
+            },
+            "properties": {"tags": ["security"], "security-severity": "8.0"},
+            "helpUri": "https://example.com/x",
+        }
+    ]
+
+
+def test_sarif_describes_another_rule_by_its_category() -> None:
+    (rule,) = run_of(report_of(replace(FINDING, rule="custom/x", category="bug")))["tool"][
+        "driver"
+    ]["rules"]
+    assert rule["shortDescription"] == {"text": "Bug: custom/x"}
+    assert rule["defaultConfiguration"] == {"level": "warning"}
+    assert rule["properties"] == {"tags": ["bug"]}
+    assert "helpUri" not in rule
 
 
 @given(reports)

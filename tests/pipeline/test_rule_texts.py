@@ -1,0 +1,39 @@
+"""SARIF describes each rule of reviewbot with its own texts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from reviewbot.pipeline.rule_texts import render_sarif, rule_texts
+from reviewbot.rules import META_VARIABLE, rule_ids
+from tests.support.documents import report_of
+from tests.support.reports import FINDING
+
+MOST = 1_024  # characters that code scanning takes of a description
+
+
+def test_every_offline_rule_has_texts_that_code_scanning_can_show() -> None:
+    texts = rule_texts(rule_ids())
+    assert texts.keys() == rule_ids()
+    for rule, text in texts.items():
+        assert 0 < len(text.title) <= MOST, rule
+        assert 0 < len(text.help) <= MOST, rule
+        assert not META_VARIABLE.search(text.title + text.help), rule
+        assert (text.url or "").startswith("https://"), rule
+
+
+def test_linters_and_secrets_have_texts_and_other_rules_have_none() -> None:
+    ids = ("ruff/F811", "shellcheck/SC2086", "secrets/github-token", "bug", "custom/x", "ruff/X1")
+    texts = rule_texts(ids)
+    assert list(texts) == ["ruff/F811", "shellcheck/SC2086", "secrets/github-token"]
+    assert texts["ruff/F811"].title.startswith("ruff/F811: A later definition replaces ")
+    assert texts["shellcheck/SC2086"].url == "https://www.shellcheck.net/wiki/SC2086"
+    assert texts["secrets/github-token"].severity == "error"
+
+
+def test_sarif_names_the_title_and_the_link_of_a_rule() -> None:
+    report = report_of(replace(FINDING, rule="python/assert-permission", category="security"))
+    (rule,) = json.loads(render_sarif(report))["runs"][0]["tool"]["driver"]["rules"]
+    assert rule["shortDescription"]["text"] == ("The permission check disappears with `python -O`")
+    assert rule["helpUri"].startswith("https://docs.python.org/")
