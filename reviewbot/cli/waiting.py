@@ -40,7 +40,10 @@ class WaitIndicator:
         try:
             while not (await asyncio.wait({task}, timeout=PAUSE_S))[0]:
                 self._say()
-            return task.result()
+            result = task.result()
+            if self._said and self._status is None:
+                self._print("done")
+            return result
         finally:
             task.cancel()
             await asyncio.wait({task})
@@ -53,7 +56,7 @@ class WaitIndicator:
             return
         self._said = text
         if not sys.stderr.isatty():
-            print(f"reviewbot: {text}", file=sys.stderr)  # noqa: T201  for people
+            self._print(self._doing)
             return
         from rich.console import Console
         from rich.text import Text  # rich would parse a str as markup
@@ -63,3 +66,6 @@ class WaitIndicator:
             self._status = console.status(Text(text), spinner="line")
             self._status.start()
         self._status.update(Text(text))
+
+    def _print(self, doing: str) -> None:
+        print(f"reviewbot: {show(f'{self._what}: {doing}')}", file=sys.stderr)  # noqa: T201  for people

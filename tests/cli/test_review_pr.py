@@ -281,6 +281,7 @@ async def test_a_rate_limit_that_lasts_is_not_waited_for(token: bool, tmp_path: 
         done = await review(tmp_path, "--pr", NAME, **env)
         assert done.code == 2
         assert "GitHub's rate limit is used up" in done.err
+        assert "waiting" not in done.err
         assert ("set GITHUB_TOKEN, since with a token" in done.err) is not token
 
 
@@ -327,6 +328,7 @@ async def test_who_waits_is_told_what_for(terminal: bool, monkeypatch: pytest.Mo
         return "done"
 
     assert await one.until(work()) == "done"
+    assert ("fetching octo/hello#1: done\n" in screen.text) is not terminal
     assert "fetching octo/hello#1: [/]\\x1b[2J" in screen.text
     assert "\x1b[2J" not in screen.text
     if not terminal:

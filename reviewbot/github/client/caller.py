@@ -216,8 +216,10 @@ class AccountClient:
         while True:
             token, answer = await self._once(request)
             if isinstance(answer, Answer):
-                if self._is_limited(request, answer):
+                wait = self._wait_of(request, answer)
+                if wait is not None:
                     self._limiter.refuse(request, began)
+                    log.warning("GitHub limits the %s; waiting %d s", self._account, wait)
                     continue
                 if answer.status == 401 and not replaced and self._identity.renewed(token):
                     replaced = True
@@ -257,19 +259,20 @@ class AccountClient:
             self._line.clock.sync(answer.headers)
         return token, answer
 
-    def _is_limited(self, request: Request, answer: Answer) -> bool:
-        """Return whether a rate limit refused the request, and close the rate limiter if so."""
+    def _wait_of(self, request: Request, answer: Answer) -> float | None:
+        """Return the seconds of the rate limit that refused the request; None if none did.
+
+        The limit closes the rate limiter.
+        """
         now = self._line.clock.now()
         limit = limits.refused_by(answer, graphql=request.graphql, now=now)
         if limit is not None:
-            wait = self._limiter.close(limit)
-            log.warning("GitHub limits the %s; waiting %d s", self._account, wait)
-            return True
+            return self._limiter.close(limit)
         self._limiter.served()
         last = limits.used_up(answer.headers, graphql=request.graphql, now=now)
         if last is not None:
             self._limiter.close(last)
-        return False
+        return None
 
 
 def _ended(slot: RequestSlot, sending: asyncio.Future[Answer | NoResponse]) -> None:
