@@ -49,6 +49,14 @@ if TYPE_CHECKING:
 CLAUDE = "claude-sonnet-5-5"
 
 
+def test_no_series_is_named_created() -> None:
+    metrics = Metrics([CLAUDE])
+    for accept in ("", "application/openmetrics-text; version=1.0.0"):
+        text = metrics.exposition(accept, None)[0].decode()
+        assert "reviewbot_runs_total" in text
+        assert "_created" not in text
+
+
 async def test_a_scrape_after_reviews_has_their_numbers(tmp_path: Path) -> None:
     asked: list[str] = []
 
