@@ -254,11 +254,7 @@ def run(args: argparse.Namespace) -> int:
     if need_key:
         with service.database.engine.connect() as connection:
             if not keys.exist(connection):
-                raise ConfigError(
-                    f"{args.host} can be reached by others, and there is no key yet;"
-                    " make one with: reviewbot keys add NAME",
-                    source="--host",
-                )
+                raise _without_key(args.host, loopback=loopback)
     limits = keys.Limits(usd_per_day=args.usd_per_installation)
     github = github_side(settings, service, load, args.public_url, limits)
     app = make_app(
@@ -360,6 +356,13 @@ def _of_dotenv(settings: Settings, dotenv: Mapping[str, str]) -> Iterator[str]:
     # A server uses this address for its App: the set-up must not lead to an untrusted server.
     if dotenv.get(GITHUB_ADDRESS):
         yield not_read(GITHUB_ADDRESS)
+
+
+def _without_key(host: str, *, loopback: bool) -> ConfigError:
+    remedy = "there is no key yet; make one with: reviewbot keys add NAME"
+    if loopback:
+        return ConfigError(remedy, source="--require-keys")
+    return ConfigError(f"{host} can be reached by others, and {remedy}", source="--host")
 
 
 def _is_loopback(host: str) -> bool:

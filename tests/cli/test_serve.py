@@ -302,9 +302,12 @@ async def test_nothing_is_told_where_nothing_is_waited_for(tmp_path: Path) -> No
 
 
 def test_a_key_is_asked_for_before_an_address_is_taken(tmp_path: Path) -> None:
+    said = refused(tmp_path, "--require-keys")
+    assert said.startswith("--require-keys: there is no key yet; make one with: reviewbot keys add")
     with socket.create_server(("0.0.0.0", 0)) as other:  # noqa: S104
         arguments = ("--host", "0.0.0.0", "--port", str(other.getsockname()[1]))  # noqa: S104
-        assert "there is no key yet" in refused(tmp_path, *arguments)
+        said = refused(tmp_path, *arguments)
+        assert said.startswith("--host: 0.0.0.0 can be reached by others, and there is no key yet;")
         database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
         with database.engine.begin() as connection:
             keys.add(connection, "ci", Limits())
