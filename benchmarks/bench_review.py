@@ -3,7 +3,7 @@
 A server in a separate process streams answers as the Anthropic API does, at a steady pace. Each
 finding contains the time at which its last byte was written, so the time to its event can be
 measured. All processes of a machine share the monotonic clock. The server also adds up the seconds
-of its answers, for comparison with the whole review.
+of its answers, for comparison with the whole review, and with the whole command.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from contextlib import aclosing, suppress
+from tempfile import TemporaryDirectory
 
 DELTA = int(os.environ.get("BENCH_DELTA", "32"))
 PACE_S = float(os.environ.get("BENCH_PACE_S", "0.02"))
@@ -189,6 +190,33 @@ async def measure(
     return lags, whole, await took_so_far(port) - before
 
 
+def whole_command(port: int) -> tuple[float, float, float]:
+    """Return the seconds of a command, of its end after ``review.finished``, and of the server."""
+    with TemporaryDirectory() as folder:
+        env = {"ANTHROPIC_API_KEY": "unused", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}"}
+        env |= {"REVIEWBOT_STATE_DIR": folder}
+        before = asyncio.run(took_so_far(port))
+        begun = time.perf_counter()
+        command = (sys.executable, "-m", "reviewbot", "review", "-", "--format", "ndjson")
+        with subprocess.Popen(
+            (*command, "--no-summary", "--no-verify"),
+            env=os.environ | env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(diff(1))
+            process.stdin.close()
+            finished = 0.0
+            for line in process.stdout:
+                if b'"review.finished"' in line:
+                    finished = time.perf_counter()
+        ended = time.perf_counter()
+        assert finished, "the review did not finish"
+        return ended - begun, ended - finished, asyncio.run(took_so_far(port)) - before
+
+
 def main() -> None:
     """Parse the arguments, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -219,6 +247,13 @@ def main() -> None:
                 f"  3 answers one after the other: {whole:.2f} s beside {alone:.2f} s: "
                 f"+{100 * (whole / alone - 1):.1f} %"
             )
+            print("whole command beside the answer of the server alone; at most 1.1 on 9 s")
+            for _ in range(3):
+                whole, end, alone = whole_command(port)
+                print(
+                    f"  {whole:.2f} s beside {alone:.2f} s: {whole / alone:.2f} times;"
+                    f" ends {end:.2f} s after review.finished"
+                )
         finally:
             server.kill()
 

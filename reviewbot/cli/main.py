@@ -7,6 +7,8 @@ an offline review loads nothing that it does not use.
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import io
 import os
 import sys
@@ -122,6 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.stdout is None:  # the shell's ">&-"
         return _say("standard output is closed", EXIT_USAGE)
     _make_output_safe()
+    atexit.register(gc.freeze)  # otherwise the interpreter collects all it holds: half a second
     output = sys.stdout
     sys.stdout = cast("TextIO", _Output(output))
     try:

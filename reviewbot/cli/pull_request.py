@@ -27,7 +27,7 @@ from reviewbot.github.identity import PullName
 from reviewbot.pipeline.sources import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from reviewbot.cli.waiting import WaitIndicator
     from reviewbot.config.settings import Settings
@@ -40,7 +40,12 @@ _PAGE: Final = re.compile(
 
 
 def load_pull_request(
-    text: str, flags: Mapping[str, object], *, config: Path | None, context: bool = True
+    text: str,
+    flags: Mapping[str, object],
+    *,
+    config: Path | None,
+    context: bool = True,
+    then: Callable[[Settings], None] | None = None,
 ) -> tuple[Settings, Source]:
     """Return the settings and the source for ``--pr``.
 
@@ -49,6 +54,7 @@ def load_pull_request(
         flags: as for :func:`reviewbot.config.settings.load_settings`.
         config: the configuration file that the user named; None uses the file of the base.
         context: whether to add the context that the settings configure, and the base's own rules.
+        then: function that gets the settings before the context is fetched.
 
     Raises:
         ConfigError: a setting is invalid, or ``text`` does not name a pull request.
@@ -74,6 +80,8 @@ def load_pull_request(
         change, base = await _read(api, pull, waiting, config_names=names)
         custom = await base_rules(api, pull.repo, base) if context else ()
         settings, source = load(base.config, custom), _source(change, base)
+        if then is not None:
+            then(settings)
         if context:
             files = parse_diff(change.diff)
             selected = await base_guidelines(api, pull.repo, base, files, settings)

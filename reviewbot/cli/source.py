@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.cli.early_import import import_sdk_early
 from reviewbot.config.load import config_differs, read_settings
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events.events import FileCoverage
@@ -55,13 +56,20 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
         ConfigError: a setting is invalid.
         GitHubError: GitHub refuses a request, or does not respond.
     """
+    reviews_here = args.server is None and not args.dry_run
     if args.pr is not None:
         if args.diff is not None:
             raise SourceError("give either a diff or --pr, not both")
         from reviewbot.cli.pull_request import load_pull_request
 
         # A server reviews with its own models, and only it knows their limits.
-        return load_pull_request(args.pr, flags, config=args.config, context=args.server is None)
+        return load_pull_request(
+            args.pr,
+            flags,
+            config=args.config,
+            context=args.server is None,
+            then=import_sdk_early if reviews_here else None,
+        )
     revisions = (args.base, args.commit, args.staged)
     span = _span(args.diff)
     if args.diff is not None and any(revisions):
@@ -77,6 +85,8 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
         base=of_others,
         custom_ids=None if custom is None else [str(rule["id"]) for rule in custom],
     )
+    if reviews_here:
+        import_sdk_early(settings)
     settings = replace(settings, custom_rules=custom or ())
     if repository is not None:
         source = _of_repository(args, repository, settings)

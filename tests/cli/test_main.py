@@ -289,6 +289,17 @@ def test_answers_that_need_no_command_import_none_of_the_heavy_libraries(
     assert not {name for name in loaded if name.startswith("reviewbot.core")}
 
 
+def test_the_interpreter_does_not_collect_what_a_command_made_before_it_ends() -> None:
+    code = (
+        "import atexit, gc\natexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
+        "from reviewbot.cli.main import main\nmain(['--version'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert done.stdout.endswith("True\n")
+
+
 def test_the_help_of_a_review_imports_neither_the_pipeline_nor_a_heavy_library() -> None:
     loaded = modules_after(
         "from reviewbot.cli.main import main\n"
