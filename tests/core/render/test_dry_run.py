@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 
 from reviewbot.core.events.events import (
     Estimate,
     FileCoverage,
+    FileSkipped,
     ModelEstimate,
     PlannedChunk,
     PlannedFile,
     ReviewStarted,
 )
+from reviewbot.core.render.document import plan_document
 from reviewbot.core.render.dry_run import plan_lines
 from reviewbot.core.render.layout import plain
 
@@ -139,3 +142,9 @@ def test_the_plan_says_what_verification_may_add() -> None:
         " to 800 out; about $0.0100." in shown
     )
     assert "Verification" not in text()
+
+
+def test_a_plan_is_one_json_document_with_the_skipped_files() -> None:
+    document = json.loads(plan_document(PLAN, FileSkipped("uv.lock", "Lockfile.")))
+    assert document.pop("skipped") == [{"path": "uv.lock", "reason": "Lockfile."}]
+    assert document == json.loads(json.dumps(asdict(PLAN)))
