@@ -18,6 +18,7 @@ from tests.support.action_files import (
     ROOT,
     VARIABLES,
     documented_workflows,
+    yaml_blocks,
 )
 from tests.workflow_checks import PROGRAMS
 
@@ -67,7 +68,7 @@ def test_what_users_copy_is_clean_under_every_tool(written: list[Path]) -> None:
 
 
 def test_the_workflow_of_the_readme_is_valid_and_minimal(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text("utf-8").split("```yaml\n", 1)[1].split("```", 1)[0]
+    text = yaml_blocks((ROOT / "README.md").read_text("utf-8"))[0]
     path = tmp_path / ".github" / "workflows" / "reviewbot.yml"
     path.parent.mkdir(parents=True)
     path.write_text(text, "utf-8")
@@ -258,6 +259,12 @@ def test_the_documentation_has_each_output() -> None:
     assert rows("Outputs") == [
         [name, about["description"]] for name, about in ACTION["outputs"].items()
     ]
+
+
+def test_the_documentation_begins_with_the_minimal_workflow() -> None:
+    minimal = yaml_blocks(DOCUMENT)[0]
+    assert minimal == yaml_blocks((ROOT / "README.md").read_text("utf-8"))[0]
+    assert DOCUMENT.index(minimal) < DOCUMENT.index("## Inputs")
 
 
 def test_the_first_example_is_the_workflow_that_init_writes() -> None:

@@ -48,8 +48,13 @@ OUTPUTS = {
 """What ``reviewbot action`` writes."""
 
 
+def yaml_blocks(text: str) -> list[str]:
+    """The blocks of YAML in a page."""
+    return re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
 def documented_workflows() -> dict[str, str]:
-    """Each whole workflow among the examples, by a name for a file."""
-    blocks = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+    """Each whole workflow among the examples after the minimal one, by a name for a file."""
+    blocks = yaml_blocks(DOCUMENT)[1:]
     whole = [block for block in blocks if re.search(r"^on:", block, re.MULTILINE)]
     return {f"example-{number}.yml": block for number, block in enumerate(whole, 1)}
