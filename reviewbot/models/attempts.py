@@ -293,6 +293,7 @@ class Attempts:
         max_tokens = min(self._policy.max_tokens, room)
         ids = tuple(chunk.id for chunk in chunks)
         reason: str | None = None
+        fault: str | None = None
         partly: dict[str, str] = {}
         checked: dict[str, Checked] = {}
         for part in range(1 + self._policy.max_continuations):
@@ -314,14 +315,15 @@ class Attempts:
         else:
             reason = "The model's answer was truncated at its length limit repeatedly."
         if model.info.offline and tries.index > 0:
-            reason = f"Only the offline rules reviewed it: {run.faults[chunks[0].id]}"
+            failed = run.faults[chunks[0].id]
+            reason, fault = f"Only the offline rules reviewed it: {failed}", failed.fault.value
         for chunk in chunks:
             why = reason or partly.get(chunk.id)
             status: ChunkStatus = "partly" if why else "reviewed"
             by = checked.get(chunk.id, Checked(chunk.id))
             if by.unread and not why:
                 status, why = "unread", by.unread
-            outcome = ChunkOutcome(chunk.id, status, model.info.name, attempt, why)
+            outcome = ChunkOutcome(chunk.id, status, model.info.name, attempt, why, fault)
             await run.say(replace(outcome, checks=by.checks))
 
     async def _stream(

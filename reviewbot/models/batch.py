@@ -126,8 +126,10 @@ class Spent:
 class ChunkOutcome:
     """Final status of one chunk. ``reason`` is a sentence unless ``reviewed``.
 
-    ``fault`` is the kind of error (``models.base.Fault``), which decides about retries. ``cached``
-    is True if the whole chunk came from the cache, without a request; ``attempt`` is then 0.
+    ``fault`` is the kind of error (``models.base.Fault``), which decides about retries and about
+    the text for authors. If the offline rules took over, it is that of the model before them.
+    ``cached`` is True if the whole chunk came from the cache, without a request; ``attempt`` is
+    then 0.
     ``checks`` are the rules and linters that read the chunk, such as ``6 rules for Go``.
     ``unlinted`` is a sentence why a linter did not read it.
     """

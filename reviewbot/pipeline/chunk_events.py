@@ -69,4 +69,5 @@ def chunk_finished(outcome: ChunkOutcome, path: str) -> ChunkFinished:
         attempt=outcome.attempt,
         reason=outcome.reason,
         cached=outcome.cached,
+        fault=outcome.fault,
     )

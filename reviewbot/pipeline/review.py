@@ -315,6 +315,7 @@ class _ReviewRun:
             outcome.status,
             outcome.reason,
             model=outcome.model,
+            fault=outcome.fault,
             checks=outcome.checks,
             unlinted=outcome.unlinted,
         )

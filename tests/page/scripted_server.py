@@ -450,6 +450,7 @@ def cancelled(review: Review) -> Json:
                 "status": "failed",
                 "reason": "The review was cancelled.",
                 "checks": [],
+                "fault": None,
             }
             for file in started["files"]
         ],

@@ -182,7 +182,7 @@ def chunk_finished(
     path: str, status: str = "reviewed", reason: str | None = None, *, cached: bool = False
 ) -> Json:
     about = {name: value for name, value in chunk_started(path).items() if name != "batch"}
-    rest = {"status": status, "reason": reason, "cached": cached}
+    rest = {"status": status, "reason": reason, "cached": cached, "fault": None}
     return {**about, "type": "chunk.finished", **rest}
 
 
@@ -239,10 +239,13 @@ def finished(
             "status": (bad or {}).get(path, ("reviewed", ""))[0],
             "reason": (bad or {}).get(path, ("", None))[1],
             "checks": [],
+            "fault": None,
         }
         for path in REVIEWED
     ]
-    coverage.append({"path": SKIPPED, "status": "skipped", "reason": "Lockfile.", "checks": []})
+    coverage.append(
+        {"path": SKIPPED, "status": "skipped", "reason": "Lockfile.", "checks": [], "fault": None}
+    )
     return {
         "type": "review.finished",
         "outcome": outcome,

@@ -102,7 +102,13 @@ def test_no_text_becomes_markup_whatever_field_it_is_in(
     begin["files"].append({**begin["files"][0], "path": attack})
     end = finished("incomplete", {attack: ("failed", attack)})
     end["reasons"] = [attack]
-    failed = {"path": attack, "status": "failed", "reason": attack, "checks": [attack]}
+    failed = {
+        "path": attack,
+        "status": "failed",
+        "reason": attack,
+        "checks": [attack],
+        "fault": attack,
+    }
     end["coverage"].append(failed)
     told = summary(claim_mismatch=attack, look_at=[attack], reason=attack)
     told["files"] = [{"path": attack, "summary": attack}]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.plan.languages import is_source
@@ -34,25 +34,34 @@ UNLINTED: Final = 3
 _NOT_READ: Final[tuple[CoverageStatus, ...]] = ("unread", "skipped")
 
 
+class ChunkEnd(NamedTuple):
+    """Final status of a chunk, with the reason and the kind of a model failure."""
+
+    status: ChunkStatus
+    reason: str | None = None
+    fault: str | None = None
+
+
+_UNREACHED: Final = ChunkEnd("failed", NOT_REACHED)
+
+
 def coverage_of(
     plan: Plan,
-    outcomes: Mapping[str, tuple[ChunkStatus, str | None]],
+    outcomes: Mapping[str, ChunkEnd],
     checks: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[FileCoverage, ...]:
     """Return every file with its status and reason; those that are not in the diff at the end.
 
     Args:
         plan: the plan of the review.
-        outcomes: status and reason of each chunk that came to an end.
+        outcomes: the end of each chunk that came to one.
         checks: rules and linters that read a chunk, by the chunk.
     """
     of_diff = (
         FileCoverage(file.path, "skipped", file.reason)
         if file.reason is not None
         else replace(
-            file_coverage(
-                file.path, [outcomes.get(name, ("failed", NOT_REACHED)) for name in file.chunks]
-            ),
+            file_coverage(file.path, [outcomes.get(name, _UNREACHED) for name in file.chunks]),
             checks=_of_all([checks.get(name, ()) for name in file.chunks]),
         )
         for file in plan.files
@@ -66,21 +75,21 @@ def _of_all(checks: Sequence[Sequence[str]]) -> tuple[str, ...]:
     return tuple(one for one in first if all(one in each for each in others))
 
 
-def file_coverage(path: str, chunks: Sequence[tuple[ChunkStatus, str | None]]) -> FileCoverage:
-    """Return the coverage of one file from status and reason of its chunks, in order."""
-    statuses = {status for status, _ in chunks}
+def file_coverage(path: str, chunks: Sequence[ChunkEnd]) -> FileCoverage:
+    """Return the coverage of one file from the ends of its chunks, in order."""
+    statuses = {chunk.status for chunk in chunks}
     if statuses <= {"reviewed"}:
         return FileCoverage(path, "reviewed")
     for aside in _NOT_READ:
         if aside in statuses <= {"reviewed", *_NOT_READ}:
-            return FileCoverage(path, aside, next(why for status, why in chunks if status == aside))
+            reason = next(one.reason for one in chunks if one.status == aside)
+            return FileCoverage(path, aside, reason)
     status: CoverageStatus = "failed" if statuses == {"failed"} else "partly"
-    part, reason = next(
-        (part, reason) for part, (status, reason) in enumerate(chunks, 1) if status in _MISSING
-    )
+    part, end = next((part, one) for part, one in enumerate(chunks, 1) if one.status in _MISSING)
+    reason = end.reason
     if len(chunks) > 1:
         reason = f"Part {part} of {len(chunks)}: {reason or NO_REASON}"
-    return FileCoverage(path, status, reason)
+    return FileCoverage(path, status, reason, fault=end.fault)
 
 
 def outcome_of(coverage: Sequence[FileCoverage], findings: Collection[Finding]) -> Outcome:
@@ -131,11 +140,20 @@ def answered(coverage: Iterable[FileCoverage]) -> tuple[Outcome, tuple[str, ...]
 
 def reasons_of(coverage: Iterable[FileCoverage]) -> tuple[str, ...]:
     """Return the reasons why a review is incomplete, one sentence each, most files first."""
+    return tuple(
+        f"{paths[0] if len(paths) == 1 else count(len(paths), 'file')} {word}: {reason}"
+        for (word, reason), paths in _by_reason(coverage)
+    )
+
+
+def counted_files(coverage: Iterable[FileCoverage]) -> tuple[str, ...]:
+    """Return the files that :func:`reasons_of` counts without their names, in its order."""
+    return tuple(path for _, paths in _by_reason(coverage) if len(paths) > 1 for path in paths)
+
+
+def _by_reason(coverage: Iterable[FileCoverage]) -> list[tuple[tuple[str, str], list[str]]]:
     files: dict[tuple[str, str], list[str]] = {}
     for file in coverage:
         if word := _WORDS.get(file.status):
             files.setdefault((word, file.reason or NO_REASON), []).append(file.path)
-    return tuple(
-        f"{paths[0] if len(paths) == 1 else count(len(paths), 'file')} {word}: {reason}"
-        for (word, reason), paths in sorted(files.items(), key=lambda item: -len(item[1]))
-    )
+    return sorted(files.items(), key=lambda item: -len(item[1]))

@@ -45,13 +45,15 @@ class FileCoverage:
     """Status of one file. ``reason`` is a sentence; None if this run ``reviewed`` the file.
 
     ``unread`` is a source file that no model, no rule and no linter read. ``checks`` are the rules
-    and linters that read the file, such as ``6 rules for Go`` or ``ruff``.
+    and linters that read the file, such as ``6 rules for Go`` or ``ruff``. ``fault`` is the kind of
+    the model failure that ``reason`` describes (``models.base.Fault``), if it is one.
     """
 
     path: str
     status: CoverageStatus
     reason: str | None = None
     checks: tuple[str, ...] = ()
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,8 @@ class ChunkRetrying:
 class ChunkFinished:
     """Final status of a chunk. ``reason`` is a sentence unless ``reviewed``.
 
-    ``cached`` is True if the whole chunk came from the cache, without a request.
+    ``cached`` is True if the whole chunk came from the cache, without a request. ``fault`` is as in
+    :class:`FileCoverage`.
     """
 
     type: ClassVar[Literal["chunk.finished"]] = "chunk.finished"
@@ -248,6 +251,7 @@ class ChunkFinished:
     attempt: int
     reason: str | None = None
     cached: bool = False
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from reviewbot.core.events.coverage import file_coverage
+from reviewbot.core.events.coverage import ChunkEnd, file_coverage
 from reviewbot.core.events.events import (
     ChunkFinished,
     CoverageStatus,
@@ -235,7 +235,7 @@ class ReportBuilder:
             if file.path in self._skipped:
                 decided.append(self._skipped[file.path])
             elif file.chunks and len(known) == len(file.chunks):
-                outcomes = [(chunk.status, chunk.reason) for chunk in known]
+                outcomes = [ChunkEnd(one.status, one.reason, one.fault) for one in known]
                 decided.append(file_coverage(file.path, outcomes))
             else:
                 pending.append(file.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.coverage import coverage_of, depth_of
+from reviewbot.core.events.coverage import ChunkEnd, coverage_of, depth_of
 from reviewbot.core.events.events import (
     ModelShare,
     ReviewProgress,
@@ -33,7 +33,7 @@ class Tally:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._outcomes: dict[str, tuple[ChunkStatus, str | None]] = {}
+        self._outcomes: dict[str, ChunkEnd] = {}
         self._file_of = {chunk.id: chunk.file for chunk in plan.chunks}
         self._open = Counter(self._file_of.values())
         self._files = len(self._open)
@@ -53,6 +53,7 @@ class Tally:
         reason: str | None,
         *,
         model: str,
+        fault: str | None = None,
         checks: Sequence[str] = (),
         unlinted: str | None = None,
     ) -> None:
@@ -63,10 +64,11 @@ class Tally:
             status: its status.
             reason: the reason of the status.
             model: the model.
+            fault: the kind of a model failure.
             checks: rules and linters that read the chunk.
             unlinted: a sentence why a linter did not read it.
         """
-        self._outcomes[chunk] = (status, reason)
+        self._outcomes[chunk] = ChunkEnd(status, reason, fault)
         self._ended_by[chunk] = model
         self._checks[chunk] = checks
         if unlinted:
@@ -116,7 +118,7 @@ class Tally:
     def depth(self) -> str:
         """Return a sentence about the files that no model read; empty if models read all."""
         read = ("reviewed", "partly", "unread")
-        ended = [chunk for chunk, (status, _) in self._outcomes.items() if status in read]
+        ended = [chunk for chunk, end in self._outcomes.items() if end.status in read]
         offline = [chunk for chunk in ended if self._ended_by[chunk] == OFFLINE]
         return depth_of(
             (check for chunk in offline for check in self._checks[chunk]),

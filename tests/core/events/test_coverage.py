@@ -9,14 +9,16 @@ import pytest
 
 from reviewbot.core.events.coverage import (
     NOT_REACHED,
+    ChunkEnd,
     answered,
+    counted_files,
     coverage_of,
     depth_of,
     outcome_of,
     reasons_of,
 )
 from reviewbot.core.events.events import FileCoverage, PlannedFile
-from reviewbot.core.events.overview import MAX_FILES, computed_summary
+from reviewbot.core.events.overview import computed_summary
 from tests.support.findings import finding
 from tests.support.plans import plan_of
 
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 def covered(
     plan: Plan, **outcomes: tuple[ChunkStatus, str | None]
 ) -> list[tuple[str, str, str | None]]:
-    return [(one.path, one.status, one.reason) for one in coverage_of(plan, outcomes)]
+    ends = {chunk: ChunkEnd(*end) for chunk, end in outcomes.items()}
+    return [(one.path, one.status, one.reason) for one in coverage_of(plan, ends)]
 
 
 def test_every_file_is_in_the_ledger_with_its_reason() -> None:
@@ -53,7 +56,10 @@ def test_every_file_is_in_the_ledger_with_its_reason() -> None:
 def test_files_that_are_not_in_the_diff_stand_behind_those_that_are() -> None:
     lacking = FileCoverage("huge.py", "failed", "GitHub does not give it.")
     plan = replace(plan_of(a=("c1",)), beside=(lacking,))
-    assert coverage_of(plan, {"c1": ("reviewed", None)}) == (FileCoverage("a", "reviewed"), lacking)
+    assert coverage_of(plan, {"c1": ChunkEnd("reviewed")}) == (
+        FileCoverage("a", "reviewed"),
+        lacking,
+    )
 
 
 def test_a_file_of_which_one_part_failed_is_partly_reviewed() -> None:
@@ -100,10 +106,7 @@ def test_a_script_that_a_linter_read_counts_as_a_source_file_that_was_read() -> 
 
 
 def test_a_check_counts_for_a_file_if_it_read_every_part() -> None:
-    outcomes: dict[str, tuple[ChunkStatus, str | None]] = {
-        "c1": ("reviewed", None),
-        "c2": ("reviewed", None),
-    }
+    outcomes = {"c1": ChunkEnd("reviewed"), "c2": ChunkEnd("reviewed")}
     checks = {"c1": ("2 rules for Go", "ruff"), "c2": ("2 rules for Go",)}
     (file,) = coverage_of(plan_of(a=("c1", "c2")), outcomes, checks)
     assert file.checks == ("2 rules for Go",)
@@ -159,6 +162,21 @@ def test_reasons_are_grouped_and_the_widest_comes_first() -> None:
     )
 
 
+def test_files_of_a_common_reason_are_counted_and_known_by_name() -> None:
+    coverage = [
+        FileCoverage("a", "partly", "It was cut."),
+        FileCoverage("b", "failed", "Overloaded."),
+        FileCoverage("c", "failed", "Overloaded."),
+    ]
+    assert counted_files(coverage) == ("b", "c")
+
+
+def test_a_file_has_the_kind_of_the_failure_that_its_reason_describes() -> None:
+    ends = {"c1": ChunkEnd("reviewed"), "c2": ChunkEnd("failed", "It is down.", "transient")}
+    (file,) = coverage_of(plan_of(a=("c1", "c2")), ends)
+    assert file.fault == "transient"
+
+
 def test_a_question_is_answered_or_says_why_not() -> None:
     assert answered([FileCoverage("a", "reviewed")]) == ("answered", ())
     failed = [FileCoverage("a", "failed", "Overloaded."), FileCoverage("b", "failed")]
@@ -168,28 +186,9 @@ def test_a_question_is_answered_or_says_why_not() -> None:
     )
 
 
-def test_the_computed_summary_counts_and_points_to_the_worst_files() -> None:
+def test_the_computed_summary_is_the_size_and_what_a_model_said_about_files() -> None:
     files = [PlannedFile("a.py", "modified", 3, 1, ("c1",)), PlannedFile("b.lock", "added", 9, 0)]
-    findings = [finding(severity="error"), finding(path="gone.py")]
-    coverage = [FileCoverage("a.py", "reviewed"), FileCoverage("b.lock", "skipped", "Lockfile.")]
-    summary = computed_summary(files, findings, coverage)
-    assert summary.what == "2 files changed, +12 -1; 1 reviewed."
-    assert [(one.path, one.summary) for one in summary.files] == [
-        ("a.py", "modified, +3 -1; 1 finding"),
-        ("b.lock", "added, +9 -0"),
-    ]
-    assert summary.look_at == ("a.py",)
-    assert summary.source == "computed"
-
-
-def test_the_computed_summary_prefers_what_a_model_said_about_a_file() -> None:
-    files = [PlannedFile("a.py", "modified", 3, 1, ("c1",)), PlannedFile("b.py", "added", 9, 0)]
-    summary = computed_summary(files, [], [], {"a.py": "adds a rate"})
-    assert [one.summary for one in summary.files] == ["adds a rate", "added, +9 -0"]
-
-
-def test_the_computed_summary_of_a_huge_change_stays_short() -> None:
-    files = [PlannedFile(f"{number}.py", "modified", 1, 1, ()) for number in range(500)]
-    summary = computed_summary(files, [], [])
-    assert len(summary.files) == MAX_FILES
-    assert summary.what == "500 files changed, +500 -500; 0 reviewed."
+    summary = computed_summary(files, {"a.py": "adds a rate"})
+    assert summary.what == "2 files changed, +12 -1."
+    assert [(one.path, one.summary) for one in summary.files] == [("a.py", "adds a rate")]
+    assert (summary.look_at, summary.source) == ((), "computed")
