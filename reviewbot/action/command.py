@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from reviewbot.action.event import RequestedReview, Skipped
+from reviewbot.action.inputs import INPUT_ADVICE
 from reviewbot.action.report import say
 from reviewbot.action.runner_files import write_outputs, write_summary
 from reviewbot.action.settings import settings_of
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.annotations import notice
+from reviewbot.core.render.author import without_details
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError, ReviewbotError
 from reviewbot.github.change.base_files import base_files
-from reviewbot.github.client.errors import GitHubError
+from reviewbot.github.client.errors import GitHubError, for_author
 from reviewbot.github.commands.answers import (
     NO_FINDING,
     Answers,
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
     from reviewbot.core.prompt.explanation import FindingQuestion
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.pipeline.job import StopSignal
+
+log = logging.getLogger(__name__)
 
 _NO_MODEL: Final = (
     "this needs a model, and the workflow that answers comments has none. Give it"
@@ -100,7 +105,10 @@ class ActionCommand:
         """
         task, command, api = asked.task, asked.command, self._api
         if self._inputs.token is None:
-            raise ConfigError("is not set; commands in comments need it", source="github-token")
+            raise ConfigError(
+                f"is empty, and commands in comments need it. {INPUT_ADVICE}",
+                source="the input github-token",
+            )
         question = CommandComment.of(task)
         if await api.pulls.permission(question.pull.repo, task.sender) not in WRITERS:
             return Skipped(f"{task.sender} may not write to this repository")
@@ -139,7 +147,7 @@ class ActionCommand:
             done = await review
         except ReviewbotError as error:
             with suppress(ReviewbotError):  # the first error is raised
-                why_not = f"Nothing is reviewed: {literal(str(error))}"
+                why_not = f"Nothing is reviewed: {literal(for_author(error))}"
                 await self._answers.say(self._api, question, why_not)
             raise
         if isinstance(done, Skipped):
@@ -154,7 +162,8 @@ class ActionCommand:
         try:
             await comments.react(question.pull.repo, question.comment, "eyes", on_line=on_line)
         except GitHubError as error:  # the command runs even so
-            say(notice(f"Could not react to the comment: {error}."))
+            log.warning("could not react to the comment: %s", error)
+            say(notice(f"Could not react to the comment: {error.for_author}."))
 
     def _described(self, config: tuple[str, str] | None) -> tuple[str, Settings | None]:
         try:
@@ -224,7 +233,8 @@ class ActionCommand:
             write_summary(self._inputs.step_summary, words)
             write_outputs(self._inputs.output, {"outcome": "cancelled"})
             return EXIT_INTERRUPTED
-        raise NotExplainedError(f"The finding is not explained: {'; '.join(report.reasons)}")
+        reasons = "; ".join(without_details(report).reasons)
+        raise NotExplainedError(f"The finding is not explained: {reasons}")
 
     async def _settings(self, question: CommandComment) -> Settings | str:
         """Return the settings, or the reason in Markdown why no model can be used."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX: Final = "REVIEWBOT_ACTION_"
+INPUT_ADVICE: Final = (
+    "Remove the input github-token from the workflow: its default is the token of the job."
+)
 OUTPUT_FILE: Final = "GITHUB_OUTPUT"
 SUMMARY_FILE: Final = "GITHUB_STEP_SUMMARY"
 _TRUTH: Final = {"true": True, "false": False}

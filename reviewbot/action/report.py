@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reviewbot.action.runner_files import SUMMARY_LIMIT, write_outputs, write_summary
 from reviewbot.core.events.report import reaches_threshold
 from reviewbot.core.render.annotations import render as render_annotations
+from reviewbot.core.render.author import without_details
 from reviewbot.core.render.layout import plain
 from reviewbot.core.render.markdown import MIN_LIMIT, render
 from reviewbot.core.render.terminal import final_lines
@@ -20,7 +21,7 @@ from reviewbot.pipeline.rule_texts import render_sarif
 from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.config.settings import Settings
@@ -56,11 +57,12 @@ def write_report(
 ) -> int:
     """Write the log, annotations, SARIF, summary and outputs; return the exit code."""
     own = published.report
-    report = replace(own, notices=(*published.problems, *own.notices))
-    say(plain(final_lines(report, width=PLAIN_WIDTH)))
+    whole = replace(own, notices=(*published.problems, *own.notices))
+    say(plain(final_lines(whole, width=PLAIN_WIDTH)))
+    report = without_details(whole)
     say(render_annotations(report, notes=(*published.problems, *notices)))
     sarif.replace(render_sarif(report))
-    write_summary(inputs.step_summary, _summary(report))
+    write_summary(inputs.step_summary, _summary(report, published.comments))
     write_outputs(inputs.output, _outputs(report, published, inputs.sarif))
     code = exit_code(report, settings)
     if code == EXIT_INCOMPLETE and settings.if_incomplete == "neutral":
@@ -74,12 +76,14 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _summary(report: Report) -> str:
+def _summary(report: Report, comments: Mapping[str, str]) -> str:
     """Return the report as Markdown, within the limit of GitHub, which counts bytes."""
     limit = SUMMARY_LIMIT
-    while len((text := render(report, limit=limit)).encode()) > SUMMARY_LIMIT and limit > MIN_LIMIT:
+    while True:
+        text = render(report, limit=limit, links=comments)
+        if len(text.encode()) <= SUMMARY_LIMIT or limit <= MIN_LIMIT:
+            return text
         limit = max(limit // 2, MIN_LIMIT)
-    return text
 
 
 def _outputs(report: Report, published: Published, sarif: Path) -> dict[str, str]:

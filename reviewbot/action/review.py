@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.action.event import Skipped
+from reviewbot.action.inputs import INPUT_ADVICE
 from reviewbot.action.report import write_report
 from reviewbot.action.settings import check_key, settings_of
 from reviewbot.core.wording import count
@@ -21,7 +23,7 @@ from reviewbot.errors import (
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.imported_files import ImportedFiles
 from reviewbot.github.change.subject import PublishOptions
-from reviewbot.github.client.errors import ForbiddenError, GitHubError
+from reviewbot.github.client.errors import ForbiddenError, GitHubError, for_author
 from reviewbot.github.identity import BotIdentity, PullName
 from reviewbot.github.publish.merge import record_merge
 from reviewbot.github.publish.publication import Publication, Published
@@ -43,11 +45,16 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.pipeline.target import OutputTarget
 
+log = logging.getLogger(__name__)
+
 _FORK_NOTICE: Final = (
     "This pull request comes from a fork: GitHub gives its workflows a read-only token, so the"
     " review is only in the log, its annotations and the job's summary."
 )
-_UNPOSTED: Final = "There is no github-token, so nothing is posted on the pull request."
+_UNPOSTED: Final = (
+    f"The input github-token is empty, so nothing is posted on the pull request. {INPUT_ADVICE}"
+)
+_STOPPED: Final = "It stopped early."
 _CANCELLED: Final = "The run was cancelled while its review was posted."
 
 
@@ -104,7 +111,7 @@ class ActionReview:
                 await self._cancelled(publication, assignment)
                 return EXIT_INTERRUPTED
         except BaseException as error:
-            sentence = str(error) if isinstance(error, ReviewbotError) else "It stopped early."
+            sentence = for_author(error) if isinstance(error, ReviewbotError) else _STOPPED
             with suppress(ReviewbotError):
                 await publication.fail(sentence)
             raise
@@ -123,14 +130,15 @@ class ActionReview:
             GitHubError: GitHub refuses a request, except a write that the token does not permit.
         """
         if self._inputs.token is None:
-            return Skipped("the pull request was merged, and there is no github-token to record it")
+            return Skipped("the pull request was merged, and an empty github-token records nothing")
         found = await self._api.pulls.get(self._inputs.repository, merged.number)
         pull = PullName(self._inputs.repository, merged.number, found.base.repository_id)
         identity = BotIdentity(await self._github.login(), self._inputs.signing)
         try:
             closed = await record_merge(self._api, pull, identity)
         except ForbiddenError as error:
-            return Skipped(f"the merge could not be recorded: {error}")
+            log.warning("the merge could not be recorded: %s", error)
+            return Skipped(f"the merge could not be recorded: {error.for_author}")
         if closed is None:
             return Skipped("the pull request was merged, and has no state to record it in")
         those = count(len(closed), "finding")
@@ -150,10 +158,14 @@ class ActionReview:
             return await self._stop.unless_stopped(posting)
         except GitHubError as error:
             if publication.is_posted:
-                problem = f"Could not check whether another check hides this one: {error}."
+                log.warning("could not check whether another check hides this one: %s", error)
+                problem = (
+                    f"Could not check whether another check hides this one: {error.for_author}."
+                )
                 done = publication.published
                 return replace(done, problems=(*done.problems, problem))
-            problem = f"The review could not be posted: {error}."
+            log.warning("the review could not be posted: %s", error)
+            problem = f"The review could not be posted: {error.for_author}."
             with suppress(GitHubError):
                 await publication.fail(problem)
             done = publication.published

@@ -9,13 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.action.event import Merged, RequestedReview, Skipped, read_event
-from reviewbot.action.inputs import OUTPUT_FILE, SUMMARY_FILE, read_inputs
+from reviewbot.action.inputs import INPUT_ADVICE, OUTPUT_FILE, SUMMARY_FILE, read_inputs
 from reviewbot.action.report import sarif_target, say
 from reviewbot.action.runner_files import write_outputs, write_summary
 from reviewbot.cli.interrupts import stop_on_interrupt
 from reviewbot.core.render.annotations import failure, notice
 from reviewbot.core.render.markdown_text import literal
-from reviewbot.errors import EXIT_INTERRUPTED, EXIT_OK, ReviewbotError
+from reviewbot.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigError, ReviewbotError
+from reviewbot.github.client.errors import (
+    BadCredentialsError,
+    ForbiddenError,
+    NotFoundError,
+    RateLimitedError,
+    for_author,
+)
 from reviewbot.pipeline.job import StopSignal
 
 if TYPE_CHECKING:
@@ -27,6 +34,9 @@ if TYPE_CHECKING:
 
 PATIENCE_S: Final = 600.0
 """Seconds to wait for a rate limit of GitHub: a job that times out reports nothing."""
+
+_REFUSALS: Final = (BadCredentialsError, ForbiddenError, NotFoundError, RateLimitedError)
+_NO_TOKEN: Final = f"is empty, and GitHub refuses requests without a token here. {INPUT_ADVICE}"
 
 EPILOG: Final = """\
 In a workflow, action.yml sets everything. By hand, on a recorded event, it
@@ -70,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _tell_of_failure(error: ReviewbotError, env: Mapping[str, str]) -> None:
     """Report a failure as an annotation and in the summary, since logs are easily missed."""
-    sentence = str(error)
+    sentence = for_author(error)  # the log has the error itself
     say(failure(sentence))
     files = [Path(env[name]) if env.get(name) else None for name in (SUMMARY_FILE, OUTPUT_FILE)]
     with suppress(ReviewbotError):  # the first error is raised
@@ -114,18 +124,23 @@ class Action:
             )
             review = ActionReview(inputs, github, stop, sarif)
             done: int | Skipped
-            if isinstance(wanted, Merged):
-                done = await review.record_merge(wanted)
-            elif isinstance(wanted, RequestedReview):
-                done = await review.run(wanted)
-            else:
-                command = ActionCommand(inputs, github, stop)
-                result = await command.run(wanted)
-                done = (
-                    await command.reviewed(wanted, review.run(result))
-                    if isinstance(result, RequestedReview)
-                    else result
-                )
+            try:
+                if isinstance(wanted, Merged):
+                    done = await review.record_merge(wanted)
+                elif isinstance(wanted, RequestedReview):
+                    done = await review.run(wanted)
+                else:
+                    command = ActionCommand(inputs, github, stop)
+                    result = await command.run(wanted)
+                    done = (
+                        await command.reviewed(wanted, review.run(result))
+                        if isinstance(result, RequestedReview)
+                        else result
+                    )
+            except _REFUSALS as error:
+                if inputs.token is not None:
+                    raise
+                raise ConfigError(_NO_TOKEN, source="the input github-token") from error
         return self._skip(done) if isinstance(done, Skipped) else done
 
     def _skip(self, skipped: Skipped) -> int:

@@ -6,9 +6,12 @@ requeued at the time of its next attempt.
 
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from reviewbot.config.settings import OFFLINE
+from reviewbot.core.render.author import cause
 from reviewbot.models.base import Fault
 from reviewbot.models.batch import Answered, ChunkOutcome, Spent
 from reviewbot.pipeline.job import Postponed
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from reviewbot.models.batch import BatchEvent, BatchResult, BatchTask, Emit, RunBatch
+
+log = logging.getLogger(__name__)
 
 PASSING: Final = frozenset({Fault.TRANSIENT.value, Fault.RATE_LIMITED.value})
 LONGEST_PAUSE_S: Final = 300
@@ -89,9 +94,14 @@ class Checkpoints:
                 await emit(event)
 
             result = await self._inner(task, pass_on)
-        passing = [end for end in ends if isinstance(end, ChunkOutcome) and end.fault in PASSING]
-        if passing and self._may_wait:
-            raise Postponed(passing[0].reason or "the model is down")
+        failed = [end for end in ends if isinstance(end, ChunkOutcome) and end.fault is not None]
+        # A reason may quote the request, so the log has only its kind. The events have the reason.
+        for kind in dict.fromkeys(one.fault for one in failed):
+            log.warning("a batch failed: %s", kind)
+        for one in failed if self._may_wait else ():
+            # What the offline rules took over does not wait for its model.
+            if one.fault in PASSING and one.model != OFFLINE:
+                raise Postponed(cause(one.fault))
         self._save_result(task.id, result)
         self.finished += 1
         for end in ends:

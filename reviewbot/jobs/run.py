@@ -26,6 +26,7 @@ from reviewbot.jobs.model_backoff import Checkpoints, pause_after
 from reviewbot.jobs.options import settings_for
 from reviewbot.jobs.review_cache import cached
 from reviewbot.jobs.truncation import leaving_out
+from reviewbot.models.base import ModelFault
 from reviewbot.pipeline.explain import explainers, prepare_explanation
 from reviewbot.pipeline.job import Postponed, StopSignal
 from reviewbot.pipeline.prepare import prepare
@@ -284,7 +285,11 @@ class Run:
                 self._save_spent(None, spent)
                 book(spent)
 
-            return await summarize(task, both)
+            try:
+                return await summarize(task, both)
+            except ModelFault as fault:  # the summary is computed then
+                log.warning("no model wrote the summary: %s", fault.fault)
+                raise
 
         return counting
 
@@ -312,7 +317,7 @@ class Run:
         """Free the slot of the review until its next attempt.
 
         Args:
-            reason: the reason, a sentence.
+            reason: the reason, without its full stop.
             got_on: whether a batch was finished in this run.
         """
         await self._log.flush()
@@ -328,7 +333,7 @@ class Run:
                 .values(state="waiting", node=None, waiting_since=since, next_try_at=again)
             )
         )
-        why = f"waiting until {rfc3339(again)} for a model: {reason}"
+        why = f"{reason}; the next attempt is at {rfc3339(again)[11:16]} UTC"
         await self._log.put(replace(last, activity=why))
 
     async def _give_up(self, reason: str, files: Sequence[str] = ()) -> RunEnd:

@@ -17,6 +17,7 @@ from reviewbot.core.plan.chunk_view import ChunkView
 from reviewbot.core.plan.chunks import Batch
 from reviewbot.core.plan.languages import is_source
 from reviewbot.core.prompt.request import ModelRequest
+from reviewbot.core.render.author import UNCHECKED_USES
 from reviewbot.models.batch import AnswerRecalled, ChunkOutcome, Drafted, RequestSent, Retrying
 from reviewbot.pipeline.changed_definitions import NAMES, changed_definitions, tokens_of
 from reviewbot.pipeline.definitions import definition_lines
@@ -107,7 +108,7 @@ class CrossFile:
                 case ChunkOutcome(status="reviewed"):
                     pass
                 case ChunkOutcome(reason=reason):
-                    self.reasons = (f"Uses of changed definitions were not checked: {reason}",)
+                    self.reasons = (f"{UNCHECKED_USES}: {reason}",)
                 case Drafted(answer=answer) | AnswerRecalled(answer=answer):
                     await emit(replace(event, answer=f"{CROSS_FILE}/{answer}"))
                 case _:

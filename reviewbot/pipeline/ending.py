@@ -45,7 +45,7 @@ async def summary(
         else:
             if written:
                 return written
-    computed = computed_summary(task.files, task.findings, task.coverage, task.changes)
+    computed = computed_summary(task.files, task.changes)
     return replace(computed, reason=reason)
 
 

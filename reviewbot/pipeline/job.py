@@ -124,7 +124,7 @@ class PriorRun:
 
 
 class Postponed(Exception):
-    """Exception of a ``RunBatch`` whose batch has to wait; the message is a sentence.
+    """Exception of a ``RunBatch`` whose batch has to wait; the message is a reason for authors.
 
     The other batches continue. Then :func:`reviewbot.pipeline.review.review` raises the exception
     instead of the last event.

@@ -349,7 +349,7 @@ async def test_without_a_token_it_is_said_that_it_takes_one(
     runner: Runner, pull: PullRequest
 ) -> None:
     comment = pull.comment("/help", by="octo")
-    with pytest.raises(ConfigError, match="is not set; commands in comments need it"):
+    with pytest.raises(ConfigError, match="is empty, and commands in comments need it"):
         await job(runner, pull, comment, GITHUB_TOKEN="")
 
 

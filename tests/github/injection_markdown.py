@@ -37,7 +37,7 @@ _MARKER: Final = re.compile(r"<!-- reviewbot [^<>]* -->")
 _FOLDED: Final = re.compile(r"<details>\s*<summary>[A-Z][A-Za-z ,()0-9]*</summary>|</details>")
 _HEADINGS: Final = re.compile(
     r"Summary|Findings|Not on a line|Coverage|Unproven errors, not counted"
-    r"|(?:error|warning|note)(?:, [a-z ]+)?: .*",
+    r"|(?:🛑 error|⚠️ warning|💡 note)(?:, [a-z ]+)?: .*",
     re.DOTALL,
 )
 _TABLES: Final = (

@@ -107,7 +107,7 @@ async def test_a_review_goes_on_without_guideline_files_that_github_cannot_provi
     pull = github.pull(base=AT_BASE, head=AT_BASE | HEAD)
     await server.settle()
     assert titles(pull) == ["**error: A handler returns None**"]
-    assert "No guideline files were used, since GitHub did not complete GET" in summary_of(pull)
+    assert "No guideline files were used, since GitHub did not answer; " in summary_of(pull)
     assert "<repository_guidelines>" not in prompts(model)[0]
 
 

@@ -40,11 +40,11 @@ OUTPUTS = "outcome<<E\nfindings\nE\nfindings<<E\n1\nE\ncost-usd<<E\n0.0123\nE\n"
 LOG = (
     "Reviewing 1 file.\nerror: A title\n::error file=a.py,line=1,title=A title::Words%0Aand more\n"
 )
-TABLE = "| Severity | Where | Finding |\n| --- | --- | --- |\n| error | {} | x |\n"
+TABLE = "| Severity | Where | Finding |\n| --- | --- | --- |\n| 🛑 error | {} | x |\n"
 FOLDED = "<details>\n<summary>Reviewed (2)</summary>\n\n- `a`\n\n</details>"
 NATURALLY: dict[str, str] = {
     "as it is": "{}",
-    "as a title": "**error: {}**\n\nWords.",
+    "as a title": "**🛑 error: {}**\n\nWords.",
     "as a quote": "> {}",
     "as a cell": TABLE,
     "as code": "```\n{}\n```",

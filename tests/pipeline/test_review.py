@@ -376,7 +376,7 @@ async def test_without_a_summary_of_a_model_one_is_computed_and_says_why() -> No
     [summary] = seen.of(ReviewSummary)
     assert (summary.source, summary.what, summary.reason) == (
         "computed",
-        "1 file changed, +3 -0; 1 reviewed.",
+        "1 file changed, +3 -0.",
         "The model wrote no summary: Overloaded.",
     )
     assert seen.end.outcome == "clean"

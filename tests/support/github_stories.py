@@ -31,9 +31,9 @@ _KEY = re.compile(r"^<!-- reviewbot v=1 kind=reply .*\bkey=(\S+)", re.MULTILINE)
 """What one answer of ours is to."""
 _TITLE = re.compile(
     r"""
-    ^ (?: \*\*\w+(?:,[ ][a-z ]+)?:[ ](.+)\*\*      # above a comment, and in the text of a review
-      | \#\#\#[ ]\w+(?:,[ ][a-z ]+)?:[ ](.+)      # in the summary of a job
-      | \|[ ]\w[^|]*\|[ ][^|]+\|[ ](.+?)(?:[ ]\(id[ ]`\w+`\))?[ ]\|.*  # in a table
+    ^ (?: \*\*\S+[ ]\w+(?:,[ ][a-z ]+)?:[ ](.+)\*\*  # above a comment, and in a review
+      | \#\#\#[ ]\S+[ ]\w+(?:,[ ][a-z ]+)?:[ ](.+)      # in the summary of a job
+      | \|[ ]\S+[ ]\w[^|]*\|[ ][^|]+\|[ ](.+?)(?:[ ]\(id[ ]`\w+`\))?[ ]\|.*  # in a table
       | -[ ]\[?`.+?:\d+[ ]?`+(?:\]\(\S+\))?[ ](.+)  # among what is resolved or dismissed
     ) $
     """,
@@ -164,8 +164,12 @@ def _titles_in(text: str) -> list[str]:
 
 
 def titles(pull: PullRequest) -> list[str]:
-    """The first lines of our comments on lines."""
-    return [one.body.split("\n")[0] for one in pull.review_comments if "kind=finding" in one.body]
+    """The first lines of our comments on lines, without the icon of the severity."""
+    return [
+        re.sub(r"^\*\*\S+ ", "**", one.body.split("\n")[0])
+        for one in pull.review_comments
+        if "kind=finding" in one.body
+    ]
 
 
 def summary_of(pull: PullRequest) -> str:

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Final, Literal
 from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.render.inert import neutralize_commands
 from reviewbot.core.render.wording import (
+    causes,
     on_new_lines,
     outcome,
     placement_reason,
-    unreviewed,
+    uncovered,
     verification,
     verification_note,
 )
@@ -97,8 +98,8 @@ def _finding(finding: Finding, command: Command) -> str:
 
 
 def _missing(report: Report) -> str:
-    files = [f"- {file.path}: {file.reason or ''}" for file in unreviewed(report)]
-    return "\n".join((outcome(report), *report.reasons, *files))
+    files = (f"- {path}" for path in uncovered(report))
+    return "\n".join((outcome(report), *causes(report), *files))
 
 
 def _rest(report: Report, left: Counter[str]) -> str:

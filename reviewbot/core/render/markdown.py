@@ -7,6 +7,7 @@ unchanged.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.report import counts_for_fail_on
@@ -14,6 +15,7 @@ from reviewbot.core.render.markdown_text import (
     cell,
     code_span,
     fence,
+    linked,
     literal,
     one_line,
     quoted,
@@ -21,6 +23,7 @@ from reviewbot.core.render.markdown_text import (
 from reviewbot.core.render.wording import (
     ADVICE,
     acceptance,
+    causes,
     lines_of,
     outcome,
     placement_reason,
@@ -29,13 +32,13 @@ from reviewbot.core.render.wording import (
     shares,
     spending,
     titled,
-    unreviewed,
+    uncovered,
     verification,
 )
 from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reviewbot.core.events.events import FileCoverage
     from reviewbot.core.events.report import Report
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 
 MIN_LIMIT: Final = 40_000
 """Smallest limit: everything but the findings fits, and some of the findings."""
+MAX_CAUSE: Final = 600
+"""Characters of a reason for the outcome, which may name a file."""
 _SECTION: Final = 3_000
 _MESSAGE: Final = 12_000
 _RULE: Final = 400
@@ -51,7 +56,13 @@ _NOTES: Final = 200  # room for the notes about omitted findings
 _SHARE: Final = 3  # the table may take a third of the room for findings
 
 
-def render(report: Report, *, limit: int | None = None) -> str:
+def render(
+    report: Report,
+    *,
+    limit: int | None = None,
+    links: Mapping[str, str] = MappingProxyType({}),
+    has_outcome: bool = True,
+) -> str:
     """Return the report. Its first line is the outcome.
 
     Args:
@@ -59,6 +70,8 @@ def render(report: Report, *, limit: int | None = None) -> str:
         limit: characters that the text may have, at least :data:`MIN_LIMIT`; findings that do not
             fit are left out, the least bad first, and counted, and long lists are cut. GitHub
             takes 65,536 in a comment.
+        links: addresses of findings by id, such as those of their comments.
+        has_outcome: False to leave out the outcome and its causes, where another text has them.
 
     Raises:
         ValueError: ``limit`` is too small.
@@ -66,11 +79,11 @@ def render(report: Report, *, limit: int | None = None) -> str:
     if limit is not None and limit < MIN_LIMIT:
         raise ValueError(f"limit is {limit}, at least {MIN_LIMIT} is needed")
     section = None if limit is None else _SECTION
-    head = [f"**{literal(outcome(report))}**", *_missing(report, section)]
+    head = [f"**{literal(outcome(report))}**", *_missing(report, section)] if has_outcome else []
     head += [*_answer(report, section), *_summary(report, section)]
     tail = [*_withdrawn(report, section), *_skipped(report, section), *_notes(report, section)]
     room = None if limit is None else limit - len(_joined([*head, *tail])) - 2
-    return _joined([*head, *_findings(report, room), *tail])
+    return _joined([*head, *_findings(report, room, links), *tail])
 
 
 def _joined(blocks: Iterable[str]) -> str:
@@ -78,8 +91,8 @@ def _joined(blocks: Iterable[str]) -> str:
 
 
 def _missing(report: Report, room: int | None) -> list[str]:
-    blocks = _listed("", map(literal, report.reasons), room)
-    blocks += _listed("Not fully reviewed:", map(_coverage, unreviewed(report)), room)
+    blocks = _listed("", (literal(cause, MAX_CAUSE) for cause in causes(report)), room)
+    blocks += _listed("Not fully reviewed:", map(code_span, uncovered(report)), room)
     blocks += _listed("Not read:", map(_coverage, shallow(report)), room)
     return [*blocks, *accepting(report)]
 
@@ -116,18 +129,18 @@ def _summary(report: Report, room: int | None) -> list[str]:
     return [*blocks, *_listed("Look at:", look_at, room), *_listed("Files:", files, room)]
 
 
-def _findings(report: Report, room: int | None) -> list[str]:
+def _findings(report: Report, room: int | None, links: Mapping[str, str]) -> list[str]:
     """Return the table and details of findings, worst first, as many as fit."""
     shown = sorted(report.findings, key=lambda finding: not counts_for_fail_on(finding))
     if not shown:
         return []
-    rows = [_row(finding) for finding in shown]
+    rows = [_row(one, links.get(one.id)) for one in shown]
     kept_rows = _fitting(rows, None if room is None else room // _SHARE)
     table = ["| Severity | Where | Finding |", "| --- | --- | --- |", *rows[:kept_rows]]
     blocks = ["## Findings", "\n".join(table)]
     if kept_rows < len(rows):
         blocks.append(f"{count(len(rows) - kept_rows, 'more finding')}: no room here.")
-    details = [_details(finding) for finding in shown[:kept_rows]]
+    details = [_details(one, links.get(one.id)) for one in shown[:kept_rows]]
     kept = _fitting(details, None if room is None else room - len(_joined(blocks)) - _NOTES)
     blocks += details[:kept]
     if kept < len(shown):
@@ -146,8 +159,8 @@ def _fitting(parts: Sequence[str], room: int | None) -> int:
     return len(parts)
 
 
-def _row(finding: Finding) -> str:
-    where, title = code_span(_place(finding)), one_line(finding.title, 200)
+def _row(finding: Finding, address: str | None) -> str:
+    where, title = linked(_place(finding), address), one_line(finding.title, 200)
     return f"| {titled(finding)} | {cell(where)} | {cell(title)} |"
 
 
@@ -155,8 +168,8 @@ def _place(finding: Finding) -> str:
     return f"{finding.path}:{finding.line}" if finding.is_placed else finding.path
 
 
-def _details(finding: Finding) -> str:
-    where = code_span(finding.path)
+def _details(finding: Finding, address: str | None) -> str:
+    where = linked(finding.path, address)
     if finding.is_placed:
         where += f", {lines_of(finding)}"
     facts = [

@@ -21,6 +21,7 @@ _LINKED: Final = re.compile(
 )
 """Plain text that GitHub turns into a link, mention or formula, even if it is escaped. See
 "Autolinked references and URLs", "Writing mathematical expressions" and section 6.9."""
+_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+")
 _CUT: Final = "..."
 
 
@@ -45,6 +46,12 @@ def code_span(text: str, limit: int = 200) -> str:
     ticks = "`" * (_longest(flat) + 1)
     pad = " " if "`" in flat or not flat else ""
     return f"{ticks}{pad}{flat}{pad}{ticks}"
+
+
+def linked(text: str, address: str | None) -> str:
+    """Return ``text`` as inline code, with a link to ``address`` if the address is safe."""
+    shown = code_span(text)
+    return f"[{shown}]({address})" if address and _ADDRESS.fullmatch(address) else shown
 
 
 def cell(markdown: str) -> str:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.events.coverage import counted_files, reasons_of
 from reviewbot.core.events.events import FileCoverage, Usage
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.wording import NO_REASON, count, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reviewbot.core.events.events import ModelShare, ReviewStarted
     from reviewbot.core.events.report import Report
-    from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.findings.finding import Finding, Severity
 
 NOTHING = "no findings"
+ICONS: Final[Mapping[Severity, str]] = MappingProxyType(
+    {"error": "🛑", "warning": "⚠️", "note": "💡"}
+)
+_NOTABLE_S = 0.1
 UNFINISHED = "The review ended before this file was done."
 
 
@@ -81,6 +89,24 @@ def unreviewed(report: Report) -> tuple[FileCoverage, ...]:
     pending = tuple(FileCoverage(path, "failed", UNFINISHED) for path in report.pending)
     unread = () if report.complete else report.covered("unread")
     return (*report.covered("failed"), *pending, *report.covered("partly"), *unread)
+
+
+def causes(report: Report) -> tuple[str, ...]:
+    """Return the reasons for the outcome, each once. A cause that several files have counts them.
+
+    :func:`uncovered` has the files that no sentence names.
+    """
+    if report.question is not None:
+        return report.reasons
+    missing = unreviewed(report)
+    own = reasons_of(missing)
+    known = {*own, *(file.reason for file in missing)}
+    return (*own, *(reason for reason in report.reasons if reason not in known))
+
+
+def uncovered(report: Report) -> tuple[str, ...]:
+    """Return the files that :func:`causes` counts without their names."""
+    return () if report.question is not None else counted_files(unreviewed(report))
 
 
 def shallow(report: Report) -> tuple[FileCoverage, ...]:
@@ -168,14 +194,14 @@ def duration(seconds: float) -> str:
 
 
 def spending(report: Report) -> str:
-    """Return the known tokens, cost and times, separated by semicolons."""
+    """Return the known tokens, cost and times, separated by semicolons. No time is ``0.0 s``."""
     parts = [usage(report.usage)]
     if parts[0]:
         parts.append(dollars(report.cost_usd))
-    if report.duration_s is not None:
-        parts.append(duration(report.duration_s))
-    if report.time_to_first_finding_s is not None:
-        parts.append(f"first finding after {duration(report.time_to_first_finding_s)}")
+    if (whole := report.duration_s or 0) >= _NOTABLE_S:
+        parts.append(duration(whole))
+    if (first := report.time_to_first_finding_s or 0) >= _NOTABLE_S:
+        parts.append(f"first finding after {duration(first)}")
     return "; ".join(filter(None, parts))
 
 
@@ -207,8 +233,12 @@ def state_of(finding: Finding) -> str:
 
 
 def titled(finding: Finding) -> str:
-    """Return the severity of a finding, and its state if there is one: ``error, unproven``."""
-    return ", ".join(filter(None, (finding.severity, state_of(finding))))
+    """Return the severity of a finding with its icon, and its state: ``🛑 error, unproven``.
+
+    The icons differ in colour and in form. The word follows for screen readers.
+    """
+    severity = f"{ICONS[finding.severity]} {finding.severity}"
+    return ", ".join(filter(None, (severity, state_of(finding))))
 
 
 def verification_note(finding: Finding) -> str:

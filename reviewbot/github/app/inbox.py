@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.app.poller import Poller
-from reviewbot.github.app.retries import HOPELESS, pause_after, sentence
+from reviewbot.github.app.retries import HOPELESS, for_author, pause_after
 from reviewbot.github.app.subjects import installation_of, subject_of
 from reviewbot.github.webhook.parse import read
 from reviewbot.github.webhook.tasks import Commented, IgnoredDelivery
@@ -190,7 +190,7 @@ class Inbox:
             return
         try:
             async with asyncio.timeout(self._limit_s):
-                await self._give_up(task, sentence(error))
+                await self._give_up(task, for_author(error))
         except Exception as failed:  # noqa: BLE001 - it is logged, and the task is settled
             kind = type(failed).__name__
             log.warning(

@@ -20,7 +20,7 @@ from reviewbot.core.events.report import ReportBuilder
 from reviewbot.errors import ReviewbotError
 from reviewbot.github.app import targets
 from reviewbot.github.app.poller import Poller
-from reviewbot.github.app.retries import pause_after, sentence
+from reviewbot.github.app.retries import for_author, pause_after
 from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.client.errors import RateLimitedError
 from reviewbot.github.commands.answers import answer_once
@@ -245,7 +245,7 @@ class Outbox:
         pause = pause_after(error, claimed.tries)
         if pause is None and publication is not None:
             try:
-                await publication.fail(f"The review could not be posted: {sentence(error)}")
+                await publication.fail(f"The review could not be posted: {for_author(error)}")
             except ReviewbotError as failed:  # a check run must not stay unfinished
                 limited = isinstance(failed, RateLimitedError)
                 pause = pause_after(failed if limited else None, claimed.tries)

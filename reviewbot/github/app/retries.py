@@ -8,6 +8,7 @@ from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.github.client.errors import (
     BlockedError,
     DiffTooLargeError,
+    GitHubError,
     IncompleteListError,
     InvalidError,
     NotFoundError,
@@ -79,3 +80,12 @@ def sentence(error: Exception | None) -> str:
     if isinstance(error, TimeoutError):
         return "it timed out"
     return f"{type(error).__name__}; see the server's log"
+
+
+def for_author(error: Exception) -> str:
+    """Return the reason for the author of a pull request. The log has the operator's details."""
+    if isinstance(error, GitHubError):
+        return error.for_author
+    if isinstance(error, ReviewbotError | TimeoutError):
+        return sentence(error)
+    return "reviewbot failed; its operator finds the reason in the log"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.base_files import BaseFiles
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 60.0
 """Maximum seconds to read guideline files, waits for rate limits included."""
@@ -84,7 +87,8 @@ async def guidelines_for(
     except TooLargeError:
         return Guidelines(problems=(_LONG_LIST,))
     except GitHubError as error:
-        reason = str(error)
+        log.warning("guideline files could not be fetched: %s", error)
+        reason = error.for_author
     except TimeoutError:
         reason = f"reading them took more than {TIMEOUT_S:.0f} seconds"
     return Guidelines(problems=(f"No guideline files were used, since {reason}.",))

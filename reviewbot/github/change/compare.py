@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.github.api.gateway import Api
+
+log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 4
 """Concurrent files. An installation sends no more requests at once."""
@@ -161,7 +164,8 @@ async def _compared(
     except (_NoContentError, LocalDiffError) as error:
         why = str(error)
     except GitHubError as error:
-        why = f"its content could not be fetched: {error}"
+        log.warning("the content of a file could not be fetched: %s", error)
+        why = f"its content could not be fetched: {error.for_author}"
     return _sentence(why), size
 
 

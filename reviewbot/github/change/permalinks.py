@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
-
-from reviewbot.core.render.markdown_text import code_span
 
 if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings.finding import Finding, Guideline
 
-_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+")
 # GitHub renders these as pages or tables, which have no line anchors unless the source is shown.
 _RENDERED: Final = (".md", ".markdown", ".mdx", ".rst", ".adoc", ".org", ".csv", ".tsv")
 
@@ -82,12 +78,6 @@ class Permalinks:
         if guideline is None or self.rules is None:
             return None
         return self.blob(self.rules, guideline.path, (guideline.line, guideline.line))
-
-
-def linked(text: str, address: str | None) -> str:
-    """Return ``text`` as inline code, with a link to ``address`` if the address is safe."""
-    shown = code_span(text)
-    return f"[{shown}]({address})" if address and _ADDRESS.fullmatch(address) else shown
 
 
 def is_utf8(path: str) -> bool:

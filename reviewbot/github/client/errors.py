@@ -40,7 +40,7 @@ class GitHubError(ReviewbotError):
     """GitHub refused a request, or did not respond.
 
     Args:
-        message: the sentence for users.
+        message: the sentence for operators: it may name requests and servers.
         status: HTTP status of the response, if there was a response.
     """
 
@@ -48,16 +48,31 @@ class GitHubError(ReviewbotError):
         self.status = status
         super().__init__(message)
 
+    @property
+    def for_author(self) -> str:
+        """Sentence for the author of a pull request, without its full stop."""
+        return next(_FOR_AUTHOR[kind] for kind in type(self).__mro__ if kind in _FOR_AUTHOR)
+
 
 class BadCredentialsError(GitHubError):
     """The token or the App's key is not accepted."""
 
 
 class ForbiddenError(GitHubError):
-    """Our identity lacks a permission."""
+    """Our identity lacks a permission, which ``needed`` names if GitHub does."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, needed: str = "") -> None:
+        self.needed = needed
         super().__init__(message, status=403)
+
+    @property
+    def for_author(self) -> str:
+        """Sentence for the author of a pull request, without its full stop."""
+        which = f"the permission {self.needed}" if self.needed else "the permission for it"
+        return (
+            f"GitHub does not permit it; {_MAINTAINER} must grant {which}, in the App's settings or"
+            " under permissions: of the workflow"
+        )
 
 
 class NotFoundError(GitHubError):
@@ -106,6 +121,35 @@ class OvertakenError(GitHubError):
 
 class IncompleteListError(GitHubError):
     """A list is longer than its limit."""
+
+
+def for_author(error: ReviewbotError) -> str:
+    """Return the sentence of an error for the author of a pull request, without its full stop."""
+    return error.for_author if isinstance(error, GitHubError) else str(error)
+
+
+_MAINTAINER: Final = "a maintainer of this repository"
+_LATER: Final = "run the review again later"
+_FOR_AUTHOR: Final[Mapping[type[GitHubError], str]] = MappingProxyType(
+    {
+        GitHubError: "GitHub refused it; the operator of reviewbot has the reason",
+        BadCredentialsError: "GitHub does not accept the credentials of reviewbot;"
+        f" {_MAINTAINER} must renew them",
+        NotFoundError: f"GitHub does not show it to reviewbot; {_MAINTAINER} must check that the"
+        " App is installed on the repository, or that the token may read it",
+        GoneError: "it was deleted, or is turned off in the settings of the repository",
+        BlockedError: "GitHub may not show this repository for legal reasons",
+        DiffTooLargeError: "GitHub does not provide so large a diff: its limits are 300 files and"
+        " 20,000 lines",
+        TooLargeError: "GitHub does not provide so large a file",
+        RateLimitedError: f"GitHub limits the rate of requests; {_LATER}",
+        UnavailableError: f"GitHub did not answer; {_LATER}",
+        UncertainWriteError: f"GitHub did not confirm it; {_LATER}",
+        OvertakenError: "another review was posted at the same time",
+        IncompleteListError: "the pull request has more entries than reviewbot reads",
+    }
+)
+"""Sentence for the author of a pull request, by kind; others have that of their base class."""
 
 
 def refusal(request: Request, answer: Answer) -> GitHubError:
@@ -174,7 +218,7 @@ def _forbidden(request: Request, answer: Answer, says: str) -> GitHubError:
         if needed
         else "check what the App or the token may do, and whether the organization restricts it"
     )
-    return ForbiddenError(f"GitHub does not permit {request.what}{says}: {hint}")
+    return ForbiddenError(f"GitHub does not permit {request.what}{says}: {hint}", needed)
 
 
 def _detail(error: Any) -> str:  # noqa: ANN401  whatever GitHub sends

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.prompt.explanation import MOST_REMARKS, FindingQuestion, ThreadComment
+from reviewbot.core.render.author import without_details
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.safety.safe_text import safe_markdown
 from reviewbot.core.safety.shown_text import shown_line
@@ -85,4 +86,4 @@ def reply_text(report: Report, link_hosts: Collection[str]) -> str:
         return f"{words}\n\nAnswered by {code_span(answer.model)}."
     if report.outcome == "cancelled":
         return "Not explained: the question was cancelled."
-    return f"Not explained: {literal(next(iter(report.reasons), NO_REASON))}"
+    return f"Not explained: {literal(next(iter(without_details(report).reasons), NO_REASON))}"

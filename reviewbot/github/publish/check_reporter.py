@@ -76,11 +76,6 @@ class CheckReporter:
         except (ForbiddenError, NotFoundError) as error:
             self.refused = error
 
-    @property
-    def denied(self) -> str | None:
-        """Reason why there is no check run, as a sentence; None without a refusal."""
-        return None if self.refused is None else str(self.refused)
-
     async def _found(self) -> CheckRun | None:
         first = self._first
         return await self._checks.find(

@@ -15,19 +15,23 @@ The first request is ``POST /repos/{owner}/{repo}/check-runs``. The others are
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.core.events.report import counts_for_fail_on, reaches_threshold
 from reviewbot.core.render import TOOL_NAME
-from reviewbot.core.render.markdown import accepting
+from reviewbot.core.render.markdown import MAX_CAUSE, accepting
 from reviewbot.core.render.markdown import render as render_markdown
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.render.wording import (
+    causes,
     counted,
     dollars,
     outcome,
     shallow,
     spending,
+    titled,
+    uncovered,
     unreviewed,
     usage,
 )
@@ -51,7 +55,7 @@ from reviewbot.github.publish.comment_text import (
 from reviewbot.github.publish.sections import Section, fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from reviewbot.config.settings import IfIncomplete
     from reviewbot.core.events.events import ReviewProgress
@@ -59,6 +63,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report, Threshold
     from reviewbot.core.findings.finding import Finding
 
+_NO_COMMENTS: Final[Mapping[str, str]] = MappingProxyType({})
 Conclusion = Literal["success", "neutral", "failure", "cancelled"]
 
 MAX_TEXT: Final = 65_535
@@ -170,6 +175,7 @@ def completed(
     actions: bool = False,
     marker: str = "",
     link_hosts: Collection[str] = LINK_HOSTS,
+    comments: Mapping[str, str] = _NO_COMMENTS,
 ) -> tuple[Json, ...]:
     """Return the bodies that end a run, in order. The first concludes it; all carry annotations.
 
@@ -181,6 +187,7 @@ def completed(
         actions: whether to show buttons; only an App receives clicks.
         marker: hidden marker to append to the text.
         link_hosts: hosts that links of a model may point to.
+        comments: addresses of the inline comments, by finding id.
     """
     safe = safe_report(report, link_hosts)
     end: Json = {
@@ -191,7 +198,7 @@ def completed(
     made = [one for finding in safe.findings if (one := annotation(finding)) is not None]
     kept = made[:MAX_ANNOTATIONS]
     output = _output(outcome(safe), _summary(safe, len(made) - len(kept)))
-    output["text"] = _text(safe, marker)
+    output["text"] = _text(safe, marker, comments)
     starts = range(0, max(len(kept), 1), BATCH)
     batches = [kept[start : start + BATCH] for start in starts]
     return tuple(
@@ -247,16 +254,14 @@ def _summary(report: Report, left: int) -> str:
         lines.append(f"{count(len(report.held), 'finding')} held back.")
     if left:
         lines.append(f"{count(left, 'more finding')} without an annotation: see below.")
-    missing, unread = (
-        [
-            f"- {code_span(file.path)} ({file.status}): {literal(file.reason or NO_REASON)}"
-            for file in files
-        ]
-        for files in (unreviewed(report), shallow(report))
-    )
+    missing = [f"- {code_span(path)}" for path in uncovered(report)]
+    unread = [
+        f"- {code_span(file.path)} ({file.status}): {literal(file.reason or NO_REASON)}"
+        for file in shallow(report)
+    ]
     sections = [
         Section("", lines, 4, gap="\n\n"),
-        Section("", [f"- {literal(reason)}" for reason in report.reasons], 2, "reason"),
+        Section("", [f"- {literal(reason, MAX_CAUSE)}" for reason in causes(report)], 2, "reason"),
         Section("Not fully reviewed:", missing, 1, "file"),
         Section("Not read:", unread, 1, "file"),
         Section("", accepting(report), 3),
@@ -265,13 +270,13 @@ def _summary(report: Report, left: int) -> str:
     return fitted(sections, _SUMMARY)
 
 
-def _text(report: Report, marker: str) -> str:
-    """Return the report; if it is too long, whole blocks at its end are omitted.
+def _text(report: Report, marker: str, comments: Mapping[str, str]) -> str:
+    """Return what the summary does not have. If it is too long, blocks at its end are omitted.
 
     Blocks contain no empty line, because text that could have one is quoted. So no fence or table
     stays open.
     """
-    text = unmarked(render_markdown(report, limit=_TEXT))
+    text = unmarked(render_markdown(report, limit=_TEXT, links=comments, has_outcome=False))
     room = MAX_TEXT - MAX_LENGTH - 8
     if len(text.encode()) > room:
         note = "\n\nThe rest had no room here."
@@ -282,4 +287,4 @@ def _text(report: Report, marker: str) -> str:
 
 def _found(finding: Finding) -> str:
     title = title_of(safe_finding(finding, LINK_HOSTS))
-    return f"- {finding.severity}: {code_span(finding.path)} {title}"
+    return f"- {titled(finding)}: {code_span(finding.path)} {title}"

@@ -14,12 +14,12 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.render.markdown_text import code_span, fence, literal, one_line, quoted
+from reviewbot.core.render.author import without_details
+from reviewbot.core.render.markdown_text import code_span, fence, linked, literal, one_line, quoted
 from reviewbot.core.render.wording import titled
 from reviewbot.core.safety.escape import is_plain
 from reviewbot.core.safety.markdown import code_block
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
-from reviewbot.github.change.permalinks import linked
 from reviewbot.github.markers import MAX_LENGTH, MAX_SUMMARY, has_marker
 from reviewbot.github.publish.sections import size
 
@@ -58,9 +58,9 @@ def _safe(finding: Finding, link_hosts: tuple[str, ...]) -> Finding:
 
 
 def safe_report(report: Report, link_hosts: Collection[str]) -> Report:
-    """Return ``report`` with findings and a summary that are safe to post."""
+    """Return ``report`` for the pull request: safe texts, and no operator's details of failures."""
     return replace(
-        report,
+        without_details(report),
         findings=tuple(safe_finding(one, link_hosts) for one in report.findings),
         withdrawn=tuple(
             replace(one, finding=safe_finding(one.finding, link_hosts)) for one in report.withdrawn

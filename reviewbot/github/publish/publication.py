@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+import logging
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +25,7 @@ from reviewbot.github.publish.check_reporter import CheckReporter
 from reviewbot.github.publish.publisher import CommentPublisher
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import Event
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from reviewbot.github.change.subject import PublishOptions, Subject
     from reviewbot.github.identity import BotIdentity
     from reviewbot.github.publish.check_run import Conclusion
+
+log = logging.getLogger(__name__)
 
 _OVERTAKEN: Final = "A newer review of the pull request was posted first, so this one was not."
 MOST_OVERTAKEN: Final = 6
@@ -51,6 +54,7 @@ class Published:
         problems: sentences about texts that could not be posted.
         review_url: address of the review at this head, if any.
         summary_url: address of the summary comment, if any.
+        comments: addresses of the inline comments, by finding id.
         denied: whether a permission was missing.
         wrote: whether this publication posted a review or a summary comment.
         failed: whether the publication failed.
@@ -63,6 +67,7 @@ class Published:
     failed: bool = False
     review_url: str | None = None
     summary_url: str | None = None
+    comments: Mapping[str, str] = field(default_factory=dict)
 
 
 class Publication:
@@ -115,8 +120,9 @@ class Publication:
         """
         if self._check is not None:
             await self._check.begin(make=make)
-            if self._check.denied:
-                self._problems.append(f"There is no check run: {self._check.denied}.")
+            if (refused := self._check.refused) is not None:
+                log.warning("there is no check run: %s", refused)
+                self._problems.append(f"There is no check run: {refused.for_author}.")
 
     def take(self, event: Event) -> None:
         """Take the next event of the review, and return at once."""
@@ -171,6 +177,7 @@ class Publication:
             wrote=self._comments.wrote,
             review_url=self._comments.review_url,
             summary_url=self._comments.summary_url,
+            comments=self._comments.comments,
         )
 
     @property
@@ -248,6 +255,7 @@ class Publication:
             actions=self._options.buttons,
             marker=markers.write(marker, subject.pull.bound, self._identity.secrets),
             link_hosts=self._options.link_hosts,
+            comments=done.comments,
         )
 
 

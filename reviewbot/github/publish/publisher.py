@@ -7,6 +7,7 @@ only what is missing.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.events.events import Outcome
+    from reviewbot.core.events.events import Outcome, ReviewSummary
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding, Side
     from reviewbot.github.api.gateway import Api
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.prior import Posted, Prior
     from reviewbot.github.state.reconcile import Reconciled
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -77,6 +80,7 @@ class CommentPublisher:
         wrote: whether this publisher posted a review or a summary comment.
         review_url: address of the first review at this head, if any.
         summary_url: address of the summary comment, once it shows this review.
+        comments: addresses of the inline comments, by finding id.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class CommentPublisher:
         self.denied = self.wrote = False
         self.review_url: str | None = None
         self.summary_url: str | None = None
+        self.comments: Mapping[str, str] = {}
         self._tried = False
         self._hidden: set[str] = set()
 
@@ -120,6 +125,7 @@ class CommentPublisher:
         plan = await asyncio.to_thread(self._plan, done, prior, files)
         rest = await self._review(done.report, plan, prior)
         now = await read_prior(self._api, subject.pull, self._identity) if self._tried else prior
+        self.comments = {id_: one.comment.url for id_, one in now.posted.items()}
         await self._delete_duplicates(now)
         self._point_to_review(now)
         surplus = {one.finding.id for one in rest if one.is_surplus}
@@ -228,7 +234,7 @@ class CommentPublisher:
         overview = block.overview if block and not self._subject.full else ""
         state = StateBlock(
             self._subject.settings,
-            overview=overview or (done.report.summary.what if done.report.summary else ""),
+            overview=overview or _overview(done.report.summary),
             walkthrough=walkthrough,
             records=done.records,
         )
@@ -239,12 +245,11 @@ class CommentPublisher:
         if packed is None:
             self.problems.append(_NO_ROOM)
         marker = replace(self._marker("summary", outcome=done.report.outcome), state=packed)
-        urls = {id_: one.comment.url for id_, one in now.posted.items()}
         return summary_comment.render(
             done,
             marker=self._written(marker),
             rest=[one for one in rest if one.finding.id not in now.posted],
-            urls=urls,
+            urls=self.comments,
             overview=overview,
             walkthrough=walkthrough,
             links=self._subject.links,
@@ -345,7 +350,7 @@ class CommentPublisher:
         except GitHubError as error:
             if self._options.tried_again:
                 raise
-            self.problems.append(f"{what}: {error}.")
+            self._note(what, error)
             return None
 
     async def _permitted(self, work: Awaitable[T], what: str) -> T | None:
@@ -353,9 +358,13 @@ class CommentPublisher:
         try:
             return await work
         except (ForbiddenError, NotFoundError, InvalidError) as error:
-            self.problems.append(f"{what}: {error}.")
+            self._note(what, error)
             self.denied |= isinstance(error, ForbiddenError)
             return None
+
+    def _note(self, what: str, error: GitHubError) -> None:
+        log.warning("%s: %s", what, error)
+        self.problems.append(f"{what}: {error.for_author}.")
 
 
 def _nothing(_path: str, _side: Side, _lines: range | None) -> bool:
@@ -368,6 +377,11 @@ def _has_comment(finding: Finding, posted: Posted | None) -> bool:
         return posted is not None
     place = (finding.path, finding.side, max(finding.line, finding.end_line))
     return (posted.comment.path, posted.comment.side, posted.comment.line) == place
+
+
+def _overview(summary: ReviewSummary | None) -> str:
+    """Return what a model wrote about the change; empty for a computed summary."""
+    return summary.what if summary is not None and summary.source == "model" else ""
 
 
 def _walkthrough(report: Report, prior: Prior, files: Sequence[FileDiff]) -> dict[str, str]:

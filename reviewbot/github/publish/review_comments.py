@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.findings.finding import rank
 from reviewbot.core.render.markdown_text import code_span, literal
-from reviewbot.core.render.wording import is_unproven_error, outcome, placement_reason
+from reviewbot.core.render.wording import ICONS, is_unproven_error, outcome, placement_reason
 from reviewbot.core.wording import count
 from reviewbot.github.change.permalinks import is_utf8
 from reviewbot.github.change.subject import LINK_HOSTS
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff, Hunk
     from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report
-    from reviewbot.core.findings.finding import Finding, Side
+    from reviewbot.core.findings.finding import Finding, Severity, Side
     from reviewbot.github.change.permalinks import Permalinks
 
 MAX_COMMENTS: Final = 30
@@ -239,20 +239,20 @@ def rest_sections(
 
 def by_rule(rest: Iterable[FindingWithoutComment]) -> list[str]:
     """Return a line for each rule or category: how many findings, and the first places."""
-    groups: dict[tuple[str, str], list[FindingWithoutComment]] = {}
+    groups: dict[tuple[Severity, str], list[FindingWithoutComment]] = {}
     for one in rest:
         groups.setdefault((one.finding.severity, one.finding.rule), []).append(one)
     return [_rule_line(rule, severity, found) for (severity, rule), found in groups.items()]
 
 
-def _rule_line(rule: str, severity: str, found: Sequence[FindingWithoutComment]) -> str:
+def _rule_line(rule: str, severity: Severity, found: Sequence[FindingWithoutComment]) -> str:
     places = [
         f"{place_of(one.finding, one.link)} (id {code_span(one.finding.id)})"
         for one in found[:MAX_PLACES]
     ]
     more = f" and {len(found) - MAX_PLACES:,} more" if len(found) > MAX_PLACES else ""
     total = count(len(found), severity)
-    return unmarked(f"- {code_span(rule)}, {total}: {', '.join(places)}{more}")
+    return unmarked(f"- {ICONS[severity]} {code_span(rule)}, {total}: {', '.join(places)}{more}")
 
 
 def _block(one: FindingWithoutComment, link_hosts: Collection[str]) -> str:

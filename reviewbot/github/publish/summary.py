@@ -10,21 +10,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.report import counts_for_fail_on
-from reviewbot.core.render.markdown import accepting
-from reviewbot.core.render.markdown_text import cell, code_span, literal, one_line, quoted
+from reviewbot.core.render.markdown import MAX_CAUSE, accepting
+from reviewbot.core.render.markdown_text import cell, code_span, linked, literal, one_line, quoted
 from reviewbot.core.render.wording import (
+    causes,
     outcome,
     placement_reason,
     shallow,
     share_of,
     shares,
     spending,
-    unreviewed,
+    titled,
+    uncovered,
     verification,
 )
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
 from reviewbot.core.wording import NO_REASON, count, listed
-from reviewbot.github.change.permalinks import linked
 from reviewbot.github.change.subject import LINK_HOSTS
 from reviewbot.github.publish.comment_text import (
     place_of,
@@ -37,7 +38,7 @@ from reviewbot.github.publish.review_comments import MAX_TEXT, FindingWithoutCom
 from reviewbot.github.publish.sections import Section, fitted, size
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import CoverageStatus, FileCoverage
@@ -115,8 +116,8 @@ def render(
     tail = _spent(safe, links)
     sections = [
         Section("", _changed(done), 90),
-        Section("", _literal_list(safe.reasons), 85, "reason", share=0.2),
-        replace(_files("Not fully reviewed", unreviewed(safe), 80), share=0.3),
+        Section("", _causes(safe), 85, "reason", share=0.2),
+        replace(_list("Not fully reviewed", _paths(uncovered(safe)), 80, "file"), share=0.25),
         replace(_files("Not read", shallow(safe), 79), share=0.2),
         Section("", accepting(safe), 79),
         *_summary(safe, safe_markdown(overview, link_hosts=link_hosts)),
@@ -126,7 +127,7 @@ def render(
         _records("Dismissed", done.dismissed, urls, 44),
         _walkthrough(walkthrough or {}),
         *_coverage(safe),
-        Section("Notices:", _literal_list(safe.notices), 40, "notice"),
+        Section("Notices:", [f"- {literal(one)}" for one in safe.notices], 40, "notice"),
         Section("", [literal(verification(safe))] if safe.verification else [], 18),
         Section("By model:", _by_model(safe), 15),
     ]
@@ -137,8 +138,8 @@ def render(
     return with_marker(text, marker)
 
 
-def _literal_list(texts: Sequence[str]) -> list[str]:
-    return [f"- {literal(text)}" for text in texts]
+def _causes(report: Report) -> list[str]:
+    return [f"- {literal(cause, MAX_CAUSE)}" for cause in causes(report)]
 
 
 def _changed(done: Reconciled) -> list[str]:
@@ -162,15 +163,14 @@ def _summary(report: Report, overview: str) -> list[Section]:
     what = [quoted(overview, _WHAT)] if overview.strip() else []
     if summary is None:
         return [Section("### Summary", what, 60)]
-    if summary.what.strip() and (report.files or not what):
+    is_written = summary.source == "model" and summary.what.strip()
+    if is_written and (report.files or not what):
         what += ["This push:"] * bool(what) + [quoted(summary.what, _WHAT)]
     claim = summary.claim_mismatch
     said = [f"**Description and change disagree:** {one_line(claim, 600)}"] if claim else []
-    why = [literal(summary.reason)] if summary.reason else []
-    look_at = [f"- {code_span(path)}" for path in summary.look_at]
     return [
-        Section("### Summary", [*what, *said, *why], 60, gap="\n\n"),
-        Section("Look at:", look_at, 50),
+        Section("### Summary", [*what, *said], 60, gap="\n\n"),
+        Section("Look at:", _paths(summary.look_at), 50),
     ]
 
 
@@ -201,7 +201,7 @@ def _table(
 def _row(finding: Finding, address: str | None, done: Reconciled, *, commented: bool) -> str:
     # Without a comment there is no thread to reply in, so /ignore needs the id.
     own = "" if commented else f" (id {code_span(finding.id)})"
-    cells = [finding.severity, cell(place_of(finding, address)), cell(title_of(finding)) + own]
+    cells = [titled(finding), cell(place_of(finding, address)), cell(title_of(finding)) + own]
     if not done.is_first:
         cells.append(done.since(finding.id))
     return f"| {' | '.join(cells)} |"
@@ -224,12 +224,16 @@ def _coverage(report: Report) -> list[Section]:
     counted["failed"] += len(report.pending)
     parts = [f"{number:,} {_STATUSES[status]}" for status, number in counted.items() if number]
     total = count(sum(counted.values()), "file")
-    reviewed = [f"- {code_span(file.path)}" for file in report.covered("reviewed")]
+    reviewed = _paths(file.path for file in report.covered("reviewed"))
     return [
         Section("### Coverage", [f"{total}: {listed(parts)}."] if parts else [], 65),
         _files("Skipped by policy", report.covered("skipped"), 25),
         Section(f"Reviewed ({len(reviewed)})", reviewed, 10, noun="file", folded=True),
     ]
+
+
+def _paths(paths: Iterable[str]) -> list[str]:
+    return [f"- {code_span(path)}" for path in paths]
 
 
 def _files(heading: str, files: Sequence[FileCoverage], importance: int) -> Section:

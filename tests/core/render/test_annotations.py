@@ -72,7 +72,7 @@ def test_what_was_not_reviewed_is_the_first_error_with_its_files() -> None:
     found = commands(lines_of(report))
     assert [command.name for command in found] == ["error"] * 10 + ["notice"]
     assert found[0].properties == {"title": "reviewbot: incomplete"}
-    assert found[0].data.endswith("\nQuota.\n- a.py: Refused.")
+    assert found[0].data.endswith("\na.py not reviewed: Refused.\nQuota.")
     assert "1 error had no room" in found[-1].data
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 HEADINGS = re.compile(
-    r"(Summary|Question|Answer|Findings|(error|warning|note)(, [a-z ]+)?:.*)", re.DOTALL
+    r"(Summary|Question|Answer|Findings|(🛑 error|⚠️ warning|💡 note)(, [a-z ]+)?:.*)", re.DOTALL
 )
 
 
@@ -233,10 +233,25 @@ def test_a_suggestion_says_whether_it_can_be_taken_as_it_is() -> None:
     assert "Suggestion: delete." in render(report_of(replace(fits, suggestion="")))
 
 
+def test_a_finding_leads_to_the_address_that_is_given() -> None:
+    address = "https://github.com/o/r/pull/1#discussion_r1"
+    text = render(report_of(FINDING), links={FINDING.id: address})
+    assert f"[`app/db.py:3`]({address}) | Wrong" in text
+    assert f"[`app/db.py`]({address}), line 3" in text
+
+
+def test_no_time_is_zero_seconds() -> None:
+    end = ev.ReviewFinished("clean", (), ev.Usage(), 0.0, 0.04, 0.04)
+    assert " s" not in render(fold([end]))
+    assert "\n\n0.4 s\n" in render(fold([replace(end, duration_s=0.4)]))
+    timed = replace(end, duration_s=2.0, time_to_first_finding_s=0.5)
+    assert "2.0 s; first finding after 0.5 s" in render(fold([timed]))
+
+
 def test_held_back_findings_come_last_and_are_marked() -> None:
     held = replace(FINDING, id="b" * 16, severity="error", title="Maybe", placement=HELD)
     text = render(report_of(FINDING, held))
-    assert text.index("| warning |") < text.index("| error, held back |")
+    assert text.index("| ⚠️ warning |") < text.index("| 🛑 error, held back |")
     assert "Held back: Its confidence is below 0.7." in text
 
 
@@ -268,7 +283,7 @@ def test_findings_that_do_not_fit_are_left_out_from_the_end_and_counted() -> Non
     text = render(report, limit=MIN_LIMIT)
     assert len(text) <= MIN_LIMIT
     assert text.startswith("**500 warnings in 1 file.**")
-    rows = text.count("\n| warning |")
+    rows = text.count("\n| ⚠️ warning |")
     details = text.count("\n### ")
     assert 0 < details < rows < 500
     assert f"{500 - rows} more findings: no room here." in text
@@ -295,7 +310,7 @@ def test_the_limit_holds_however_hostile_the_rest_is() -> None:
     assert len(text) <= MIN_LIMIT
     assert text.startswith("**Incomplete: 60 of 60 files were not fully reviewed; 30 warnings")
     assert "- and " in text
-    assert "\n| warning |" in text
+    assert "\n| ⚠️ warning |" in text
 
 
 def test_a_limit_that_is_too_small_is_refused() -> None:

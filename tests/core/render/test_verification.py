@@ -102,8 +102,8 @@ def test_an_unproven_error_of_rdjson_has_no_range() -> None:
 
 def test_markdown_names_the_state_and_the_line_of_a_held_finding() -> None:
     text = shown("markdown", with_verdicts(FINDING, UNPROVEN, TRIVIAL))
-    assert "| error, unproven | `app/db.py:3` | Doubtful |" in text
-    assert "| warning, held back | `app/db.py:3` | Trivial |" in text
+    assert "| 🛑 error, unproven | `app/db.py:3` | Doubtful |" in text
+    assert "| ⚠️ warning, held back | `app/db.py:3` | Trivial |" in text
     assert f"Unproven: {REASON}" in text
 
 

@@ -105,7 +105,7 @@ async def test_a_command_that_fails_is_still_answered(
     pull.comment("/review full", by="mallory")
     await settle(server)
     [told] = replies(pull)
-    assert told.startswith("This could not be done: GitHub refused GET")
+    assert told.startswith("This could not be done: GitHub refused it; the operator of reviewbot")
 
 
 async def test_stop_is_answered_with_what_it_did_although_the_answer_fails_at_first(

@@ -284,7 +284,7 @@ async def test_comments_that_github_refuses_lose_none_of_the_good_ones(
                 "/reviews$",
                 422,
                 refusal,
-                contains=f"**warning: Bug {lines[place]}**".encode(),
+                contains=f"warning: Bug {lines[place]}**".encode(),
                 times=None,
             )
         )

@@ -133,15 +133,15 @@ async def test_a_list_of_files_that_is_too_long_is_reported(
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (lambda call: faults.error("GET", call, 502, times=None), "GitHub did not complete GET "),
-        (lambda call: faults.error("GET", call, 404, times=None), "GitHub has nothing for GET "),
+        (lambda call: faults.error("GET", call, 502, times=None), "GitHub did not answer; "),
+        (lambda call: faults.error("GET", call, 404, times=None), "GitHub does not show it "),
         (
             lambda call: faults.secondary("GET", call, retry_after=3_000, times=99),
             "reading them took more than 60 seconds",
         ),
         (
             lambda call: faults.secondary("GET", call, retry_after=30_000, times=99),
-            "GitHub's rate limit is used up",
+            "GitHub limits the rate of requests",
         ),
     ],
     ids=["broken", "missing", "limit", "long limit"],

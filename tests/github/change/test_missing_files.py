@@ -102,7 +102,7 @@ async def test_without_git_what_must_be_compared_is_missing_and_nothing_is_fetch
 @pytest.mark.parametrize(
     ("call", "status", "why"),
     [
-        ("/git/blobs/", 404, "its content could not be fetched: GitHub has nothing for"),
+        ("/git/blobs/", 404, "its content could not be fetched: GitHub does not show it"),
         ("/git/blobs/", 403, "its content could not be fetched: GitHub does not permit"),
         ("/contents/", 404, "its old content is missing"),
         ("/compare/", 404, "GitHub did not return its merge base"),

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.github.change.permalinks import Permalinks, is_utf8, linked
+from reviewbot.core.render.markdown_text import linked
+from reviewbot.github.change.permalinks import Permalinks, is_utf8
 from tests.github.github_rules import links as links_in
-from tests.review_strategies import paths, texts
+from tests.review_strategies import paths
 from tests.support.reports import FINDING
 
 LINKS = Permalinks("https://ghe.example/o/r", "a" * 40, "b" * 40)
@@ -76,16 +77,3 @@ deleted file mode 100644
     assert LINKS.of(left, gone) == f"{old}/gone.py#L2"
     assert LINKS.of(FINDING, gone) is None
     assert Permalinks("https://ghe.example/o/r", "a" * 40).of(left, renamed) is None
-
-
-@given(texts)
-def test_no_address_breaks_out_of_its_link(address: str) -> None:
-    assert set(links_in(f"{linked('x', address)} y")) <= {address}
-
-
-@pytest.mark.parametrize(
-    "address",
-    [None, "", "javascript:alert(1)", "https://x/)![i](https://evil.example", "https://x y", "/x"],
-)
-def test_what_is_no_plain_address_is_no_link(address: str | None) -> None:
-    assert linked("a`b", address) == "`` a`b ``"

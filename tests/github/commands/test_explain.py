@@ -112,7 +112,7 @@ async def test_a_finding_is_explained_in_its_thread(
     await server.settle()
     assert answers(pull) == [f"{ANSWER}\n\nAnswered by `claude-sonnet-5-5`."]
     [asked] = questions(model)
-    assert 'text: "**error: Division by zero**' in asked.text
+    assert 'text: "**🛑 error: Division by zero**' in asked.text
     assert "<!--" not in asked.text
     assert "R10+|line_10 = 1 / 0  # BUG error Division by zero" in asked.text
     assert 'a person: "/explain Why is that wrong?"' in asked.text
@@ -294,9 +294,9 @@ async def test_an_answer_that_github_took_and_did_not_confirm_is_not_posted_twic
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
-        (StatusError(401), "Not explained: "),
-        (says("I will not.", stop_reason="refusal"), "Not explained: the model declined"),
-        (says(""), "Not explained: The model's answer is empty"),
+        (StatusError(401), "Not explained: The model service refused the API key"),
+        (says("I will not.", stop_reason="refusal"), "Not explained: The model declined"),
+        (says(""), "Not explained: The answers of the model were not usable"),
     ],
 )
 async def test_a_model_that_does_not_answer_is_told_in_one_sentence(

@@ -105,8 +105,8 @@ async def test_progress_that_github_does_not_take_is_no_reason_to_end() -> None:
 async def test_without_permission_for_check_runs_every_call_does_nothing() -> None:
     async with reporter({"checks": "read"}) as (_, pull, check):
         await check.begin()
-        assert check.denied is not None
-        assert "checks" in check.denied
+        assert check.refused is not None
+        assert "checks" in check.refused.for_author
         check.update(lambda: state("nobody sees it"))
         await check.end([END])
         assert pull.repo.check_runs == {}

@@ -103,14 +103,18 @@ def test_what_is_held_back_never_fails_and_is_told() -> None:
     assert "1 finding held back." in payload["output"]["summary"]
 
 
-@pytest.mark.parametrize("status", ["partly", "failed"])
-def test_an_incomplete_review_fails_or_is_neutral_if_asked_for(status: ev.CoverageStatus) -> None:
+@pytest.mark.parametrize(
+    ("status", "how"), [("partly", "reviewed in part only"), ("failed", "not reviewed")]
+)
+def test_an_incomplete_review_fails_or_is_neutral_if_asked_for(
+    status: ev.CoverageStatus, how: str
+) -> None:
     report = report_of(outcome="incomplete", coverage=(DONE, ev.FileCoverage("b.py", status, "X.")))
     assert conclusion(report, fail_on="never") == "failure"
     assert conclusion(report, fail_on="never", if_incomplete="neutral") == "neutral"
     (payload,) = finished(report, if_incomplete="neutral")
     assert payload["output"]["title"].startswith("Incomplete: 1 of 2 files was not fully reviewed")
-    assert f"- `b.py` ({status}): X." in payload["output"]["summary"]
+    assert f"- b.py {how}: X." in payload["output"]["summary"]
 
 
 def test_neutral_for_incomplete_hides_no_finding_at_the_gate() -> None:
@@ -170,13 +174,13 @@ def test_progress_tells_files_findings_cost_and_what_goes_on() -> None:
     assert output["title"] == "3 of 12 files, 1 warning"
     assert output["summary"] == (
         "3 of 12 files done; 1 warning so far.\n\nWaiting for a model.\n\n"
-        "1,200 tokens in, 300 out; $0.0213.\n\nFound so far:\n\n- warning: `app/db.py` Wrong"
+        "1,200 tokens in, 300 out; $0.0213.\n\nFound so far:\n\n- ⚠️ warning: `app/db.py` Wrong"
     )
 
 
 def test_progress_of_many_findings_is_short() -> None:
     output = updated(of_severity(*("error",) * 80), progress())["output"]
-    assert output["summary"].count("- error: ") == 50
+    assert output["summary"].count("- 🛑 error: ") == 50
     assert output["summary"].endswith("- and 30 more")
 
 

@@ -24,7 +24,7 @@ async def test_one_comment_that_github_refuses_loses_none_of_the_others(
     )
     pull = github.pull(base=BASE, head=BASE | head)
     github.fail(
-        faults.Fault("POST", "/reviews$", 422, REFUSAL, contains=b"**warning: Bug 7**", times=None)
+        faults.Fault("POST", "/reviews$", 422, REFUSAL, contains=b"warning: Bug 7**", times=None)
     )
     run = await runner.run(pull)
     posted = {title.strip("*").removeprefix("warning: ") for title in titles(pull)}
@@ -40,7 +40,7 @@ async def test_a_review_says_how_many_comments_it_has_whatever_github_refused(
     github: FakeGitHub, runner: Runner, refused: int, summary: str
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | app(*(bug(number) for number in range(1, 20, 2))))
-    text = rf"**warning: Bug {refused}**\n\nWhen".encode()  # of the comment on its line alone
+    text = rf"warning: Bug {refused}**\n\nWhen".encode()  # of the comment on its line alone
     github.fail(Fault("POST", "/reviews$", 422, REFUSAL, contains=text, times=None))
     await runner.run(pull, summary_comment=summary)
     assert len(titles(pull)) == 9
@@ -167,7 +167,7 @@ async def test_a_valid_comment_is_posted_however_many_refused_ones_precede_it(
     )
     pull = github.pull(base=BASE, head=BASE | head)
     for number in range(1, 16, 2):
-        text = f"**warning: Bug {number}**".encode()
+        text = f"warning: Bug {number}**".encode()
         github.fail(Fault("POST", "/reviews$", 422, REFUSAL, contains=text, times=None))
     await runner.run(pull)
     assert len(titles(pull)) == 2

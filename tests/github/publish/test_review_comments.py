@@ -202,7 +202,7 @@ def test_a_comment_says_what_is_wrong_and_ends_with_its_marker() -> None:
         suggestion_applies=True,
     )
     assert found["body"] == (
-        "**error: Wrong**\n\nIt fails.\n\nDo `this`:\n\n```python\nx = 1\n\ny = 2\n```\n\n"
+        "**🛑 error: Wrong**\n\nIt fails.\n\nDo `this`:\n\n```python\nx = 1\n\ny = 2\n```\n\n"
         "```suggestion\nx = 1\n```\n\nbug, `m`, confidence 0.80\n\n"
         f"{marked(replace(FINDING, severity='error'))}"
     )
@@ -302,7 +302,7 @@ def test_a_review_says_what_came_of_it_and_where_the_rest_is() -> None:
     assert said.listed == ()
     said = review_text(report, inline=1, below=plan.rest)
     assert "1 comment on lines. 1 more finding is below.\n\n### Not on a line" in said.text
-    assert "### Not on a line\n\n**warning: Far away**\n\n`other.py:3`, bug" in said.text
+    assert "### Not on a line\n\n**⚠️ warning: Far away**\n\n`other.py:3`, bug" in said.text
     assert "<summary>Held back (1)</summary>" in said.text
     assert f"id `{'b' * 16}`" in said.text
     assert said.listed == plan.rest
@@ -314,7 +314,7 @@ def test_findings_beyond_the_comments_are_grouped_by_rule() -> None:
     assert len(plan.inline) == 30
     said = review_text(report_of(FINDING), inline=30, below=plan.rest)
     head = "30 comments on lines. 20 more findings are below.\n\n### More findings (20)\n\n"
-    assert f"{head}- `bug`, 20 warnings: " in said.text
+    assert f"{head}- ⚠️ `bug`, 20 warnings: " in said.text
     assert re.findall(r"\(id `0*(\w+)`\)", said.text) == [f"{n:x}" for n in range(30, 40)]
     assert said.text.endswith(" and 10 more")
     assert "Not on a line" not in said.text

@@ -116,8 +116,8 @@ def test_findings_lead_to_their_comment_or_to_their_code() -> None:
         urls={FINDING.id: URL},
         rest=(FindingWithoutComment(other, "Not in the diff.", permalink),),
     )
-    assert f"| warning | [`app/db.py:3`]({URL}) | Wrong |" in text
-    assert f"| warning | [`x/y.py:3`]({permalink}) | Other (id `{'b' * 16}`) |" in text
+    assert f"| ⚠️ warning | [`app/db.py:3`]({URL}) | Wrong |" in text
+    assert f"| ⚠️ warning | [`x/y.py:3`]({permalink}) | Other (id `{'b' * 16}`) |" in text
 
 
 def test_what_has_no_comment_is_told_in_full_with_its_reason() -> None:
@@ -130,7 +130,7 @@ def test_what_has_no_comment_is_told_in_full_with_its_reason() -> None:
     report = report_of(far)
     told = summary(report, rest=rest_of(report)).partition("### Not on a line")[2]
     for words in (
-        "**warning: Wrong**",
+        "**⚠️ warning: Wrong**",
         "Not placed on a line: The code it quotes is not in the diff.",
         "> It fails.",
         "> It is wrong.",
@@ -144,7 +144,7 @@ def test_what_is_held_back_is_folded_away_and_in_no_table() -> None:
     text = summary(report, rest=rest_of(report))
     assert text.startswith("**No findings in 1 file.**")
     assert "<summary>Held back (1)</summary>" in text
-    assert "| warning |" not in text
+    assert "| ⚠️ warning |" not in text
 
 
 def test_what_changed_since_the_last_review_is_told() -> None:
@@ -167,7 +167,7 @@ def test_what_changed_since_the_last_review_is_told() -> None:
 
 
 def test_the_summary_of_a_push_keeps_the_overview() -> None:
-    report = fold([PLAN, ev.ReviewSummary("One file changed.")])
+    report = fold([PLAN, ev.ReviewSummary("One file changed.", source="model")])
     text = summary(report, overview="It adds a cache.")
     assert "> It adds a cache.\n\nThis push:\n\n> One file changed." in text
     assert "This push:" not in summary(report)
@@ -177,8 +177,8 @@ def test_the_summary_of_a_push_keeps_the_overview() -> None:
 def test_findings_beyond_the_table_are_grouped_by_rule() -> None:
     many = [replace(FINDING, id=f"{number:016x}", line=number + 1) for number in range(70)]
     text = summary(report_of(*many), links=LINKS)
-    assert text.count("\n| warning |") == MAX_ROWS
-    assert "### More findings (20)\n\n- `bug`, 20 warnings: " in text
+    assert text.count("\n| ⚠️ warning |") == MAX_ROWS
+    assert "### More findings (20)\n\n- ⚠️ `bug`, 20 warnings: " in text
     assert text.partition("### More findings")[2].count(", id") == 0
     assert "and 10 more" in text
 
@@ -194,10 +194,8 @@ def test_coverage_names_every_file_and_folds_long_lists() -> None:
     assert (
         "33 files: 1 reviewed, 1 reviewed in part, 1 not reviewed and 30 skipped by policy." in text
     )
-    assert (
-        "- Quota.\n\nNot fully reviewed:\n\n- `c.py` (failed): Refused.\n- `b.py` (partly): Cut."
-        in text
-    )
+    assert "- c.py not reviewed: Refused.\n- b.py reviewed in part only: Cut.\n- Quota." in text
+    assert "Not fully reviewed" not in text
     assert "<summary>Skipped by policy (30)</summary>\n\n- `s0.lock` (skipped): A lockfile." in text
     assert "<summary>Reviewed (1)</summary>\n\n- `a.py`" in text
 
@@ -212,9 +210,12 @@ def test_tokens_cost_and_the_commit_come_last() -> None:
     )
 
 
-def test_why_there_is_no_summary_is_told() -> None:
-    why = ev.ReviewSummary("Counted.", reason="The model wrote no summary: it was busy.")
-    assert "The model wrote no summary: it was busy." in summary(fold([PLAN, why]))
+def test_a_computed_summary_is_left_out() -> None:
+    why = "The model wrote no summary: it was busy."
+    text = summary(fold([PLAN, ev.ReviewSummary("3 files changed, +3 -0.", reason=why)]))
+    assert "Summary" not in text
+    assert "busy" not in text
+    assert "+3 -0" not in text
 
 
 BAD = (
@@ -238,7 +239,12 @@ def hostile_report(times: int, text: str = BAD) -> Report:
             replace(PLAN, models=(text,) * times, notices=(text,) * times),
             *(ev.FindingRaised(hostile(n, places[n % 3])) for n in range(3 * times)),
             ev.ReviewSummary(
-                text, (ev.WalkthroughEntry(text, text),) * times, (text,) * times, text, reason=text
+                text,
+                (ev.WalkthroughEntry(text, text),) * times,
+                (text,) * times,
+                text,
+                source="model",
+                reason=text,
             ),
             ev.ReviewFinished(
                 "incomplete",
@@ -248,7 +254,7 @@ def hostile_report(times: int, text: str = BAD) -> Report:
                 1.0,
                 None,
                 {},
-                (text,) * times,
+                tuple(f"{number} {text}" for number in range(times)),
                 tuple(ev.ModelShare(text, 1, 1, ev.Usage(1, 1), 0.1) for _ in range(times)),
             ),
         ]
@@ -289,11 +295,13 @@ def test_what_has_no_room_is_cut_the_least_important_first_and_counted() -> None
     for heading in ("Not fully reviewed", "### Findings", "### Not on a line", "Reviewed (150)"):
         part = text.partition(heading)[2]
         assert re.search(r"[\d,]+ more (files|findings): no room here\.", part)
-    assert text.count("\n| warning |") >= 10
+    assert text.count("\n| ⚠️ warning |") >= 10
     assert "By model:" in text
 
 
 def test_links_lead_only_where_they_may() -> None:
-    what = ev.ReviewSummary("See https://docs.example/a and https://evil.example/b.")
+    what = ev.ReviewSummary(
+        "See https://docs.example/a and https://evil.example/b.", source="model"
+    )
     text = summary(fold([PLAN, what]), link_hosts=("docs.example",))
     assert links(text) == ["https://docs.example/a"]

@@ -80,7 +80,7 @@ async def test_a_dismissed_finding_without_comment_stays_dismissed_in_later_revi
     await runner.run(pull)
 
     def row() -> str:
-        return next(line for line in summary_of(pull).splitlines() if "| error |" in line)
+        return next(line for line in summary_of(pull).splitlines() if "| 🛑 error |" in line)
 
     before = row()
     model.respond = nothing

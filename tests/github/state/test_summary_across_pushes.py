@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
+from tests.github.action_runs import find_marked
 from tests.support.github_stories import (
     BASE,
     ONE,
@@ -44,16 +45,20 @@ async def test_a_finding_held_back_stays_in_the_summary_and_keeps_the_check_from
 
 
 async def test_the_summary_and_walkthrough_outlive_a_push_that_changes_nothing(
-    github: FakeGitHub, runner: Runner
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
+    said = '{"what": "It adds a division.", "look_at": [], "claim_mismatch": null}'
+    written = Answer(report=said)
+    model.respond = lambda request: written if request.structured else find_marked(request)
     base = {"app.py": BASE["app.py"]}
     pull = github.pull(base=base, head=base | ONE)
-    await runner.run(pull, model="offline")
-    assert "### Summary" in summary_of(pull)
+    await runner.run(pull)
+    asked = len(model.requests)
     pull.rebase({"other.py": "x = 1\n"})
-    await runner.run(pull, model="offline")
-    assert "app.py" in summary_of(pull).split("### Coverage")[0]
-    assert "### Summary" in summary_of(pull)
+    await runner.run(pull)
+    assert len(model.requests) == asked
+    assert "### Summary\n\n> It adds a division.\n\n" in summary_of(pull)
+    assert "- `app.py`: Changes app.py" in summary_of(pull)
 
 
 async def test_a_held_back_finding_is_listed_until_its_code_is_gone(

@@ -74,7 +74,7 @@ async def test_an_unproven_error_is_in_the_summary_alone_and_does_not_count(
     assert run.outputs["errors"] == "0"
     summary = summary_of(pull)
     assert "### Unproven errors, not counted" in summary
-    assert f"**error, unproven: {ZERO}**" in summary
+    assert f"**🛑 error, unproven: {ZERO}**" in summary
     check(github)
 
 
@@ -87,7 +87,7 @@ async def test_other_unproven_findings_are_folded(
     assert titles(pull) == [f"**error: {ZERO}**"]
     summary = summary_of(pull)
     assert "<summary>Held back (1)</summary>" in summary
-    assert f"**warning, held back: {NONE}**" in summary
+    assert f"**⚠️ warning, held back: {NONE}**" in summary
     check(github)
 
 
