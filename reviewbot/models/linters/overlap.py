@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 BETTER: Final[frozenset[str]] = frozenset(
     f"python/{name}"
     for name in (
-        *("assert-tuple", "debugger", "except-or", "is-literal", "mktemp", "nan-comparison"),
-        *("return-in-finally", "strip-characters", "tls-verification-off", "yaml-load"),
+        *("assert-tuple", "debugger", "except-or", "is-literal", "mktemp"),
+        *("return-in-finally", "strip-characters"),
     )
 ) | frozenset(
     f"javascript/{name}"
@@ -30,6 +30,7 @@ ALIKE: Final[dict[str, tuple[str, ...]]] = {
     "ruff/B016": ("python/raise-non-exception",),
     "ruff/E722": ("python/swallowed-interrupt", "python/swallowed-exception"),
     "ruff/F901": ("python/raise-non-exception",),
+    "ruff/PLW0177": ("python/nan-comparison",),
     "ruff/S102": ("python/eval",),
     "ruff/S110": (
         "python/swallowed-error",
@@ -38,7 +39,10 @@ ALIKE: Final[dict[str, tuple[str, ...]]] = {
     ),
     "ruff/S301": ("python/pickle-untrusted",),
     "ruff/S307": ("python/eval",),
+    "ruff/S323": ("python/tls-verification-off",),
     "ruff/S324": ("python/weak-password-hash",),
+    "ruff/S501": ("python/tls-verification-off",),
+    "ruff/S506": ("python/yaml-load",),
     "ruff/S602": ("python/shell-injection",),
     "ruff/S604": ("python/shell-injection",),
     "ruff/S605": ("python/shell-injection",),
