@@ -53,7 +53,11 @@ _ASSIGNMENTS: Final = {
     },
     "javascript": _JAVASCRIPT,
     "php": {
-        "any": [{"kind": "assignment_expression"}, {"kind": "augmented_assignment_expression"}]
+        "any": [
+            {"kind": "assignment_expression"},
+            {"kind": "augmented_assignment_expression"},
+            {"kind": "foreach_statement"},
+        ]
     },
     "python": {
         "any": [
@@ -61,6 +65,7 @@ _ASSIGNMENTS: Final = {
             {"kind": "augmented_assignment"},
             {"kind": "named_expression"},
             {"kind": "for_statement"},
+            {"kind": "for_in_clause"},
             {"kind": "call", "regex": rf"^[\w.]+\.{_CHANGES}\("},
         ]
     },
@@ -211,7 +216,9 @@ def _read(scope: SgNode, nodes: list[SgNode]) -> dict[str, list[Definition]]:
     for node in nodes:
         for name, value, adds in _assigned(node):
             start, end = span(node)
-            if node.kind().startswith("for_"):
+            if node.kind() == "for_in_clause":  # its variable is used in front of it
+                end = span(node.parent() or node)[0]
+            elif "for" in node.kind():
                 end = span(value)[1]
             block = next((one for one in node.ancestors() if _is_block(one)), None)
             place = span(block) if block else span(scope)
@@ -240,6 +247,8 @@ def _assigned(node: SgNode) -> Iterator[tuple[str, SgNode, bool]]:
     left = node.field("left") or node.field("name")
     value = node.field("right") or node.field("value")
     kind = node.kind()
+    if kind == "foreach_statement":
+        value, left = node.named_children()[:2]
     if kind in ("call", "call_expression", "method_invocation"):
         yield from _changed(node)
         return

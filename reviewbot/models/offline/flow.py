@@ -117,6 +117,8 @@ _PROVIDED: Final = re.compile(
 _OPENING: Final = re.compile(r"""[rbf]*["'`]*(https?://|(?i:location:)\s*)?["'`]*$""")
 """The beginning of a text that may be followed by the name of a host."""
 _FORMAT: Final = re.compile(r"""["`'](https?://)?%""")
+_COMPARES: Final = r"""(?:[=<>]|(?i:like)) *['"]?%?(?:\$?\{|['"`] *[.+] *\$?\w|\$\w)"""
+"""A part of a statement of SQL that a value is pasted into."""
 _LITERAL: Final = re.compile("^string(_content|_fragment|_literal)?$")
 _CHECK: Final = (
     r"(?:\b(?:includes|has|test|exec|in_array|preg_match|array_key_exists|hasOwn\w*|key\??|"
@@ -225,7 +227,8 @@ class _Tracer:
         """Return the texts on the way, those that look like the wanted one first."""
         places = list(reversed(step.path))
         if self._flow.text:
-            places.sort(key=lambda node: not re.search(self._flow.text, node.text()))
+            wanted = re.compile(f"{self._flow.text}|{_COMPARES}")
+            places.sort(key=lambda node: not wanted.search(node.text()))
         return places, [step.origin] if step.origin else []
 
     def _is_source(self, step: _Step) -> bool:
