@@ -331,7 +331,9 @@ class _Tracer:
             arguments is None or _CLEANS.search(arguments.text())
         ):
             return
-        builds = bool(_BUILDS.match(name))
+        # A replacement that adds markup makes HTML of the text.
+        markup = name.startswith("replace") and arguments is not None and "<" in arguments.text()
+        builds = markup or bool(_BUILDS.match(name))
         path = (*step.path, node) if builds else step.path
         receiver = node.field("receiver") or node.field("object")
         if receiver is None and callee is not None and callee.kind() in _MEMBERS:
