@@ -83,7 +83,7 @@ _OPERATORS: Final = frozenset(("+", ".", "%", "||", "&&", "??", "or", "and", "/"
 _PASTES: Final = frozenset(("+", ".", "%", "/"))
 _BUILDS: Final = re.compile(
     "^(format|formatted|sprintf|vsprintf|Sprintf?|Sprintln|join|Join|JoinPath|implode|concat|joinpath|append|"
-    "Path|PurePath|resolve|File)$"
+    "Path|PurePath|resolve|File|\\w+_path)$"
 )
 # Functions and methods whose result is as dangerous as what they are given.
 _PASSES: Final = re.compile(
@@ -97,7 +97,7 @@ _PASSES: Final = re.compile(
     r"StringIO|BytesIO|new|formatted|valueOf|append|of|getBytes|orElse\w*|getValue|File|"
     r"StringBuilder|StringBuffer|ByteArrayInputStream|InputStreamReader|BufferedReader|toPath|"
     r"Sprintf?|Sprintln|Join|JoinPath|Clean|Trim\w*|ToLower|ToUpper|Replace(All)?|Fields|Split\w*|"
-    r"(Path|Query)?Unescape|DecodeString|NewDecoder|NewReader|NewBufferString|ReadAll|String|Bytes|HTML)$"
+    r"nl2br|\w+_path|(Path|Query)?Unescape|DecodeString|NewDecoder|NewReader|NewBufferString|ReadAll|String|Bytes|HTML)$"
 )
 _NUMBER_CAST: Final = re.compile(r"\(\s*(int|integer|float|double|bool|boolean)\s*\)")
 _CLEANS: Final = re.compile(
@@ -285,7 +285,7 @@ class _Tracer:
             children = node.named_children()
             condition = span(node.field("condition") or children[1])
             for child in children:
-                if span(child) != condition:
+                if span(child) != condition or len(children) == 2:  # of a ?: b, a is a value
                     yield from self._to(step, child)
         elif self._is_transparent(step):
             yield from self._parts(step, pastes=kind in _TEXTS)
