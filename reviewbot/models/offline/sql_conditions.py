@@ -1,4 +1,4 @@
-"""Checks of the conditions of statements, and of functions with the rights of their owner."""
+"""Checks of the conditions of statements, and of the bodies of functions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MIXED: Final = "sql/mixed-and-or"
 DEFINER: Final = "sql/definer-search-path"
+SWALLOWED: Final = "sql/swallowed-exception"
+LOST_UPDATE: Final = "sql/lost-update"
 FOREIGN_JOIN: Final = "sql/join-without-its-table"
 NULL_LIST: Final = "sql/not-in-null"
 
@@ -30,6 +32,19 @@ _DEFINER: Final = re.compile(
     r"(?P<place>\bsecurity\s+definer\b)",
     _FLAGS,
 )
+_SWALLOWED: Final = re.compile(
+    r"\bwhen\s+others\s+then\s+(?:null\s*;\s*)?end\b|\bbegin\s+catch\s+end\s+catch\b|"
+    r"\bcontinue\s+handler\s+for\s+sqlexception\s+begin\s+end\b",
+    _FLAGS,
+)
+_READ: Final = re.compile(
+    r"\bselect\s+(?:(?P<column>\w{1,60})\s+into\s+(?:strict\s+)?(?P<variable>\w{1,60})|"
+    r"(?P<at>@\w{1,60})\s*=\s*(?P<assigned>\w{1,60}))\s+from\s+(?P<table>[\w.]{1,100})"
+    r"(?![^;]{0,1000}\b(?:for\s+(?:no\s+key\s+)?update|updlock|serializable)\b)[^;]{0,1000};",
+    _FLAGS,
+)
+_BODY: Final = 3000
+"""Characters between the read and the write of a value, at most."""
 _CLAUSE: Final = r"(?:join|left|right|inner|full|cross|where|group|order|union|limit|set)\b"
 _JOIN: Final = re.compile(
     r"\bjoin\s+[\w.]{1,100}\s+(?:as\s+)?(?P<alias>(?!on\b|using\b)\w{1,60})\s+on\b"
@@ -58,20 +73,28 @@ def check_conditions(code: str) -> Iterator[Problem]:
         yield NULL_LIST, match.start(), {"COLUMN": "NULL"}
 
 
-def check_definers(text: str) -> Iterator[tuple[int, str]]:
-    """Yield where functions have the rights of their owner without a fixed search path.
+def check_functions(text: str) -> Iterator[Problem]:
+    """Yield the problems that only several statements of a function together show.
 
     Args:
         text: all statements, with quoted text and comments blank.
-
-    Yields:
-        The offset and the name of the function.
     """
+    for match in _SWALLOWED.finditer(text):
+        yield SWALLOWED, match.start(), {}
+    for match in _READ.finditer(text):
+        column, variable = match["column"] or match["assigned"], match["variable"] or match["at"]
+        writes = re.compile(
+            rf"\bupdate\s+{re.escape(match['table'])}\s+set\s+(?P<set>{column}\s*=\s*{variable}\s*[-+])",
+            _FLAGS,
+        )
+        written = writes.search(text, match.end(), match.end() + _BODY)
+        if written:
+            yield LOST_UPDATE, written.start("set"), {"COLUMN": column}
     starts = [match.start() for match in _CREATE.finditer(text)]
     for start, end in pairwise([*starts, len(text)]):
         match = _DEFINER.match(text, start, end)
         if match and not _SEARCH_PATH.search(text, start, end):
-            yield match.start("place"), match["name"]
+            yield DEFINER, match.start("place"), {"NAME": match["name"]}
 
 
 def _mixed(condition: str) -> int | None:

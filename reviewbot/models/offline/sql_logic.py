@@ -42,7 +42,9 @@ _BUILT: Final = re.compile(
     r"\b(?P<name>[a-z_]\w{0,60})\s{0,9}:=|\bset\s{1,9}(?P<variable>@\w{1,60})\s{0,9}\+?=", _FLAGS
 )
 _PASTED: Final = re.compile(
-    r"q\s*(?:\|\||\+)\s*(?!quote_|format\b|q{2})(?P<value>@?[a-z_][\w.]{0,100})(?!\s*\()", _FLAGS
+    r"(?:q\s*(?:\|\||\+)|\bconcat\s*\(\s*q{2,4000}\s*,)\s*(?!quote_|format\b|q{2})"
+    r"(?P<value>@?[a-z_][\w.]{0,100})(?!\s*\()",
+    _FLAGS,
 )
 _EXECUTED: Final = re.compile(
     r"\b(?:(?:exec(?:ute)?\s+)?sp_executesql|execute(?:\s+immediate)?|exec|prepare\s+\w+\s+from)\s*\(?\s*(?P<name>@?[a-z_]\w*)",
@@ -104,7 +106,8 @@ _BETWEEN: Final = re.compile(
     _FLAGS,
 )
 _SELF: Final = re.compile(
-    r"\b(?:on|where|and|or)\s+(?P<column>\w{1,60}\.\w{1,60})\s*=\s*(?P=column)(?![\w.(])", _FLAGS
+    r"\b(?:on|where|and|or)\s+(?P<column>[a-z_]\w{0,60}(?:\.\w{1,60})?)\s*=\s*(?P=column)(?![\w.(])",
+    _FLAGS,
 )
 _EVERYBODY: Final = re.compile(
     r"^\s*grant\s+all\b[^;]{0,300}\bto\s+public\b|^\s*grant\s+all(?:\s+privileges)?\s+on\s+\*\.\*\s+to\b",

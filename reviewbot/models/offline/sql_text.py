@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.models.offline.sql_conditions import DEFINER, check_definers
+from reviewbot.models.offline.sql_conditions import check_functions
 from reviewbot.models.offline.sql_logic import check_statement, names_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ _ONE_ROW: Final = re.compile(
     r"(?:setting|config|option|site|meta|version|state|instance)", re.IGNORECASE
 )
 _NULL: Final = re.compile(
-    r"\b(?:where|and|or|on|having|when)\s+[\w.\"`\[\]]{1,200}\s*(?P<operator>=|<>|!=)\s*null\b",
+    r"\b(?:where|and|or|on|having|when)\s+(?:not\s+)?[\w.\"`\[\]]{1,200}\s*(?P<operator>=|<>|!=)\s*null\b|"
+    r"\b(?P<when>when)\s+null\s+then\b",
     re.IGNORECASE,
 )
 _ADDED: Final = re.compile(
@@ -65,8 +66,8 @@ def check_sql(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]
     text = _QUOTED.sub(_blank, raw)
     added = {match["name"].lower() for match in _ADDED.finditer(text)}
     names = names_of(text)
-    for offset, function in check_definers(text):
-        yield DEFINER, text.count("\n", 0, offset), {"NAME": function}
+    for rule, offset, values in check_functions(text):
+        yield rule, text.count("\n", 0, offset), values
     row = start = 0
     for statement in text.split(";")[:-1]:
         written = raw[start : start + len(statement)]
@@ -74,17 +75,21 @@ def check_sql(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]
         for rule, offset, values in check_statement(statement, written, names):
             yield rule, row + statement.count("\n", 0, offset), values
         for match in _NULL.finditer(statement):
-            index = row + statement.count("\n", 0, match.start("operator"))
-            yield NULL, index, {"OPERATOR": match["operator"]}
+            name = "operator" if match["operator"] else "when"
+            index = row + statement.count("\n", 0, match.start(name))
+            yield NULL, index, {"OPERATOR": match[name].upper()}
         dml = _DML.search(statement)
         if dml and _hits_every_row(statement[dml.end() :], dml["verb"], added):
             index = row + statement.count("\n", 0, dml.start("verb"))
             verb = " ".join(dml["verb"].upper().split())
             yield NO_WHERE, index, {"VERB": verb.split()[0], "TABLE": dml["table"]}
         if dml and dml["verb"].lower() == "update" and not _ONE_ROW.search(dml["table"]):
+            rest = statement[dml.end() :]
             # A query above that the statement does not use was meant to limit it.
-            meant = set() if dml["with"] else added
-            column = _constant_column(statement[dml.end() :], meant)
+            column = _constant_column(rest, set() if dml["with"] else added)
+            target = _UPDATE_SET.match(rest.lstrip())
+            if target and _LIMITED.search(rest):
+                added.discard(target["column"].lower())  # it is filled: a later value replaces it
             if column:
                 index = row + statement.count("\n", 0, dml.start("verb"))
                 yield SAME_VALUE, index, {"COLUMN": column, "TABLE": dml["table"]}

@@ -80,4 +80,4 @@ def test_repeated_text_takes_linear_time(unit: str) -> None:
 def test_a_file_of_sql_counts_as_read() -> None:
     read = checked(added("a.sql", "SELECT 1;"))
     assert read.unread is None
-    assert read.checks == ("17 rules for SQL",)
+    assert read.checks == ("19 rules for SQL",)
