@@ -124,7 +124,7 @@ _CHECK: Final = (
     r"(?:\b(?:includes|has|test|exec|in_array|preg_match|array_key_exists|hasOwn\w*|key\??|"
     r"\w*starts?_?[wW]ith|str_contains|strpos|parse_url|include\?|member\?|cover\?|match\??|fullmatch|is_(?!string|null|array|object|resource)\w+|isInteger|isSafe\w*|isFinite|ctype_\w+|"
     r"\w*[vV]alid\w*|\w*[cC]heck\w*|\w*[sS]afe\w*|\w*[aA]ssert\w*|\w*[sS]anit\w*|\w*[aA]llow\w*|"
-    r"\w*[vV]erif\w*|\w*[eE]nsure\w*|commonpath|relative)\s*\(?[^()\n;]{0,60}?{name})"
+    r"\w*[vV]erif\w*|\w*[eE]nsure\w*|commonpath|relative)(?!\w)\s*\(?[^()\n;]{0,60}?{name})"
     r"|(?<!for ){name}\s+(?:not\s+)?in\s|{name}\s*(?:[!=]==?|=~|!~)\s*[\"'/:]\w"
     r"|{name}\.(?:startsWith|startswith|start_with\?|is_relative_to|relative_to|isdigit|isalnum|"
     r"isidentifier|isdecimal|match|in\?|test|endswith)\b|\b(?:switch|case|match)\s*\(?\s*{name}"
