@@ -97,7 +97,7 @@ _PASSES: Final = re.compile(
     r"StringIO|BytesIO|new|formatted|valueOf|append|of|getBytes|orElse\w*|getValue|File|"
     r"StringBuilder|StringBuffer|ByteArrayInputStream|InputStreamReader|BufferedReader|toPath|"
     r"Sprintf?|Sprintln|Join|JoinPath|Clean|Trim\w*|ToLower|ToUpper|Replace(All)?|Fields|Split\w*|"
-    r"nl2br|\w+_path|(Path|Query)?Unescape|DecodeString|NewDecoder|NewReader|NewBufferString|ReadAll|String|Bytes|HTML)$"
+    r"nl2br|items|values|entries|\w+_path|(Path|Query)?Unescape|DecodeString|NewDecoder|NewReader|NewBufferString|ReadAll|String|Bytes|HTML)$"
 )
 _NUMBER_CAST: Final = re.compile(r"\(\s*(int|integer|float|double|bool|boolean)\s*\)")
 _CLEANS: Final = re.compile(
@@ -121,11 +121,11 @@ _COMPARES: Final = r"""(?:[=<>]|(?i:like)) *['"]?%?(?:\$?\{|['"`] *[.+] *\$?\w|\
 """A part of a statement of SQL that a value is pasted into."""
 _LITERAL: Final = re.compile("^string(_content|_fragment|_literal)?$")
 _CHECK: Final = (
-    r"(?:\b(?:includes|has|test|exec|in_array|preg_match|array_key_exists|hasOwn\w*|key\??|"
+    r"(?:\b(?:includes|has|test|exec|in_array|preg_match|array_key_exists|hasOwn\w*|key\?|"
     r"\w*starts?_?[wW]ith|str_contains|strpos|parse_url|include\?|member\?|cover\?|match\??|fullmatch|is_(?!string|null|array|object|resource)\w+|isInteger|isSafe\w*|isFinite|ctype_\w+|"
     r"\w*[vV]alid\w*|\w*[cC]heck\w*|\w*[sS]afe\w*|\w*[aA]ssert\w*|\w*[sS]anit\w*|\w*[aA]llow\w*|"
     r"\w*[vV]erif\w*|\w*[eE]nsure\w*|commonpath|relative)(?!\w)\s*\(?[^()\n;]{0,60}?{name})"
-    r"|(?<!for ){name}\s+(?:not\s+)?in\s|{name}\s*(?:[!=]==?|=~|!~)\s*[\"'/:]\w"
+    r"|(?<!for )(?<!, ){name}\s+(?:not\s+)?in\s|{name}\s*(?:[!=]==?|=~|!~)\s*[\"'/:]\w"
     r"|{name}\.(?:startsWith|startswith|start_with\?|is_relative_to|relative_to|isdigit|isalnum|"
     r"isidentifier|isdecimal|match|in\?|test|endswith)\b|\b(?:switch|case|match)\s*\(?\s*{name}"
     r"|\[{name}\]|\b(?:HasPrefix|HasSuffix|Contains(?:Any|Rune)?|IsLocal|MatchString|Match|contains|matches|"
