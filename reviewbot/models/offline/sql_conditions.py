@@ -79,15 +79,15 @@ def check_functions(text: str) -> Iterator[Problem]:
     Args:
         text: all statements, with quoted text and comments blank.
     """
-    for match in _SWALLOWED.finditer(text):
-        yield SWALLOWED, match.start(), {}
-    for match in _READ.finditer(text):
-        column, variable = match["column"] or match["assigned"], match["variable"] or match["at"]
+    for caught in _SWALLOWED.finditer(text):
+        yield SWALLOWED, caught.start(), {}
+    for read in _READ.finditer(text):
+        column, variable = read["column"] or read["assigned"], read["variable"] or read["at"]
         writes = re.compile(
-            rf"\bupdate\s+{re.escape(match['table'])}\s+set\s+(?P<set>{column}\s*=\s*{variable}\s*[-+])",
+            rf"\bupdate\s+{re.escape(read['table'])}\s+set\s+(?P<set>{column}\s*=\s*{variable}\s*[-+])",
             _FLAGS,
         )
-        written = writes.search(text, match.end(), match.end() + _BODY)
+        written = writes.search(text, read.end(), read.end() + _BODY)
         if written:
             yield LOST_UPDATE, written.start("set"), {"COLUMN": column}
     starts = [match.start() for match in _CREATE.finditer(text)]
