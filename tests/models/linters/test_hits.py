@@ -45,11 +45,11 @@ def test_a_template_of_a_script_has_no_syntax_errors(text: str, found: int) -> N
 
 def test_a_script_that_needs_another_shell_is_reported_once() -> None:
     read = LintedText("run.sh", ["x"] * 4, range(1, 5), range(1, 5), whole=True)
-    codes = ["SC2068", "SC2112", "SC3010", "SC3054"]
+    codes = ["SC2115", "SC2112", "SC3010", "SC3054"]
     found = [Diagnostic(line, line, code, "m") for line, code in enumerate(codes, 1)]
     hits = choose_hits("shellcheck", read, found)
     assert [(hit.line, hit.rule) for hit in hits] == [
-        (1, "shellcheck/SC2068"),
+        (1, "shellcheck/SC2115"),
         (2, "shellcheck/SC2112"),
     ]
     assert hits[1].message.endswith("2 more in this file.")
