@@ -13,9 +13,11 @@ PLAIN: Final = "docker/plain-download"
 WRITABLE: Final = "docker/world-writable"
 COPIED: Final = "docker/secret-copied"
 UPDATE: Final = "docker/update-alone"
+CD: Final = "docker/cd-lost"
+IGNORED: Final = "docker/failure-ignored"
 
 _INSTRUCTION: Final = re.compile(r"\s*(?P<name>[A-Za-z]{2,12})(?=\s)")
-_UNVERIFIED: Final = re.compile(
+VERIFICATION_OFF: Final = re.compile(
     r"""(?P<option>\bcurl\b(?=[^|;&\n]*\s(?:--insecure\b|-[A-Za-z]*k[A-Za-z]*(?=\s)))
       | \bwget\b[^|;&\n]*--no-check-certificate\b
       | \bhttp\.sslVerify[=\s]+["']?false\b
@@ -24,10 +26,11 @@ _UNVERIFIED: Final = re.compile(
       | \bGIT_SSL_NO_VERIFY[=\s]+["']?(?:1|true)\b
       | \bPYTHONHTTPSVERIFY[=\s]+["']?0
       | --trusted-host\b
+      | \bStrictHostKeyChecking[=\s]+no\b
       | --allow-un(?:authenticated|trusted)\b | --force-yes\b | --no-?gpg-?check\b)""",
     re.VERBOSE,
 )
-_PLAIN: Final = re.compile(
+PLAIN_DOWNLOAD: Final = re.compile(
     r"(?:\b(?:curl|wget)\b[^|;&\n]{0,500}|\bADD\s+)(?P<address>http://(?!localhost|127\.|archive\.|deb\.|security\.)[\w.-]+)"
     r"(?P<rest>[^|;&\n]{0,300}\|\s*(?:sudo\s+)?(?:ba|da|z)?sh\b|[^|;&\n]{0,300}\.(?:sh|tar|gz|tgz|xz|zip|deb|rpm|jar)\b)"
 )
@@ -39,6 +42,13 @@ _COPIED: Final = re.compile(
 )
 _UPDATE: Final = re.compile(
     r"(?i)^\s*RUN\s+(?:sudo\s+)?apt(?:-get)?\s+(?:-\S+\s+)*update(?:\s+-\S+)*\s*$"
+)
+_CD: Final = re.compile(r"(?i)^\s*RUN\s+cd\s+[^\s&|;]+\s*$")
+_IGNORED: Final = re.compile(
+    r"""\b(?P<command>(?:(?:sha\d+|md5)sum\s+(?:-c|--check)|gpg\b[^&|;\n]*--verify
+      |npm\s+(?:ci|install|test|run\s+build)|pip3?\s+install|pytest|go\s+test|make\s+test
+      |cargo\s+(?:test|build)|bundle\s+install)\b)[^&|;\n]*\|\|\s*(?:true|:)(?=[\s);]|$)""",
+    re.VERBOSE,
 )
 _INSTALL: Final = re.compile(r"(?i)^\s*RUN\s+(?:sudo\s+)?apt(?:-get)?\s+(?:-\S+\s+)*install\b")
 
@@ -56,14 +66,18 @@ def check_dockerfile(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str,
     for index, line in enumerate(lines):
         if line.lstrip().startswith("#"):
             continue
-        if match := _UNVERIFIED.search(line):
+        if match := VERIFICATION_OFF.search(line):
             yield UNVERIFIED, index, {"OPTION": " ".join(match["option"].split())}
-        elif match := _PLAIN.search(line):
+        elif match := PLAIN_DOWNLOAD.search(line):
             yield PLAIN, index, {"ADDRESS": match["address"]}
         if match := _WRITABLE.search(line):
             yield WRITABLE, index, {"MODE": match["mode"]}
         if match := _COPIED.match(line):
             yield COPIED, index, {"FILE": match["file"]}
+        if _CD.match(line):
+            yield CD, index, {}
+        if match := _IGNORED.search(line):
+            yield IGNORED, index, {"COMMAND": match["command"]}
         if _UPDATE.match(line):
             updated = index
         elif updated is not None and _INSTRUCTION.match(line):

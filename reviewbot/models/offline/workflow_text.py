@@ -8,11 +8,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.models.offline.docker_text import PLAIN_DOWNLOAD, VERIFICATION_OFF
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 INJECTION: Final = "workflow/injection"
 SECRET: Final = "workflow/secret-in-log"  # noqa: S105 - the id of a rule
+IMAGE: Final = "workflow/secret-in-image"
+UNVERIFIED: Final = "workflow/unverified-download"
+HIDDEN: Final = "workflow/failure-hidden"
 
 _KEY: Final = re.compile(r"""[ ]*(?:-[ ]+)*["']?(?P<key>[\w-]+)["']?[ ]*:(?:[ ]+|$)""")
 _SCRIPTS: Final = frozenset({"run", "script"})
@@ -31,7 +36,27 @@ _UNTRUSTED: Final = re.compile(
 _COMPARES: Final = re.compile(r"==|!=|\b(?:contains|startsWith|endsWith)\(")
 """An expression that gives true or false, whatever the value holds."""
 _SECRET: Final = re.compile(r"\bsecrets\.\w+")
-_PRINTS: Final = re.compile(r"[ ]*(?:-[ ]+)*(?:run:[ ]*)?[\"']?(?:echo|printf)\b(?![^\n]*[|>])")
+_PRINTS: Final = re.compile(
+    r"[ ]*(?:-[ ]+)*(?:run:[ ]*)?[\"']?(?:echo|printf)\b"
+    r"(?![^\n]*[|>](?![ ]*(?:base64|rev|xxd|sed|tr|fold)\b[^|>\n]*$))"
+)
+"""A command whose output is the log, encoded or not."""
+_IN_IMAGE: Final = re.compile(
+    r"""--build-arg[ =]["']?(?!\w*(?:PUBLIC|VITE_|REACT_APP_|VERSION|_ID\b|_URL\b|DSN))
+      \w+=["']?\$\{\{\s*(?P<secret>secrets\.\w+)""",
+    re.VERBOSE,
+)
+_HIDDEN: Final = re.compile(
+    r"""[ ]*(?:-[ ]+)*(?:run:[ ]*)?["']?
+      (?P<command>(?:npm|yarn|pnpm)[ ](?:run[ ])?(?:test|build|ci)|pytest|go[ ]test|make[ ]test
+      |cargo[ ]test|\./(?:gradlew|mvnw)|mvn|dotnet[ ]test|terraform[ ](?:plan|apply)|ctest)
+      \b[^|;&\n]*(?:2>&1[ ]*)?\|&?[ ]*tee\b""",
+    re.VERBOSE,
+)
+_SETS_PIPEFAIL: Final = re.compile(r"pipefail|\bshell:[ ]*bash\b|PIPESTATUS")
+_ENVIRONMENT: Final = re.compile(
+    r"[ ]+(?P<name>[A-Za-z_]\w*):[ ]*[\"']?\$\{\{(?P<code>[^{}\n]{1,400})\}\}"
+)
 
 
 def check_workflow(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]:
@@ -46,6 +71,8 @@ def check_workflow(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, s
         The rule's id, the index of the line, and values for the rule's texts.
     """
     script: int | None = None
+    outside = frozenset(_names_from_outside(lines))
+    hides = not any(map(_SETS_PIPEFAIL.search, lines))
     for index, line in enumerate(lines):
         code = line.lstrip(" ")
         if not code:
@@ -59,16 +86,37 @@ def check_workflow(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, s
             if _BLOCK.match(line, key.end()):
                 script = key.start("key")
                 continue
-        yield from _check_line(index, line)
+        yield from _check_line(index, line, outside)
+        if hides and (match := _HIDDEN.match(line)):
+            yield HIDDEN, index, {"COMMAND": match["command"]}
 
 
-def _check_line(index: int, line: str) -> Iterator[tuple[str, int, dict[str, str]]]:
+def _names_from_outside(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the variables that an outsider writes, as expressions name them."""
+    for line in lines:
+        match = _ENVIRONMENT.match(line)
+        if match and _UNTRUSTED.search(match["code"]) and not _COMPARES.search(match["code"]):
+            yield f"env.{match['name']}"
+
+
+def _check_line(
+    index: int, line: str, outside: frozenset[str]
+) -> Iterator[tuple[str, int, dict[str, str]]]:
     for expression in _EXPRESSION.finditer(line):
         code = expression["code"]
         value = _UNTRUSTED.search(code)
         if value and not _COMPARES.search(code):
             yield INJECTION, index, {"VALUE": value[0]}
             break
+        if code.strip() in outside:
+            yield INJECTION, index, {"VALUE": code.strip()}
+            break
+    if match := _IN_IMAGE.search(line):
+        yield IMAGE, index, {"SECRET": match["secret"]}
+    if match := VERIFICATION_OFF.search(line):
+        yield UNVERIFIED, index, {"OPTION": " ".join(match["option"].split())}
+    elif match := PLAIN_DOWNLOAD.search(line):
+        yield UNVERIFIED, index, {"OPTION": match["address"]}
     for expression in _EXPRESSION.finditer(line):
         secret = _SECRET.search(expression["code"])
         if secret and _PRINTS.match(line) and "::add-mask::" not in line:
