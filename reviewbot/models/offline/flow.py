@@ -99,6 +99,10 @@ _PASSES: Final = re.compile(
     r"Sprintf?|Sprintln|Join|JoinPath|Clean|Trim\w*|ToLower|ToUpper|Replace(All)?|Fields|Split\w*|"
     r"nl2br|items|values|entries|\w+_path|(Path|Query)?Unescape|DecodeString|NewDecoder|NewReader|NewBufferString|ReadAll|String|Bytes|HTML)$"
 )
+_GETTER: Final = re.compile(
+    r"^get(?!\w*(Id|Class|Size|Length|Count|Limit|Offset|Page|Number|Type|Status|State|Table\w*|Column\w*)$)[A-Z]\w*$"
+)
+"""Methods of Java that return a text of their object, if they have no arguments."""
 _NUMBER_CAST: Final = re.compile(r"\(\s*(int|integer|float|double|bool|boolean)\s*\)")
 _CLEANS: Final = re.compile(
     r"""\[\^[^\n]*,\s*["'`][-_ ]?["'`]\s*\)$|&|\\W|\.\.|["'/\[\\]<[\]"'/>]|\\\\"""
@@ -110,7 +114,7 @@ _NUMBERS: Final = re.compile(
     r"|=\s*(\d|true\b|false\b|True\b|False\b)|:\s*\d"
 )
 _PROVIDED: Final = re.compile(
-    r"Depends|Session|Service|Request\b|"
+    r"Depends|Session|Service|\b(Http\w*|Servlet|Web|Native\w*)?Request\b|"
     r"^(self|cls|request|req|ctx|context|session|db|conn|pk|id|\w+_id|user|current_user)\b"
 )
 """Declarations of parameters of handlers that the framework provides."""
@@ -325,7 +329,7 @@ class _Tracer:
         arguments = node.field("arguments")
         words = re.findall(r"[\w?!]+", callee.text()[-60:]) if callee else []
         name = words[-1] if words else ""
-        if not _PASSES.match(name):
+        if not _PASSES.match(name) and not self._is_getter(node, name):
             return
         if name in ("replace", "replaceAll", "str_replace", "gsub", "sub") and (
             arguments is None or _CLEANS.search(arguments.text())
@@ -346,6 +350,15 @@ class _Tracer:
         for one in (receiver, *given):
             if one is not None:
                 yield replace(step, node=one, path=path, in_list=builds)
+
+    def _is_getter(self, node: SgNode, name: str) -> bool:
+        arguments = node.field("arguments")
+        return (
+            node.kind() == "method_invocation"
+            and bool(_GETTER.match(name))
+            and arguments is not None
+            and not arguments.named_children()
+        )
 
     def _is_checked(self, step: _Step) -> bool:
         """Return whether the code before the sink checks a variable on the way."""
