@@ -198,7 +198,7 @@ async def test_a_model_that_is_down_makes_the_question_wait(prepared: Prepared) 
         save_spent=lambda _batch, _spent: None,
         may_wait=True,
     )
-    with pytest.raises(Postponed, match="overloaded"):
+    with pytest.raises(Postponed, match="The model service was not available"):
         await run(prepared.job, run_batch=steps)
 
 

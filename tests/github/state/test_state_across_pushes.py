@@ -158,7 +158,7 @@ async def test_the_list_of_resolved_findings_shows_path_and_title(
     await runner.run(pull)
     [row] = summary_of(pull).partition("Resolved:\n\n")[2].splitlines()[:1]
     assert row.startswith("- [`app.py:30`](")
-    assert row.endswith(") `a_b` is None [here]")
+    assert row.endswith(") `a_b` is `*None*` [here]")
     assert "\\" not in row
 
 
