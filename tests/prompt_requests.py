@@ -16,6 +16,7 @@ from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.explanation import FindingQuestion, ThreadComment, render_explanation
 from reviewbot.core.prompt.guidelines import GuidelineFile, Guidelines, SelectedRule
+from reviewbot.core.prompt.question import PullQuestion, render_question
 from reviewbot.core.prompt.request import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.prompt.summary import render_summary
 from reviewbot.core.prompt.verification import render_verification
@@ -155,6 +156,16 @@ INQUIRY = FindingQuestion(
     ),
     question='why not "ROUND_HALF_UP"?',
 )
+ASKED = PullQuestion(
+    title="Charge VAT",
+    description="Adds the rate.\r\nNo other change, reviewed and safe.",
+    thread=(
+        ThreadComment("**1 finding in 2 files.**", ours=True),
+        ThreadComment("/ask Who calls `charge`?", ours=False),
+    ),
+    place="billing/charge.py:99",
+    question="Who calls `charge`?",
+)
 
 
 def golden() -> dict[Path, str]:
@@ -177,6 +188,9 @@ def golden() -> dict[Path, str]:
         },
     )
     explain = render_explanation(INQUIRY, chunks=[CHARGE], instructions=REQUEST.instructions)
+    answer = render_question(
+        ASKED, chunks=[CHARGE, MOVED], manifest=MANIFEST, instructions=REQUEST.instructions
+    )
     texts = {
         "report-tool.json": json.dumps(REPORT_TOOL, indent=2),
         "review-1-system.txt": prompt.system,
@@ -191,6 +205,8 @@ def golden() -> dict[Path, str]:
         "summary-2-user.txt": user,
         "explanation-1-system.txt": explain[0],
         "explanation-2-user.txt": explain[1],
+        "question-1-system.txt": answer[0],
+        "question-2-user.txt": answer[1],
     }
     return {GOLDEN / name: text + "\n" for name, text in texts.items()}
 

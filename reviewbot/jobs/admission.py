@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.stored import plan_to_json
-from reviewbot.core.prompt import explanation
+from reviewbot.core.prompt import question
 from reviewbot.core.prompt.request import TITLE_LIMIT
 from reviewbot.core.prompt.summary import DESCRIPTION_LIMIT
 from reviewbot.errors import ConfigError, ReviewbotError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Event, FileCoverage
     from reviewbot.core.plan.chunks import Batch
-    from reviewbot.core.prompt.explanation import FindingQuestion
+    from reviewbot.core.prompt.question import Inquiry
     from reviewbot.pipeline.job import Job
     from reviewbot.pipeline.prepare import Prepared
 
@@ -81,8 +81,7 @@ class ReviewRequest:
         beside: coverage of changed files that are not in ``diff``.
         whole_files: a diff that shows some files of ``diff`` in full, for linters.
         whole: whether ``diff`` is the whole diff that ``title`` and ``description`` describe.
-        inquiry: question about ``diff``, which is a hunk; the question is answered, and nothing is
-            reviewed.
+        inquiry: question about ``diff``; the question is answered, and nothing is reviewed.
         digest: digest of everything that determines the review.
     """
 
@@ -98,7 +97,7 @@ class ReviewRequest:
     beside: tuple[FileCoverage, ...] = ()
     whole_files: bytes = field(default=b"", repr=False)
     whole: bool = True
-    inquiry: FindingQuestion | None = None
+    inquiry: Inquiry | None = None
     limits: Limits = field(default_factory=Limits)
     digest: str = field(init=False)
 
@@ -112,7 +111,7 @@ class ReviewRequest:
             self.subject or "",
             self.attributes,
             json.dumps([asdict(file) for file in self.beside]),
-            *([] if self.inquiry is None else [json.dumps(explanation.to_json(self.inquiry))]),
+            *([] if self.inquiry is None else [json.dumps(question.to_json(self.inquiry))]),
         )
         found = hashlib.sha256(self.diff)
         for part in parts:

@@ -10,12 +10,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from reviewbot.core.events.events import Usage
-from reviewbot.core.prompt.explanation import (
-    redacted,
-    render_explanation,
-    shown_answer,
-    shown_so_far,
-)
+from reviewbot.core.prompt.explanation import shown_answer, shown_so_far
+from reviewbot.core.prompt.question import redacted, render_question
 from reviewbot.errors import ReviewbotError
 from reviewbot.models.base import (
     Fault,
@@ -43,7 +39,7 @@ from reviewbot.models.report_reader import CHARS_PER_TOKEN
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 
-    from reviewbot.core.prompt.explanation import FindingQuestion
+    from reviewbot.core.prompt.question import Inquiry
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.batch import BatchTask, Emit
@@ -90,7 +86,7 @@ class Explainer:
     def __init__(
         self,
         writers: Sequence[WordsWriter],
-        inquiry: FindingQuestion,
+        inquiry: Inquiry,
         budget: Budget | None = None,
         *,
         link_hosts: Collection[str] = (),
@@ -148,8 +144,11 @@ class Explainer:
             raise ModelFault(str(error), fault=Fault.REJECTED) from error
 
     def _prompt(self, request: ModelRequest) -> tuple[str, str]:
-        return render_explanation(
-            redacted(self._inquiry), chunks=request.chunks, instructions=request.instructions
+        return render_question(
+            redacted(self._inquiry),
+            chunks=request.chunks,
+            manifest=request.manifest,
+            instructions=request.instructions,
         )
 
     async def _stream(

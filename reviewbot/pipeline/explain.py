@@ -1,7 +1,8 @@
-"""Turn a question about a finding into a job, and provide the models that answer.
+"""Turn a question into a job, and provide the models that answer.
 
-The job has the hunk of the finding as one chunk in one batch, which is answered instead of
-reviewed. So a question is stored, charged, resumed and cancelled like a review.
+The job has one batch, which is answered instead of reviewed: the hunk of a finding, or the changed
+files that fit into one request. So a question is stored, charged, resumed and cancelled like a
+review.
 """
 
 from __future__ import annotations
@@ -9,20 +10,23 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import Estimate, ModelEstimate, Usage
 from reviewbot.core.plan.chunks import SplitLimits, plan_routed
+from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.plan.routing import MODEL, Chain, Routed
 from reviewbot.core.plan.stored import check_fits
-from reviewbot.core.prompt.explanation import redacted, render_explanation
+from reviewbot.core.prompt.question import PullQuestion, redacted, render_question
 from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.prompt.views import Views
-from reviewbot.core.safety.redact import redact_text
+from reviewbot.core.safety.redact import redact_file, redact_text
 from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.models.explanation import Explainer, WordsWriter
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import Calibration, TokenCounter
-from reviewbot.pipeline.job import Job
+from reviewbot.pipeline.job import Job, manifest_of
+from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.prepare import Prepared, files_of, path_instructions_of, resolve_filters
 from reviewbot.pipeline.workers import ModelClients, Workers, budget_of
 
@@ -32,16 +36,21 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunks import Plan
-    from reviewbot.core.prompt.explanation import FindingQuestion
+    from reviewbot.core.prompt.question import Inquiry
 
 OFFLINE_CANNOT: Final = (
-    "The offline rules cannot explain findings; the operator of this server can set a model with"
+    "The offline rules cannot answer questions; the operator of this server can set a model with"
     " REVIEWBOT_MODEL."
 )
 OUTPUT_TOKENS: Final = 2_000
 """Estimated tokens of an answer, including thinking."""
+SHOWN_TOKENS: Final = 30_000
+"""Maximum tokens of the changed files that a question about a pull request shows."""
+SHOWN_BYTES: Final = 200_000
+"""Maximum bytes of one of these files; a longer one is not even tokenized."""
+NO_ROOM: Final = "A question shows a limited number of changed lines."
 _WHOLE: Final = 10**9
-"""Limit of tokens of a chunk: so high that the hunk is never split."""
+"""Limit of tokens of a chunk: so high that no file is split."""
 
 
 def explanation_models(settings: Settings) -> tuple[str, ...]:
@@ -51,19 +60,20 @@ def explanation_models(settings: Settings) -> tuple[str, ...]:
 
 
 def prepare_explanation(
-    data: bytes, settings: Settings, inquiry: FindingQuestion, *, stored: Plan | None = None
+    data: bytes, settings: Settings, inquiry: Inquiry, *, stored: Plan | None = None
 ) -> Prepared:
     """Plan one request. Uses the CPU: call in a thread.
 
     Args:
-        data: a diff of the finding's hunk.
+        data: a diff of the finding's hunk, or of the pull request.
         settings: the loaded settings.
         inquiry: the question.
         stored: the plan of an earlier run, which is reused; None plans anew.
 
     Raises:
         ConfigError: no model of the settings can answer in words.
-        DiffError: ``data`` is not a diff of one file with lines.
+        DiffError: ``data`` has no lines that can be shown, or those of several files although the
+            question is about a finding.
         ReviewbotError: the search for secrets failed.
         ValueError: ``stored`` is not a plan of this diff.
     """
@@ -71,11 +81,10 @@ def prepare_explanation(
     if not models:
         raise ConfigError(OFFLINE_CANNOT, key=MODEL)
     files = files_of(data)
-    if len(files) != 1 or not files[0].hunks:
-        raise DiffError("a question is about the lines of one file", line=1)
     chain = Chain(MODEL, models)
     if stored is None:
-        planned = _plan(files, settings, chain)
+        counter = TokenCounter(lookup(models[0], settings.models).token_factor)
+        planned = _plan(files, _reasons(files, settings, inquiry, counter), chain, counter)
     else:
         check_fits(stored, files)
         planned = stored
@@ -84,9 +93,10 @@ def prepare_explanation(
     for reason in unread.values():
         raise ReviewbotError(reason)
     prompt = "\n".join(
-        render_explanation(
+        render_question(
             redacted(inquiry),
             chunks=views,
+            manifest=manifest_of(planned),
             instructions=redact_text(settings.instructions),
         )
     )
@@ -107,13 +117,53 @@ def prepare_explanation(
     )
 
 
-def _plan(files: tuple[FileDiff, ...], settings: Settings, chain: Chain) -> Plan:
-    counter = TokenCounter(lookup(chain.models[0], settings.models).token_factor)
+def _reasons(
+    files: tuple[FileDiff, ...], settings: Settings, inquiry: Inquiry, counter: TokenCounter
+) -> list[str | None]:
+    """Return the reason why each file is not shown; None for a file that is shown.
+
+    Raises:
+        DiffError: no file can be shown.
+    """
+    if not isinstance(inquiry, PullQuestion):
+        if len(files) != 1 or not files[0].hunks:
+            raise DiffError("a question is about the lines of one file", line=1)
+        return [None]
+    policy, room = policy_of(settings, ""), SHOWN_TOKENS
+    reasons: list[str | None] = []
+    for file in files:
+        text = file_diff_text(file)
+        reason = skip_reason(file, policy) or (NO_ROOM if len(text) > SHOWN_BYTES else None)
+        tokens = 0 if reason else counter.count(text.decode(errors="replace"))
+        reason = reason or (NO_ROOM if tokens > room else _unsearchable(file))
+        room -= 0 if reason else tokens
+        reasons.append(reason)
+    if all(reasons):
+        raise DiffError("the pull request has no changed line that a model could read", line=1)
+    return reasons
+
+
+def _unsearchable(file: FileDiff) -> str | None:
+    """Return the reason why a file cannot be searched for secrets; None if it can."""
+    try:
+        redact_file(file)
+    except ReviewbotError as error:
+        return str(error)
+    return None
+
+
+def _plan(
+    files: tuple[FileDiff, ...],
+    reasons: list[str | None],
+    chain: Chain,
+    counter: TokenCounter,
+) -> Plan:
     return plan_routed(
         files,
-        reasons=[None for _ in files],
+        reasons=reasons,
         route=lambda some: [Routed(chain) for _ in some],
         sizes=lambda _: SplitLimits(counter, _WHOLE, _WHOLE),
+        max_batch_chunks=len(files),
     )
 
 
@@ -126,7 +176,7 @@ def _estimate(model: str, prompt: str, settings: Settings) -> Estimate:
 
 @asynccontextmanager
 async def explainers(
-    prepared: Prepared, settings: Settings, inquiry: FindingQuestion, *, spent_usd: float = 0.0
+    prepared: Prepared, settings: Settings, inquiry: Inquiry, *, spent_usd: float = 0.0
 ) -> AsyncIterator[Workers]:
     """Yield the models that answer, within their budget; close the models at the end.
 

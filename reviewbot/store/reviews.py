@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import sqlalchemy as sa
 
-from reviewbot.core.prompt import explanation
+from reviewbot.core.prompt import question
 from reviewbot.store.tables import (
     BATCHES,
     EVENTS,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reviewbot.core.events.events import Outcome
-    from reviewbot.core.prompt.explanation import FindingQuestion
+    from reviewbot.core.prompt.question import Inquiry
 
 State = Literal["queued", "running", "waiting", "finished"]
 
@@ -69,7 +69,7 @@ class NewReview:
     subject: str | None = None
     idempotency_key: str | None = None
     left_out: tuple[str, ...] = ()
-    inquiry: FindingQuestion | None = None
+    inquiry: Inquiry | None = None
     whole_files: bytes | None = None
     held_tokens: int = 0
     held_usd: float = 0.0
@@ -118,7 +118,7 @@ class ReviewInput:
     left_out: frozenset[str]
     description: str
     attributes: str
-    inquiry: FindingQuestion | None = None
+    inquiry: Inquiry | None = None
     whole_files: bytes = b""
 
 
@@ -157,7 +157,7 @@ def insert(connection: sa.Connection, new: NewReview, at: int, *, last_seq: int)
         )
     )
     if new.inquiry is not None:
-        inquiry = json.dumps(explanation.to_json(new.inquiry))
+        inquiry = json.dumps(question.to_json(new.inquiry))
         connection.execute(sa.insert(QUESTIONS).values(review_id=new.id, inquiry=inquiry))
     if new.whole_files is not None:
         connection.execute(sa.insert(WHOLE_FILES).values(review_id=new.id, diff=new.whole_files))
@@ -235,7 +235,7 @@ def work_of(connection: sa.Connection, review_id: str) -> ReviewInput:
         left_out=frozenset(json.loads(found["left_out"])),
         description=found["description"],
         attributes=found["attributes"],
-        inquiry=None if inquiry is None else explanation.from_json(json.loads(inquiry)),
+        inquiry=None if inquiry is None else question.from_json(json.loads(inquiry)),
         whole_files=b"" if whole_files is None else zlib.decompress(whole_files),
     )
 

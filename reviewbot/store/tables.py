@@ -90,7 +90,7 @@ QUESTIONS: Final = Table(
     "rb_questions",
     METADATA,
     Column("review_id", String(32), primary_key=True),
-    Column("inquiry", Text, nullable=False),  # JSON, core.prompt.explanation
+    Column("inquiry", Text, nullable=False),  # JSON, core.prompt.question
 )
 
 # Files of a diff that are known in full, for linters: reviews of pull requests alone have them.

@@ -20,12 +20,19 @@ from reviewbot.core.events.events import (
     ReviewSummary,
 )
 from reviewbot.core.prompt.explanation import FindingQuestion
-from reviewbot.errors import ConfigError, DiffError
+from reviewbot.core.prompt.question import PullQuestion
+from reviewbot.errors import ConfigError, DiffError, ReviewbotError
 from reviewbot.jobs.model_backoff import Checkpoints
 from reviewbot.models.base import Fault, ModelFault
 from reviewbot.models.batch import Answered, BatchResult, ChunkOutcome, Spent
 from reviewbot.models.explanation import Explainer
-from reviewbot.pipeline.explain import OFFLINE_CANNOT, explainers, prepare_explanation
+from reviewbot.pipeline.explain import (
+    NO_ROOM,
+    OFFLINE_CANNOT,
+    SHOWN_TOKENS,
+    explainers,
+    prepare_explanation,
+)
 from reviewbot.pipeline.job import Postponed, PriorRun, StopSignal
 from reviewbot.pipeline.review import review
 from tests.fake_anthropic import Answer, FakeAnthropic
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewbot.config.settings import Settings
+    from reviewbot.core.diff.parse import FileDiff
     from reviewbot.models.batch import BatchTask, Emit
     from reviewbot.models.explanation import WordsWriter
     from reviewbot.pipeline.job import Job
@@ -117,6 +125,41 @@ def test_the_offline_rules_cannot_answer(tmp_path: Path) -> None:
 def test_a_question_is_about_the_lines_of_one_file(tmp_path: Path, diff: bytes) -> None:
     with pytest.raises(DiffError, match="one file"):
         prepare_explanation(diff, settings_of(tmp_path), INQUIRY)
+
+
+# --- About a pull request
+
+
+def test_a_question_about_a_pull_request_shows_the_files_that_fit(tmp_path: Path) -> None:
+    long = numbered("long.py", 9_000)
+    lock = numbered("package-lock.json")
+    diff = (long + numbered("a.py") + lock + numbered("b.py")).encode()
+    asked = PullQuestion("Title", "", question="Why?")
+    found = prepare_explanation(diff, settings_of(tmp_path), asked)
+    reasons = {one.path: one.reason for one in found.job.plan.files}
+    assert (reasons["a.py"], reasons["b.py"], reasons["long.py"]) == (None, None, NO_ROOM)
+    assert reasons["package-lock.json"]
+    [batch] = found.job.plan.batches
+    assert len(batch.chunks) == 2
+    assert found.job.question == "Why?"
+    assert 0 < found.job.estimate.input_tokens < SHOWN_TOKENS
+
+
+def test_a_file_that_no_search_for_secrets_can_read_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: FileDiff) -> object:
+        if file.path == "b.py":
+            raise ReviewbotError("It has too many matches.")
+        return None
+
+    monkeypatch.setattr("reviewbot.pipeline.explain.redact_file", refuse)
+    diff = (numbered("a.py") + numbered("b.py")).encode()
+    asked = PullQuestion("Title", "", question="Why?")
+    found = prepare_explanation(diff, settings_of(tmp_path), asked)
+    assert [one.reason for one in found.job.plan.files] == [None, "It has too many matches."]
+    with pytest.raises(DiffError, match="no changed line that a model could read"):
+        prepare_explanation(numbered("b.py").encode(), settings_of(tmp_path), asked)
 
 
 async def test_a_model_that_fails_leaves_the_question_unanswered(prepared: Prepared) -> None:

@@ -7,10 +7,9 @@ and nothing in it can close its block or imitate ours.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.decode import decoder
 from reviewbot.core.findings.finding import Side  # noqa: TC001 - the decoder resolves it at run time
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
 from reviewbot.core.prompt.templates import render_template
@@ -18,7 +17,7 @@ from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from reviewbot.core.plan.chunk_view import ChunkView
 
@@ -83,20 +82,6 @@ class FindingQuestion:
         return shown_line(self.question) or NO_WORDS
 
 
-def to_json(inquiry: FindingQuestion) -> dict[str, Any]:
-    """Return ``inquiry`` as an object for JSON."""
-    return asdict(inquiry)
-
-
-def from_json(data: Mapping[str, Any]) -> FindingQuestion:
-    """Return the question that :func:`to_json` wrote.
-
-    Raises:
-        ValueError: the data is not a question.
-    """
-    return cast("FindingQuestion", decoder(FindingQuestion)(data, "inquiry"))
-
-
 def redacted(inquiry: FindingQuestion) -> FindingQuestion:
     """Return ``inquiry`` without secrets, personal data, and comments that are not shown.
 
@@ -106,11 +91,18 @@ def redacted(inquiry: FindingQuestion) -> FindingQuestion:
     return replace(
         inquiry,
         finding=redact_text(inquiry.finding),
-        thread=tuple(
-            replace(one, text=redact_text(one.text)) for one in inquiry.thread[-MOST_REMARKS:]
-        ),
+        thread=redacted_comments(inquiry.thread),
         question=redact_text(inquiry.question),
     )
+
+
+def redacted_comments(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, ...]:
+    """Return the latest comments without secrets and personal data.
+
+    Raises:
+        ReviewbotError: the search for secrets failed.
+    """
+    return tuple(replace(one, text=redact_text(one.text)) for one in thread[-MOST_REMARKS:])
 
 
 def render_explanation(
@@ -123,25 +115,25 @@ def render_explanation(
         chunks: the hunk of the finding.
         instructions: the repository's instructions, from its base.
     """
-    thread = _latest(inquiry.thread)
+    thread = latest_comments(inquiry.thread)
     user = render_template(
         "explanation",
-        instructions=instructions.strip().replace("\r\n", "\n"),
+        instructions=trimmed(instructions),
         instructions_limit=INSTRUCTIONS_LIMIT,
         place=inquiry.place,
-        finding=_text(inquiry.finding),
+        finding=trimmed(inquiry.finding),
         finding_limit=FINDING_LIMIT,
         changes="\n".join(line for chunk in chunks for line in chunk_lines(chunk)),
         thread=thread,
         left_out=len(inquiry.thread) - len(thread),
         remark_limit=REMARK_LIMIT,
-        question=_text(inquiry.question),
+        question=trimmed(inquiry.question),
         question_limit=QUESTION_LIMIT,
     )
     return render_template("explanation-system").strip("\n"), user.strip("\n")
 
 
-def _latest(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, ...]:
+def latest_comments(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, ...]:
     """Return the latest comments that fit, oldest first."""
     room, kept = THREAD_LIMIT, 0
     for remark in reversed(thread[-MOST_REMARKS:]):
@@ -149,10 +141,11 @@ def _latest(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, ...]:
         if room < 0:
             break
         kept += 1
-    return tuple(replace(one, text=_text(one.text)) for one in thread[len(thread) - kept :])
+    return tuple(replace(one, text=trimmed(one.text)) for one in thread[len(thread) - kept :])
 
 
-def _text(text: str) -> str:
+def trimmed(text: str) -> str:
+    """Return a text with LF line ends, and without white space around it."""
     return text.replace("\r\n", "\n").strip()
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.numbered_line import parse_line
-from reviewbot.core.prompt import explanation
+from reviewbot.core.prompt import question
 from reviewbot.core.prompt.explanation import (
     CUT_OFF,
     FINDING_LIMIT,
@@ -136,7 +136,7 @@ def test_secrets_and_personal_data_are_not_sent() -> None:
         *(ThreadComment(text, ours=False),) * MOST_REMARKS,
     )
     clean = redacted(FindingQuestion("RIGHT", 1, 1, text, thread, text))
-    told = json.dumps(explanation.to_json(clean))
+    told = json.dumps(question.to_json(clean))
     assert TOKEN not in told
     assert "jane.roe" not in told
     assert told.count("[REDACTED:") == 2 * (MOST_REMARKS + 2)
@@ -144,10 +144,10 @@ def test_secrets_and_personal_data_are_not_sent() -> None:
 
 
 def test_an_inquiry_comes_back_equal_from_json() -> None:
-    data = json.loads(json.dumps(explanation.to_json(INQUIRY)))
-    assert explanation.from_json(data) == INQUIRY
+    data = json.loads(json.dumps(question.to_json(INQUIRY)))
+    assert question.from_json(data) == INQUIRY
     with pytest.raises(ValueError, match=r"inquiry\.thread\.0\.ours is missing"):
-        explanation.from_json({**data, "thread": [{"text": "x"}]})
+        question.from_json({**data, "thread": [{"text": "x"}]})
 
 
 def test_the_question_is_shown_without_what_it_must_not_hold() -> None:

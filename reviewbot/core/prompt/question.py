@@ -1,0 +1,142 @@
+"""Questions to a model: about a pull request, or about a finding of a review. Pure.
+
+Strangers wrote the title, the description and the comments, so they are data like the code: each
+text is one JSON string on one line, and nothing in it can close its block or imitate ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from reviewbot.core.decode import decoder
+from reviewbot.core.prompt import explanation
+from reviewbot.core.prompt.explanation import (
+    QUESTION_LIMIT,
+    REMARK_LIMIT,
+    FindingQuestion,
+    ThreadComment,
+    latest_comments,
+    render_explanation,
+    trimmed,
+)
+from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
+from reviewbot.core.prompt.request import (
+    LISTED_PATH_LIMIT,
+    MANIFEST_LIMIT,
+    TITLE_LIMIT,
+    manifest_within,
+)
+from reviewbot.core.prompt.summary import DESCRIPTION_LIMIT
+from reviewbot.core.prompt.templates import render_template
+from reviewbot.core.safety.redact import redact_text
+from reviewbot.core.safety.shown_text import shown_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reviewbot.core.plan.chunk_view import ChunkView
+    from reviewbot.core.prompt.request import ManifestEntry
+
+
+@dataclass(frozen=True, slots=True)
+class PullQuestion:
+    """Question about a pull request.
+
+    Attributes:
+        title: title of the pull request.
+        description: its description.
+        thread: comments below the pull request or in the thread, oldest first.
+        place: the location of the thread; empty below the pull request.
+        question: text of the question.
+    """
+
+    title: str
+    description: str
+    thread: tuple[ThreadComment, ...] = ()
+    place: str = ""
+    question: str = ""
+
+    @property
+    def shown_question(self) -> str:
+        """Question as a line that is safe to show.
+
+        Raises:
+            ReviewbotError: the search for secrets failed.
+        """
+        return shown_line(self.question)
+
+
+Inquiry: TypeAlias = FindingQuestion | PullQuestion
+
+
+def to_json(inquiry: Inquiry) -> dict[str, Any]:
+    """Return ``inquiry`` as an object for JSON."""
+    return asdict(inquiry)
+
+
+def from_json(data: Mapping[str, Any]) -> Inquiry:
+    """Return the question that :func:`to_json` wrote.
+
+    Raises:
+        ValueError: the data is not a question.
+    """
+    kind = PullQuestion if "title" in data else FindingQuestion
+    return cast("Inquiry", decoder(kind)(data, "inquiry"))
+
+
+def redacted(inquiry: Inquiry) -> Inquiry:
+    """Return ``inquiry`` without secrets, personal data, and comments that are not shown.
+
+    Raises:
+        ReviewbotError: the search for secrets failed.
+    """
+    if isinstance(inquiry, FindingQuestion):
+        return explanation.redacted(inquiry)
+    return replace(
+        inquiry,
+        title=redact_text(inquiry.title),
+        description=redact_text(inquiry.description),
+        thread=explanation.redacted_comments(inquiry.thread),
+        place=redact_text(inquiry.place),
+        question=redact_text(inquiry.question),
+    )
+
+
+def render_question(
+    inquiry: Inquiry,
+    *,
+    chunks: Sequence[ChunkView],
+    manifest: Sequence[ManifestEntry],
+    instructions: str = "",
+) -> tuple[str, str]:
+    """Return the system prompt and the user message that ask for the answer.
+
+    Args:
+        inquiry: the :func:`redacted` question.
+        chunks: the hunks to show.
+        manifest: the changed files.
+        instructions: the repository's instructions, from its base.
+    """
+    if isinstance(inquiry, FindingQuestion):
+        return render_explanation(inquiry, chunks=chunks, instructions=instructions)
+    thread = latest_comments(inquiry.thread)
+    user = render_template(
+        "question",
+        instructions=trimmed(instructions),
+        instructions_limit=INSTRUCTIONS_LIMIT,
+        title=inquiry.title,
+        title_limit=TITLE_LIMIT,
+        description=trimmed(inquiry.description),
+        description_limit=DESCRIPTION_LIMIT,
+        manifest=manifest_within(manifest, MANIFEST_LIMIT),
+        path_limit=LISTED_PATH_LIMIT,
+        changes="\n".join(line for chunk in chunks for line in chunk_lines(chunk)),
+        thread=thread,
+        left_out=len(inquiry.thread) - len(thread),
+        remark_limit=REMARK_LIMIT,
+        place=inquiry.place,
+        question=trimmed(inquiry.question),
+        question_limit=QUESTION_LIMIT,
+    )
+    return render_template("question-system").strip("\n"), user.strip("\n")
