@@ -9,7 +9,7 @@
       ModelFault                        a request failed; stays in the pipeline (models.base)
       ToolStreamError                   a report cannot be read on; likewise (core.toolstream)
       GitHubError                       GitHub refused, or did not answer (github.errors)
-      NotExplainedError                 exit 3: no model has answered (cli.action_command)
+      NotAnsweredError                  exit 3: no model has answered (action.command)
 
 A review that ran but could not cover everything is no exception: its outcome is ``incomplete``
 and the command line exits with :data:`EXIT_INCOMPLETE`.

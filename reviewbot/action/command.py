@@ -6,7 +6,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.action.event import RequestedReview, Skipped
 from reviewbot.action.inputs import INPUT_ADVICE
@@ -17,20 +17,19 @@ from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.annotations import notice
 from reviewbot.core.render.author import without_details
 from reviewbot.core.render.markdown_text import literal
-from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError, ReviewbotError
+from reviewbot.errors import (
+    EXIT_INCOMPLETE,
+    EXIT_INTERRUPTED,
+    ConfigError,
+    DiffError,
+    ReviewbotError,
+)
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.client.errors import GitHubError, for_author
-from reviewbot.github.commands.answers import (
-    NO_FINDING,
-    Answers,
-    CommandComment,
-    answer_once,
-    posted_in,
-)
+from reviewbot.github.commands.answers import Answers, CommandComment, answer_once
 from reviewbot.github.commands.config import settings_table
-from reviewbot.github.commands.explain import NO_CODE, inquiry_of, reply_text
+from reviewbot.github.commands.explain import read_question, reply_text
 from reviewbot.github.identity import BotIdentity
-from reviewbot.github.state.comment_hunk import comment_diff
 from reviewbot.github.state.prior import WRITERS, read_prior
 from reviewbot.github.webhook import commands
 from reviewbot.github.webhook.commands import Unknown
@@ -45,8 +44,9 @@ if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.report import Report
-    from reviewbot.core.prompt.explanation import FindingQuestion
     from reviewbot.github.api.gateway import Api, Gateway
+    from reviewbot.github.commands.explain import AskedQuestion
+    from reviewbot.github.webhook.commands import BotCommand
     from reviewbot.pipeline.job import StopSignal
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ _BETWEEN_S: Final = 2.0
 """Seconds between looks; GitHub gives a cancelled job ten seconds, in which it ends its check."""
 
 
-class NotExplainedError(ReviewbotError):
+class NotAnsweredError(ReviewbotError):
     """No model answered a question. A reply in its thread also reports this."""
 
     exit_code = EXIT_INCOMPLETE
@@ -90,8 +90,8 @@ class ActionCommand:
     def __init__(self, inputs: ActionInputs, github: Gateway, stop: StopSignal) -> None:
         self._inputs, self._github, self._stop = inputs, github, stop
         self._api: Api = github.holder()
-        self._answers = Answers(self._identity, self._described)
         self._names = (inputs.config,) if inputs.config else CONFIG_NAMES
+        self._answers = Answers(self._identity, self._described, self._names)
 
     async def run(self, asked: RequestedCommand) -> RequestedReview | Skipped | int:
         """Run the command of a comment.
@@ -100,7 +100,7 @@ class ActionCommand:
             The review to run next, the reason why no review follows, or the exit code.
 
         Raises:
-            NotExplainedError: no model answered the question.
+            NotAnsweredError: no model answered the question.
             ReviewbotError: the command failed.
         """
         task, command, api = asked.task, asked.command, self._api
@@ -120,22 +120,16 @@ class ActionCommand:
         await self._acknowledge(question)
         match command.name:
             case "review" | "review full":
-                return RequestedReview(
-                    task.number, self._inputs.full or command.name == "review full"
-                )
+                full = self._inputs.full or command.name == "review full"
+                return RequestedReview(task.number, full, explicit=True, only=command.text)
             case "review stop":
                 await self._answers.say(api, question, await self._stopped(question))
-            case "ignore":
-                if await self._answers.ignored(api, question, command.text):
-                    return RequestedReview(task.number)  # the dismissal changes its result
-            case "explain":
-                return await self._explain(question, command.text)
-            case "config":
-                await self._answers.config(api, question, self._names)
-            case "help":
-                await self._answers.say(api, question, commands.help_text())
-            case _:
-                assert_never(command.name)
+            case "ask" | "explain":
+                return await self._answer(question, command)
+            case name:
+                if await self._answers.run(api, question, command, task.sender):
+                    # A dismissal changes the result of the review.
+                    return RequestedReview(task.number, explicit=name == "resume")
         return _answered(command.name)
 
     async def reviewed(
@@ -151,7 +145,8 @@ class ActionCommand:
                 await self._answers.say(self._api, question, why_not)
             raise
         if isinstance(done, Skipped):
-            await self._answers.say(self._api, question, f"Nothing is reviewed: {done.reason}.")
+            why_not = f"Nothing is reviewed: {literal(done.reason)}."
+            await self._answers.say(self._api, question, why_not)
         return done
 
     async def _identity(self) -> BotIdentity:
@@ -204,37 +199,37 @@ class ActionCommand:
             return _NONE_RUNS
         return _STOPPED if seen else _LAST_STOPPED
 
-    async def _explain(self, question: CommandComment, text: str) -> Skipped | int:
-        """Explain the finding of a thread once; outside of such a thread, reply with a hint."""
+    async def _answer(self, question: CommandComment, command: BotCommand) -> Skipped | int:
+        """Answer a question once; if there is nothing to answer, reply why."""
         api, identity = self._api, await self._identity()
         prior = await read_prior(api, question.pull, identity)
         if question.key in prior.replies:
             return Skipped("the comment was already answered")
-        posted = posted_in(prior, question)
-        diff = comment_diff(posted.comment) if posted else None
-        if posted is None or diff is None:
-            why_not = NO_FINDING if posted is None else NO_CODE
-            await self._answers.say(api, question, why_not, prior=prior)
-            return _answered("explain")
-        failed = replace(question, nth=1)  # a repeated job may still explain it
+        found = await read_question(api, prior, identity, question, command)
+        if isinstance(found, str):
+            await self._answers.say(api, question, found, prior=prior)
+            return _answered(command.name)
+        failed = replace(question, nth=1)  # a repeated job may still answer it
         settings = await self._settings(question)
         if isinstance(settings, str):
-            await self._answers.say(api, failed, f"Not explained: {settings}", prior=prior)
-            raise NotExplainedError(f"The finding is not explained: {settings}")
-        comments = await api.reviews.comments(question.pull.repo, question.pull.number)
-        inquiry = inquiry_of(posted, comments, identity, question, text)
-        report = await self._report(diff, settings, inquiry)
+            await self._answers.say(api, failed, f"Not answered: {settings}", prior=prior)
+            raise NotAnsweredError(f"The question is not answered: {settings}")
+        try:
+            report = await self._report(found, settings)
+        except DiffError as error:
+            await self._answers.say(api, failed, f"Not answered: {error.message}.", prior=prior)
+            raise NotAnsweredError(f"The question is not answered: {error.message}.") from error
         words = await asyncio.to_thread(reply_text, report, settings.link_hosts)
         if report.answer is not None and report.answer.complete:
             await answer_once(api, identity, question, words)
-            return _answered("explain")
+            return _answered(command.name)
         await self._answers.say(api, failed, words)
         if report.outcome == "cancelled":
             write_summary(self._inputs.step_summary, words)
             write_outputs(self._inputs.output, {"outcome": "cancelled"})
             return EXIT_INTERRUPTED
         reasons = "; ".join(without_details(report).reasons)
-        raise NotExplainedError(f"The finding is not explained: {reasons}")
+        raise NotAnsweredError(f"The question is not answered: {reasons}")
 
     async def _settings(self, question: CommandComment) -> Settings | str:
         """Return the settings, or the reason in Markdown why no model can be used."""
@@ -248,9 +243,10 @@ class ActionCommand:
         able = explanation_models(settings) and not settings.model.problem
         return settings if able else _NO_MODEL
 
-    async def _report(self, diff: bytes, settings: Settings, inquiry: FindingQuestion) -> Report:
-        """Return the report with a model's explanation, and show its events in the log."""
-        prepared = await asyncio.to_thread(prepare_explanation, diff, settings, inquiry)
+    async def _report(self, asked: AskedQuestion, settings: Settings) -> Report:
+        """Return the report with a model's answer, and show its events in the log."""
+        inquiry = asked.inquiry
+        prepared = await asyncio.to_thread(prepare_explanation, asked.diff, settings, inquiry)
         async with AsyncExitStack() as stack:
             able = await stack.enter_async_context(explainers(prepared, settings, inquiry))
             outputs = stack.enter_context(Outputs("terminal", None, prepared.job.files))

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, get_args
 
-from reviewbot.errors import ConfigError
+from reviewbot.errors import EXIT_OK, ConfigError
 from reviewbot.github.webhook import commands
 from reviewbot.github.webhook import parse as webhook
 from reviewbot.github.webhook.payload import at, positive
@@ -27,10 +27,16 @@ _NAMES: Final = "pull_request, pull_request_target, issue_comment or pull_reques
 
 @dataclass(frozen=True, slots=True)
 class RequestedReview:
-    """A requested review of a pull request."""
+    """A requested review of a pull request.
+
+    ``explicit`` is True if a person requested it, so that it is made while the reviews are paused.
+    ``only`` is a gitignore pattern of the files to review.
+    """
 
     number: int
     full: bool = False
+    explicit: bool = False
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +56,10 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An event without a review to run; ``reason`` ends a sentence."""
+    """An event without a review to run; ``reason`` ends a sentence. ``code`` is the exit code."""
 
     reason: str
+    code: int = EXIT_OK
 
 
 def read_event(inputs: ActionInputs) -> RequestedReview | RequestedCommand | Merged | Skipped:
@@ -70,7 +77,7 @@ def read_event(inputs: ActionInputs) -> RequestedReview | RequestedCommand | Mer
     if name == "pull_request":
         return _of_pull_request(inputs, _checked(inputs, _body(inputs)))
     if inputs.pull_request is not None:
-        return RequestedReview(inputs.pull_request, inputs.full)
+        return RequestedReview(inputs.pull_request, inputs.full, explicit=True)
     raise ConfigError(
         f"{inputs.event_name or 'an event without a name'} is not supported:"
         f" run on {_NAMES}, or set the input pull-request",

@@ -13,22 +13,27 @@ from reviewbot.action.event import Skipped
 from reviewbot.action.inputs import INPUT_ADVICE
 from reviewbot.action.report import write_report
 from reviewbot.action.settings import check_key, settings_of
+from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.wording import count
 from reviewbot.errors import (
+    EXIT_FINDINGS,
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
+    EXIT_OK,
     ReviewbotError,
     SourceError,
 )
+from reviewbot.github.change.base_files import base_files
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.imported_files import ImportedFiles
 from reviewbot.github.change.subject import PublishOptions
 from reviewbot.github.client.errors import ForbiddenError, GitHubError, for_author
 from reviewbot.github.identity import BotIdentity, PullName
 from reviewbot.github.publish.merge import record_merge
+from reviewbot.github.publish.pause import paused_result, post_paused_check
 from reviewbot.github.publish.publication import Publication, Published
 from reviewbot.github.state.prior import Prior, read_prior
-from reviewbot.github.state.scope import assign
+from reviewbot.github.state.scope import NoSuchFileError, assign
 from reviewbot.pipeline.git import open_commit
 from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.prepare import prepare
@@ -39,7 +44,9 @@ if TYPE_CHECKING:
     from reviewbot.action.event import Merged, RequestedReview
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.github.api.gateway import Api, Gateway
+    from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.change.full_files import ReadFile
+    from reviewbot.github.state.block import Pause
     from reviewbot.github.state.scope import ReviewScope
     from reviewbot.pipeline.job import StopSignal
     from reviewbot.pipeline.prepare import Prepared
@@ -91,17 +98,23 @@ class ActionReview:
         if inputs.token is not None:
             identity = BotIdentity(await self._github.login(), inputs.signing)
             prior = await read_prior(api, pull, identity)
-        assignment = await assign(
-            api,
-            pull,
-            prior,
-            page=inputs.page,
-            load=partial(settings_of, inputs),
-            # Without a key nothing can be signed; offline rules cost nothing.
-            full=wanted.full or not identity.secrets,
-            config=inputs.config,
-            checkout=self._checkout,
-        )
+        if prior.pause is not None and not wanted.explicit:
+            return await self._paused(prior.pause, prior, identity, found, pull)
+        try:
+            assignment = await assign(
+                api,
+                pull,
+                prior,
+                page=inputs.page,
+                load=partial(settings_of, inputs),
+                # Without a key nothing can be signed; offline rules cost nothing.
+                full=wanted.full or not identity.secrets,
+                only=wanted.only,
+                config=inputs.config,
+                checkout=self._checkout,
+            )
+        except NoSuchFileError as error:
+            return Skipped(str(error))
         check_key(inputs, assignment.settings, assignment.pull)
         publication = await self._begun(identity, assignment)
         try:
@@ -122,6 +135,22 @@ class ActionReview:
             write_report, published, assignment.settings, inputs, self._sarif, self._notices
         )
         return max(code, EXIT_INCOMPLETE) if published.failed else code
+
+    async def _paused(
+        self, pause: Pause, prior: Prior, identity: BotIdentity, found: PullRequest, pull: PullName
+    ) -> Skipped:
+        """Report that the reviews are paused; fail if an open finding reaches ``fail_on``."""
+        inputs = self._inputs
+        names = (inputs.config,) if inputs.config else CONFIG_NAMES
+        base = await base_files(self._api, pull.repo, found.base, config_names=names)
+        settings = settings_of(inputs, base.config)
+        result = paused_result(pause, prior, identity, settings.fail_on)
+        if inputs.check is not None:
+            await post_paused_check(
+                self._api, pull, found.head.sha, result, key=inputs.run_key, name=inputs.check
+            )
+        failed = result[0] == "failure"
+        return Skipped(result[1].rstrip("."), EXIT_FINDINGS if failed else EXIT_OK)
 
     async def record_merge(self, merged: Merged) -> Skipped:
         """Record what became of the findings; return what was done, as the end of a sentence.

@@ -15,7 +15,7 @@ from reviewbot.action.runner_files import write_outputs, write_summary
 from reviewbot.cli.interrupts import stop_on_interrupt
 from reviewbot.core.render.annotations import failure, notice
 from reviewbot.core.render.markdown_text import literal
-from reviewbot.errors import EXIT_INTERRUPTED, EXIT_OK, ConfigError, ReviewbotError
+from reviewbot.errors import EXIT_INTERRUPTED, ConfigError, ReviewbotError
 from reviewbot.github.client.errors import (
     BadCredentialsError,
     ForbiddenError,
@@ -148,4 +148,4 @@ class Action:
         say(notice(sentence))
         write_summary(self._inputs.step_summary, literal(sentence))
         write_outputs(self._inputs.output, {"outcome": "skipped"})
-        return EXIT_OK
+        return skipped.code

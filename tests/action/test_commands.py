@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.action.command import NotExplainedError
+from reviewbot.action.command import NotAnsweredError
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, ConfigError
 from reviewbot.github.commands.answers import NO_FINDING
 from reviewbot.models import explanation
@@ -146,11 +146,11 @@ async def test_a_configuration_that_is_wrong_is_told_in_one_sentence(
     asked = len(model.requests)
     pull.rebase({".reviewbot.yml": "confidence: much\n"})
     await job(runner, pull, pull.comment("/config", by="octo"))
-    with pytest.raises(NotExplainedError, match="confidence"):
+    with pytest.raises(NotAnsweredError, match="confidence"):
         await job(runner, pull, pull.reply(pull.review_comments[0], "/explain", by="octo"))
     config, explain = replies(pull)
     assert config.startswith("The configuration cannot be used: .reviewbot.yml")
-    assert explain.startswith("Not explained: .reviewbot.yml")
+    assert explain.startswith("Not answered: .reviewbot.yml")
     assert len(model.requests) == asked
 
 
@@ -216,11 +216,11 @@ async def test_a_model_that_does_not_answer_is_told_and_fails_the_job(
     model.respond = explaining(reply)
     await runner.run(pull)
     comment = pull.reply(pull.review_comments[0], "/explain", by="octo")
-    with pytest.raises(NotExplainedError, match="The finding is not explained: ") as raised:
+    with pytest.raises(NotAnsweredError, match="The question is not answered: ") as raised:
         await job(runner, pull, comment)
     assert raised.value.exit_code == EXIT_INCOMPLETE
     [answer] = replies(pull)
-    assert answer.startswith("Not explained: ")
+    assert answer.startswith("Not answered: ")
     assert "\n" not in answer
 
 
@@ -231,10 +231,10 @@ async def test_without_a_model_it_is_said_what_it_takes(
     await runner.run(pull)
     asked = len(model.requests)
     comment = pull.reply(pull.review_comments[0], "/explain", by="octo")
-    with pytest.raises(NotExplainedError):
+    with pytest.raises(NotAnsweredError):
         await job(runner, pull, comment, **env)
     assert replies(pull) == [
-        "Not explained: this needs a model, and the workflow that answers comments has none. Give"
+        "Not answered: this needs a model, and the workflow that answers comments has none. Give"
         " it `anthropic-api-key`."
     ]
     assert len(model.requests) == asked
@@ -262,7 +262,7 @@ async def test_a_job_that_is_cancelled_says_so_in_the_thread(
     model.respond = cancel
     run = await job(runner, pull, pull.reply(pull.review_comments[0], "/explain", by="octo"))
     assert run.code == EXIT_INTERRUPTED
-    assert replies(pull) == ["Not explained: the question was cancelled."]
+    assert replies(pull) == ["Not answered: the question was cancelled."]
 
 
 # --- /review stop
@@ -335,13 +335,13 @@ async def test_a_job_that_is_run_again_explains_what_it_could_not_before(
     await runner.run(pull)
     comment = pull.reply(pull.review_comments[0], "/explain", by="octo")
     for _ in range(2):
-        with pytest.raises(NotExplainedError):
+        with pytest.raises(NotAnsweredError):
             await job(runner, pull, comment)
     model.respond = explaining(Answer(call=False, preamble=ANSWER))
     run = await job(runner, pull, comment)
     assert run.code == 0
     failed, answer = replies(pull)
-    assert failed.startswith("Not explained: ")
+    assert failed.startswith("Not answered: ")
     assert answer.startswith(ANSWER)
 
 

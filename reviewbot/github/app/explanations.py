@@ -1,20 +1,18 @@
-"""Turn ``/explain`` in the thread of a finding into a stored and queued question."""
+"""Turn ``/explain`` and ``/ask`` into a stored and queued question."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from reviewbot.core.render.markdown_text import literal
-from reviewbot.errors import ConfigError
+from reviewbot.errors import ConfigError, DiffError
 from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.reviews import tenant_of
 from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.change.base_files import base_files
-from reviewbot.github.commands.answers import NO_FINDING, posted_in
-from reviewbot.github.commands.explain import NO_CODE, inquiry_of, title_of
-from reviewbot.github.state.comment_hunk import comment_diff
+from reviewbot.github.commands.explain import read_question
 from reviewbot.github.state.prior import read_prior
 from reviewbot.jobs.admission import IdempotencyConflictError, ReviewRequest
 from reviewbot.jobs.options import ReviewOptions
@@ -33,16 +31,15 @@ if TYPE_CHECKING:
     from reviewbot.github.app.outbox import Outbox
     from reviewbot.github.commands.answers import Answers, CommandComment
     from reviewbot.github.identity import BotIdentity
+    from reviewbot.github.webhook.commands import BotCommand
     from reviewbot.jobs.service import ReviewService
     from reviewbot.store.keys import Limits
-
-TITLE: Final = "Explain: "
 
 log = logging.getLogger(__name__)
 
 
 class Explanations:
-    """Handler of questions about findings. The outbox posts the answers.
+    """Handler of questions. The outbox posts the answers.
 
     Args:
         service: review service of the server.
@@ -66,17 +63,19 @@ class Explanations:
         self._service, self._identity, self._answers = service, identity, answers
         self._publisher, self._load, self._limits = publisher, load, limits
 
-    async def ask(self, api: Api, installation: int, question: CommandComment, text: str) -> None:
-        """Start the explanation of a thread's finding, once. In other threads, reply where to ask.
+    async def ask(
+        self, api: Api, installation: int, question: CommandComment, command: BotCommand
+    ) -> None:
+        """Start the answer to a question, once. If there is nothing to answer, reply why.
 
         Args:
             api: GitHub.
             installation: installation to charge.
             question: comment that asks.
-            text: text of the question; may be empty.
+            command: command in the comment.
 
         Raises:
-            GitHubError: the thread cannot be fetched.
+            GitHubError: the thread or the diff cannot be fetched.
             OverLimitError: the installation has reached its daily limit.
             StoreError: the database is unavailable.
         """
@@ -84,29 +83,26 @@ class Explanations:
         prior = await read_prior(api, question.pull, identity)
         if question.key in prior.replies:
             return
-        posted = posted_in(prior, question)
-        if posted is None:
-            await self._answers.say(api, question, NO_FINDING, prior=prior)
-            return
+        found = await read_question(api, prior, identity, question, command)
         config = RepositoryConfig(self._load)
-        diff = comment_diff(posted.comment)
-        settings = await self._settings(api, question, config)
-        if diff is None or isinstance(settings, str):
-            why_not = settings if isinstance(settings, str) else NO_CODE
-            await self._answers.say(api, question, why_not, prior=prior)
+        settings = found if isinstance(found, str) else await self._settings(api, question, config)
+        if isinstance(found, str) or isinstance(settings, str):
+            await self._answers.say(api, question, str(settings), prior=prior)
             return
-        comments = await api.reviews.comments(question.pull.repo, question.pull.number)
         asked = ReviewRequest(
             tenant=tenant_of(installation),
-            diff=diff,
+            diff=found.diff,
             options=ReviewOptions(config.options),
-            title=f"{TITLE}{title_of(posted, prior)}",
+            title=found.title,
             idempotency_key=f"{str(question.pull).lower()}/{question.key}",
-            inquiry=inquiry_of(posted, comments, identity, question, text),
+            inquiry=found.inquiry,
             limits=self._limits,
         )
         hosts = settings.link_hosts if config.link_hosts is None else config.link_hosts
-        await self._store(installation, asked, question, hosts)
+        try:
+            await self._store(installation, asked, question, hosts)
+        except DiffError as error:
+            await self._answers.say(api, question, f"Not answered: {error.message}.", prior=prior)
 
     async def _settings(
         self, api: Api, question: CommandComment, config: RepositoryConfig
@@ -117,7 +113,7 @@ class Explanations:
         try:
             settings = config.settings(base.config)
         except ConfigError as error:
-            return f"Not explained: {literal(str(error))}"
+            return f"Not answered: {literal(str(error))}"
         return settings if explanation_models(settings) else OFFLINE_CANNOT
 
     async def _store(
@@ -145,5 +141,5 @@ class Explanations:
         except IdempotencyConflictError:  # already stored, with a shorter thread
             return
         if not known:
-            log.info("a finding is to be explained", extra={"review_id": row.id})
+            log.info("stored a question", extra={"review_id": row.id})
             self._publisher.wake()

@@ -160,7 +160,7 @@ class DeliveryHandler:
 
     async def _rerun(self, task: RerunWanted) -> None:
         """Review the pull requests of a check run or suite again."""
-        asked = ReviewTrigger(full=task.button == FULL_BUTTON, again=task.delivery, draft=True)
+        asked = ReviewTrigger(full=task.button == FULL_BUTTON, again=task.delivery, explicit=True)
         numbers = _numbers(task)
         if task.external_id is None:  # of a suite; GitHub names no pull request of a fork
             repo = task.repository.full_name
@@ -196,10 +196,11 @@ class DeliveryHandler:
         self, api: Api, task: Commented, question: CommandComment, command: BotCommand
     ) -> None:
         say = self._answers.say
+        explicit = ReviewTrigger(again=task.delivery, explicit=True)
         match command.name:
             case "review" | "review full":
                 full = command.name == "review full"
-                asked = ReviewTrigger(full=full, again=task.delivery, draft=True)
+                asked = replace(explicit, full=full, only=command.text)
                 why_not = await self._review(task.repository, task.number, asked)
                 if why_not is not None:
                     await say(api, question, f"Nothing is reviewed: {why_not}.")
@@ -210,21 +211,15 @@ class DeliveryHandler:
                 was = "No review is under way."
                 await say(api, question, f"Stopped {count(stopped, 'review')}." if stopped else was)
                 del self._stopped[task.delivery]
-            case "ignore":
-                if await self._answers.ignored(api, question, command.text):
-                    # The check and the summary change; reviewed hunks are not reviewed again.
-                    await self._review(
-                        task.repository, task.number, ReviewTrigger(again=task.delivery)
-                    )
-            case "explain":
+            case "ask" | "explain":
                 installation = installation_at(task.repository)
-                await self._explanations.ask(api, installation, question, command.text)
-            case "config":
-                await self._answers.config(api, question)
-            case "help":
-                await say(api, question, commands.help_text())
-            case _:
-                assert_never(command.name)
+                await self._explanations.ask(api, installation, question, command)
+            case name:
+                if await self._answers.run(api, question, command, task.sender):
+                    # After a dismissal, the check and the summary change; reviewed hunks are not
+                    # reviewed again.
+                    asked = replace(explicit, explicit=name == "resume")
+                    await self._review(task.repository, task.number, asked)
 
     def _api(self, repository: RepositoryRef) -> Api:
         return self._github.installation(installation_at(repository))

@@ -9,18 +9,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES
+from reviewbot.core.render.markdown_text import literal
 from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.retries import OtherHeadError
 from reviewbot.github.app.subjects import installation_at
 from reviewbot.github.app.targets import PublishTarget
+from reviewbot.github.change.base_files import base_files
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError
 from reviewbot.github.identity import PullName
 from reviewbot.github.publish import check_run
 from reviewbot.github.publish.check_reporter import CheckReporter
+from reviewbot.github.publish.pause import paused_result, post_paused_check
 from reviewbot.github.publish.publication import now
 from reviewbot.github.state.prior import read_prior
-from reviewbot.github.state.scope import assign
+from reviewbot.github.state.scope import NoSuchFileError, assign
 from reviewbot.jobs.admission import IdempotencyConflictError, ReviewRequest
 from reviewbot.jobs.options import ReviewOptions
 from reviewbot.store import publications, turns
@@ -58,14 +61,17 @@ class ReviewTrigger:
     """Trigger of a review, incremental or full.
 
     ``again`` identifies a request that must be granted even if such a review exists. ``head`` is
-    the commit of the event, if GitHub stated it. ``draft`` allows reviews of drafts. ``told_at``
-    is the ``updated_at`` of an event that reports the pull request as open and ready, if any.
+    the commit of the event, if GitHub stated it. ``explicit`` is True if a person requested this
+    review, which is then made of a draft or while the reviews are paused. ``only`` is a gitignore
+    pattern of the files to review. ``told_at`` is the ``updated_at`` of an event that reports the
+    pull request as open and ready, if any.
     """
 
     full: bool = False
     again: str | None = None
     head: str | None = None
-    draft: bool = False
+    explicit: bool = False
+    only: str = ""
     told_at: datetime | None = None
 
 
@@ -103,7 +109,7 @@ class AppReviews:
         """Start a review of the pull request's current state, unless one exists or is running.
 
         Returns:
-            The reason why there is nothing to review, as the end of a sentence; else None.
+            The reason why nothing is reviewed, as the end of a sentence in Markdown; else None.
 
         Raises:
             GitHubError: the diff cannot be fetched.
@@ -120,21 +126,33 @@ class AppReviews:
         # GitHub's response may be older than its event.
         if not _is_wanted(found, asked) and not _is_before(found, asked.told_at):
             return "it is closed" if found.state == "closed" else "it is a draft"
-        prior = await read_prior(api, pull, await self._identity())
+        identity = await self._identity()
+        prior = await read_prior(api, pull, identity)
         repo_config = RepositoryConfig(self._load)
-        assignment = await assign(
-            api,
-            pull,
-            prior,
-            page=f"{self._web_url}/{pull.repo}",
-            load=repo_config.settings,
-            full=asked.full,
-            parser=self._service.parser(tenant_of(installation_at(repository))),
-        )
+        if prior.pause is not None and not asked.explicit:
+            base = await base_files(api, pull.repo, found.base)
+            repo_config.settings(base.config)
+            result = paused_result(prior.pause, prior, identity, repo_config.fail_on)
+            head = asked.head or found.head.sha
+            await post_paused_check(api, pull, head, result, key=asked.again or "push")
+            return "the reviews are paused"
+        try:
+            assignment = await assign(
+                api,
+                pull,
+                prior,
+                page=f"{self._web_url}/{pull.repo}",
+                load=repo_config.settings,
+                full=asked.full,
+                only=asked.only,
+                parser=self._service.parser(tenant_of(installation_at(repository))),
+            )
+        except NoSuchFileError as error:
+            return literal(str(error))
         is_other = asked.head not in (None, assignment.subject.head)
         if is_other and _is_before(assignment.pull, asked.told_at):
             raise OtherHeadError(_OTHER_HEAD)
-        last = prior.summary[1].head if prior.summary else None
+        last = prior.summary[1].head if prior.summary and not prior.is_first else None
         begun = await self._store(repository, assignment, repo_config, asked, last)
         if is_other and not begun:
             raise OtherHeadError(_OTHER_HEAD)
@@ -175,7 +193,7 @@ class AppReviews:
                 config,
                 tenant_of(installation),
                 key,
-                cache=not asked.full,
+                cache=not asked.full and not asked.only,
                 limits=self._limits,
             )
             row: ReviewRow | None
@@ -281,7 +299,7 @@ def subject_of(repo: str, number: int) -> str:
 
 
 def _is_wanted(pull: PullRequest, asked: ReviewTrigger) -> bool:
-    return pull.state == "open" and (asked.draft or not pull.draft)
+    return pull.state == "open" and (asked.explicit or not pull.draft)
 
 
 def _is_before(pull: PullRequest, told_at: datetime | None) -> bool:
@@ -310,6 +328,7 @@ def _target(assignment: ReviewScope, config: RepositoryConfig, repository_id: in
         path_rules=subject.levels.by_path,
         max_inline=assignment.settings.max_inline,
         rules_commit=subject.rules_commit,
+        only=subject.only,
     )
 
 

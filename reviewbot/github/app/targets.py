@@ -39,6 +39,7 @@ class PublishTarget:
     path_rules: tuple[PathRules, ...] = ()
     max_inline: int = 10
     rules_commit: str | None = None
+    only: str = ""
 
     @property
     def subject(self) -> Subject:
@@ -55,6 +56,7 @@ class PublishTarget:
             block=self.block,
             levels=RuleLevels(self.rules, self.path_rules),
             rules_commit=self.rules_commit,
+            only=self.only,
         )
 
     def options(self, *, details_url: str | None) -> PublishOptions:

@@ -34,6 +34,7 @@ class Subject:
         block: key of the review whose state limits an incremental review.
         levels: the configured levels of rules.
         rules_commit: the commit of the team's rules; None if no guideline files were read.
+        only: a gitignore pattern of the files to review; empty for no such limit.
     """
 
     pull: PullName
@@ -47,6 +48,7 @@ class Subject:
     block: str | None = None
     levels: RuleLevels = AS_SHIPPED
     rules_commit: str | None = None
+    only: str = ""
 
     @property
     def links(self) -> Permalinks:

@@ -14,8 +14,12 @@ from reviewbot.github.change.base_guidelines import guidelines_for
 from reviewbot.github.identity import PullName
 from reviewbot.github.markers import Marker
 from reviewbot.github.publish.comment_text import unmarked, with_marker
+from reviewbot.github.publish.pause import NoRoomError, set_pause
 from reviewbot.github.publish.post import create_once
+from reviewbot.github.publish.publication import now
+from reviewbot.github.state.block import Pause
 from reviewbot.github.state.prior import read_prior
+from reviewbot.github.webhook import commands
 from reviewbot.pipeline.guidelines import wants_guidelines
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.identity import BotIdentity
     from reviewbot.github.state.prior import Posted, Prior
+    from reviewbot.github.webhook.commands import BotCommand
     from reviewbot.github.webhook.tasks import Commented
 
 _SENTENCE: Final = 2_000
@@ -73,14 +78,48 @@ class Answers:
         identity: returns our identity.
         describe: returns the settings that apply under a base's configuration file, as Markdown
             and as values; no values if the file cannot be used.
+        names: possible paths of the configuration file.
     """
 
     def __init__(
         self,
         identity: Callable[[], Awaitable[BotIdentity]],
         describe: Callable[[tuple[str, str] | None], tuple[str, Settings | None]],
+        names: Sequence[str] = CONFIG_NAMES,
     ) -> None:
-        self._identity, self._describe = identity, describe
+        self._identity, self._describe, self._names = identity, describe, names
+
+    async def run(self, api: Api, question: CommandComment, command: BotCommand, by: str) -> bool:
+        """Run a command that needs no model and stops nothing. Return whether a review must follow.
+
+        Args:
+            api: GitHub.
+            question: comment with the command.
+            command: the command.
+            by: login of the author of the comment, who may write to the repository.
+
+        Raises:
+            GitHubError: GitHub refuses a request.
+            ValueError: the command is another one.
+        """
+        match command.name:
+            case "pause":
+                await self._pause(api, question, by)
+            case "resume":
+                await set_pause(
+                    api, question.pull, await self._identity(), None, comment=question.comment
+                )
+                await self.say(api, question, "Pushes are reviewed again.")
+                return True
+            case "ignore":
+                return await self._ignored(api, question, command.text)
+            case "config":
+                await self._config(api, question)
+            case "help":
+                await self.say(api, question, commands.help_text())
+            case _:
+                raise ValueError(f"{command.name} has no reply of its own")
+        return False
 
     async def say(
         self, api: Api, question: CommandComment, text: str, *, prior: Prior | None = None
@@ -92,7 +131,7 @@ class Answers:
         """
         await answer_once(api, await self._identity(), question, text, prior=prior)
 
-    async def ignored(self, api: Api, question: CommandComment, text: str) -> bool:
+    async def _ignored(self, api: Api, question: CommandComment, text: str) -> bool:
         """Confirm a dismissal. Return False if the comment does not name a known finding.
 
         The comment itself is the record (:mod:`reviewbot.github.state.prior`).
@@ -113,16 +152,26 @@ class Answers:
         await self.say(api, question, reply, prior=prior)
         return True
 
-    async def config(
-        self, api: Api, question: CommandComment, names: Sequence[str] = CONFIG_NAMES
-    ) -> None:
-        """Post the settings that apply to the pull request, their origins, and the team's rules.
+    async def _pause(self, api: Api, question: CommandComment, by: str) -> None:
+        """Pause the reviews of the pull request, and confirm it."""
+        identity = await self._identity()
+        wanted = Pause(by, now())
+        try:
+            pause = await set_pause(api, question.pull, identity, wanted, comment=question.comment)
+        except NoRoomError as error:
+            await self.say(api, question, f"Not paused: {literal(str(error))}.")
+            return
+        text = (
+            f"{literal((pause or wanted).sentence)} Pushes are not reviewed until `/resume`."
+            " `/review` still reviews once."
+        )
+        await self.say(api, question, text)
 
-        ``names`` are the possible paths of the configuration file.
-        """
+    async def _config(self, api: Api, question: CommandComment) -> None:
+        """Post the settings that apply to the pull request, their origins, and the team's rules."""
         repo = question.pull.repo
         pull = await api.pulls.get(repo, question.pull.number)
-        base = await base_files(api, repo, pull.base, config_names=names)
+        base = await base_files(api, repo, pull.base, config_names=self._names)
         table, settings = self._describe(base.config)
         blocks = [table]
         if settings is not None and wants_guidelines(settings):

@@ -174,7 +174,7 @@ class CommentPublisher:
         block = prior.summary[1].key if prior.summary else None
 
         def compare() -> Reconciled:
-            reread = reviewed_now(files, prior.block, full=subject.full)
+            reread = reviewed_now(files, prior.block, full=subject.full, only=subject.only)
             if not subject.full and block != subject.block:
                 reread = _nothing  # in a state that another review wrote in the meantime
             return reconcile(
@@ -184,7 +184,7 @@ class CommentPublisher:
                 code,
                 reread,
                 levels=subject.levels,
-                is_first=prior.summary is None and not records,
+                is_first=prior.is_first and not records,
             )
 
         return await asyncio.to_thread(compare)
@@ -237,6 +237,7 @@ class CommentPublisher:
             overview=overview or _overview(done.report.summary),
             walkthrough=walkthrough,
             records=done.records,
+            pause=prior.pause,
         )
         state = fates.after_review(state, block, done)
         # A later review finds them again, and posts their comments.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import zlib
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
@@ -37,6 +38,9 @@ MOST_TITLE: Final = 120
 MOST_LINE: Final = 120
 MOST_OVERVIEW: Final = 1_000
 """Maximum characters of a title, of the line about a file, and of the overview."""
+
+_LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:]{5,8}Z")
 
 State = Literal["open", "resolved", "dismissed"]
 Fate = Literal["fixed", "dismissed", "refuted", "open_at_merge"]
@@ -99,11 +103,25 @@ class ClosedRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause of the reviews of a pull request: the login of who paused them, and the time."""
+
+    by: str
+    at: str
+
+    @property
+    def sentence(self) -> str:
+        """Sentence that names who paused the reviews."""
+        return f"{self.by} paused the reviews of this pull request on {self.at[:10]}."
+
+
+@dataclass(frozen=True, slots=True)
 class StateBlock:
     """The state that a review leaves for the next one.
 
     Attributes:
-        settings: a digest of the models, the prompt version and the configuration.
+        settings: a digest of the models, the prompt version and the configuration; empty if nothing
+            was reviewed.
         hunks: the digests of the hunks that were reviewed, and how often each occurs.
         files: one digest per file, used if ``hunks`` is too large.
         overview: summary of the whole pull request.
@@ -112,6 +130,7 @@ class StateBlock:
         closed: the posted findings that are no longer open, oldest first.
         dropped: number of closed records that were dropped for space, by fate.
         merged: whether the merge of the pull request was recorded.
+        pause: the pause of the reviews; None if pushes are reviewed.
     """
 
     settings: str
@@ -123,17 +142,18 @@ class StateBlock:
     closed: tuple[ClosedRecord, ...] = ()
     dropped: dict[str, int] = field(default_factory=dict)
     merged: bool = False
+    pause: Pause | None = None
     form: int = FORM
 
 
-def pack(block: StateBlock, hunks_of: dict[str, list[str]]) -> str | None:
+def pack(block: StateBlock, hunks_of: dict[str, list[str]] | None = None) -> str | None:
     """Return the block as Base64 of at most :data:`MOST_CHARACTERS`; None if it is too large.
 
     Closed records are dropped first, the oldest of them first, then other optional parts. Open and
     dismissed records are never dropped.
 
     Args:
-        block: the state; its ``hunks`` and ``files`` are not used.
+        block: the state; its ``hunks`` and ``files`` are used only without ``hunks_of``.
         hunks_of: the digests of the reviewed hunks, by file.
     """
     for tried in _smaller(block, hunks_of):
@@ -160,19 +180,25 @@ def unpack(text: str) -> StateBlock | None:
     counted = all(
         fate in FATES and 0 <= number <= MOST_DROPPED for fate, number in block.dropped.items()
     )
-    return block if block.form == FORM and named and counted else None
+    pause = block.pause is None or (
+        _LOGIN.fullmatch(block.pause.by) and _TIME.fullmatch(block.pause.at)
+    )
+    return block if block.form == FORM and named and counted and pause else None
 
 
-def _smaller(block: StateBlock, hunks_of: dict[str, list[str]]) -> Iterator[StateBlock]:
+def _smaller(block: StateBlock, hunks_of: dict[str, list[str]] | None) -> Iterator[StateBlock]:
     """Yield the block, and then ever smaller ones."""
-    hunks: dict[str, int] = {}
-    for digests in hunks_of.values():
-        for digest in digests:
-            hunks[digest] = hunks.get(digest, 0) + 1
+    hunks, kept, files = block.hunks, block.files, block.files
+    if hunks_of is not None:
+        kept = ()
+        hunks = dict(Counter(digest for digests in hunks_of.values() for digest in digests))
+        files = tuple(file_digest(path, digests) for path, digests in hunks_of.items())
     records = tuple(replace(one, title=one.title[:MOST_TITLE]) for one in block.records)
     lines = {path: line[:MOST_LINE] for path, line in block.walkthrough.items()}
     overview = block.overview[:MOST_OVERVIEW]
-    block = replace(block, hunks=hunks, overview=overview, walkthrough=lines, records=records)
+    block = replace(
+        block, hunks=hunks, files=kept, overview=overview, walkthrough=lines, records=records
+    )
     yield block
     while block.closed:
         block = _without_oldest(block)
@@ -182,7 +208,6 @@ def _smaller(block: StateBlock, hunks_of: dict[str, list[str]]) -> Iterator[Stat
     yield block
     block = replace(block, records=tuple(replace(one, title="") for one in records))
     yield block
-    files = tuple(file_digest(path, digests) for path, digests in hunks_of.items())
     yield replace(block, hunks={}, files=files)
 
 

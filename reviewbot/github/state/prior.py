@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.threads import ReviewThread
     from reviewbot.github.identity import BotIdentity, PullName
     from reviewbot.github.markers import Marker
-    from reviewbot.github.state.block import StateBlock
+    from reviewbot.github.state.block import Pause, StateBlock
 
 HIDDEN_AS: Final = "outdated"
 """Expected ``minimizedReason`` of comments we hid."""
@@ -141,6 +141,16 @@ class Prior:
                 closed = posted.thread is not None and identity.resolved(posted.thread)
                 found[id_] = replace(posted.record, state="resolved" if closed else "open")
         return found
+
+    @property
+    def is_first(self) -> bool:
+        """True if no review has posted a summary; the state of a mere pause has no settings."""
+        return self.summary is None or (self.block is not None and not self.block.settings)
+
+    @property
+    def pause(self) -> Pause | None:
+        """The pause of the reviews, by a trusted state."""
+        return self.block.pause if self.block else None
 
     def replied(self, what: str, finding_id: str) -> int:
         """Return how often we answered in the thread of a finding, such as ``fixed``."""

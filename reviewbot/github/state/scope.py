@@ -1,7 +1,10 @@
-"""Decide the scope of a review: everything, or the changes since the last review.
+"""Decide the scope of a review: everything, the changes since the last review, or some files.
 
 A hunk is skipped if the state block has its digest, even if its commits were rewritten. Everything
 is reviewed without a trusted block, and after a change of models, prompts or configuration.
+
+A review of some files reads all their hunks. The other files keep their findings. If a hunk of one
+was not reviewed before, the file counts as not reviewed.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.cache.unchanged import fresh_hunks, hunk_digests, remaining
@@ -19,10 +22,10 @@ from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.findings.suppressions import added_notice
-from reviewbot.core.plan.policy import skip_reason
+from reviewbot.core.plan.policy import path_patterns, skip_reason
 from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.wording import count
-from reviewbot.errors import ConfigError
+from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.change.base_guidelines import base_guidelines
 from reviewbot.github.change.base_rules import base_rules
@@ -37,7 +40,7 @@ from reviewbot.models.linters.programs import versions
 from reviewbot.pipeline.patterns import policy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from reviewbot.config.routes import RouteSettings, SplitSettings
     from reviewbot.config.settings import Settings
@@ -50,8 +53,17 @@ if TYPE_CHECKING:
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.change.full_files import ReadFile
     from reviewbot.github.identity import PullName
+    from reviewbot.github.markers import Marker
     from reviewbot.github.state.prior import Prior
     from reviewbot.models.offline.parser import Parser
+
+
+OUTSIDE: Final = "Not part of this review, which was requested for some files."
+"""Reason for files outside a review of some files."""
+
+
+class NoSuchFileError(ReviewbotError):
+    """A review was requested of files that the pull request does not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,7 @@ async def assign(
     page: str,
     load: Callable[[tuple[str, str] | None], Settings],
     full: bool = False,
+    only: str = "",
     config: str | None = None,
     checkout: Callable[[str], ReadFile | None] = lambda _head: None,
     parser: Parser | None = None,
@@ -103,6 +116,7 @@ async def assign(
         page: the repository's page.
         load: resolves the base's configuration file (name and text, if any) to settings.
         full: whether to review everything again.
+        only: a gitignore pattern of the files to review again; empty for no such limit.
         config: the configuration file's path in the repository, if it is not the usual one.
         checkout: returns a reader of the files at a commit; None without such a checkout.
         parser: parser of source code; None starts a separate process where necessary.
@@ -111,6 +125,7 @@ async def assign(
         GitHubError: the diff cannot be fetched.
         DiffError: the diff cannot be parsed.
         ConfigError: the base's configuration or one of its rules is invalid.
+        NoSuchFileError: no changed file matches ``only``.
     """
     change = await get_change(api, name.repo, name.number)
     pull = change.pull
@@ -121,6 +136,8 @@ async def assign(
     custom = await base_rules(api, name.repo, base, parser)
     settings = replace(load(base.config), custom_rules=custom, heed_added_suppressions=False)
     files = await asyncio.to_thread(parse_diff, change.diff)
+    if only and not any(map(_matcher(only), (file.path for file in files))):
+        raise NoSuchFileError(f"no changed file matches {only}")
     guidelines = await base_guidelines(api, name.repo, base, files, settings)
     settings = replace(settings, selected_guidelines=guidelines)
     suppressed = await asyncio.to_thread(_suppressed, files, linters=settings.linters)
@@ -137,17 +154,21 @@ async def assign(
                 file.path for file in files if file.hunks and file.path in change.unshown
             ),
             rules_commit=guidelines.commit or None,
+            only=only,
         ),
         pull=change.pull,
         whole_diff=change.diff,
         files=files,
         diff=change.diff,
         beside=change.missing,
-        notices=(*change.notices, *base.notices, *suppressed),
+        notices=(*change.notices, *base.notices, *suppressed, *_paused(prior)),
         attributes=base.attributes,
         settings=settings,
     )
-    left = whole if full else await asyncio.to_thread(_left, whole, prior)
+    if only:
+        left = await asyncio.to_thread(_part, whole, None if full else prior.block, prior)
+    else:
+        left = whole if full else await asyncio.to_thread(_left, whole, prior)
     again = await asyncio.to_thread(_reread, whole, left, prior)
     place = ContentSource(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
@@ -166,7 +187,8 @@ def _reread(whole: ReviewScope, left: ReviewScope, prior: Prior) -> tuple[PriorF
     """Return the prior findings in the part to review; without a trusted block there are none."""
     if prior.block is None or not left.settings.verify:
         return ()
-    is_read = reviewed_now(whole.files, prior.block, full=left.subject.full)
+    subject = left.subject
+    is_read = reviewed_now(whole.files, prior.block, full=subject.full, only=subject.only)
     return reread_findings(whole.files, prior.block.records, is_read)
 
 
@@ -178,7 +200,7 @@ def _suppressed(files: Sequence[FileDiff], *, linters: bool) -> list[str]:
 
 def _left(whole: ReviewScope, prior: Prior) -> ReviewScope:
     """Return the assignment without the hunks that were reviewed before."""
-    if prior.summary is None:
+    if prior.summary is None or prior.is_first:
         return whole
     block, last = prior.block, prior.summary[1]
     doubt = None
@@ -190,15 +212,9 @@ def _left(whole: ReviewScope, prior: Prior) -> ReviewScope:
         doubt = "the models, the prompts or the configuration have changed"
     if block is None or doubt:
         return replace(whole, notices=(*whole.notices, f"Everything is reviewed again: {doubt}."))
-    policy = policy_of(whole.settings, whole.attributes)
-
-    def skipped(file: FileDiff) -> bool:
-        return skip_reason(file, policy) is not None
-
-    left = remaining(whole.files, block.hunks, block.files, skipped=skipped)
-    since = (last.head or "")[:7]  # a summary marker always has a head
-    reason = f"Unchanged since the review of {since}."
-    seen = tuple(FileCoverage(path, "reviewed", reason) for path in left.unchanged)
+    left = remaining(whole.files, block.hunks, block.files, skipped=_skipped(whole))
+    since = _since(last)
+    seen = _unchanged(left.unchanged, since)
     sentences = [f"Only changes since the review of {since} were reviewed."]
     if seen:
         sentences.append(f"{count(len(seen), 'file')} unchanged since then.")
@@ -211,8 +227,68 @@ def _left(whole: ReviewScope, prior: Prior) -> ReviewScope:
     )
 
 
+def _part(whole: ReviewScope, block: StateBlock | None, prior: Prior) -> ReviewScope:
+    """Return the scope of a review of some files.
+
+    Args:
+        whole: the scope of a review of everything.
+        block: the trusted state block; None if it must not be used.
+        prior: prior state of the pull request.
+    """
+    only, skipped = _matcher(whole.subject.only), _skipped(whole)
+    is_known = block is not None and block.settings == whole.subject.settings
+    known = block if block is not None and is_known else StateBlock("")
+    left = remaining(whole.files, known.hunks, known.files, skipped=skipped)
+    last = prior.summary[1] if prior.summary else None
+    since = _since(last) if last else ""
+    unchanged = [path for path in left.unchanged if not only(path)]
+    # The policy lists the files that it skips.
+    shown = [file for file in whole.files if only(file.path) or skipped(file)]
+    paths = {*unchanged, *(file.path for file in shown)}
+    others = dict.fromkeys(file.path for file in whole.files if file.path not in paths)
+    return replace(
+        whole,
+        subject=replace(whole.subject, full=False, block=last.key if last else None),
+        diff=b"".join(map(file_diff_text, shown)),
+        beside=(
+            *whole.beside,
+            *_unchanged(unchanged, since),
+            *(FileCoverage(path, "failed", OUTSIDE) for path in others),
+        ),
+        notices=(*whole.notices, f"Only files that match {whole.subject.only} were reviewed."),
+    )
+
+
+def _matcher(only: str) -> Callable[[str], bool]:
+    """Return the matcher of a gitignore pattern; an invalid pattern matches nothing."""
+    try:
+        matches = path_patterns([only])
+    except ValueError:
+        return lambda _path: False
+    return lambda path: matches(path) is True
+
+
+def _skipped(whole: ReviewScope) -> Callable[[FileDiff], bool]:
+    policy = policy_of(whole.settings, whole.attributes)
+    return lambda file: skip_reason(file, policy) is not None
+
+
+def _since(last: Marker) -> str:
+    return (last.head or "")[:7]  # a summary marker always has a head
+
+
+def _unchanged(paths: Iterable[str], since: str) -> tuple[FileCoverage, ...]:
+    reason = f"Unchanged since the review of {since}."
+    return tuple(FileCoverage(path, "reviewed", reason) for path in paths)
+
+
+def _paused(prior: Prior) -> list[str]:
+    said = "Pushes are not reviewed until /resume."
+    return [f"{prior.pause.sentence} {said}"] if prior.pause else []
+
+
 def reviewed_now(
-    files: Sequence[FileDiff], block: StateBlock | None, *, full: bool
+    files: Sequence[FileDiff], block: StateBlock | None, *, full: bool, only: str = ""
 ) -> Callable[[str, Side, range | None], bool]:
     """Return a predicate that is true for lines that were reviewed this time.
 
@@ -220,11 +296,15 @@ def reviewed_now(
         files: the diff of the pull request.
         block: the state that determined the scope of the review; None if there is none.
         full: whether the whole diff was reviewed.
+        only: the pattern of a review of some files; all their hunks were reviewed.
     """
     known = StateBlock("") if full or block is None else block
     fresh = fresh_hunks(files, known.hunks, known.files)
     hunks: dict[str, list[Hunk]] = {}
     whole: dict[str, bool] = {}
+    is_in = _matcher(only)
+    if only:
+        fresh = [file.hunks if is_in(file.path) else None for file in files]
     for file, new in zip(files, fresh, strict=True):
         hunks.setdefault(file.path, []).extend(new or ())
         whole[file.path] = whole.get(file.path, True) and new is not None and new == file.hunks

@@ -2,7 +2,8 @@
 
 A line counts if readers of the comment see it begin with the command. Lines in code, quotes or HTML
 do not count (:mod:`reviewbot.github.blocks`). ``@name review`` is the same as ``/review``. Case is
-ignored. Only the first command of a comment counts.
+ignored. Only the first command of a comment counts. In a comment without a command, a mention with
+other words is a question.
 
 Another word is an unknown command if it looks like a typing error of our command. It is also
 unknown if the comment has no other line, or if the word is the whole first line. Known commands of
@@ -24,17 +25,33 @@ from reviewbot.github import blocks
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Name = Literal["review", "review full", "review stop", "explain", "ignore", "config", "help"]
+Name = Literal[
+    "review",
+    "review full",
+    "review stop",
+    "pause",
+    "resume",
+    "ask",
+    "explain",
+    "ignore",
+    "config",
+    "help",
+]
 
 TEXT_LIMIT: Final = 500
-"""Maximum characters of a question or a reason."""
+"""Maximum characters of a question, a reason or a path."""
 SEARCHED: Final = 10_000
 """Characters of a comment that are looked at."""
 
 COMMANDS: Final[dict[Name, str]] = {
-    "review": "review what changed since the last review",
+    "review": "review what changed since the last review; `/review PATH` reviews the files that"
+    " match, such as `/review src/*.py`",
     "review full": "review the whole pull request again",
     "review stop": "stop the review that is running",
+    "pause": "review no pushes until `/resume`",
+    "resume": "review pushes again, and what changed since the last review",
+    "ask": "answer a question about the pull request; a question in the thread of a finding is"
+    " about the finding",
     "explain": "in the thread of a finding: explain it; a question may follow",
     "ignore": "in the thread of a finding: do not report it again; a reason may follow",
     "config": "show which settings apply here, and where they come from",
@@ -45,8 +62,8 @@ OTHERS: Final = frozenset(
     """
     allow approve area assign azp backport benchmark bors build cancel canary cc check cherrypick
     cla close deploy destroy dco duplicate easycla fix format fork gcbrun hold joke kind label lgtm
-    lifecycle lint lock meow merge milestone next override package packit pause plan preview
-    priority publish queue rebase recheck release remind reopen rerun restart resume retest retitle
+    lifecycle lint lock meow merge milestone next override package packit plan preview
+    priority publish queue rebase recheck release remind reopen rerun restart retest retitle
     rollback run shipit shrug sig skip squash start sync tableflip test trigger triage unassign
     undeploy unhold unlock unshrug update verify wip woof
     """.split()  # noqa: SIM905 - as a list it is a line for each
@@ -57,6 +74,7 @@ https://prow.k8s.io/command-help, https://docs.github.com/en/issues/tracking-you
 """
 
 _WORDS: Final[dict[str, Name]] = {name: name for name in COMMANDS if " " not in name}
+_WITH_TEXT: Final = ("ask", "explain", "ignore")
 _KINDS_OF_REVIEW: Final[dict[str, Name]] = {"full": "review full", "stop": "review stop"}
 _LINE: Final = re.compile(
     r"""
@@ -65,15 +83,28 @@ _LINE: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_FIRST_WORD: Final = re.compile(r"[A-Za-z]{2,20}\b")
+_QUESTION: Final = re.compile(
+    r"[ ]{0,3}+@(?P<bot>[A-Za-z0-9][A-Za-z0-9_-]{0,99}+)(?:\[bot\])?[,:]?[ \t]++"
+    r"(?P<text>\S+[ \t].*)"
+)
+"""A mention with two words or more."""
+_FIRST_WORD: Final = re.compile(r"[A-Za-z]{2,20}+(?=[.,:;!?]{0,3}+(?:\s|\Z))")
+_QUOTED: Final = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True, slots=True)
 class BotCommand:
-    """A command. ``text`` is the question or the reason, on one line; it may be empty."""
+    """A command. ``text`` is the question, the reason or the path, on one line; may be empty."""
 
     name: Name
     text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """A question to us without a command. It counts only if the comment has no command."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +135,13 @@ def find(body: str, bot: str = "") -> BotCommand | Unknown | None:
     }
     if not found:
         return None
-    unknown = None
+    second_best: _Mention | Unknown | None = None
     for number in blocks.shown_lines(text, found.keys()):
         command = found[number]
         if isinstance(command, BotCommand):
             return command
-        unknown = unknown or command
-    return unknown
+        second_best = second_best or command
+    return BotCommand("ask", second_best.text) if isinstance(second_best, _Mention) else second_best
 
 
 def hint(unknown: Unknown) -> str:
@@ -125,28 +156,48 @@ def help_text() -> str:
     return "\n".join(["Commands, at the beginning of a line:", "", *rows])
 
 
-def _read(line: str, bot: str, *, first: bool, whole: bool) -> BotCommand | Unknown | None:
+def _read(
+    line: str, bot: str, *, first: bool, whole: bool
+) -> BotCommand | _Mention | Unknown | None:
+    question = _QUESTION.fullmatch(line)
+    if question is not None and question["bot"].lower() != bot.lower():
+        return None
     match = _LINE.fullmatch(line)
     if match is None or (match["bot"] is not None and match["bot"].lower() != bot.lower()):
-        return None
+        return _Mention(_text(question["text"])) if question else None
     word, rest = match["word"].lower(), (match["rest"] or "").strip()
     if (name := _WORDS.get(word)) is None:
         meant = _meant(word, _WORDS)
+        if question is not None and meant is None:
+            return _Mention(_text(question["text"]))
         commands = first and (whole or not rest) and word not in OTHERS
         return Unknown(word, meant) if meant or commands else None
     if name == "review":
         return _review(rest)
-    takes_text = name in ("explain", "ignore")
-    return BotCommand(name, show(rest[:TEXT_LIMIT])[:TEXT_LIMIT] if takes_text else "")
+    return BotCommand(name, _text(rest) if name in _WITH_TEXT else "")
+
+
+def _text(text: str) -> str:
+    return show(text.strip()[:TEXT_LIMIT])[:TEXT_LIMIT]
 
 
 def _review(rest: str) -> BotCommand | Unknown:
-    """Return the command for ``/review`` and the text after it. Other words are ignored."""
+    """Return the command for ``/review`` and the text after it. Words but a path are ignored."""
     word = (_FIRST_WORD.match(rest) or [""])[0].lower()
     if name := _KINDS_OF_REVIEW.get(word):
         return BotCommand(name)
     meant = _meant(word, _KINDS_OF_REVIEW)
-    return Unknown(f"review {word}", meant) if meant else BotCommand("review")
+    if meant:
+        return Unknown(f"review {word}", meant)
+    return BotCommand("review", _path(rest))
+
+
+def _path(rest: str) -> str:
+    """Return the path at the beginning of a text: in backticks, or a word that looks like one."""
+    if quoted := _QUOTED.match(rest):
+        return _text(quoted[1])
+    first = rest.partition(" ")[0].rstrip(".,:;!?")
+    return _text(first).removeprefix("./") if set("/.*?[") & set(first) else ""
 
 
 def _meant(word: str, known: Mapping[str, Name]) -> Name | None:

@@ -294,9 +294,9 @@ async def test_an_answer_that_github_took_and_did_not_confirm_is_not_posted_twic
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
-        (StatusError(401), "Not explained: The model service refused the API key"),
-        (says("I will not.", stop_reason="refusal"), "Not explained: The model declined"),
-        (says(""), "Not explained: The answers of the model were not usable"),
+        (StatusError(401), "Not answered: The model service refused the API key"),
+        (says("I will not.", stop_reason="refusal"), "Not answered: The model declined"),
+        (says(""), "Not answered: The answers of the model were not usable"),
     ],
 )
 async def test_a_model_that_does_not_answer_is_told_in_one_sentence(
@@ -322,7 +322,7 @@ async def test_a_question_can_be_cancelled_like_a_review(
     [row] = await rows(server)
     await server.service.stop(row.id)
     await server.settle()
-    assert answers(pull) == ["Not explained: the question was cancelled."]
+    assert answers(pull) == ["Not answered: the question was cancelled."]
 
 
 async def test_a_question_neither_ends_a_review_nor_is_ended_by_one(
@@ -400,7 +400,7 @@ async def test_a_wrong_configuration_is_told_in_one_sentence(
     ask(pull)
     await server.settle()
     [answer] = answers(pull)
-    assert answer.startswith("Not explained: ")
+    assert answer.startswith("Not answered: ")
     assert "sumary" in answer
     assert questions(model) == []
 

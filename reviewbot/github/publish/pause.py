@@ -1,0 +1,135 @@
+"""Pause and resume the reviews of a pull request, and the check of a paused one.
+
+The pause is in the state of the summary comment. If there is no such comment, one is created.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.findings.finding import SEVERITIES
+from reviewbot.core.render import TOOL_NAME
+from reviewbot.core.wording import count
+from reviewbot.errors import ReviewbotError
+from reviewbot.github import markers
+from reviewbot.github.client.errors import OvertakenError
+from reviewbot.github.markers import Marker
+from reviewbot.github.publish import check_run
+from reviewbot.github.publish.check_reporter import CheckReporter
+from reviewbot.github.publish.comment_text import with_marker
+from reviewbot.github.publish.post import put_summary
+from reviewbot.github.publish.publication import MOST_OVERTAKEN, now
+from reviewbot.github.state.block import StateBlock, pack
+from reviewbot.github.state.prior import read_prior
+
+if TYPE_CHECKING:
+    from reviewbot.core.events.report import Threshold
+    from reviewbot.github.api.gateway import Api
+    from reviewbot.github.identity import BotIdentity, PullName
+    from reviewbot.github.publish.check_run import Conclusion
+    from reviewbot.github.state.block import Pause
+    from reviewbot.github.state.prior import Prior
+
+_TEXT: Final = "This comment holds the state of the reviews of this pull request."
+
+
+class NoRoomError(ReviewbotError):
+    """The state of a pull request is too large for its comment."""
+
+
+async def set_pause(
+    api: Api, pull: PullName, identity: BotIdentity, pause: Pause | None, *, comment: int
+) -> Pause | None:
+    """Pause or resume the reviews; return the pause that applies. The call is idempotent.
+
+    Args:
+        api: GitHub.
+        pull: the pull request.
+        identity: our identity.
+        pause: the pause; None to resume. An earlier pause stays.
+        comment: id of the comment with the command.
+
+    Raises:
+        NoRoomError: the state is too large.
+        OvertakenError: other runs keep writing the summary.
+        GitHubError: GitHub refuses a request.
+    """
+    for left in reversed(range(MOST_OVERTAKEN)):
+        prior = await read_prior(api, pull, identity)
+        block = prior.block or StateBlock("")
+        if (block.pause is None) == (pause is None):
+            return block.pause
+        state = pack(replace(block, pause=pause))
+        if state is None:
+            raise NoRoomError("the state of this pull request has no room for a pause")
+        # Another key tells a review that is being posted that the summary has changed.
+        key = f"{'paused' if pause else 'resumed'}-{comment}"
+        text = await _text(api, pull, identity, prior, key=key, state=state)
+        try:
+            await put_summary(api, pull, identity, prior, text)
+        except OvertakenError:
+            if not left:
+                raise
+        else:
+            break
+    return pause
+
+
+async def _text(
+    api: Api, pull: PullName, identity: BotIdentity, prior: Prior, *, key: str, state: str
+) -> str:
+    """Return the summary comment with another state."""
+    if prior.summary is not None:
+        comment, marker = prior.summary
+        written = markers.write(replace(marker, key=key, state=state), pull.bound, identity.secrets)
+        return markers.replaced(comment.body, pull.bound, written)
+    found = await api.pulls.get(pull.repo, pull.number)
+    marker = Marker("summary", found.head.sha, found.base.sha, key=key, state=state)
+    return with_marker(_TEXT, markers.write(marker, pull.bound, identity.secrets))
+
+
+def paused_result(
+    pause: Pause, prior: Prior, identity: BotIdentity, fail_on: Threshold
+) -> tuple[Conclusion, str]:
+    """Return the conclusion of the check of a push that is not reviewed, and its text.
+
+    The findings are those that were open at the last review, without those dismissed since.
+
+    Args:
+        pause: the pause.
+        prior: prior state of the pull request.
+        identity: our identity.
+        fail_on: lowest severity that fails the check.
+    """
+    worst = () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
+    failing = sum(
+        one.state == "open" and not one.held and one.severity in worst
+        for one in prior.records(identity).values()
+    )
+    text = f"{pause.sentence} This commit is not reviewed."
+    if not failing:
+        return "neutral", text
+    return "failure", f"{text} {count(failing, 'finding')} at {fail_on} or above still open."
+
+
+async def post_paused_check(
+    api: Api,
+    pull: PullName,
+    head: str,
+    result: tuple[Conclusion, str],
+    *,
+    key: str,
+    name: str = TOOL_NAME,
+) -> None:
+    """Post the :func:`paused_result` of a push as a check run, once for each ``key``.
+
+    Raises:
+        GitHubError: the request failed for a temporary reason.
+    """
+    first = check_run.created(
+        head_sha=head, external_id=f"{pull.number}:paused-{key}", started_at=now(), name=name
+    )
+    check = CheckReporter(api, pull.repo, first)
+    await check.begin()
+    await check.end([check_run.ended(*result, completed_at=now())])
