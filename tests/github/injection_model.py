@@ -27,7 +27,7 @@ _DULL: Final[dict[str, Any]] = {
     "look_at": [],
     "claim_mismatch": None,
 }
-_NO_FIELD: Final = ("preamble", "thinking", "error", "answer")
+_NO_FIELD: Final = ("preamble", "thinking", "error", "answer", "reply")
 
 
 def answer(case: Case, scene: Scene) -> Callable[[Recorded], Reply]:
@@ -40,7 +40,9 @@ def answer(case: Case, scene: Scene) -> Callable[[Recorded], Reply]:
         if request.structured:
             return Answer(report=json.dumps(_summary(what, text) if kind == "summary" else _DULL))
         if request.tool is None:
-            return Answer(call=False, preamble=text if what == "answer" else "It divides by zero.")
+            return Answer(
+                call=False, preamble=text if what in ("answer", "reply") else "It divides by zero."
+            )
         if what == "error":
             failed.append(request)
             if case.ends == "unable":

@@ -112,7 +112,7 @@ async def by_action(case: Case, folder: Path) -> Left:
             before = _deeds(pull, model)
             comment = do_later(case, pull, thief.scene)
             if comment is not None:
-                left.jobs.append(await _commented(runner, pull, comment, case))
+                left.jobs.append(await _commented(runner, pull, comment))
             _note(left, model)
             wanted = case.enters in EXPLAINED and not case.fork
             left.deeds = _since(before, _deeds(pull, model), wanted=wanted)
@@ -125,10 +125,10 @@ async def by_action(case: Case, folder: Path) -> Left:
 
 
 async def _commented(
-    runner: Runner, pull: PullRequest, comment: IssueComment | ReviewComment, case: Case
+    runner: Runner, pull: PullRequest, comment: IssueComment | ReviewComment
 ) -> Job:
     """The job of a comment."""
-    event = "issue_comment" if case.enters == "comment" else "pull_request_review_comment"
+    event = "pull_request_review_comment" if hasattr(comment, "in_reply_to") else "issue_comment"
     runner.event(pull, event, "created", comment=comment, sender=comment.user)
     return await _job(runner, runner.environment(pull) | {"GITHUB_EVENT_NAME": event})
 
@@ -166,6 +166,7 @@ async def by_app(case: Case, folder: Path) -> Left:
     """The case, met by the App."""
     async with places(case) as (github, model, thief):
         github.install(github.repository("octo/hello", BASE))
+        github.rules.documented_reactions = False
         with _logged() as log:
             async with app_server(github, model, folder) as server:
                 pull = pull_of(case, github, thief.scene)

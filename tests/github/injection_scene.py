@@ -28,8 +28,11 @@ SAID_LINE: Final = 20
 SAID_CODE: Final = "line_20 = float(given)"
 """What the model speaks of where a case is what it says."""
 
-EXPLAINED: Final[tuple[Entry, ...]] = ("question", "objection", "explained code", "model answer")
-"""Somebody who may asks about a finding."""
+EXPLAINED: Final[tuple[Entry, ...]] = (
+    *("question", "objection", "explained code", "model answer"),
+    *("asked question", "asked comment", "model reply"),
+)
+"""Somebody who may asks about a finding, or about the pull request."""
 LATER: Final[tuple[Entry, ...]] = (
     *("comment", "reply", "thread", "review", "our comment", "our summary"),
     *EXPLAINED,
@@ -152,6 +155,14 @@ def do_later(case: Case, pull: PullRequest, scene: Scene) -> IssueComment | Revi
         case "objection":
             pull.reply(marked, text, by=case.by)
             comment = pull.reply(marked, "/explain", by="octo")
+        case "asked question":
+            comment = pull.comment(f"/ask {text}", by="octo")
+        case "asked comment":
+            pull.comment(text, by=case.by)
+            pull.review_comment(MARKED_FILE, SAID_LINE, text, by=case.by)
+            comment = pull.comment("/ask Is that so?", by="octo")
+        case "model reply":
+            comment = pull.comment("/ask What does it change?", by="octo")
         case _:
             assert edited is not None
             edited.body = text

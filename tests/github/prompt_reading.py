@@ -38,7 +38,9 @@ _RULES_OF: Final = re.compile(
     rf"The team's own rules, as of the base commit {_STRING}; this change may alter them\."
 )
 _RULES: Final = re.compile(rf"{_STRING}(?:, for {_STRING})?: {_STRING}")
-_ONCE: Final = re.compile(rf"(title|description|text): {_STRING}|(place): (?:[RL] \d+|the last).*")
+_ONCE: Final = re.compile(
+    rf"(title|description|text|in a thread at): {_STRING}|(place): (?:[RL] \d+|the last).*"
+)
 _OF_A_FILE: Final = re.compile(
     rf"{_STRING} (?:[a-z-]+ \+\d+ -\d+(?:, not shown)?(?:: {_STRING})?"
     rf"|(?:partly|failed): {_STRING})"
@@ -73,7 +75,7 @@ def strange_lines(
         files: of its head: what stands around the hunks may be shown, too.
         config: the configuration file and the guideline file of the base.
     """
-    names = ("system", "system-compact", "summary-system", "explanation-system")
+    names = ("system", "system-compact", "summary-system", "explanation-system", "question-system")
     known = {render_template(n, verified=v).strip("\n") for n in names for v in (True, False)}
     strange = [] if request.system in known else ["(another system prompt)"]
     tool = request.tool
