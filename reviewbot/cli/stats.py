@@ -1,4 +1,4 @@
-"""``reviewbot stats``: what became of the findings on the pull requests of a repository."""
+"""``reviewbot stats``: what became of the findings of a repository, and reactions to them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -15,19 +16,25 @@ from reviewbot.cli.github_access import access, fetch
 from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import count, listed
 from reviewbot.errors import EXIT_OK
+from reviewbot.github.client.errors import ForbiddenError
 from reviewbot.github.identity import BotIdentity, PullName
 from reviewbot.github.state.block import FATES
+from reviewbot.github.state.reactions import ReactionReader, counted
 from reviewbot.github.state.statistics import aggregate, state_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reviewbot.cli.waiting import WaitIndicator
+    from reviewbot.github.api.comments import Reaction
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import ListedPull
     from reviewbot.github.state.block import Fate, StateBlock
+    from reviewbot.github.state.reactions import FindingReaction, ReactionCounts
     from reviewbot.github.state.statistics import FateCounts, PullState, Statistics
 
+_SHOWN: Final[tuple[Reaction, ...]] = ("+1", "-1")
+"""Reactions with a column of their own; the others are only in the sum."""
 AUTHOR: Final = "github-actions[bot]"
 """Author of the comments of the Action."""
 MOST: Final = 1_000
@@ -42,6 +49,8 @@ _ALWAYS: Final = (
     "Findings that only the check lists, those beyond max_inline, are not included.",
     "The state in the comments is trusted because of its author; the signature is not checked.",
 )
+_UNREAD: Final = "Reactions are not counted: that needs a token of somebody who may write."
+_REACTIONS: Final = "Reactions: those to comments on findings, by people who may write today."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,11 +89,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The pull requests that were read, and bots besides the author that write summaries."""
+    """The pull requests that were read, and bots besides the author that write summaries.
+
+    ``reactions`` is None if the token cannot tell who may write.
+    """
 
     listed: int
     statistics: Statistics
     others: tuple[str, ...]
+    reactions: tuple[FindingReaction, ...] | None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -99,7 +112,10 @@ def run(args: argparse.Namespace) -> int:
 
     async def read(api: Api, waiting: WaitIndicator) -> _Found:
         pulls = await api.pulls.newest(args.repository, most=args.limit, since=args.since)
-        return await _read(api, args.repository, pulls, BotIdentity(args.author), waiting)
+        author = BotIdentity(args.author)
+        return await _read(
+            api, args.repository, pulls, author, waiting, reactions=token is not None
+        )
 
     found = asyncio.run(fetch(args.repository, address, token, read))
     text = _json(args, found) if args.format == "json" else _terminal(args, found)
@@ -113,24 +129,38 @@ async def _read(
     pulls: Sequence[ListedPull],
     author: BotIdentity,
     waiting: WaitIndicator,
+    *,
+    reactions: bool,
 ) -> _Found:
-    """Read the summary comment of each pull request."""
+    """Read the summary comment of each pull request, and the reactions to its findings."""
     done = 0
+    reader = ReactionReader(api, author) if reactions else None
+    reacted: list[FindingReaction] = []
     others: set[str] = set()
 
     async def state_of(pull: ListedPull) -> tuple[PullState, StateBlock] | None:
-        nonlocal done
+        nonlocal done, reader
         name = PullName(repo, pull.number, pull.repository_id)
         comments = await api.comments.all(repo, pull.number)
         bots = {one.author.login for one in comments if one.author.is_bot} - {author.login}
         others.update(one for one in bots if state_in(comments, name, BotIdentity(one)))
         block = state_in(comments, name, author)
+        if reader is not None and block is not None:
+            try:
+                reacted.extend(await reader.read(name, block))
+            except ForbiddenError:
+                reader = None
         done += 1
         waiting.report(f"{done} of {count(len(pulls), 'pull request')}")
         return None if block is None else ("merged" if pull.merged else pull.state, block)
 
     states = await asyncio.gather(*map(state_of, pulls))
-    return _Found(len(pulls), aggregate(filter(None, states)), tuple(map(show, sorted(others))))
+    return _Found(
+        len(pulls),
+        aggregate(filter(None, states)),
+        tuple(map(show, sorted(others))),
+        None if reader is None else tuple(reacted),
+    )
 
 
 def _json(args: argparse.Namespace, found: _Found) -> str:
@@ -148,12 +178,31 @@ def _json(args: argparse.Namespace, found: _Found) -> str:
         "by_prompt_version": [
             {"name": one.name, **one.fates} for one in statistics.by_prompt_version
         ],
+        "reactions": _reactions_json(found.reactions),
         "without_fate": {f"in_{state}": number for state, number in statistics.open.items()},
         "merges_not_recorded": statistics.unrecorded,
         "dropped": statistics.dropped,
         "notes": list(_notes(found, args.author)),
     }
     return json.dumps(record, indent=2)
+
+
+def _reactions_json(reactions: Sequence[FindingReaction] | None) -> dict[str, Any] | None:
+    if reactions is None:
+        return None
+    groups = {
+        f"by_{key}": [{"name": one.name, **one.counts} for one in rows]
+        for key, rows in _grouped(reactions).items()
+    }
+    return {"total": dict(Counter(one.reaction for one in reactions)), **groups}
+
+
+def _grouped(reactions: Sequence[FindingReaction]) -> dict[str, Sequence[ReactionCounts]]:
+    return {
+        "rule": counted((one.rule, one.reaction) for one in reactions),
+        "model": counted((one.model, one.reaction) for one in reactions),
+        "prompt_version": counted((one.prompt_version, one.reaction) for one in reactions),
+    }
 
 
 def _terminal(args: argparse.Namespace, found: _Found) -> str:
@@ -170,16 +219,35 @@ def _terminal(args: argparse.Namespace, found: _Found) -> str:
         blocks.append(_table("RULE", statistics.by_rule))
         blocks.append(_table("MODEL", statistics.by_model))
         blocks.append(_table("PROMPT VERSION", statistics.by_prompt_version))
+    if found.reactions:
+        blocks.append(f"{count(len(found.reactions), 'reaction')} to findings")
+        blocks += [
+            _reaction_table(heading.upper().replace("_", " "), rows)
+            for heading, rows in _grouped(found.reactions).items()
+        ]
     blocks.append("\n".join(f"- {one}" for one in _notes(found, args.author)))
     return "\n\n".join(filter(None, blocks))
 
 
 def _table(heading: str, counts: Sequence[FateCounts]) -> str:
-    rows = [(heading, "FINDINGS", *(_words(fate).upper() for fate in FATES))]
-    rows += [
+    rows = [
         (_name(one.name), f"{one.total:,}", *(_share(one, fate) for fate in FATES))
-        for one in counts[:MOST_ROWS]
+        for one in counts
     ]
+    return _columns((heading, "FINDINGS", *(_words(fate).upper() for fate in FATES)), rows)
+
+
+def _reaction_table(heading: str, counts: Sequence[ReactionCounts]) -> str:
+    rows = [
+        (_name(one.name), f"{one.total:,}", *(f"{one.counts.get(name, 0):,}" for name in _SHOWN))
+        for one in counts
+    ]
+    return _columns((heading, "REACTIONS", *_SHOWN), rows)
+
+
+def _columns(headings: tuple[str, ...], every: Sequence[tuple[str, ...]]) -> str:
+    """Return a table; empty without a row."""
+    rows = [headings, *every[:MOST_ROWS]]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(
@@ -187,9 +255,9 @@ def _table(heading: str, counts: Sequence[FateCounts]) -> str:
         )
         for row in rows
     ]
-    if len(counts) > MOST_ROWS:
-        lines.append(f"and {len(counts) - MOST_ROWS:,} more")
-    return "\n".join(lines) if counts else ""
+    if len(every) > MOST_ROWS:
+        lines.append(f"and {len(every) - MOST_ROWS:,} more")
+    return "\n".join(lines) if every else ""
 
 
 def _notes(found: _Found, author: str) -> Iterator[str]:
@@ -220,6 +288,7 @@ def _notes(found: _Found, author: str) -> Iterator[str]:
             " their rule, model and prompt version."
         )
     yield from _ALWAYS
+    yield _UNREAD if found.reactions is None else _REACTIONS
 
 
 def _share(counts: FateCounts, fate: Fate) -> str:

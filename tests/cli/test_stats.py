@@ -16,6 +16,7 @@ from reviewbot.github.markers import Marker
 from reviewbot.github.state.block import ClosedRecord, StateBlock, pack
 from tests.fake_anthropic import FakeAnthropic
 from tests.fake_github import FakeGitHub, faults
+from tests.fake_github.comments import Reaction
 from tests.github.action_runs import Runner
 from tests.support.commands import Done, run_command
 from tests.support.github_records import record
@@ -108,7 +109,77 @@ none                   1  1 (100 %)          0         0              0
 
 - Findings that only the check lists, those beyond max_inline, are not included.
 - The state in the comments is trusted because of its author; the signature is not checked.
+- Reactions: those to comments on findings, by people who may write today.
 """
+
+
+def reacted(pull: PullRequest, *reactions: tuple[str, str]) -> None:
+    """Have people, bots too, react to our comment on the first finding."""
+    world = pull.repo.world
+    comment = next(one for one in pull.review_comments if "kind=finding" in one.body)
+    for login, content in reactions:
+        user = world.user(login, "Bot" if login.endswith("[bot]") else "User")
+        number, node_id = world.identity("REA")
+        comment.reactions.append(Reaction(number, node_id, user, content, world.clock.now()))
+
+
+async def test_reactions_of_people_who_may_write_are_counted_and_dismiss_nothing(
+    tmp_path: Path,
+) -> None:
+    async with world() as (github, env), FakeAnthropic() as model:
+        runner = Runner(github, model, tmp_path)
+        pull = github.pull(base=BASE, head=BASE | BAD)
+        await runner.run(pull, model="offline")
+        pull.repo.allow("hubot", "write")
+        github.world.user("helper[bot]", "Bot")
+        pull.repo.allow("helper[bot]", "write")
+        pull.repo.allow("triager", "triage")
+        praise = [(login, "+1") for login in ("octo", "hubot", "mallory", "helper[bot]", "triager")]
+        reacted(pull, *praise, ("hubot", "heart"), ("octo", "-1"))
+        done = await stats(tmp_path, "--format", "json", **env)
+        text = await stats(tmp_path, **env)
+        asked = [one for one in github.requests if "/collaborators/hubot/" in one.key]
+        again = await runner.run(pull, model="offline", full="true", fail_on="error")
+    found = json.loads(done.out)["reactions"]
+    assert found["total"] == {"+1": 2, "heart": 1, "-1": 1}
+    [rule] = found["by_rule"]
+    assert rule == {"name": "python/eval", "+1": 2, "heart": 1, "-1": 1}
+    assert [one["name"] for one in found["by_model"]] == ["offline"]
+    assert [one["name"] for one in found["by_prompt_version"]] == ["none"]
+    assert "4 reactions to findings\n\nRULE         REACTIONS  +1  -1\n" in text.out
+    assert "python/eval          4   2   1\n" in text.out
+    assert len(asked) == 2, "each run asks once"
+    assert again.outputs["outcome"] == "findings"
+
+
+async def test_a_reader_without_write_access_gets_no_reactions_and_is_told(tmp_path: Path) -> None:
+    async with world(private=False) as (github, env), FakeAnthropic() as model:
+        pull = github.pull(base=BASE, head=BASE | BAD)
+        await Runner(github, model, tmp_path).run(pull, model="offline")
+        reacted(pull, ("octo", "+1"))
+        stranger = github.world.personal_token("mallory").value
+        for token in (stranger, ""):
+            done = await stats(tmp_path, "--format", "json", **env | {"GITHUB_TOKEN": token})
+            found = json.loads(done.out)
+            assert found["reactions"] is None
+            assert "Reactions are not counted: that needs a token" in found["notes"][-1]
+            assert found["with_state"] == 1
+
+
+async def test_a_comment_that_is_not_ours_or_not_known_has_no_model(tmp_path: Path) -> None:
+    async with world() as (github, env), FakeAnthropic() as model:
+        pull = github.pull(base=BASE, head=BASE | BAD)
+        await Runner(github, model, tmp_path).run(pull, model="offline")
+        reacted(pull, ("octo", "+1"))
+        ours = pull.review_comments[0]
+        copied = pull.review_comment("app.py", 1, ours.body, by="mallory")
+        copied.reactions = [*ours.reactions]
+        comment = next(one for one in pull.comments if "kind=summary" in one.body)
+        comment.body = summary(pull, StateBlock("s"))
+        done = await stats(tmp_path, "--format", "json", **env)
+    found = json.loads(done.out)["reactions"]
+    assert found["by_rule"] == [{"name": "python/eval", "+1": 1}]
+    assert found["by_model"] == [{"name": "unknown", "+1": 1}]
 
 
 async def test_findings_that_are_not_included_are_named(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from reviewbot.github.api.records import Author, author, body, deleted, repository
 from reviewbot.github.client.exchange import Urgency, write
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 MOST: Final = 10_000
 
 Reaction = Literal["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"]
+
+REACTIONS: Final[tuple[Reaction, ...]] = get_args(Reaction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,20 @@ class Comments:
         """Delete a comment; return False if there was none."""
         return await deleted(self._caller, write("DELETE", _one(repo, comment)))
 
+    async def reactions(
+        self, repo: str, comment: int, *, on_line: bool = False
+    ) -> tuple[tuple[Author, Reaction], ...]:
+        """Return the reactions to a comment with their authors; unknown ones are left out.
+
+        Args:
+            repo: the repository.
+            comment: id of the comment.
+            on_line: whether the comment is an inline comment.
+        """
+        path = _reactions(repo, comment, on_line=on_line)
+        found = await self._caller.every(path, _reaction, most=MOST)
+        return tuple((who, one) for who, one in found if one is not None)
+
     async def react(
         self, repo: str, comment: int, reaction: Reaction, *, on_line: bool = False
     ) -> None:
@@ -68,8 +84,7 @@ class Comments:
             reaction: GitHub reaction content, such as ``eyes``.
             on_line: whether the comment is an inline comment.
         """
-        kind = "pulls" if on_line else "issues"
-        path = f"{repository(repo)}/{kind}/comments/{comment}/reactions"
+        path = _reactions(repo, comment, on_line=on_line)
         body = {"content": reaction}
         request = write("POST", path, body, repeatable=True, urgency=Urgency.FINAL)
         await self._caller.answer(request)
@@ -77,6 +92,16 @@ class Comments:
 
 def _one(repo: str, comment: int) -> str:
     return f"{repository(repo)}/issues/comments/{comment}"
+
+
+def _reactions(repo: str, comment: int, *, on_line: bool) -> str:
+    kind = "pulls" if on_line else "issues"
+    return f"{repository(repo)}/{kind}/comments/{comment}/reactions"
+
+
+def _reaction(found: Record) -> tuple[Author, Reaction | None]:
+    known = (one for one in REACTIONS if one == found["content"])
+    return author(found.get("user")), next(known, None)
 
 
 def _comment(found: Record) -> Comment:

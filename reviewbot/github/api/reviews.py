@@ -31,7 +31,7 @@ class ReviewComment:
     """A comment on a line or on a file. ``line`` is None once the diff lacks the line.
 
     ``start_line`` is None for a comment on one line. ``diff_hunk`` is the hunk of the comment,
-    from the hunk header to the line of the comment.
+    from the hunk header to the line of the comment. ``reactions`` is their number.
     """
 
     id: int
@@ -49,6 +49,7 @@ class ReviewComment:
     in_reply_to: int | None
     review: int | None
     url: str
+    reactions: int = 0
 
 
 class Reviews:
@@ -136,4 +137,5 @@ def _comment(found: Record) -> ReviewComment:
         in_reply_to=found.get("in_reply_to_id"),
         review=found.get("pull_request_review_id"),
         url=found.get("html_url") or "",
+        reactions=(found.get("reactions") or {}).get("total_count", 0),
     )

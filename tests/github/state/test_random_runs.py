@@ -27,7 +27,7 @@ from tests.fake_github import FakeGitHub, PullRequest, faults
 from tests.github.action_runs import CONFIG, Runner, find_marked
 from tests.support.examples import examples
 from tests.support.github_states import state_of
-from tests.support.github_stories import BASE, base_goes_on, check, posted_texts
+from tests.support.github_stories import BASE, base_goes_on, check, job, posted_texts
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tests.fake_github.comments import Thread
 
 BUGS = 6
+FAIL_ON = {"REVIEWBOT_ACTION_FAIL_ON": "error"}
 FILLER = ["before = 1", "between = 2", "# It is checked upstream."]
 VERDICTS = ["supported", "unproven", "refuted", "refuted by a comment"]
 
@@ -191,11 +192,26 @@ class Life:
                 self.pull.comment(f"/ignore {record.id}", by="octo")
             self.dismissed.add(bug)
 
+    async def pause(self) -> None:
+        """Pause, and run the job: it asks no model, changes nothing, and says what is open."""
+        await job(self.runner, self.pull, self.pull.comment("/pause", by="octo"))
+        before, asked = state_of(self.pull), len(self.model.requests)
+        assert before.pause
+        done = await self.runner.run(self.pull, fail_on="error")
+        assert len(self.model.requests) == asked
+        assert state_of(self.pull) == before
+        seen = {one for one in before.records if one.state == "open" and not one.held}
+        still = {one for one in seen if self._bug_of(one) not in self.dismissed}
+        assert done.outputs["outcome"] == "skipped"
+        assert self.crashed or done.code == (1 if still else 0)
+
     # --- What a run does
 
     async def review(self) -> None:
         """Run the job; now and then it is cut off, or the model is away."""
-        how = self.data.draw(st.sampled_from(["well", "full", "failed", "crashed"]))
+        paused = state_of(self.pull).pause is not None
+        ways = ["well", "failed", "crashed", *(() if paused else ("full",))]
+        how = self.data.draw(st.sampled_from(ways))
         seed = random.Random(self.data.draw(st.integers(0, 1_000)))  # noqa: S311 - repeatable
         answers = [] if self.chance(6) else seed.choices(VERDICTS, k=BUGS)
         verifier = Verifier(answers, is_part=how != "full")
@@ -216,9 +232,12 @@ class Life:
             fault.times, fault.skip = None, self.data.draw(st.integers(0, 30))
             self.github.fail(fault)
         try:
-            done = await self.runner.run(
-                self.pull, fail_on="error", full=str(how == "full").lower()
-            )
+            if paused:
+                comment = self.pull.comment("/resume", by="octo")
+                done = await job(self.runner, self.pull, comment, **FAIL_ON)
+            else:
+                full = str(how == "full").lower()
+                done = await self.runner.run(self.pull, fail_on="error", full=full)
         except ReviewbotError:  # as the command line does
             done = None
         fault.times = 0
@@ -333,6 +352,8 @@ async def live(data: st.DataObject) -> None:
                 else:
                     life.edit()
                     life.push()
+                if life.chance(4):
+                    await life.pause()
                 await life.review()
 
 
