@@ -85,7 +85,7 @@ REVIEWS: Final = Table(
     ),
 )
 
-# Questions about findings, of reviews that answer instead of reviewing.
+# Questions, of reviews that answer instead of reviewing.
 QUESTIONS: Final = Table(
     "rb_questions",
     METADATA,

@@ -101,7 +101,7 @@ class Metrics:
 
         self.reviews = counter("reviews", "Reviews that ended, by outcome.", "outcome")
         self.questions = counter(
-            "questions", "Questions about findings that ended, by outcome.", "outcome"
+            "questions", "Questions that ended, by outcome.", "outcome"
         )
         self.review_duration = histogram(
             "review_duration_seconds", "From the request for a review to its end.", _REVIEWS
