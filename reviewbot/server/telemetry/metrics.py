@@ -100,9 +100,7 @@ class Metrics:
             return Histogram(f"reviewbot_{name}", text, labels, buckets=buckets, registry=registry)
 
         self.reviews = counter("reviews", "Reviews that ended, by outcome.", "outcome")
-        self.questions = counter(
-            "questions", "Questions that ended, by outcome.", "outcome"
-        )
+        self.questions = counter("questions", "Questions that ended, by outcome.", "outcome")
         self.review_duration = histogram(
             "review_duration_seconds", "From the request for a review to its end.", _REVIEWS
         )
