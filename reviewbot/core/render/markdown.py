@@ -116,7 +116,7 @@ def _answer(report: Report, room: int | None) -> list[str]:
 
 def _summary(report: Report, room: int | None) -> list[str]:
     summary = report.summary
-    if summary is None:
+    if summary is None or summary.source == "computed":  # the outcome says as much
         return []
     blocks = ["## Summary"]
     if summary.what.strip():

@@ -64,7 +64,9 @@ def _outcome(report: Report) -> str:
     else:
         what = "the review did not finish"
     if found == NOTHING:
-        return f"{word}: {what}; nothing was found in the rest."
+        none_read = missing == files and not report.covered("partly")
+        rest = "" if none_read else "; nothing was found in the rest"
+        return f"{word}: {what}{rest}."
     return f"{word}: {what}; {found} found."
 
 

@@ -38,7 +38,9 @@ export function outcomeSentence(review) {
     const how = tally.unread === missing ? "read" : "fully reviewed";
     what = `${number(missing)} of ${count(tally.planned, "file")} ${verb} not ${how}`;
   }
-  return found === "no findings" ? `${what}; nothing was found in the rest.` : `${what}; ${found} found.`;
+  const noneRead = missing && missing === tally.planned && !tally.partly;
+  const rest = noneRead ? "" : "; nothing was found in the rest";
+  return found === "no findings" ? `${what}${rest}.` : `${what}; ${found} found.`;
 }
 
 /** `1 unproven error and 2 findings held back, not counted.`; empty if nothing is held back. */
