@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from tests.fake_anthropic import Answer, FakeAnthropic
+from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.page.conftest import ARGUMENTS, chromium
 from tests.server.nodes import APART, file_of, findings_for, long_diff, node, until
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from playwright.async_api import Locator, Page
 
+    from tests.fake_anthropic import Reply
     from tests.fake_anthropic.requests import Recorded
 
 pytestmark = pytest.mark.slow
@@ -116,3 +117,37 @@ async def test_the_example_is_reviewed_exported_and_reviewed_again_without_a_mod
         await expect(page.locator("#state-pill")).to_have_text("Findings", timeout=WAIT_MS)
         await page.goto(one.url)
         await expect(page.locator("#recent-list")).to_contain_text("$0.00")
+
+
+async def test_a_refused_key_is_one_cause_and_only_the_failed_file_is_sent_again(
+    tmp_path: Path,
+) -> None:
+    refused = True
+
+    def answer(request: Recorded) -> Reply:
+        if refused and file_of(request) == "file_1.py":
+            return StatusError(401, "invalid x-api-key")
+        return Answer(findings_for(file_of(request)))
+
+    async with (
+        FakeAnthropic(answer) as fake,
+        node(tmp_path, fake=fake, settings=APART) as one,
+        opened(one.url) as page,
+    ):
+        await page.get_by_role("textbox").first.fill(long_diff(2).decode())
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator("#state-pill")).to_have_text("Incomplete", timeout=WAIT_MS)
+        outcome = page.get_by_role("region", name="Outcome")
+        await expect(outcome.locator(".cause summary")).to_have_text(
+            ["1 file: The model service refused the API key."]
+        )
+        await expect(outcome).not_to_contain_text("127.0.0.1")
+        await expect(outcome).not_to_contain_text("request req_")
+        await expect(cards(page)).to_have_count(3)
+        await outcome.get_by_text("Check the key").click()
+        refused = False
+        sent = len(fake.requests)
+        await outcome.get_by_role("button", name="Review the failed files again").click()
+        await expect(page.locator("#state-pill")).to_have_text("Findings", timeout=WAIT_MS)
+        await expect(cards(page)).to_have_count(6)
+        assert [file_of(request) for request in fake.requests[sent:]] == ["file_1.py"]
