@@ -147,3 +147,42 @@ def test_notes_of_a_hundred_reviews_are_kept_and_what_cannot_be_read_is_replaced
         }"""
     )
     assert kept == [f"n{number}" for number in range(5, 105)]
+
+
+def test_two_tabs_keep_the_notes_of_each_other(page: Page) -> None:
+    kept = page.evaluate(
+        """async () => {
+            const { Notes } = await import("./js/notes.js");
+            const [one, other] = [new Notes("r"), new Notes("r")];
+            one.dismiss("f1", "Intended");
+            one.dismiss("f2", "Not now");
+            other.setViewed("a.py", true);
+            other.dismiss("__proto__", "Not a problem");
+            one.restore("f1");
+            return localStorage.getItem("reviewbot.notes");
+        }"""
+    )
+    assert kept == (
+        '{"r":{"viewed":["a.py"],"dismissed":{"f2":"Not now","__proto__":"Not a problem"}}}'
+    )
+
+
+@pytest.mark.parametrize(
+    "stored", ["null", "5", '{"r": 5}', '{"r": {"viewed": 5}}', '{"r": {"dismissed": null}}']
+)
+def test_notes_that_something_else_wrote_do_not_stop_the_page(page: Page, stored: str) -> None:
+    page.evaluate("(text) => localStorage.setItem('reviewbot.notes', text)", stored)
+    page.reload()
+    page.get_by_label("Viewed: shop/orders.py").check()
+    page.reload()
+    expect(page.get_by_label("Viewed: shop/orders.py")).to_be_checked()
+
+
+def test_leaving_a_review_closes_its_dialogs(page: Page, server: ScriptedServer) -> None:
+    server.add("other", numbered(started(), finding("f1"), finished()), diff=DEMO, title="Other")
+    page.locator("#finding-f1").get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.evaluate("location.hash = '#r=other'")
+    expect(page.locator("#review-title")).to_have_text("Other")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert page.evaluate("localStorage.getItem('reviewbot.notes')") is None

@@ -126,7 +126,7 @@ async def test_a_refused_key_is_one_cause_and_only_the_failed_file_is_sent_again
 
     def answer(request: Recorded) -> Reply:
         if refused and file_of(request) == "file_1.py":
-            return StatusError(401, "invalid x-api-key")
+            return StatusError(401, "invalid x-api-key", delay=0.5)
         return Answer(findings_for(file_of(request)))
 
     async with (

@@ -14,38 +14,48 @@ function stored() {
   }
 }
 
+/** The notes of a review among `all`; none if something else wrote them. */
+function notesOf(review, all) {
+  try {
+    const { viewed = [], dismissed = {} } = all.get(review) ?? {};
+    return { viewed: new Set(viewed), dismissed: new Map(Object.entries(dismissed)) };
+  } catch {
+    return { viewed: new Set(), dismissed: new Map() };
+  }
+}
+
 export class Notes {
   constructor(review) {
     this.review = review;
-    const { viewed, dismissed } = stored().get(review) ?? {};
-    this.viewed = new Set(viewed ?? []);
+    const { viewed, dismissed } = notesOf(review, stored());
+    this.viewed = viewed;
     /** Finding -> reason */
-    this.dismissed = new Map(Object.entries(dismissed ?? {}));
+    this.dismissed = dismissed;
     /** Called after any change. */
     this.changed = () => {};
   }
 
   setViewed(path, on) {
-    if (on) this.viewed.add(path);
-    else this.viewed.delete(path);
-    this.#save();
+    this.#change(({ viewed }) => (on ? viewed.add(path) : viewed.delete(path)));
   }
 
   dismiss(finding, reason) {
-    this.dismissed.set(finding, reason);
-    this.#save();
+    this.#change(({ dismissed }) => dismissed.set(finding, reason));
   }
 
   restore(finding) {
-    this.dismissed.delete(finding);
-    this.#save();
+    this.#change(({ dismissed }) => dismissed.delete(finding));
   }
 
-  #save() {
+  /** Makes a change here and in the storage, where another tab may have made others. */
+  #change(make) {
+    make(this);
     const all = stored();
+    const latest = notesOf(this.review, all);
+    make(latest);
     all.delete(this.review);
-    if (this.viewed.size || this.dismissed.size) {
-      all.set(this.review, { viewed: [...this.viewed], dismissed: Object.fromEntries(this.dismissed) });
+    if (latest.viewed.size || latest.dismissed.size) {
+      all.set(this.review, { viewed: [...latest.viewed], dismissed: Object.fromEntries(latest.dismissed) });
     }
     const kept = [...all].slice(-MOST_REVIEWS);
     write("localStorage", NAME, kept.length ? JSON.stringify(Object.fromEntries(kept)) : null);

@@ -76,6 +76,7 @@ export class ReviewPage {
 
   close() {
     this.closed = true;
+    for (const dialog of ["cancel-dialog", "dismiss-dialog"]) byId(dialog).close();
     this.leaving.abort();
     this.status.close();
     this.filters.close();
