@@ -102,14 +102,15 @@ def test_side_by_side_faces_the_lines_of_both_sides_and_keeps_findings_under_the
     page.keyboard.press("j")
     expect(page.locator("#finding-f1")).to_be_focused()
 
-    page.set_viewport_size({"width": 880, "height": 900})
+    page.set_viewport_size({"width": 899, "height": 900})
     expect(file.locator("table.split")).to_have_count(0)
     expect(page.locator("#finding-f1")).to_be_focused()
     expect(page.get_by_label("Side by side")).to_be_hidden()
     assert rows(file) == unified
-    page.set_viewport_size({"width": 1360, "height": 900})
+    page.set_viewport_size({"width": 900, "height": 900})
     expect(file.locator("table.split").first).to_be_visible()
     assert rows(file) == split
+    page.set_viewport_size({"width": 1360, "height": 900})
 
     page.reload()
     expect(file.locator("table.split").first).to_be_visible()
@@ -140,3 +141,17 @@ def test_a_viewed_file_is_folded_and_remembered_for_its_review_alone(
     page.goto(f"{server.url}/#r=other")
     expect(page.get_by_label("Viewed: shop/orders.py")).not_to_be_checked()
     expect(file.locator(".file-body")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [320, 390, 820])
+def test_no_window_is_too_narrow_for_the_buttons_of_the_page(
+    page: Page, file: Locator, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate("sessionStorage.setItem('reviewbot.key', 'k')")
+    page.reload()
+    expect(page.get_by_role("button", name="Key", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Notes").click()
+    expect(page.locator("#clear-filters")).not_to_have_attribute("hidden", "")
+    expect(file.locator("#finding-f1")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
