@@ -243,7 +243,10 @@ class ReviewApi:
 def _repeated(
     row: ReviewRow, work: ReviewInput, caller: Principal, key: str | None
 ) -> ReviewRequest:
-    """Return the request of a stored review again."""
+    """Return the request of a stored review again.
+
+    A review for GitHub has more to repeat, but belongs to no caller.
+    """
     return ReviewRequest(
         tenant=caller.tenant,
         diff=work.diff,
@@ -252,10 +255,6 @@ def _repeated(
         description=work.description,
         subject=row.subject,
         idempotency_key=key,
-        attributes=work.attributes,
-        whole_files=work.whole_files,
-        whole=work.options.get("whole", True),
-        inquiry=work.inquiry,
         limits=caller.limits,
     )
 

@@ -220,12 +220,16 @@ async def test_a_repeated_request_is_a_replay_and_not_one_too_many(
         node(tmp_path, "--require-keys", fake=fake, settings=APART) as one,
         one.client() as client,
     ):
-        headers = {**bearer(keyed(reviews_at_once=1)), "Idempotency-Key": "once"}
+        secret = keyed(reviews_at_once=1)
+        headers = {**bearer(secret), "Idempotency-Key": "once"}
         answers = await asyncio.gather(
             *(client.post("/v1/reviews", content=long_diff(1), headers=headers) for _ in range(6))
         )
         assert [answer.status_code for answer in answers] == [201] * 6
         assert len({answer.headers["location"] for answer in answers}) == 1
+        # A rerun is one more review.
+        rerun = await client.post(f"{answers[0].headers['location']}/rerun", headers=bearer(secret))
+        problem(rerun, 429)
 
 
 @pytest.mark.slow
