@@ -99,6 +99,7 @@ def test_review_again_starts_a_new_review_and_shows_it(page: Page, server: Scrip
     page.get_by_role("button", name="Review again").click()
     expect(page.locator("#outcome")).to_contain_text("No findings")
     assert page.url.endswith("/#r=again")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
     (call,) = server.called("POST", "/v1/reviews/r/rerun")
     assert call.headers["idempotency-key"]
 

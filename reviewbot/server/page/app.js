@@ -58,7 +58,7 @@ function show() {
   starting = null;
   window.scrollTo(0, 0);
   page = new ReviewPage(review, { finding, ...start });
-  if (!finding) byId("review-title").focus({ preventScroll: true });
+  if (!finding) byId("review-title").parentElement.focus({ preventScroll: true });
 }
 
 document.querySelector(".skip-link").addEventListener("click", (event) => {
