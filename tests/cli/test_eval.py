@@ -311,6 +311,7 @@ async def test_a_missing_extra_is_one_sentence(
         (("cases.jsonl", "--judge", "offline"), "the offline rules cannot judge"),
         (("cases.jsonl", "--model", "offline", "--judge", "claude-x"), "claude-x needs a key"),
         (("cases.jsonl", "--runs", "0"), "must be a number from 1 to 100"),
+        (("cases.jsonl", "--runs", "00000005099"), "must be a number from 1 to 100"),
     ],
 )
 async def test_a_wrong_argument_is_an_error(
