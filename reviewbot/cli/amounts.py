@@ -25,7 +25,7 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     """Return a function that parses a number from ``least`` to ``most`` on the command line."""
 
     def parse(text: str) -> int:
-        if text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most:
+        if text.isascii() and text.isdigit() and len(text) < 16 and least <= int(text) <= most:
             return int(text)
         raise argparse.ArgumentTypeError(f"{text[:60]!r} must be a number from {least} to {most}")
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.cli.amounts import dollars
+from reviewbot.cli.amounts import dollars, whole_number
 from reviewbot.config.installation import install_command
 from reviewbot.config.load import read_settings
 from reviewbot.config.variables import DATABASE_URL
@@ -50,24 +50,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="reviews",
         help="what the key is for: reviews, or reading /metrics (default: %(default)s)",
     )
+    number = whole_number(1, 10**15 - 1)
     for flag, kind, what in (
-        ("--tokens-per-request", _count, "maximum tokens per review"),
-        ("--tokens-per-day", _count, "maximum tokens per UTC day"),
+        ("--tokens-per-request", number, "maximum tokens per review"),
+        ("--tokens-per-day", number, "maximum tokens per UTC day"),
         ("--usd-per-day", dollars, "maximum US dollars per UTC day"),
-        ("--requests-per-minute", _count, "maximum new reviews per minute"),
-        ("--reviews-at-once", _count, "maximum concurrent reviews"),
+        ("--requests-per-minute", number, "maximum new reviews per minute"),
+        ("--reviews-at-once", number, "maximum concurrent reviews"),
     ):
         add.add_argument(flag, type=kind, metavar="N", help=f"{what} (default: no limit)")
     commands.add_parser("list", parents=[database], help="list the keys, without their secrets")
     revoke = commands.add_parser("revoke", parents=[database], help="revoke a key")
     revoke.add_argument("id", help="id of the key, as keys list shows it")
     parser.epilog = EPILOG
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:16]) < 10**15:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a positive integer")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from reviewbot.cli.amounts import dollars
+from reviewbot.cli.amounts import dollars, whole_number
 from reviewbot.core.render import FINAL, STREAMING
+
+if TYPE_CHECKING:
+    import argparse
 
 FORMATS: Final = ("terminal", *(name for name in STREAMING if name != "sse"), *FINAL)
 
@@ -80,7 +82,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--budget-usd", type=dollars, metavar="X", help="stop before spending more than X dollars"
     )
     parser.add_argument(
-        "--jobs", type=_jobs, metavar="N", help="model requests at once (default: 8)"
+        "--jobs",
+        type=whole_number(1, MAX_JOBS),
+        metavar="N",
+        help="model requests at once (default: 8)",
     )
     parser.add_argument("--no-summary", action="store_true", help="do not ask for a summary")
     parser.add_argument(
@@ -111,12 +116,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, metavar="FILE", help="read this file instead of .reviewbot.yml"
     )
     parser.epilog = EPILOG
-
-
-def _jobs(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_JOBS:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number from 1 to {MAX_JOBS}")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

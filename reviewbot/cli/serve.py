@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from reviewbot.cli.amounts import dollars
+from reviewbot.cli.amounts import dollars, whole_number
 from reviewbot.cli.keys import database_url
 from reviewbot.config.installation import install_command
 from reviewbot.config.load import dotenv_of, read_settings
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--port",
-        type=_port,
+        type=whole_number(0, 65_535),
         default=8000,
         help="the port to listen on; 0 selects a free one (default: %(default)s)",
     )
@@ -89,14 +89,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--reviews-at-once",
-        type=_count,
+        type=whole_number(1, 10_000),
         default=16,
         metavar="N",
         help="maximum concurrent reviews on this node; others wait (default: %(default)s)",
     )
     parser.add_argument(
         "--reviews-per-key",
-        type=_count,
+        type=whole_number(1, 10_000),
         default=8,
         metavar="N",
         help="maximum concurrent reviews per key; others wait (default: %(default)s)",
@@ -108,18 +108,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="maximum US dollars per installation of the App and UTC day (default: no limit)",
     )
     parser.add_argument(
-        "--max-body-mb", type=_count, default=10, metavar="N", help="default: %(default)s"
+        "--max-body-mb",
+        type=whole_number(1, 10_000),
+        default=10,
+        metavar="N",
+        help="default: %(default)s",
     )
     parser.add_argument(
         "--retention-days",
-        type=_days,
+        type=whole_number(0, 36_500),
         default=30,
         metavar="N",
         help="delete finished reviews after N days; 0 keeps them (default: %(default)s)",
     )
     parser.add_argument(
         "--cache-mb",
-        type=_megabytes,
+        type=whole_number(0, 1_000_000),
         default=200,
         metavar="N",
         help="size of the review cache of each key, in MB; 0 turns it off (default: %(default)s)",
@@ -161,24 +165,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
 
 
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text[:6]) > 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a port from 0 to 65535")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:7]) <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number from 1 to 10000")
-    return int(text)
-
-
-def _megabytes(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text[:9]) > 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number of megabytes")
-    return int(text)
-
-
 def _seconds(text: str) -> float:
     try:
         value = float(text)
@@ -187,12 +173,6 @@ def _seconds(text: str) -> float:
     if not 0 <= value < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds")
     return value
-
-
-def _days(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text[:7]) > 36_500:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number of days")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
