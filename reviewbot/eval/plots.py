@@ -24,8 +24,7 @@ STYLE: Final[Any] = {
     "axes.spines.right": False,
 }
 _COLOUR: Final = "#2b5d8a"
-LABEL: Final = 40
-"""Maximum characters of a name in a plot."""
+_LABEL: Final = 40
 
 
 def score_plot(evaluation: Evaluation) -> str:
@@ -76,7 +75,7 @@ def _panel(axes: Axes, found: Sequence[Interval]) -> None:
     axes.grid(axis="x", color="#dddddd", linewidth=0.5)
 
 
-def label(name: str, most: int = LABEL) -> str:
+def label(name: str, most: int = _LABEL) -> str:
     """Return a name in characters that every font has."""
     short = name if len(name) <= most else f"{name[: most - 3]}..."
     return short.encode("ascii", "backslashreplace").decode()

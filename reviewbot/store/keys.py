@@ -120,12 +120,6 @@ def revoke(connection: sa.Connection, key_id: str) -> bool:
     )
 
 
-def limits_of(connection: sa.Connection, tenant: str) -> Limits | None:
-    """Return the limits of a key by its id; None if there is no such key."""
-    text = connection.scalar(sa.select(KEYS.c.limits).where(KEYS.c.id == tenant))
-    return None if text is None else Limits(**json.loads(text))
-
-
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -63,7 +63,6 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report, Threshold
     from reviewbot.core.findings.finding import Finding
 
-_NO_COMMENTS: Final[Mapping[str, str]] = MappingProxyType({})
 Conclusion = Literal["success", "neutral", "failure", "cancelled"]
 
 MAX_TEXT: Final = 65_535
@@ -175,7 +174,7 @@ def completed(
     actions: bool = False,
     marker: str = "",
     link_hosts: Collection[str] = LINK_HOSTS,
-    comments: Mapping[str, str] = _NO_COMMENTS,
+    comments: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Json, ...]:
     """Return the bodies that end a run, in order. The first concludes it; all carry annotations.
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 LogFormat = Literal["json", "text"]
 FORMATS: Final[tuple[LogFormat, ...]] = get_args(LogFormat)
-LEVELS: Final = ("debug", "info", "warning", "error")
 
 FIELDS: Final = (
     *("review_id", "run", "batch", "delivery_id", "request_id"),

@@ -39,7 +39,7 @@ export function openHelp() {
   if (!dialog.open) dialog.showModal();
 }
 
-export function showKeyButton() {
+function showKeyButton() {
   byId("key-button").hidden = apiKey() === null;
   byId("forget-key-button").hidden = apiKey() === null;
 }

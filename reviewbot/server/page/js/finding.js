@@ -14,7 +14,7 @@ import { evidenceView, stateChip, verdictView } from "./verdict.js";
 export const cardId = (id) => `finding-${id}`;
 
 /** What someone pastes into a chat or an issue. */
-export function asText(finding) {
+function asText(finding) {
   const state = finding.placement.held ? `, ${stateOf(finding).toLowerCase()}` : "";
   const parts = [`${finding.severity}${state}: ${finding.title}`, place(finding)];
   if (finding.scenario) parts.push("", finding.scenario);

@@ -27,7 +27,7 @@ export function linkedLine(text) {
   return nodes.map((node) => (isAddress(node) ? link(node.textContent, node.textContent, WEB) : node));
 }
 
-export function codeBlock(text) {
+function codeBlock(text) {
   // One line after the other, since a line end inside of a line would be shown as a box.
   const lines = text.split("\n");
   const code = h("code");
