@@ -103,11 +103,6 @@ def chunk_key(view: ChunkView, scope: Scope) -> ChunkKey:
     )
 
 
-def exact_key(view: ChunkView, scope: Scope) -> str:
-    """Return the hash that is equal for chunks with the same prompt."""
-    return chunk_key(view, scope).exact
-
-
 def hunk_hash(hunk: ShownHunk) -> str:
     """Return the hash of ``hunk`` in the prompt: heading, context and changes, no numbers."""
     lines = tuple(

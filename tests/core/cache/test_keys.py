@@ -15,7 +15,6 @@ from reviewbot.core.cache.keys import (
     Scope,
     bands,
     chunk_key,
-    exact_key,
     examples_of,
     similarity,
 )
@@ -31,14 +30,16 @@ CHUNK = view(hunk(CODE, old=10, new=20))
 
 
 def test_a_key_is_the_same_in_every_process() -> None:
-    assert exact_key(CHUNK, SCOPE) == (
+    assert chunk_key(CHUNK, SCOPE).exact == (
         "288aaf2c8543c3d76fc6fddfb4ca29eed49ee815b190fd292182a7a9dda72ecb"
     )
 
 
 def test_a_chunk_that_only_moved_keeps_its_key() -> None:
-    assert exact_key(view(hunk(CODE, old=11, new=31)), SCOPE) == exact_key(CHUNK, SCOPE)
-    assert exact_key(replace(CHUNK, id="c7", tokens=9), SCOPE) == exact_key(CHUNK, SCOPE)
+    assert chunk_key(view(hunk(CODE, old=11, new=31)), SCOPE).exact == chunk_key(CHUNK, SCOPE).exact
+    assert (
+        chunk_key(replace(CHUNK, id="c7", tokens=9), SCOPE).exact == chunk_key(CHUNK, SCOPE).exact
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,11 +77,11 @@ def test_another_scope_has_other_keys(changes: dict[str, Any]) -> None:
     ],
 )
 def test_what_the_prompt_shows_otherwise_has_another_key(other: ChunkView) -> None:
-    assert exact_key(other, SCOPE) != exact_key(CHUNK, SCOPE)
+    assert chunk_key(other, SCOPE).exact != chunk_key(CHUNK, SCOPE).exact
 
 
 def test_a_path_in_bytes_that_are_no_text_has_a_key() -> None:
-    assert exact_key(view(hunk(CODE), path="\udcff.py"), SCOPE)
+    assert chunk_key(view(hunk(CODE), path="\udcff.py"), SCOPE).exact
 
 
 def test_a_renamed_file_is_of_the_family_and_a_copy_or_another_language_is_not() -> None:
