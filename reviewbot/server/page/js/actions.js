@@ -1,4 +1,4 @@
-/** What can be done with a finished review: export it, or review the same diff again. */
+/** Actions on a finished review: export it, or review the same diff again. */
 
 import { agentText } from "./agent-text.js";
 import { call, json, newKey, Problem, reviewPath } from "./api.js";
@@ -32,8 +32,8 @@ export class Actions {
   }
 
   /**
-   * Starts a new review of the same diff with the same options, and shows it. What was reviewed
-   * comes from the cache, so it is the files that failed that are reviewed.
+   * Starts a new review of the same diff with the same options, and shows it. Reviewed files come
+   * from the cache, so only the failed files are reviewed.
    */
   again() {
     return this.#do(async () => {

@@ -1,4 +1,4 @@
-/** Why files were not reviewed: one sentence for all files of a cause. Touches no element. */
+/** Causes of files that were not reviewed: one sentence for all files of a cause. Touches no element. */
 
 import { readable } from "./format.js";
 
@@ -33,13 +33,13 @@ export function causesOf(coverage) {
   return [...causes.values()].sort((one, other) => other.files.length - one.files.length);
 }
 
-/** Reasons of a review that no cause says already: others end with the reason of a file. */
+/** Reasons of a review that no cause repeats: the others end with the reason of a file. */
 export function otherReasons(reasons, coverage) {
   const known = new Set(coverage.map((file) => file.reason).filter(Boolean));
   return reasons.filter((one) => ![...known].some((reason) => one.endsWith(reason))).map(readable);
 }
 
-/** A reason without what differs between files of the same cause. */
+/** A reason without the part and the request id, which differ between files of a cause. */
 function without(reason) {
   if (!reason) return "No reason was given.";
   return readable(reason.replace(/^Part \d+ of \d+: /, "").replace(/ \(request [^()]*\)/g, ""));

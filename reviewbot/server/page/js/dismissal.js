@@ -1,9 +1,9 @@
-/** Dismissing a finding, with a reason: the dialog, the button on a card, and what a dismissed card says. */
+/** Dismissal of a finding with a reason: the dialog, the button on a card, and the note on a dismissed card. */
 
 import { announce } from "./announce.js";
 import { bdi, byId, h, icon, replace } from "./dom.js";
 
-/** Asks for a reason; null if the reader thinks better of it. */
+/** Asks for a reason; null if the reader cancels. */
 function askForReason(title) {
   const [dialog, form] = [byId("dismiss-dialog"), byId("dismiss-form")];
   replace(byId("dismiss-finding"), bdi(title));
@@ -33,7 +33,7 @@ function askForReason(title) {
   });
 }
 
-/** The button that dismisses the finding of a card, or brings it back; `arrange()` shows the change. */
+/** The button that dismisses the finding of a card, or restores it; `arrange()` shows the change. */
 export function dismissButton(card, notes, arrange) {
   const button = h("button", { type: "button", class: "button quiet dismiss" }, icon("skip"), h("span", { class: "label" }));
   button.addEventListener("click", async () => {
@@ -50,6 +50,6 @@ export function dismissButton(card, notes, arrange) {
   return button;
 }
 
-/** What a dismissed card says; `button` brings the finding back. */
+/** The note on a dismissed card; `button` restores the finding. */
 export const dismissedNote = (reason, button) =>
   h("div", { class: "dismissed-note" }, h("p", {}, "Dismissed in this browser: ", bdi(reason)), button);

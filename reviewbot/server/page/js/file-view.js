@@ -81,7 +81,7 @@ export class FileView {
     const lines = this.segments.length ? this.segments.map((segment) => segment.element) : this.#noLines(available);
     this.lines = h("div", { class: "file-lines" }, lines);
     this.body = h("div", { class: "file-body", id: this.bodyId }, this.slot, this.lines);
-    // Finding in the page comes upon what is folded, too.
+    // Find-in-page also searches folded files.
     this.body.addEventListener("beforematch", () => this.setOpen(true));
     this.element = h("section", { class: "file", "aria-labelledby": headingId, tabindex: "-1" }, head, this.body);
     this.element.fileView = this;

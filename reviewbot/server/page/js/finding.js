@@ -60,7 +60,7 @@ export function findingCard(finding, where) {
   return card;
 }
 
-/** Puts the parts of a card where its state wants them: one that is held back or dismissed is folded. */
+/** Arranges the parts of a card by its state: a held back or dismissed finding is folded. */
 function arrange(card) {
   const { severity, title, tools, dismiss, body } = card.parts;
   const reason = card.notes.dismissed.get(card.finding.id);

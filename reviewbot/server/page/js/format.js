@@ -73,7 +73,7 @@ export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 /** Whether a finding is under its line; one that a verdict holds back stays there. */
 export const isOnLine = (finding) => finding.placement.kind === "inline" || finding.underLine === true;
 
-/** Whether its lines are those of the code; filters move findings that they hold back `outside`. */
+/** Whether a finding has lines of code. Filters move findings that they hold back `outside`. */
 export const isPlaced = (finding) => isOnLine(finding) || (finding.placement.kind === "outside" && finding.placement.held);
 
 const STATES = { pending: "Being verified", supported: "Verified", unverified: "Not verified" };

@@ -19,7 +19,7 @@ export class LineMaker {
     });
   }
 
-  /** Makes these segments, which are all there are. */
+  /** Makes the lines of all segments. */
   make(segments) {
     for (const segment of segments) this.observer.observe(segment.element);
     let lines = 0;
@@ -35,7 +35,7 @@ export class LineMaker {
     }
   }
 
-  /** Makes lines before the reader comes near them: finding in the page and printing need them. */
+  /** Makes lines before the reader comes near them: find-in-page and printing need them. */
   #goOn() {
     if (!this.unmade.length) return;
     const work = () => {

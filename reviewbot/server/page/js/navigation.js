@@ -59,7 +59,7 @@ export class Navigation {
     if (this.current === id) this.#setCurrent(null);
   }
 
-  /** Says that the finding of the address is not there, or not any more. */
+  /** Says that the finding of the address is missing or withdrawn. */
   #missing(id) {
     const known = this.review.findings.get(id);
     const gone = known && known.withdrawn !== null;

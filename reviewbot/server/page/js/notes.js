@@ -1,4 +1,4 @@
-/** What the reader notes about a review: files viewed and findings dismissed. Kept in the browser. */
+/** Notes of the reader on a review: viewed files and dismissed findings. The browser keeps them. */
 
 import { read, write } from "./settings.js";
 

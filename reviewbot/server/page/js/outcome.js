@@ -1,4 +1,4 @@
-/** How a review ended: the outcome, the causes if it is incomplete, and what helps. */
+/** The end of a review: the outcome, the causes if it is incomplete, and the remedy. */
 
 import { causesOf, otherReasons } from "./causes.js";
 import { append, bdi, byId, h, icon, replace } from "./dom.js";
@@ -94,7 +94,7 @@ export class Outcome {
     replace(box, icon(drawn), text);
   }
 
-  /** A sentence with a count for each cause, its files folded, and the control that helps. */
+  /** A sentence with a count for each cause, its files folded, and the remedy. */
   #causes(causes, tone) {
     const parts = causes.map(({ sentence, files }) => {
       const paths = files.map((file) => h("li", {}, h("code", {}, file.path), ` ${COVERAGE[file.status][1].toLowerCase()}`));

@@ -120,7 +120,7 @@ export class Segment {
     return -1;
   }
 
-  /** Chooses between one column of code and two. The lines are to be made anew, and what was among them is gone. */
+  /** Shows one column of code or two. This removes all lines, which must be made again, and the cards among them. */
   setSplit(split) {
     if (this.split === split) return;
     this.split = split;

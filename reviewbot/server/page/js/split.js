@@ -26,7 +26,7 @@ export function facing(lines, from, to) {
   return rows;
 }
 
-/** Has `diff` show the code as the reader chose, if there is room. */
+/** Shows the code of `diff` as the reader chose, if there is room. */
 export function watchSplit(diff, signal) {
   const field = byId("split-field");
   field.checked = splitChosen();

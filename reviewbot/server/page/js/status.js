@@ -1,4 +1,4 @@
-/** The head of a review: where it stands, and what it took. */
+/** The head of a review: its state, progress and cost. */
 
 import { bdi, byId, h, icon, replace, setText } from "./dom.js";
 import { ago, clock, dollars, duration, number, readable } from "./format.js";
@@ -126,7 +126,7 @@ export class Status {
 
   setConnection(state) {
     this.connection = state.state === "lost" ? { ...state, until: performance.now() + state.retryInMs } : null;
-    // What the review does meanwhile is not known.
+    // The state of the review is unknown meanwhile.
     this.cut = state.state === "lost" || state.state === "failed";
     if (this.review) this.update(this.review);
   }

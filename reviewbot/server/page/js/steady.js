@@ -1,6 +1,6 @@
-/** Changing the page without moving what is read. */
+/** Changes to the page that do not move what is read. */
 
-/** Makes a change to the page, and keeps where it is what has the focus, or else what is in the middle. */
+/** Makes a change to the page. The focused element stays in place, or else the one in the middle. */
 export function steadily(change) {
   const active = document.activeElement;
   const focused = active !== document.body && isSeen(active) ? active : null;
