@@ -7,8 +7,8 @@
       SourceError                       the diff could not be had, or the output not written
       DiffError                         the bytes are not a diff that can be read whole
       ModelFault                        a request failed; stays in the pipeline (models.base)
-      ToolStreamError                   a report cannot be read on; likewise (core.toolstream)
-      GitHubError                       GitHub refused, or did not answer (github.errors)
+      ToolStreamError                   a report cannot be read further (core.findings.toolstream)
+      GitHubError                       GitHub refused, or did not answer (github.client.errors)
       NotAnsweredError                  exit 3: no model has answered (action.command)
 
 A review that ran but could not cover everything is no exception: its outcome is ``incomplete``

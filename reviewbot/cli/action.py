@@ -72,13 +72,13 @@ def run(args: argparse.Namespace) -> int:
     try:
         return asyncio.run(Action(read_inputs(env)).run())
     except ReviewbotError as error:
-        _tell_of_failure(error, env)
+        _report_failure(error, env)
         raise
     except asyncio.CancelledError:  # after a second signal
         return EXIT_INTERRUPTED
 
 
-def _tell_of_failure(error: ReviewbotError, env: Mapping[str, str]) -> None:
+def _report_failure(error: ReviewbotError, env: Mapping[str, str]) -> None:
     """Report a failure as an annotation and in the summary, since logs are easily missed."""
     sentence = for_author(error)  # the log has the error itself
     say(failure(sentence))

@@ -207,12 +207,12 @@ def _judges(args: argparse.Namespace, stack: AsyncExitStack) -> list[SummaryMode
 
 
 def _results_with(work: Sequence[Work], names: Collection[str], store: Store) -> list[Result]:
-    """Return the results of contestants, and imagined ones for reviews that are to be made."""
-    from reviewbot.eval.judge import imagined
+    """Return the results of contestants, and expected ones for the reviews to make."""
+    from reviewbot.eval.judge import expected_results
     from reviewbot.eval.run import latest
 
     results = {one.key: one for one in latest(store.results.read()) if one.contestant in names}
-    return [*(results | {one.key: one for one in imagined(work)}).values()]
+    return [*(results | {one.key: one for one in expected_results(work)}).values()]
 
 
 def _judge_tasks(

@@ -1,4 +1,4 @@
-"""Contestants of a consistency: one review, or free prompts, at each of several settings."""
+"""Contestants of ``eval consistency``: a review, or free prompts, at several settings."""
 
 from __future__ import annotations
 

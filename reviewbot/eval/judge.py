@@ -79,11 +79,10 @@ def expected_usd(tasks: Iterable[JudgeTask]) -> float | None:
     return known_sum([task.expected_usd for task in tasks])
 
 
-def imagined(work: Iterable[Work]) -> list[Result]:
-    """Return a result for each review that is to be made, with a comment like each golden one.
+def expected_results(work: Iterable[Work]) -> list[Result]:
+    """Return results to estimate the cost of judges with, before the reviews are made.
 
-    Requests about them stand for those about the reviews before there are any. A review of a clean
-    case has one comment.
+    Each result has a comment for each golden comment, and one comment for a clean case.
     """
     found = []
     for one in work:

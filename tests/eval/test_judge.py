@@ -10,7 +10,7 @@ import pytest
 
 from reviewbot.core.events.events import Usage
 from reviewbot.eval.contestants import Recorded
-from reviewbot.eval.judge import expected_usd, imagined, judge, judge_tasks
+from reviewbot.eval.judge import expected_results, expected_usd, judge, judge_tasks
 from reviewbot.eval.judgements import (
     Judgement,
     Verdict,
@@ -160,7 +160,7 @@ async def test_no_request_begins_after_the_budget_is_spent() -> None:
 async def test_requests_are_estimated_before_the_reviews_from_the_golden_comments() -> None:
     clean = case("clean")
     work = [Work(Recorded("tool", "", ()), one, 1) for one in (CASE, clean)]
-    tasks = judge_tasks([Scripted()], [SAME, REAL], [CASE, clean], imagined(work), ())
+    tasks = judge_tasks([Scripted()], [SAME, REAL], [CASE, clean], expected_results(work), ())
     assert [(one.question.kind, one.result.case, len(one.items)) for one in tasks] == [
         ("same", "one", 2),
         ("real", "one", 2),
@@ -169,7 +169,7 @@ async def test_requests_are_estimated_before_the_reviews_from_the_golden_comment
     costs = [one.expected_usd or 0 for one in tasks]
     assert min(costs) > 0
     assert expected_usd(tasks) == pytest.approx(sum(costs))
-    unknown = judge_tasks([Scripted(name="unknown")], [SAME], [CASE], imagined(work), ())
+    unknown = judge_tasks([Scripted(name="unknown")], [SAME], [CASE], expected_results(work), ())
     assert expected_usd([*tasks, *unknown]) is None
 
 

@@ -140,7 +140,7 @@ async def _job(runner: Runner, env: dict[str, str]) -> Job:
         try:
             code = await command.Action(read_inputs(env), pace=Pace(gap_s=0)).run()
         except ReviewbotError as error:
-            command._tell_of_failure(error, env)
+            command._report_failure(error, env)
             code = entry._say(str(error), error.exit_code)
     files = [runner.folder / env[name] for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")]
     summary, outputs = (file.read_text(encoding="utf-8") for file in files)

@@ -54,7 +54,7 @@ def coverage_of(
 
     Args:
         plan: the plan of the review.
-        outcomes: the end of each chunk that came to one.
+        outcomes: the ends of the chunks that are finished.
         checks: rules and linters that read a chunk, by the chunk.
     """
     of_diff = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def computed_summary(files: Sequence[PlannedFile], changes: Mapping[str, str]) -> ReviewSummary:
-    """Return a summary of the size, and what a model said about files.
+    """Return a summary: the size, and the lines of a model about files.
 
     Args:
         files: the files of the diff.

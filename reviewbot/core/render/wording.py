@@ -94,9 +94,9 @@ def unreviewed(report: Report) -> tuple[FileCoverage, ...]:
 
 
 def causes(report: Report) -> tuple[str, ...]:
-    """Return the reasons for the outcome, each once. A cause that several files have counts them.
+    """Return the reasons for the outcome, each once.
 
-    :func:`uncovered` has the files that no sentence names.
+    A reason that several files share states their number; :func:`uncovered` has their names.
     """
     if report.question is not None:
         return report.reasons
@@ -196,7 +196,10 @@ def duration(seconds: float) -> str:
 
 
 def spending(report: Report) -> str:
-    """Return the known tokens, cost and times, separated by semicolons. No time is ``0.0 s``."""
+    """Return the known tokens, cost and times, separated by semicolons.
+
+    A time that would be shown as ``0.0 s`` is left out.
+    """
     parts = [usage(report.usage)]
     if parts[0]:
         parts.append(dollars(report.cost_usd))

@@ -58,7 +58,7 @@ _LINE_START: Final = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 _LABEL: Final = re.compile(r"^\[(?![^\]\n]*\]\()", re.MULTILINE)
-# Markup of a heading, an item, a quote or a fence, or a command to a bot, up to its end.
+# Markup of a heading, an item, a quote or a fence, or a command to a bot.
 _BLOCK_START: Final = re.compile(
     r"(?: (?:>|~{3,}|/[A-Za-z])[^\s`]* | (?:[#*+=~|:-]+|[0-9]{1,9}[.)])(?!\S) )", re.VERBOSE
 )
@@ -129,7 +129,7 @@ class MarkdownWriter:
     def line(self, text: str) -> str:
         """Return one line, in which only code in backticks is markup, as Markdown.
 
-        The reader sees each character of ``text`` but these backticks. Idempotent.
+        A reader sees all characters of ``text`` except these backticks. Idempotent.
         """
         start = _BLOCK_START.match(text)
         at = start.end() if start else 0

@@ -1,7 +1,7 @@
 r"""Redact text of a model and make it safe, until neither step changes it. Pure.
 
 One pass of each is not enough: Markdown reads ``ghp\_...`` as a token that the search has not seen.
-A person reads ``&#103;hp_...`` so, too. A text with such a disguise is shown without escapes.
+A person can read ``&#103;hp_...`` as one, too. If escapes hide a secret, they are resolved first.
 """
 
 from __future__ import annotations

@@ -260,9 +260,9 @@ class AccountClient:
         return token, answer
 
     def _wait_of(self, request: Request, answer: Answer) -> float | None:
-        """Return the seconds of the rate limit that refused the request; None if none did.
+        """Return the seconds to wait for the rate limit that refused the request; None if none did.
 
-        The limit closes the rate limiter.
+        Such a limit closes the rate limiter.
         """
         now = self._line.clock.now()
         limit = limits.refused_by(answer, graphql=request.graphql, now=now)

@@ -177,8 +177,8 @@ class Answers:
         if settings is not None and wants_guidelines(settings):
             changed = (await api.pulls.files(repo, pull)).files
             found = await guidelines_for(api, repo, base, [one.path for one in changed])
-            told = details(found) or ("No guideline file has a rule for this pull request.",)
-            blocks += (literal(one, _SENTENCE) for one in told)
+            shown = details(found) or ("No guideline file has a rule for this pull request.",)
+            blocks += (literal(one, _SENTENCE) for one in shown)
         await self.say(api, question, "\n\n".join(blocks))
 
 
