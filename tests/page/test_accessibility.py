@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
@@ -20,7 +19,7 @@ from tests.page.story import (
     summary,
     withdrawn,
 )
-from tests.support.accessibility import CONTRAST, DRAWN, STRUCTURE
+from tests.support.accessibility import assert_accessible, assert_contrast
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -28,36 +27,6 @@ if TYPE_CHECKING:
     from tests.page.scripted_server import ScriptedServer
 
 pytestmark = pytest.mark.slow
-
-# WCAG 2.2, 1.4.3: 4.5 for text, 3 for large text. What is disabled is exempt.
-
-
-NAMED: Final = (
-    *("button", "link", "textbox", "searchbox", "combobox", "checkbox", "progressbar"),
-    "spinbutton",
-    "dialog",
-    "region",
-    "complementary",
-    "navigation",
-    "article",
-)
-
-
-def assert_accessible(page: Page) -> None:
-    """Names, roles, order and contrast, of all that is shown, in both themes."""
-    assert_contrast(page)
-    assert page.evaluate(STRUCTURE) == []
-    roles = [line.strip().removeprefix("- ") for line in page.aria_snapshot().splitlines()]
-    seen = [role for role in roles if role.split(" ")[0].rstrip(":") in NAMED]
-    assert {"button", "link"} <= {role.split(" ")[0] for role in seen}
-    assert [role for role in seen if not re.match(r'\w+ "', role)] == []
-
-
-def assert_contrast(page: Page) -> None:
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        page.evaluate(DRAWN)
-        assert page.evaluate(CONTRAST) == []
 
 
 def test_the_first_view(page: Page, server: ScriptedServer) -> None:

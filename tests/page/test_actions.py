@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.page.scripted_server import Refusal, Review
 from tests.page.story import DEMO, finding, finished, numbered, started
-from tests.page.test_accessibility import assert_accessible
+from tests.support.accessibility import assert_accessible
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

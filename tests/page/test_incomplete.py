@@ -19,7 +19,7 @@ from tests.page.story import (
     progress,
     started,
 )
-from tests.support.accessibility import CONTRAST, DRAWN, STRUCTURE
+from tests.support.accessibility import assert_accessible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,14 +57,6 @@ def open_review(page: Page, server: ScriptedServer, events: list[Json]) -> Locat
     outcome = page.get_by_role("region", name="Outcome")
     expect(outcome).to_be_visible()
     return outcome
-
-
-def assert_accessible(page: Page) -> None:
-    assert page.evaluate(STRUCTURE) == []
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        page.evaluate(DRAWN)
-        assert page.evaluate(CONTRAST) == []
 
 
 def test_each_kind_of_model_failure_has_a_sentence_of_its_own(

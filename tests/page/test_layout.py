@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.page.story import DEMO, finding, finished, numbered, started, withdrawn
-from tests.page.test_accessibility import assert_accessible
+from tests.support.accessibility import assert_accessible
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

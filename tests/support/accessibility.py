@@ -1,8 +1,12 @@
-"""Scripts that look for faults of accessibility in a page."""
+"""Checks of the accessibility of a page."""
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 DRAWN: Final = (
     "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
@@ -100,3 +104,31 @@ STRUCTURE: Final = """() => {
     }
     return wrong;
 }"""
+
+NAMED: Final = (
+    *("button", "link", "textbox", "searchbox", "combobox", "checkbox", "progressbar"),
+    "spinbutton",
+    "dialog",
+    "region",
+    "complementary",
+    "navigation",
+    "article",
+)
+
+
+def assert_accessible(page: Page) -> None:
+    """Names, roles, order and contrast of everything that is shown, in both themes."""
+    assert_contrast(page)
+    assert page.evaluate(STRUCTURE) == []
+    roles = [line.strip().removeprefix("- ") for line in page.aria_snapshot().splitlines()]
+    seen = [role for role in roles if role.split(" ")[0].rstrip(":") in NAMED]
+    assert {"button", "link"} <= {role.split(" ")[0] for role in seen}
+    assert [role for role in seen if not re.match(r'\w+ "', role)] == []
+
+
+def assert_contrast(page: Page) -> None:
+    """Contrast of all texts in both themes: WCAG 2.2, 1.4.3."""
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        page.evaluate(DRAWN)
+        assert page.evaluate(CONTRAST) == []
