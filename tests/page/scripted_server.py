@@ -22,6 +22,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.safety.redact import redact_file
+from reviewbot.server.documents import diff_document
 from tests.event_schema import assert_valid_event
 from tests.record_streams import WITH_SECRET
 
@@ -58,33 +60,7 @@ def recorded(name: str) -> list[Json]:
 
 def parsed_diff(data: bytes) -> Json:
     """A diff as the API has it when JSON is asked for."""
-    return {
-        "files": [
-            {
-                "path": file.path,
-                "old_path": file.old_path,
-                "new_path": file.new_path,
-                "status": file.status,
-                "binary": file.binary,
-                "added": file.added,
-                "removed": file.removed,
-                "hunks": [
-                    {
-                        "old_start": hunk.old_start,
-                        "old_count": hunk.old_count,
-                        "new_start": hunk.new_start,
-                        "new_count": hunk.new_count,
-                        "section": hunk.section,
-                        "lines": [
-                            [one.kind, one.old_no, one.new_no, one.text] for one in hunk.lines
-                        ],
-                    }
-                    for hunk in file.hunks
-                ],
-            }
-            for file in parse_diff(data)
-        ]
-    }
+    return diff_document(parse_diff(data), redact_file)
 
 
 @dataclass
