@@ -37,7 +37,8 @@ def run(args: argparse.Namespace) -> int:
 async def _check(args: argparse.Namespace) -> bool:
     from reviewbot.eval.cases import cases_digest, read_cases
     from reviewbot.eval.checks import check_scores, variants
-    from reviewbot.eval.run import Header, Spending, open_store
+    from reviewbot.eval.result_folder import Header, open_store
+    from reviewbot.eval.run import Spending
     from reviewbot.eval.tables import check_report
     from reviewbot.pipeline.workers import own_pool
 

@@ -176,7 +176,8 @@ async def _run(
     from reviewbot.eval.cases import Case, cases_digest, diff_text
     from reviewbot.eval.consistency_runs import check_accepted, series_of
     from reviewbot.eval.contestants import check_names
-    from reviewbot.eval.run import Header, Spending, open_store
+    from reviewbot.eval.result_folder import Header, open_store
+    from reviewbot.eval.run import Spending
     from reviewbot.pipeline.workers import check_choices, own_pool
 
     for one in variants:

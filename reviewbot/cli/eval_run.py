@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from reviewbot.eval.judgements import Judgement
     from reviewbot.eval.plan_file import Plan, PlanStatus
     from reviewbot.eval.report import Evaluation
+    from reviewbot.eval.result_folder import Store
     from reviewbot.eval.results import Result
-    from reviewbot.eval.run import Spending, Store, Work
+    from reviewbot.eval.run import Spending, Work
     from reviewbot.models.offline.parser import Parser
     from reviewbot.models.summary import SummaryModel
 
@@ -142,7 +143,8 @@ async def _evaluate(
 ) -> bool:
     from reviewbot.eval.cases import cases_digest
     from reviewbot.eval.plan_file import status
-    from reviewbot.eval.run import Header, Spending, open_store
+    from reviewbot.eval.result_folder import Header, open_store
+    from reviewbot.eval.run import Spending
     from reviewbot.pipeline.workers import own_pool
 
     async with AsyncExitStack() as stack:

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from reviewbot.eval.cases import Case
     from reviewbot.eval.contestants import Contestant
     from reviewbot.eval.judge import JudgeTask
+    from reviewbot.eval.result_folder import Store
     from reviewbot.eval.results import Result
-    from reviewbot.eval.run import Spending, Store, Work
+    from reviewbot.eval.run import Spending, Work
     from reviewbot.models.offline.parser import Parser
 
 EXTRA: Final = ("numpy", "scipy", "matplotlib")
