@@ -1,4 +1,4 @@
-"""Walks the three ways in that README.md shows: ``python -m tests.front_door DIST``.
+"""Checks the three ways to use reviewbot in README.md: ``python -m tests.front_door DIST``.
 
 DIST holds the sdist and the wheel. Nothing else of the checkout is used: the Action runs from the
 unpacked sdist, the command line and the server from the wheel, each in an environment that is empty
@@ -53,12 +53,12 @@ SERVES: Final = re.compile(r" at (http://\S+)")
 
 
 class FrontDoorError(Exception):
-    """A way in does not do what README.md says."""
+    """A way to use reviewbot does not work as README.md says."""
 
 
-def expect(true: object, message: str, printed: str) -> None:
-    """Raise an error with what was printed unless a statement is true."""
-    if not true:
+def expect(holds: object, message: str, printed: str) -> None:
+    """Raise an error with what was printed unless a statement holds."""
+    if not holds:
         raise FrontDoorError(f"{message}. It printed:\n{printed}")
 
 
@@ -259,10 +259,10 @@ def only(folder: Path, pattern: str) -> Path:
 
 
 def walk(dist: Path, folder: Path) -> None:
-    """Walk the three ways in.
+    """Use reviewbot in the three ways of README.md.
 
     Raises:
-        FrontDoorError: one of them does not do what README.md says.
+        FrontDoorError: one of them does not work as README.md says.
     """
     wheel = only(dist, "*.whl")
     with tarfile.open(only(dist, "*.tar.gz")) as archive:
@@ -285,8 +285,8 @@ def walk(dist: Path, folder: Path) -> None:
 
 
 def main() -> int:
-    """Walk the three ways in from the files in the folder that the command line names."""
-    parser = argparse.ArgumentParser(description="Walk the three ways in that README.md shows.")
+    """Check the files in the folder that the command line names."""
+    parser = argparse.ArgumentParser(description="Use reviewbot in the three ways of README.md.")
     parser.add_argument("dist", type=Path, help="the folder with the sdist and the wheel")
     with tempfile.TemporaryDirectory() as folder:
         try:
