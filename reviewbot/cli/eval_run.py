@@ -166,7 +166,8 @@ async def _evaluate(
         results = results_of(args, specs, store)
         tasks = _judge_tasks(args, judges, cases, results, store)
         unjudged = await _judge(args, tasks, store, spending)
-        notices = [_unjudged(unjudged)] if unjudged else []
+        missed = f"Judges did not answer {count(unjudged, 'request')}; run again to ask them."
+        notices = [missed] if unjudged else []
         judgements = [one for one in store.judgements.read() if one.contestant in specs]
         evaluation = _evaluation(
             args, cases, results, judgements, specs, plan=respected, notices=notices
@@ -254,10 +255,6 @@ async def _judge(
         if not await judge(tasks, take, jobs=args.jobs, spending=spending):
             note("the budget is spent; run again to ask the judges the other questions.")
     return len(tasks) - answered
-
-
-def _unjudged(number: int) -> str:
-    return f"{count(number, 'request')} to judges have no answer; run again to repeat them."
 
 
 def _evaluation(

@@ -235,7 +235,7 @@ async def test_judges_count_against_the_budget(reviewbot: Reviewbot) -> None:
         cut = await reviewbot(*judged, **keys)
         assert (cut.code, len(fake.requests)) == (3, 1)
         assert "the budget is spent; run again to ask the judges" in cut.err
-        assert "1 request to judges have no answer; run again" in cut.text
+        assert "Judges did not answer 1 request; run again" in cut.text
         done = await reviewbot(*judged, **keys)
     assert (done.code, len(fake.requests)) == (0, 2)
 

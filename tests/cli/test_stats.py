@@ -152,7 +152,9 @@ async def test_reactions_of_people_who_may_write_are_counted_and_dismiss_nothing
     assert again.outputs["outcome"] == "findings"
 
 
-async def test_a_reader_without_write_access_gets_no_reactions_and_is_told(tmp_path: Path) -> None:
+async def test_a_reader_without_write_access_gets_a_note_instead_of_reactions(
+    tmp_path: Path,
+) -> None:
     async with world(private=False) as (github, env), FakeAnthropic() as model:
         pull = github.pull(base=BASE, head=BASE | BAD)
         await Runner(github, model, tmp_path).run(pull, model="offline")
