@@ -62,7 +62,8 @@ def test_headings_and_tables_are_ours_whatever_the_review_holds(report: Report) 
         for index, token in enumerate(parsed)
         if token.type == "heading_open" and token.level == 0
     ]
-    expected = len(report.findings) + bool(report.findings) + (report.summary is not None)
+    has_summary = report.summary is not None and report.summary.source == "model"
+    expected = len(report.findings) + bool(report.findings) + has_summary
     if report.question is not None:
         expected += 1 + (report.answer is not None)
     assert len(headings) == expected
@@ -238,6 +239,12 @@ def test_a_finding_leads_to_the_address_that_is_given() -> None:
     text = render(report_of(FINDING), links={FINDING.id: address})
     assert f"[`app/db.py:3`]({address}) | Wrong" in text
     assert f"[`app/db.py`]({address}), line 3" in text
+
+
+def test_a_summary_of_a_model_is_shown_and_a_computed_one_is_left_out() -> None:
+    written = ev.ReviewSummary("", (ev.WalkthroughEntry("a.py", "adds a rate"),), source="model")
+    assert "## Summary\n\nFiles:\n\n- `a.py`: adds a rate" in render(fold([written]))
+    assert "Summary" not in render(fold([replace(written, source="computed")]))
 
 
 def test_no_time_is_zero_seconds() -> None:
