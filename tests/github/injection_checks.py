@@ -32,7 +32,7 @@ _EXACT: Final = frozenset(
 )
 """What is no text for people, or always the same."""
 _LOG_LINE: Final = re.compile(r"\d{4}-\d\d-\d\dT\S+ [A-Z]+ +[\w.]+: .*|    .*")
-_DOUBTED: Final = re.compile(r"\*\*error, (?:unproven|held back): The marked bug\*\*")
+_DOUBTED: Final = re.compile(r"\*\*🛑 error, (?:unproven|held back): The marked bug\*\*")
 _MARKED_PLACE: Final = f"{MARKED_FILE}:{MARKED_LINE}"
 
 
