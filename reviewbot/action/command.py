@@ -32,7 +32,7 @@ from reviewbot.github.commands.explain import read_question, reply_text
 from reviewbot.github.identity import BotIdentity
 from reviewbot.github.state.prior import WRITERS, read_prior
 from reviewbot.github.webhook import commands
-from reviewbot.github.webhook.commands import Unknown
+from reviewbot.github.webhook.commands import BotCommand, Unknown
 from reviewbot.pipeline.explain import explainers, explanation_models, prepare_explanation
 from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.review import review
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.commands.explain import AskedQuestion
-    from reviewbot.github.webhook.commands import BotCommand
     from reviewbot.pipeline.job import StopSignal
 
 log = logging.getLogger(__name__)
@@ -118,24 +117,38 @@ class ActionCommand:
             await self._answers.say(api, once, commands.hint(command))
             return Skipped(f"/{command.written} is not a command")
         await self._acknowledge(question)
+        try:
+            return await self._done(question, command, task.sender)
+        except NotAnsweredError:  # the reply has the reason
+            raise
+        except ReviewbotError as error:
+            with suppress(ReviewbotError):  # the first error is raised
+                not_done = f"This could not be done: {literal(for_author(error))}."
+                await self._answers.say(api, replace(question, nth=1), not_done)
+            raise
+
+    async def _done(
+        self, question: CommandComment, command: BotCommand, by: str
+    ) -> RequestedReview | Skipped | int:
+        number = question.pull.number
         match command.name:
             case "review" | "review full":
                 full = self._inputs.full or command.name == "review full"
-                return RequestedReview(task.number, full, explicit=True, only=command.text)
+                return RequestedReview(number, full, explicit=True, only=command.text)
             case "review stop":
-                await self._answers.say(api, question, await self._stopped(question))
+                await self._answers.say(self._api, question, await self._stopped(question))
             case "ask" | "explain":
                 return await self._answer(question, command)
             case name:
-                if await self._answers.run(api, question, command, task.sender):
+                if await self._answers.run(self._api, question, command, by):
                     # A dismissal changes the result of the review.
-                    return RequestedReview(task.number, explicit=name == "resume")
+                    return RequestedReview(number, explicit=name == "resume")
         return _answered(command.name)
 
     async def reviewed(
         self, asked: RequestedCommand, review: Awaitable[int | Skipped]
     ) -> int | Skipped:
-        """Await the review that a comment requested; reply with the reason if there is none."""
+        """Await the review after a command; if one was requested, reply why there is none."""
         question = replace(CommandComment.of(asked.task), nth=1)
         try:
             done = await review
@@ -144,7 +157,8 @@ class ActionCommand:
                 why_not = f"Nothing is reviewed: {literal(for_author(error))}"
                 await self._answers.say(self._api, question, why_not)
             raise
-        if isinstance(done, Skipped):
+        wants_review = isinstance(asked.command, BotCommand) and asked.command.name != "ignore"
+        if isinstance(done, Skipped) and wants_review:
             why_not = f"Nothing is reviewed: {literal(done.reason)}."
             await self._answers.say(self._api, question, why_not)
         return done

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.action.command import NotAnsweredError
+from reviewbot.github.client.errors import BlockedError
 from reviewbot.github.commands.explain import NO_QUESTION
 from reviewbot.pipeline.explain import OFFLINE_CANNOT
 from reviewbot.store.keys import Limits
@@ -205,3 +206,16 @@ async def test_a_job_without_an_answer_says_so_and_fails(
     refused, answered = replies(pull)
     assert refused.startswith("Not answered: ")
     assert answered.startswith(ANSWER)
+
+
+async def test_a_job_that_cannot_read_the_change_says_so(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, pull: PullRequest
+) -> None:
+    comment = pull.comment("/ask Who reads it?", by="octo")
+    github.fail(faults.error("GET", "/pulls/1$", 451, times=None))
+    with pytest.raises(BlockedError):
+        await job(runner, pull, comment)
+    assert replies(pull) == [
+        "This could not be done: GitHub may not show this repository for legal reasons."
+    ]
+    assert questions(model) == []
