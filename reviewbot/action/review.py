@@ -144,7 +144,14 @@ class ActionReview:
         names = (inputs.config,) if inputs.config else CONFIG_NAMES
         base = await base_files(self._api, pull.repo, found.base, config_names=names)
         settings = settings_of(inputs, base.config)
-        result = paused_result(pause, prior, identity, settings.fail_on)
+        result = paused_result(
+            pause,
+            prior,
+            identity,
+            found.head.sha,
+            fail_on=settings.fail_on,
+            if_incomplete=settings.if_incomplete,
+        )
         if inputs.check is not None:
             await post_paused_check(
                 self._api, pull, found.head.sha, result, key=inputs.run_key, name=inputs.check

@@ -132,8 +132,15 @@ class AppReviews:
         if prior.pause is not None and not asked.explicit:
             base = await base_files(api, pull.repo, found.base)
             repo_config.settings(base.config)
-            result = paused_result(prior.pause, prior, identity, repo_config.fail_on)
             head = asked.head or found.head.sha
+            result = paused_result(
+                prior.pause,
+                prior,
+                identity,
+                head,
+                fail_on=repo_config.fail_on,
+                if_incomplete=repo_config.if_incomplete,
+            )
             await post_paused_check(api, pull, head, result, key=asked.again or "push")
             return "the reviews are paused"
         try:

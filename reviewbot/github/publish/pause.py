@@ -5,6 +5,7 @@ The pause is in the state of the summary comment. If there is no such comment, o
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -24,12 +25,15 @@ from reviewbot.github.state.block import StateBlock, pack
 from reviewbot.github.state.prior import read_prior
 
 if TYPE_CHECKING:
+    from reviewbot.config.settings import IfIncomplete
     from reviewbot.core.events.report import Threshold
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.identity import BotIdentity, PullName
     from reviewbot.github.publish.check_run import Conclusion
     from reviewbot.github.state.block import Pause
     from reviewbot.github.state.prior import Prior
+
+log = logging.getLogger(__name__)
 
 _TEXT: Final = "This comment holds the state of the reviews of this pull request."
 
@@ -90,27 +94,43 @@ async def _text(
 
 
 def paused_result(
-    pause: Pause, prior: Prior, identity: BotIdentity, fail_on: Threshold
+    pause: Pause,
+    prior: Prior,
+    identity: BotIdentity,
+    head: str,
+    *,
+    fail_on: Threshold,
+    if_incomplete: IfIncomplete,
 ) -> tuple[Conclusion, str]:
-    """Return the conclusion of the check of a push that is not reviewed, and its text.
+    """Return the conclusion of the check of a commit that is not reviewed now, and its text.
 
-    The findings are those that were open at the last review, without those dismissed since.
+    The findings are those that were open at the last review, without those dismissed since. An
+    incomplete review of the same commit stays incomplete.
 
     Args:
         pause: the pause.
         prior: prior state of the pull request.
         identity: our identity.
+        head: the commit.
         fail_on: lowest severity that fails the check.
+        if_incomplete: conclusion of the check of an incomplete review.
     """
     worst = () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
     failing = sum(
         one.state == "open" and not one.held and one.severity in worst
         for one in prior.records(identity).values()
     )
-    text = f"{pause.sentence} This commit is not reviewed."
+    last = prior.summary[1] if prior.summary and not prior.is_first else None
+    conclusion: Conclusion = "neutral"
+    text = "This commit is not reviewed."
+    if last is not None and last.head == head:
+        text = "This commit was reviewed before."
+        if last.outcome == "incomplete":
+            conclusion, text = if_incomplete, "The last review of this commit is incomplete."
+    text = f"{pause.sentence} {text}"
     if not failing:
-        return "neutral", text
-    return "failure", f"{text} {count(failing, 'finding')} at {fail_on} or above still open."
+        return conclusion, text
+    return "failure", f"{text} Still open: {count(failing, 'finding')} at {fail_on} or above."
 
 
 async def post_paused_check(
@@ -132,4 +152,6 @@ async def post_paused_check(
     )
     check = CheckReporter(api, pull.repo, first)
     await check.begin()
+    if check.refused is not None:
+        log.warning("there is no check run: %s", check.refused)
     await check.end([check_run.ended(*result, completed_at=now())])

@@ -8,6 +8,7 @@ import pytest
 
 from reviewbot.github.state.block import MOST_CHARACTERS
 from reviewbot.github.state.prior import Prior
+from tests.fake_anthropic import StatusError
 from tests.github.action_runs import find_marked, hanging
 from tests.server.nodes import until
 from tests.support.app_reviews import settle
@@ -18,6 +19,7 @@ from tests.support.github_stories import (
     TWO,
     app,
     conclusions,
+    ignore_first,
     job,
     replies,
     summary_of,
@@ -61,7 +63,7 @@ async def test_a_push_to_a_paused_pull_request_is_not_reviewed_and_its_check_say
     told, text = newest_check(pull)
     assert told == conclusion
     assert text.startswith("octo paused the reviews of this pull request on ")
-    assert ("1 finding at error or above still open" in text) == (conclusion == "failure")
+    assert ("Still open: 1 finding at error or above." in text) == (conclusion == "failure")
     [answer] = replies(pull)
     assert "Pushes are not reviewed until `/resume`" in answer
 
@@ -80,6 +82,38 @@ async def test_a_dismissal_changes_the_check_of_a_paused_pull_request(
     await settle(server)
     assert newest_check(pull)[0] == "neutral"
     assert len(model.requests) == asked
+
+
+async def test_a_dismissal_hides_no_incomplete_review_of_the_same_commit(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await settle(server)
+    pull.push({"b.py": "b = 1\n"})
+    model.respond = lambda _: StatusError(401)
+    await settle(server)
+    pull.comment("/pause", by="octo")
+    for comment in pull.review_comments[:2]:
+        pull.reply(comment, "/ignore", by="octo")
+    await settle(server)
+    told, text = newest_check(pull)
+    assert told == "failure"
+    assert text.endswith("The last review of this commit is incomplete.")
+
+
+async def test_the_check_of_a_reviewed_commit_does_not_call_it_not_reviewed(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | {"b.py": "b = 1\n"})
+    await settle(server)
+    pull.comment("/pause", by="octo")
+    await settle(server)
+    pull.close()
+    pull.reopen()
+    await settle(server)
+    told, text = newest_check(pull)
+    assert told == "neutral"
+    assert text.endswith("This commit was reviewed before.")
 
 
 async def test_a_review_that_is_requested_while_paused_is_made_once(
@@ -221,6 +255,18 @@ async def test_a_paused_job_fails_while_an_open_finding_reaches_fail_on(
     assert unseen.code == 1
     assert len(pull.repo.check_runs) == checks
     assert len(model.requests) == asked
+
+
+async def test_a_dismissal_in_a_paused_job_gets_one_answer(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    await job(runner, pull, pull.comment("/pause", by="octo"))
+    done = await job(runner, pull, ignore_first(pull))
+    assert done.outputs["outcome"] == "skipped"
+    assert newest_check(pull)[0] == "neutral"
+    assert len(replies(pull)) == 2
 
 
 async def test_a_state_without_room_for_a_pause_is_not_changed(
