@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.wording import count
 from reviewbot.errors import ReviewbotError
-from reviewbot.github.app.retries import sentence
+from reviewbot.github.app.retries import for_log, sentence
 from reviewbot.store import nodes
 from reviewbot.store.database import StoreError
 from reviewbot.store.queue import CLAIMS
@@ -152,7 +152,7 @@ class Poller:
                 "%s after attempt %d (%s); %s",
                 message,
                 claimed.tries,
-                "node ended" if error is None else type(error).__name__,
+                "node ended" if error is None else for_log(error),
                 "failed permanently" if pause is None else f"retrying in {pause:.0f} s",
                 extra={field: claimed.id},
                 exc_info=None if isinstance(error, ReviewbotError) else error,

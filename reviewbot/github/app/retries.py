@@ -82,6 +82,12 @@ def sentence(error: Exception | None) -> str:
     return f"{type(error).__name__}; see the server's log"
 
 
+def for_log(error: Exception) -> str:
+    """Return the kind of an error, and of GitHub's the reason. A message may quote a request."""
+    kind = type(error).__name__
+    return f"{kind}: {error.for_author}" if isinstance(error, GitHubError) else kind
+
+
 def for_author(error: Exception) -> str:
     """Return the reason for the author of a pull request. The log has the operator's details."""
     if isinstance(error, GitHubError):

@@ -164,7 +164,9 @@ async def _compared(
     except (_NoContentError, LocalDiffError) as error:
         why = str(error)
     except GitHubError as error:
-        log.warning("the content of a file could not be fetched: %s", error)
+        # Not the message: it names the request, and so the path.
+        kind = type(error).__name__
+        log.warning("the content of a file could not be fetched: %s %s", kind, error.status or "")
         why = f"its content could not be fetched: {error.for_author}"
     return _sentence(why), size
 

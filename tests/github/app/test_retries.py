@@ -102,7 +102,9 @@ async def test_a_permanent_error_fails_at_once_with_its_reason(database: str) ->
     assert row.body == b""
 
 
-async def test_a_delivery_that_failed_is_as_new_when_it_is_sent_again(database: str) -> None:
+async def test_a_delivery_that_failed_is_as_new_when_it_is_sent_again(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
     clock = Clock()
     async with opened(database) as store:
         handler = Handler({"d1": raising(*[NotFoundError("gone", status=404)] * FEW_TRIES)})
@@ -114,6 +116,7 @@ async def test_a_delivery_that_failed_is_as_new_when_it_is_sent_again(database: 
                 clock.ahead_s += 60
             before = await row_of(store, "d1")
             assert before.reason == f"failed permanently after {FEW_TRIES} attempts: gone"
+            assert "NotFoundError: GitHub does not show it to reviewbot" in caplog.text
             await one.take("d1", "pull_request", pull_request())
             await until_state(store, "done", "d1")
             row = await row_of(store, "d1")

@@ -116,6 +116,16 @@ async def test_what_fails_of_one_file_is_its_reason(call: str, status: int, why:
         assert why in (reasons(change)["a.py"] or "")
 
 
+async def test_the_log_has_the_kind_of_a_failure_and_not_the_path(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with large_ones(a=EDITED) as (github, _, api):
+        github.fail(faults.error("GET", "/contents/", 403, times=None))
+        await get_change(api, REPO, 1)
+    assert "could not be fetched: ForbiddenError 403" in caplog.text
+    assert "a.py" not in caplog.text
+
+
 async def test_contents_that_do_not_fit_to_the_change_are_not_taken_for_it() -> None:
     """The contents API follows a symbolic link: it gives what another file has."""
     async with large_ones(a=EDITED) as (github, _, api):
