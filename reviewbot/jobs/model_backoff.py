@@ -7,6 +7,7 @@ requeued at the time of its next attempt.
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 PASSING: Final = frozenset({Fault.TRANSIENT.value, Fault.RATE_LIMITED.value})
 LONGEST_PAUSE_S: Final = 300
+_REQUEST: Final = re.compile(r" \(request [A-Za-z0-9_-]{1,100}\)\Z")
 
 
 Around: TypeAlias = "Callable[[BatchTask], AbstractContextManager[Callable[[BatchEvent], object]]]"
@@ -95,9 +97,9 @@ class Checkpoints:
 
             result = await self._inner(task, pass_on)
         failed = [end for end in ends if isinstance(end, ChunkOutcome) and end.fault is not None]
-        # A reason may quote the request, so the log has only its kind. The events have the reason.
-        for kind in dict.fromkeys(one.fault for one in failed):
-            log.warning("a batch failed: %s", kind)
+        # A reason may quote the request, so the log has only its kind and the id of the request.
+        for what in dict.fromkeys(f"{one.fault}{_request_of(one)}" for one in failed):
+            log.warning("a batch failed: %s", what)
         for one in failed if self._may_wait else ():
             # What the offline rules took over does not wait for its model.
             if one.fault in PASSING and one.model != OFFLINE:
@@ -107,3 +109,9 @@ class Checkpoints:
         for end in ends:
             await emit(end)
         return result
+
+
+def _request_of(failed: ChunkOutcome) -> str:
+    """Return the id of the request that failed, if the service named one."""
+    found = _REQUEST.search(failed.reason or "")
+    return found[0] if found else ""

@@ -234,15 +234,19 @@ async def test_the_answer_is_kept_before_anybody_sees_it_whole(prepared: Prepare
     assert [(one.text, one.complete) for one in seen] == [("It", False), ("It is.", True)]
 
 
-async def test_a_model_that_is_down_makes_the_question_wait(prepared: Prepared) -> None:
+async def test_a_model_that_is_down_makes_the_question_wait(
+    prepared: Prepared, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault = ModelFault("The server is overloaded.", fault=Fault.TRANSIENT, request_id="req_1")
     steps = Checkpoints(
-        explainer(Words(end=down())),
+        explainer(Words(end=fault)),
         save_result=lambda _batch, _result: pytest.fail("nothing is done"),
         save_spent=lambda _batch, _spent: None,
         may_wait=True,
     )
     with pytest.raises(Postponed, match="The model service was not available"):
         await run(prepared.job, run_batch=steps)
+    assert caplog.messages == ["a batch failed: transient (request req_1)"]
 
 
 async def test_the_models_of_the_settings_answer(tmp_path: Path) -> None:
