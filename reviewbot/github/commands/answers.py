@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from reviewbot.github.webhook.tasks import Commented
 
 _SENTENCE: Final = 2_000
-NO_FINDING: Final = "Write it as an answer to one of the comments that reviewbot made on a line."
+NO_FINDING: Final = (
+    "Write it as an answer to one of the comments that reviewbot made on a line. `/ask` is for"
+    " questions about the pull request."
+)
 _NO_THREAD: Final = (
     "Write it as an answer to one of the comments that reviewbot made on a line, or name the"
     " finding in a comment below the pull request: `/ignore ID`."
