@@ -182,7 +182,7 @@ def _text(text: str) -> str:
 
 
 def _review(rest: str) -> BotCommand | Unknown:
-    """Return the command for ``/review`` and the text after it. Words but a path are ignored."""
+    """Return the command for ``/review`` and the text after it. Text that is no path is ignored."""
     word = (_FIRST_WORD.match(rest) or [""])[0].lower()
     if name := _KINDS_OF_REVIEW.get(word):
         return BotCommand(name)
