@@ -65,7 +65,7 @@ async def test_deliveries_with_one_ordering_key_are_serial_and_others_concurrent
             await one.take(name, "pull_request", pull_request(action, number))
         async with working(one):
             await until_state(store, "done", "b1")
-            assert handler.at_work == ["a1"]
+            await until(lambda: handler.at_work == ["a1"])
             go_on.set()
             await until_state(store, "done", "a1", "a2", "a3")
     assert [name for name in handler.begun if name != "b1"] == ["a1", "a2", "a3"]
