@@ -99,6 +99,8 @@ _PASSES: Final = re.compile(
     r"Sprintf?|Sprintln|Join|JoinPath|Clean|Trim\w*|ToLower|ToUpper|Replace(All)?|Fields|Split\w*|"
     r"nl2br|items|values|entries|\w+_path|(Path|Query)?Unescape|DecodeString|NewDecoder|NewReader|NewBufferString|ReadAll|String|Bytes|HTML)$"
 )
+_PARTS: Final = ("items", "values", "entries")
+"""Methods that return the parts of a container; in JavaScript functions of ``Object``."""
 _GETTER: Final = re.compile(
     r"^get(?!\w*(Id|Class|Size|Length|Count|Limit|Offset|Page|Number|Type|Status|State|Table\w*|Column\w*)$)[A-Z]\w*$"
 )
@@ -327,10 +329,14 @@ class _Tracer:
         callee = node.field("function") or node.field("name") or node.field("method")
         callee = callee or node.field("constructor") or node.field("type")
         arguments = node.field("arguments")
-        words = re.findall(r"[\w?!]+", callee.text()[-60:]) if callee else []
+        callee_text = callee.text() if callee else ""
+        words = re.findall(r"[\w?!]+", callee_text[-60:])
         name = words[-1] if words else ""
         if not _PASSES.match(name) and not self._is_getter(node, name):
             return
+        given = arguments.named_children() if arguments else []
+        if name in _PARTS and given and not callee_text.startswith("Object."):
+            return  # values(name=...) of a query builder
         if name in ("replace", "replaceAll", "str_replace", "gsub", "sub") and (
             arguments is None or _CLEANS.search(arguments.text())
         ):
@@ -342,7 +348,6 @@ class _Tracer:
         receiver = node.field("receiver") or node.field("object")
         if receiver is None and callee is not None and callee.kind() in _MEMBERS:
             receiver = callee.field("object") or callee.field("operand")
-        given = arguments.named_children() if arguments else []
         if arguments is not None and arguments.kind() == "generator_expression":
             given = given[:1]
         if builds and self._flow.whole and given and not _FORMAT.match(given[0].text()):
