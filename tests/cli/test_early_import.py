@@ -45,6 +45,10 @@ def test_the_offline_rules_need_no_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
     import_sdk_early(load(model="offline"))
 
 
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_only_a_review_on_this_machine_imports_it_before_the_plan(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,7 +57,8 @@ def test_only_a_review_on_this_machine_imports_it_before_the_plan(
     monkeypatch.setattr("reviewbot.cli.source.import_sdk_early", asked.append)
     name = write(added("app.py", "x = 1"))
     main(["review", name, "--dry-run"])
-    main(["review", name, "--server", "http://127.0.0.1:9"])
+    monkeypatch.setattr("reviewbot.pipeline.remote.RemoteServer", interrupted)
+    assert main(["review", name, "--server", "http://127.0.0.1:9"]) == 130
     assert asked == []
 
     def prepare(*_: object, **__: object) -> None:
