@@ -116,7 +116,8 @@ def _answer(report: Report, room: int | None) -> list[str]:
 
 def _summary(report: Report, room: int | None) -> list[str]:
     summary = report.summary
-    if summary is None or summary.source == "computed":  # the outcome says as much
+    is_written = summary is not None and summary.source == "model"
+    if summary is None or not (is_written or summary.files):  # the outcome says as much
         return []
     blocks = ["## Summary"]
     if summary.what.strip():

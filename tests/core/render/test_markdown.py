@@ -62,7 +62,8 @@ def test_headings_and_tables_are_ours_whatever_the_review_holds(report: Report) 
         for index, token in enumerate(parsed)
         if token.type == "heading_open" and token.level == 0
     ]
-    has_summary = report.summary is not None and report.summary.source == "model"
+    summary = report.summary
+    has_summary = summary is not None and (summary.source == "model" or bool(summary.files))
     expected = len(report.findings) + bool(report.findings) + has_summary
     if report.question is not None:
         expected += 1 + (report.answer is not None)
@@ -241,10 +242,13 @@ def test_a_finding_leads_to_the_address_that_is_given() -> None:
     assert f"[`app/db.py`]({address}), line 3" in text
 
 
-def test_a_summary_of_a_model_is_shown_and_a_computed_one_is_left_out() -> None:
+def test_a_computed_summary_is_shown_only_with_lines_of_a_model_about_files() -> None:
     written = ev.ReviewSummary("", (ev.WalkthroughEntry("a.py", "adds a rate"),), source="model")
-    assert "## Summary\n\nFiles:\n\n- `a.py`: adds a rate" in render(fold([written]))
-    assert "Summary" not in render(fold([replace(written, source="computed")]))
+    lines = "## Summary\n\nFiles:\n\n- `a.py`: adds a rate"
+    assert lines in render(fold([written]))
+    assert lines in render(fold([replace(written, source="computed")]))
+    sizes = ev.ReviewSummary("1 file changed, +1 -0.", source="computed")
+    assert "Summary" not in render(fold([sizes]))
 
 
 def test_no_time_is_zero_seconds() -> None:
