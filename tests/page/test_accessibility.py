@@ -19,10 +19,10 @@ from tests.page.story import (
     summary,
     withdrawn,
 )
-from tests.support.accessibility import assert_accessible, assert_contrast
+from tests.support.accessibility import AXE, assert_accessible, assert_readable
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
     from tests.page.scripted_server import ScriptedServer
 
@@ -88,12 +88,32 @@ def test_a_problem_and_the_dialogs(page: Page, server: ScriptedServer) -> None:
     server.key = "rb_right"
     page.goto(f"{server.url}/#r=r")
     expect(page.get_by_role("dialog")).to_be_visible()
-    assert_contrast(page)
+    assert_readable(page)
     page.get_by_role("button", name="Not now").click()
     expect(page.locator("#review-problem")).to_be_visible()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Help")).to_be_visible()
-    assert_contrast(page)
+    assert_readable(page)
+
+
+@pytest.mark.parametrize(
+    ("html", "rule"),
+    [
+        ("<button></button>", "button-name"),
+        ("<input>", "label"),
+        ("<img src='data:,'>", "image-alt"),
+        ("<h6>Too deep</h6>", "heading-order"),
+        ("<h2></h2>", "empty-heading"),
+        ("<ul><p>Here</p></ul>", "list"),
+        ("<button>One <a href='#a'>two</a></button>", "nested-interactive"),
+        ("<p style='color: #999; background: #fff'>Pale</p>", "color-contrast"),
+    ],
+)
+def test_axe_finds_a_fault(browser: Browser, html: str, rule: str) -> None:
+    page = browser.new_page()
+    page.set_content(f"<html lang=en><title>T</title><main><h1>One</h1>{html}</main></html>")
+    assert {found for found, _ in page.evaluate(AXE)} == {rule}
+    page.close()
 
 
 def test_what_happens_is_said_politely_and_not_each_finding_on_its_own(

@@ -19,7 +19,7 @@ from tests.fake_github import FakeGitHub
 from tests.page.conftest import ARGUMENTS, chromium
 from tests.page.scripted_server import PAGE
 from tests.server import serving
-from tests.support.accessibility import CONTRAST, DRAWN, STRUCTURE
+from tests.support.accessibility import AXE, CONTRAST, DRAWN, STRUCTURE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -105,6 +105,7 @@ async def assert_fit_to_be_seen(page: Page) -> None:
         await page.emulate_media(color_scheme=scheme)
         await page.evaluate(DRAWN)
         assert await page.evaluate(CONTRAST) == []
+        assert await page.evaluate(AXE) == []
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from reviewbot.lab.page import render_page
 from reviewbot.lab.temperature import INVENTED, Sampler, entropy, probabilities
-from tests.support.accessibility import CONTRAST, STRUCTURE
+from tests.support.accessibility import AXE, CONTRAST, STRUCTURE
 from tests.support.lab_studies import studies
 
 if TYPE_CHECKING:
@@ -70,5 +70,6 @@ def test_the_page_is_readable_at_any_width_in_both_themes(lab: Page, width: int)
     for theme in ("light", "dark"):
         lab.emulate_media(color_scheme=theme)
         assert lab.evaluate(CONTRAST) == []
+        assert lab.evaluate(AXE) == []
     assert lab.evaluate(STRUCTURE) == []
     assert lab.evaluate("document.documentElement.scrollWidth") <= width
