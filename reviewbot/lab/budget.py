@@ -128,7 +128,7 @@ def _planned(name: str, subject: Subject, settings: Settings) -> Limit:
     try:
         return _limit(name, prepare(subject.data, settings))
     except ConfigError as error:  # the window is too small for the prompt
-        return Limit(name, problem=str(error))
+        return Limit(name, problem=error.message)
 
 
 def _limit(name: str, prepared: Prepared) -> Limit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render.layout import cells, clip, paragraph, shown
@@ -20,12 +21,8 @@ if TYPE_CHECKING:
     from reviewbot.lab.temperature import TemperatureStudy
     from reviewbot.lab.tokens import Piece, TokenStudy
 
-_CUT_LINES: Final = 12
-"""Lines of the diff on the screen about tokens."""
-_ROWS: Final = 6
-"""Rows of a table that may be long: a screen has 24 lines of 80 columns."""
-_STEPS: Final = 3
-"""Findings on the screen about a review."""
+SCREEN: Final = 23
+"""Lines of a screen at 80 columns: a terminal has 24, and the prompt of the shell takes one."""
 _BAR: Final = 30
 """Columns of a bar."""
 _LANE: Final = 60
@@ -53,14 +50,12 @@ def token_lines(study: TokenStudy, *, width: int, marks: bool) -> list[Line]:
         room = max(min(_BAR, width - len(text)), 0)
         lines.append(((text, ""), ("#" * round(part.estimated / most * room), "cyan")))
     lines.append(())
-    for pieces in study.lines[:_CUT_LINES]:
-        lines.append((("  ", ""), *_cut(pieces, width - 2, marks=marks)))
-    left = len(study.lines[_CUT_LINES:]) + study.more
-    lines += _more(left, "line")
+    cut = [[(("  ", ""), *_cut(pieces, width - 2, marks=marks))] for pieces in study.lines]
     how = f"Estimated: tokens of o200k, times {study.factor:g} for {study.model}."
     if study.exact is not None:
         how = f"The endpoint counts {study.exact:,} tokens. {how}"
-    return [*lines, (), *paragraph(f"{how} {study.problem or ''}".rstrip(), width, style="dim")]
+    after = [(), *paragraph(f"{how} {study.problem or ''}".rstrip(), width, style="dim")]
+    return _one_screen(lines, cut, after, "line", left=study.more)
 
 
 def _cut(pieces: Sequence[Piece], room: int, *, marks: bool) -> list[Span]:
@@ -93,18 +88,18 @@ def cost_lines(study: CostStudy, *, width: int) -> list[Line]:
     lines += [(), (("  US dollars for a million reviews", "bold"),)]
     chosen = [one for one in study.models if one.model == study.model]
     others = [one for one in study.models if one.model != study.model]
-    lines += _table(
+    head, *models = _table(
         [
             ("model", *(form.name for form in study.forms)),
             *(
                 (one.model, *(f"{amount:,.0f}" for amount in one.dollars))
-                for one in (chosen + others)[:_ROWS]
+                for one in chosen + others
             ),
         ],
         width,
     )
-    lines += _more(len(study.models) - _ROWS, "model")
-    return [*lines, (), *paragraph(study.method, width, style="dim")]
+    after = [(), *paragraph(study.method, width, style="dim")]
+    return _one_screen([*lines, head], [[one] for one in models], after, "model")
 
 
 def stream_lines(study: StreamStudy, *, width: int) -> list[Line]:
@@ -156,20 +151,24 @@ def temperature_lines(study: TemperatureStudy, *, width: int) -> list[Line]:
         for at, token in enumerate(study.distribution.tokens)
     ]
     bits = ("bits of choice", *(f"{one:.1f}" for one in study.bits))
-    lines += _table([("", *names), *rows, bits], width)
-    for name, answers in study.answers:
-        lines.append(())
-        lines += paragraph(
-            f"{count(len(set(answers)), 'answer')} of {len(answers)}",
-            width,
-            first=(f"  {name}: ", "bold"),
-        )
-        lines += [(("    ", ""), (clip(shown(one), width - 4), "")) for one in answers[:3]]
+    head, *tokens, last = _table([("", *names), *rows, bits], width)
+    answered = [line for name, answers in study.answers for line in _answers(name, answers, width)]
     text = (
         "Temperature 0 always takes the best token. A server can still answer differently, because"
         " sums in parallel are not exact. 0 bits: no choice; each bit doubles the choice."
     )
-    return [*lines, (), *paragraph(study.problem or text, width, style="dim")]
+    after = [last, *([(), *answered] if answered else [])]
+    after += [(), *paragraph(study.problem or text, width, style="dim")]
+    return _one_screen([*lines, head], [[one] for one in tokens], after, "token")
+
+
+def _answers(name: str, answers: Sequence[str], width: int) -> list[Line]:
+    """Return each different answer on a line, with its number."""
+    lines: list[Line] = []
+    for text, times in Counter(answers).most_common():
+        start = f"  {'' if lines else name:<15}  {times} of {len(answers)}  "
+        lines.append(((start, "bold"), (clip(shown(text), width - len(start)), "")))
+    return lines
 
 
 def _sampler(temperature: float, top_k: int, top_p: float) -> str:
@@ -192,34 +191,34 @@ def budget_lines(study: BudgetStudy, *, width: int) -> list[Line]:
         width,
     )
     room = max(width - 40, 20)
-    lines += _table(
+    head, *files = _table(
         [
             ("file", "tokens"),
             *(
                 (clip(shown(one.path), room), f"{one.tokens:,}" if one.tokens else "-")
-                for one in study.files[:_ROWS]
+                for one in study.files
             ),
         ],
         width,
-        notes=["", *(shown(one.fate) for one in study.files[:_ROWS])],
+        notes=["", *(shown(one.fate) for one in study.files)],
     )
-    lines += _more(len(study.files) - _ROWS, "file")
-    lines.append(())
-    lines += _table(
+    limits = _table(
         [
             ("limit", "requests", "files split", "files cut", "input tokens", "dollars"),
             *(one.figures for one in study.limits),
         ],
         width,
     )
+    after = [(), *limits]
     for one in study.limits:
         if one.problem:
-            lines += paragraph(one.problem, width, first=(f"  {one.name}: ", "yellow"))
+            after += paragraph(one.problem, width, first=("  ", ""), style="yellow")
     text = (
         "The first row has your settings. Input tokens and dollars include the summary if it is on,"
         " and no verification. All numbers are estimates; nothing was sent."
     )
-    return [*lines, (), *paragraph(text, width, style="dim")]
+    after += [(), *paragraph(text, width, style="dim")]
+    return _one_screen([*lines, head], [[one] for one in files], after, "file")
 
 
 def review_lines(study: ReviewStudy, *, width: int) -> list[Line]:
@@ -233,15 +232,18 @@ def review_lines(study: ReviewStudy, *, width: int) -> list[Line]:
     for name, text in study.stages:
         lines += paragraph(text, width, first=(f"  {name:<10}", "dim"))
     lines.append(())
-    for step in sorted(study.steps, key=lambda one: one.verdict != "refuted")[:_STEPS]:
+    steps = []
+    for step in sorted(study.steps, key=lambda one: one.verdict != "refuted"):
         finding = step.finding
         head = (f"  {step.verdict:<12}", STYLE_OF_VERDICT[step.verdict])
-        lines += paragraph(f"{finding.title} ({finding.path})", width, first=head)
-        lines += paragraph(
-            f"{step.anchor} {step.reason}".rstrip(), width, first=(" " * 14, ""), style="dim"
+        text = f"{step.anchor} {step.reason}".rstrip()
+        steps.append(
+            [
+                *paragraph(f"{finding.title} ({finding.path})", width, first=head),
+                *paragraph(text, width, first=(" " * 14, ""), style="dim"),
+            ]
         )
-    lines += _more(len(study.steps) - _STEPS, "finding")
-    return lines
+    return _one_screen(lines, steps, [], "finding")
 
 
 def _heading(title: str, lesson: str, width: int) -> list[Line]:
@@ -249,8 +251,34 @@ def _heading(title: str, lesson: str, width: int) -> list[Line]:
     return [*paragraph(title, width, style="bold"), *paragraph(lesson, width), ()]
 
 
-def _more(left: int, noun: str) -> list[Line]:
-    return [((f"  and {count(left, f'more {noun}')}", "dim"),)] if left > 0 else []
+def _one_screen(
+    before: Sequence[Line],
+    items: Sequence[Sequence[Line]],
+    after: Sequence[Line],
+    noun: str,
+    *,
+    left: int = 0,
+) -> list[Line]:
+    """Return a screen with as many items as it has room for, and the number of the others.
+
+    Args:
+        before: lines above the items.
+        items: the lines of each item.
+        after: lines below the items.
+        noun: the word for an item.
+        left: items that are not among ``items``.
+    """
+    room = SCREEN - len(before) - len(after)
+    if left or sum(map(len, items)) > room:
+        room -= 1
+    lines: list[Line] = []
+    for number, item in enumerate(items):
+        if len(lines) + len(item) > room:
+            left += len(items) - number
+            break
+        lines += item
+    more: list[Line] = [((f"  and {count(left, f'more {noun}')}", "dim"),)] if left else []
+    return [*before, *lines, *more, *after]
 
 
 def _table(rows: Iterable[Sequence[str]], width: int, *, notes: Sequence[str] = ()) -> list[Line]:

@@ -11,6 +11,7 @@ import pytest
 from reviewbot.cli.lab import CONCEPTS
 from reviewbot.cli.main import main
 from reviewbot.lab.subject import demo_diff
+from reviewbot.lab.terminal import SCREEN
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError, StreamError
 from tests.record_streams import FILES, FOUND
 from tests.support.commands import run_command
@@ -64,7 +65,7 @@ def test_each_concept_is_one_screen(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["lab", concept]) == 0
-    assert len(capsys.readouterr().out.splitlines()) <= 24
+    assert len(capsys.readouterr().out.splitlines()) <= SCREEN
 
 
 def test_without_findings_the_cost_is_that_of_the_demo_and_says_so(
@@ -186,7 +187,7 @@ async def test_a_model_that_accepts_a_temperature_answers_at_several(tmp_path: P
             ANTHROPIC_BASE_URL=fake.base_url,
         )
     assert [one.body["temperature"] for one in fake.requests] == [0, 0, 0, 0.5, 0.5, 0.5, 1, 1, 1]
-    assert "Temperature 0.5: 1 answer of 3" in done.text
+    assert "Temperature 0.5 3 of 3 It skips." in done.text
 
 
 async def test_a_model_that_accepts_no_temperature_is_not_asked(tmp_path: Path) -> None:
