@@ -74,8 +74,8 @@ class PlanStatus:
 
     @property
     def is_respected(self) -> bool:
-        """True if the held-out cases were not used, or once, and the plan was not changed."""
-        return not self.is_final or (self.uses == 1 and not self.changed)
+        """True if the plan was not changed, and the held-out cases are not used again here."""
+        return not self.changed and (not self.is_final or self.uses == 1)
 
 
 def read_plan(path: Path, cases: Sequence[Case]) -> Plan:

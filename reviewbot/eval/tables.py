@@ -164,18 +164,19 @@ def _judges(evaluation: Evaluation) -> str:
 
 
 def _plan(plan: PlanStatus) -> str:
-    """Return what the plan fixed, and whether it was respected."""
-    fixed = (
-        f"The plan {plan.digest} fixed the metric {METRIC_TITLES[plan.metric]} and"
-        f" {count(plan.held_out, 'held-out case')} before the first result."
+    """Return what the plan names, and whether it was respected."""
+    named = (
+        f"The plan {plan.digest} names the metric {METRIC_TITLES[plan.metric]} and"
+        f" {count(plan.held_out, 'held-out case')}."
     )
-    if not plan.is_final:
-        return f"{fixed} Both are respected: no held-out case was reviewed here."
+    if plan.is_respected and plan.is_final:
+        return f"{named} Both are respected: only held-out cases were reviewed, for the first time."
     if plan.is_respected:
-        return f"{fixed} Both are respected: only held-out cases were reviewed, for the first time."
-    reasons = [f"this is evaluation {plan.uses} of the held-out cases"] if plan.uses > 1 else []
+        return f"{named} Both are respected: no held-out case was reviewed here."
+    again = plan.is_final and plan.uses > 1
+    reasons = [f"this is evaluation {plan.uses} of the held-out cases"] if again else []
     reasons += ["the plan was changed since an earlier evaluation"] if plan.changed else []
-    return f"{fixed} They are not respected: {' and '.join(reasons)}."
+    return f"{named} They are not respected: {' and '.join(reasons)}."
 
 
 def _agreement(one: Agreement) -> str:

@@ -77,6 +77,8 @@ def test_a_plan_that_was_changed_is_not_respected(tmp_path: Path) -> None:
 def test_a_plan_that_was_changed_after_tuning_is_not_respected(tmp_path: Path) -> None:
     status(read_plan(plan_file(tmp_path), CASES), "tuning", held_out=False)
     changed = read_plan(plan_file(tmp_path, "metric: recall\nheld_out: [b, d]\n"), CASES)
+    more = status(changed, "more tuning", held_out=False)
+    assert (more.uses, more.changed, more.is_respected) == (0, True, False)
     final = status(changed, "final", held_out=True)
     assert (final.uses, final.changed, final.is_respected) == (1, True, False)
 
@@ -99,11 +101,15 @@ def evaluated(plan: PlanStatus | None) -> Evaluation:
             "They are not respected: this is evaluation 3 of the held-out cases and the plan was"
             " changed since an earlier evaluation.",
         ),
+        (
+            PlanStatus("d", "f1", 2, is_final=False, uses=1, changed=True),
+            "They are not respected: the plan was changed since an earlier evaluation.",
+        ),
     ],
 )
 def test_the_report_says_whether_the_plan_was_respected(plan: PlanStatus, said: str) -> None:
     text = text_report(evaluated(plan))
-    assert "The plan d fixed the metric F1 and 2 held-out cases" in text
+    assert "The plan d names the metric F1 and 2 held-out cases. " in text
     assert said in text
 
 
