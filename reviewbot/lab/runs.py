@@ -152,6 +152,8 @@ class _Recorder:
                     for event in self._reader.take(*happened):
                         if isinstance(event, ToolInput):
                             self._view.take(event.text)
+            if self._view and self._ended:
+                self._view.end()
 
 
 async def review_live(subject: Subject, view: LiveView | None = None) -> ReviewStudy:

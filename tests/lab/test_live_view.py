@@ -12,16 +12,22 @@ from reviewbot.lab.subject import demo_or_file
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.support.settings import load
 
+WIDTH = 80
+
+
+def new_view() -> LiveView:
+    return LiveView(Console(file=StringIO(), width=WIDTH))
+
 
 def drawn(view: LiveView) -> str:
-    console = Console(file=StringIO(), width=100)
+    console = Console(file=StringIO(), width=WIDTH)
     console.print(view.panels())
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
 
 def test_the_streamed_text_stands_beside_a_reader_who_has_nothing_yet() -> None:
-    view = LiveView(Console(file=StringIO()))
+    view = new_view()
     view.take("first piece, ")
     view.take("second \x1b[31mpiece")
     text = drawn(view)
@@ -32,10 +38,25 @@ def test_the_streamed_text_stands_beside_a_reader_who_has_nothing_yet() -> None:
 
 
 def test_another_attempt_begins_anew() -> None:
-    view = LiveView(Console(file=StringIO()))
+    view = new_view()
     view.take("lost")
     view.begin()
     assert "lost" not in drawn(view)
+
+
+def test_the_newest_text_is_shown_on_a_narrow_terminal() -> None:
+    view = new_view()
+    view.take(" ".join(f"piece_{number}" for number in range(200)))
+    assert "piece_199 " in drawn(view)
+
+
+def test_a_buffering_reader_gets_the_answer_at_its_end() -> None:
+    view = new_view()
+    view.take("all of it")
+    assert drawn(view).count("all of it") == 1
+    view.end()
+    assert drawn(view).count("all of it") == 2
+    assert "nothing yet" not in drawn(view)
 
 
 def test_only_a_terminal_is_drawn_on() -> None:
@@ -52,6 +73,6 @@ async def test_the_pieces_of_the_answer_arrive_at_the_view() -> None:
     async with FakeAnthropic(lambda _: Answer()) as fake:
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
         settings = load(env=keys, model="claude-sonnet-5-5", verify=False)
-        view = LiveView(Console(file=StringIO()))
+        view = new_view()
         await review_live(demo_or_file(None, settings), view)
-    assert '"findings"' in drawn(view)
+    assert drawn(view).count('"findings"') == 2
