@@ -27,7 +27,7 @@ class WaitIndicator:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._doing = self._said = ""
+        self._doing, self._said = "no answer yet", ""
         self._status: Status | None = None
 
     def report(self, doing: str) -> None:

@@ -336,6 +336,14 @@ async def test_who_waits_is_told_what_for(terminal: bool, monkeypatch: pytest.Mo
         assert screen.text.startswith("reviewbot: fetching ")
 
 
+async def test_a_wait_for_the_first_answer_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(terminal=False)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(waiting, "PAUSE_S", 0.01)
+    await waiting.WaitIndicator("fetching octo/hello").until(asyncio.sleep(0.04))
+    assert screen.text.startswith("reviewbot: fetching octo/hello: no answer yet\n")
+
+
 async def test_what_is_quick_is_not_commented_on_and_errors_pass_through(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
