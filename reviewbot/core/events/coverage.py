@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reviewbot.core.events.events import FileCoverage
-from reviewbot.core.plan.languages import is_source
+from reviewbot.core.plan.languages import is_source, language_of
 from reviewbot.core.wording import NO_REASON, count, listed
 
 if TYPE_CHECKING:
@@ -98,12 +98,18 @@ def outcome_of(coverage: Sequence[FileCoverage], findings: Collection[Finding]) 
     if not statuses.isdisjoint(_MISSING):
         return "incomplete"
     if "unread" in statuses and not any(
-        file.status == "reviewed" and (is_source(file.path) or file.checks) for file in coverage
+        file.status == "reviewed" and _was_source_read(file) for file in coverage
     ):
         return "incomplete"
     if findings:
         return "findings"
     return "shallow" if "unread" in statuses else "clean"
+
+
+def _was_source_read(file: FileCoverage) -> bool:
+    """Return whether a reviewed file is source code; rules read data such as YAML, too."""
+    is_script = language_of(file.path) is None and bool(file.checks)
+    return is_script or is_source(file.path)
 
 
 def depth_of(

@@ -92,9 +92,10 @@ def test_the_outcome_is_clean_only_if_all_was_reviewed_and_nothing_found() -> No
 def test_a_review_with_unread_source_files_is_never_clean() -> None:
     unread = FileCoverage("a.cbl", "unread", "There are no rules.")
     read, prose = FileCoverage("a.py", "reviewed"), FileCoverage("README.md", "reviewed")
+    data = FileCoverage("a.yml", "reviewed", checks=("21 rules for YAML",))
     assert outcome_of([read, unread], []) == "shallow"
     assert outcome_of([read, unread], [finding()]) == "findings"
-    for nothing in ([unread], [prose, unread]):
+    for nothing in ([unread], [prose, unread], [data, unread]):
         assert outcome_of(nothing, []) == outcome_of(nothing, [finding()]) == "incomplete"
     assert reasons_of([unread, read]) == ("a.cbl not read: There are no rules.",)
 
