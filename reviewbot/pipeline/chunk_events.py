@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from reviewbot.core.events.events import ChunkFinished, ChunkRetrying, ChunkStarted
-from reviewbot.models.batch import RequestSent
+from reviewbot.core.events.events import (
+    ChunkFinished,
+    ChunkRetrying,
+    ChunkStarted,
+    FileCoverage,
+)
+from reviewbot.models.batch import ChunkOutcome, RequestSent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from reviewbot.core.plan.chunks import Chunk
-    from reviewbot.models.batch import ChunkOutcome, Retrying
+    from reviewbot.models.batch import Retrying
+
+_End = TypeVar("_End", ChunkOutcome, FileCoverage)
 
 ACCEPTED: Final = "Not read: the setting accept_unread accepts that."
 CUT: Final = "A line is too long to be shown whole."
@@ -54,9 +61,14 @@ def final_outcome(
     """
     if outcome.status == "reviewed" and chunk.cut:
         return replace(outcome, status="partly", reason=CUT)
-    if outcome.status == "unread" and accepts_unread(chunk.path):
-        return replace(outcome, status="skipped", reason=ACCEPTED)
-    return outcome
+    return accepted(outcome, chunk.path, accepts_unread)
+
+
+def accepted(end: _End, path: str, accepts_unread: Callable[[str], bool]) -> _End:
+    """Return ``end`` as skipped if it is an unread file that the configuration accepts."""
+    if end.status == "unread" and accepts_unread(path):
+        return replace(end, status="skipped", reason=ACCEPTED)
+    return end
 
 
 def chunk_finished(outcome: ChunkOutcome, path: str) -> ChunkFinished:

@@ -19,6 +19,7 @@ from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.models.tokens import Calibration
+from reviewbot.pipeline.chunk_events import accepted
 from reviewbot.pipeline.estimate import Estimator
 from reviewbot.pipeline.job import Job
 from reviewbot.pipeline.patterns import accepted_unread, check_path_rules, patterns_of
@@ -97,8 +98,10 @@ def prepare(
     calibration = Calibration(settings.state_folder / CALIBRATION_FILE if learns else None)
     planner = Planner(files, settings, chains, calibration)
     estimator = Estimator(planner, settings, chains)
+    accepts_unread = accepted_unread(settings)
     if stored is None:
-        shown = (replace(file, path=redact_text(file.path)) for file in beside)
+        ends = (accepted(file, file.path, accepts_unread) for file in beside)
+        shown = (replace(file, path=redact_text(file.path)) for file in ends)
         planned = replace(planner.plan(attributes), beside=tuple(shown))
     else:
         check_fits(stored, files)
@@ -126,7 +129,7 @@ def prepare(
             *_plan_notices(settings, planned, chains.first),
         ),
         prompt_version=_prompt_version() if online else None,
-        accepts_unread=accepted_unread(settings),
+        accepts_unread=accepts_unread,
         verified=settings.verify and online,
         priors=settings.prior_findings,
         examples=settings.examples,

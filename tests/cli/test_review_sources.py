@@ -149,6 +149,19 @@ def test_large_untracked_files_and_those_beyond_the_limit_are_named(
     assert sorted(statuses.values()) == ["reviewed"] * 2 + ["unread"] * 4
 
 
+def test_the_configuration_can_accept_untracked_files_that_are_too_large(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(source, "MOST_UNTRACKED_BYTES", 100)
+    write("x = 1\n" * 20, "large.py")
+    write("x = 1\n", "small.py")
+    write("accept_unread: [large.py]\n", ".reviewbot.yml")
+    assert main(["review", "--format", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["outcome"] == "clean"
+    assert "large.py" in [one["path"] for one in report["coverage"] if one["status"] == "skipped"]
+
+
 def test_an_untracked_file_that_cannot_be_read_is_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
