@@ -22,7 +22,7 @@ _PARSED: Final = _table(
     """
     bash sh bash
     c c h
-    cpp cc cpp cxx hh hpp hxx
+    cpp c++ cc cpp cxx h++ hh hpp hxx
     csharp cs
     css css
     elixir ex exs
@@ -35,7 +35,7 @@ _PARSED: Final = _table(
     kotlin kt kts
     lua lua
     nix nix
-    php php
+    php php phtml
     python py pyi pyw
     ruby rake rb
     rust rs
@@ -57,22 +57,29 @@ _OTHERS: Final = _table(
     awk awk
     batch bat cmd
     clojure clj cljc cljs
+    cmake cmake
     cobol cbl cob cobol cpy
     coffeescript coffee
+    crystal cr
     cuda cu cuh
     cython pxd pyx
     d d
     dart dart
     delphi dpr pas
     dockerfile containerfile dockerfile
+    elm elm
     erb ejs erb
     erlang erl hrl
     fish fish
     fortran f f03 f08 f77 f90 f95 for
     fsharp fs fsx
+    gdscript gd
     groovy gradle groovy
+    haxe hx
+    jsp jsp jspx
     julia jl
     jupyter ipynb
+    lisp el lisp
     make mk
     nim nim
     objective-c m mm
@@ -83,6 +90,7 @@ _OTHERS: Final = _table(
     r r
     racket rkt
     razor cshtml razor
+    scheme scm
     sql sql
     starlark bzl
     svelte svelte
@@ -117,7 +125,9 @@ _TITLES: Final = {
     "cuda": "CUDA",
     "erb": "ERB",
     "fsharp": "F#",
+    "gdscript": "GDScript",
     "javascript": "JavaScript",
+    "jsp": "JSP",
     "make": "Make",
     "objective-c": "Objective-C",
     "ocaml": "OCaml",

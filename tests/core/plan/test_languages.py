@@ -33,7 +33,8 @@ def test_a_name_or_an_extension_decides_the_language(path: str, language: str | 
 
 
 def test_prose_data_and_style_sheets_are_not_source_files() -> None:
-    assert all(map(is_source, ("a.py", "a.cbl", "Dockerfile", "main.tf", "q.sql", "a.sh")))
+    named = ("a.py", "a.cbl", "Dockerfile", "main.tf", "q.sql", "a.sh", "a.jsp", "a.c++", "a.cmake")
+    assert all(map(is_source, named))
     others = ("README.md", "a.json", "a.yaml", "a.css", "a.html", "LICENSE", "a.svg", "data.csv")
     assert not any(map(is_source, others))
 
