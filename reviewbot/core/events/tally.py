@@ -39,7 +39,7 @@ class Tally:
         self._files = len(self._open)
         self._ended_by: dict[str, str] = {}
         self._checks: dict[str, Sequence[str]] = {}
-        self._unlinted: dict[str, list[str]] = {}
+        self._unlinted: dict[str, dict[str, None]] = {}
         self._spent: dict[str, tuple[Usage, float | None]] = {}
         self._verdicts: Counter[str] = Counter()
         self._verifying: tuple[Usage, float | None] = (Usage(), 0.0)
@@ -73,7 +73,7 @@ class Tally:
         self._checks[chunk] = checks
         if unlinted:
             path = self._plan.files[self._file_of[chunk]].path
-            self._unlinted.setdefault(unlinted, []).append(path)
+            self._unlinted.setdefault(unlinted, {})[path] = None
         file = self._file_of[chunk]
         self._open[file] -= 1
         if not self._open[file]:
@@ -124,7 +124,7 @@ class Tally:
             (check for chunk in offline for check in self._checks[chunk]),
             unmodelled=len({self._file_of[chunk] for chunk in offline}),
             files=len({self._file_of[chunk] for chunk in ended}),
-            unlinted=[_of_files(one, paths) for one, paths in self._unlinted.items()],
+            unlinted=[_of_files(one, [*paths]) for one, paths in self._unlinted.items()],
         )
 
     def progress(self, *, findings: int, activity: str | None = None) -> ReviewProgress:

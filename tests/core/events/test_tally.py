@@ -73,6 +73,13 @@ def test_the_depth_names_the_checks_and_the_files_that_no_linter_could_read() ->
     assert tally.depth().endswith("1 of 3 files. ruff did not read a and 1 more file: Why.")
 
 
+def test_the_depth_counts_a_file_once_that_was_cut_into_chunks() -> None:
+    tally = Tally(plan_of(a=("c1", "c2")))
+    for chunk in ("c1", "c2"):
+        tally.finish(chunk, "reviewed", None, model="m", unlinted="Only hunks of this file.")
+    assert tally.depth() == "Only hunks of a."
+
+
 def test_verdicts_and_their_usage_are_counted_apart() -> None:
     tally = Tally(plan_of(a=("c1",)))
     tally.book(Usage(input=5), 0.5, model="m")
