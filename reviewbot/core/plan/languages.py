@@ -79,6 +79,7 @@ _OTHERS: Final = _table(
     jsp jsp jspx
     julia jl
     jupyter ipynb
+    kornshell ksh
     lisp el lisp
     make mk
     nim nim
@@ -102,7 +103,7 @@ _OTHERS: Final = _table(
     visual-basic bas vb
     vue vue
     zig zig
-    zsh ksh zsh
+    zsh zsh
     """
 )
 _BY_EXTENSION: Final = {**_PARSED, **_OTHERS}
