@@ -42,7 +42,8 @@ async def _answer(_request: Request, error: Exception) -> Response:
         case _:
             problem = Problem(
                 503,
-                "the database does not answer; nothing was started, so try again",
+                "the database does not answer, and a review that was sent may have started;"
+                " try again, with the same Idempotency-Key if there was one",
                 headers={"Retry-After": AGAIN_S},
             )
     return problem_response(problem)

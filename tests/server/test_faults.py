@@ -7,10 +7,14 @@ import resource
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 import sqlalchemy as sa
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from reviewbot.core.events.events import ReviewProgress, Usage
+from reviewbot.server.faults import HANDLERS
 from reviewbot.store import eventlog, reviews, turns
 from reviewbot.store.connect import psycopg_url
 from reviewbot.store.database import StoreError, open_database
@@ -32,6 +36,9 @@ from tests.server.nodes import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 
 def answer(request: Recorded) -> Reply:
@@ -211,3 +218,19 @@ async def test_a_commit_whose_answer_was_lost_is_done_once(
     )
     assert held == 3
     await log._database.close()
+
+
+async def test_the_503_of_a_database_says_that_the_review_may_have_started() -> None:
+    """As the response of a commit may be lost, a client must not send the diff again blindly."""
+
+    async def create(_request: Request) -> Response:
+        raise StoreError("no answer")
+
+    app = Starlette(routes=[Route("/", create, methods=["POST"])], exception_handlers=HANDLERS)
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        refused = await client.post("/")
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"]
+    assert "may have started" in refused.json()["detail"]
+    assert "Idempotency-Key" in refused.json()["detail"]
