@@ -76,7 +76,7 @@ LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --gener
 
 lock: $(DEV) ## Write requirements/*.txt anew from pyproject.toml
 	@$(LOCK) pyproject.toml --output-file requirements/base.txt
-	@$(LOCK) pyproject.toml --extra server --extra linters --constraint requirements/base.txt --output-file requirements/server.txt
+	@$(LOCK) pyproject.toml --extra server --extra github --extra linters --constraint requirements/base.txt --output-file requirements/server.txt
 	@$(LOCK) pyproject.toml --extra github --extra linters --constraint requirements/server.txt \
 		--output-file requirements/action.txt
 	@$(LOCK) pyproject.toml --extra dev --constraint requirements/server.txt --constraint requirements/action.txt \
