@@ -41,10 +41,8 @@ def review_diff(args: argparse.Namespace) -> int:
             f"--dry-run has no findings to show as {args.format};"
             f" use --format {', '.join(PLAN_FORMATS[:-1])} or {PLAN_FORMATS[-1]}"
         )
-    if args.imports and args.server is not None:
-        raise ConfigError("--import reports results on this machine; leave out --server")
-    if args.dry_run and args.server is not None:
-        raise ConfigError("--dry-run plans on this machine; leave out --server")
+    if args.server is not None:
+        _refuse_local_options(args)
     flags = {
         "model": args.model,
         "fail_on": args.fail_on,
@@ -151,6 +149,19 @@ def _refuse_missing(source: Source) -> None:
             "a part of this change could not be read, and a server would report the review as"
             f" complete; leave out --server ({one.path}: {one.reason})"
         )
+
+
+def _refuse_local_options(args: argparse.Namespace) -> None:
+    """Refuse options that a server would not heed."""
+    local = {
+        "--dry-run": args.dry_run,
+        "--import": args.imports,
+        "--jobs": args.jobs is not None,
+        "--no-verify": args.no_verify,
+    }
+    for name, given in local.items():
+        if given:
+            raise ConfigError(f"{name} is for reviews on this machine; leave it or --server out")
 
 
 async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:

@@ -182,6 +182,16 @@ def test_a_wrong_flag_exits_2_with_the_usage(
     assert "usage: reviewbot review" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--dry-run", "--import=x", "--jobs=2", "--no-verify"])
+def test_an_option_that_a_server_would_not_heed_is_refused(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["review", write(BAD), option, "--server", "http://127.0.0.1:9"]) == 2
+    name = option.partition("=")[0]
+    said = f"{name} is for reviews on this machine; leave it or --server out"
+    assert said in capsys.readouterr().err
+
+
 def test_a_dry_run_shows_the_plan_and_asks_nobody(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
