@@ -1,4 +1,4 @@
-"""The checks and the script of a release, on a small checkout with a docker that is a script."""
+"""The workflow of a release, and its scripts on a small checkout with a docker that is a script."""
 
 import os
 import re
@@ -6,10 +6,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.action_files import ROOT
+
+RELEASE: dict[Any, Any] = yaml.safe_load(
+    (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
+)
+JOBS: dict[str, Any] = RELEASE["jobs"]
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 OTHER = "sha256:" + "f" * 64
@@ -91,3 +98,51 @@ def test_an_answer_that_is_not_a_digest_stops_the_pinning(checkout: Path) -> Non
     assert "not a digest: unauthorized" in done.stderr
     dockerfile = (checkout / "deploy" / "Dockerfile").read_text("utf-8")
     assert dockerfile == unpinned("Dockerfile")
+
+
+def using(job: str, action: str) -> dict[str, Any]:
+    """Return the one step of a job that uses an action."""
+    (step,) = [one for one in JOBS[job]["steps"] if one.get("uses", "").startswith(f"{action}@")]
+    return dict(step)
+
+
+def test_a_tag_publishes_packages_with_attestations_and_an_image_with_its_sbom() -> None:
+    assert RELEASE[True] == {"push": {"tags": ["v[0-9]+.[0-9]+.[0-9]+"]}}  # YAML reads "on" as true
+    assert {name: job.get("needs") for name, job in JOBS.items()} == {
+        "build": None,
+        "pypi": "build",
+        "image": "build",
+        "release": ["pypi", "image"],
+    }
+    assert any(".ci/check_release.py" in step.get("run", "") for step in JOBS["build"]["steps"])
+    # Without a password, the action publishes as a trusted publisher and signs attestations.
+    assert "with" not in using("pypi", "pypa/gh-action-pypi-publish")
+    assert JOBS["pypi"]["permissions"] == {"id-token": "write"}
+    image = using("image", "docker/build-push-action")["with"]
+    assert (image["push"], image["sbom"], image["provenance"]) == (True, True, "mode=max")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_tag_that_workflows_use_moves_to_the_release(tmp_path: Path, is_there: bool) -> None:
+    (script,) = [step["run"] for step in JOBS["release"]["steps"] if "git/refs" in str(step)]
+    gh = tmp_path / "gh"
+    refuses = "" if is_there else "case $* in *PATCH*) exit 1 ;; esac\n"
+    gh.write_text(f'#!/bin/sh\necho "$*" >>"$0.log"\n{refuses}', "utf-8")
+    gh.chmod(0o755)
+    variables = {"GITHUB_REF_NAME": "v0.2.0", "GITHUB_SHA": "abc", "GH_REPO": "o/r"}
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **variables}
+    subprocess.run(["bash", "-e", "-c", script], env=env, check=True)
+    moved = "api --method PATCH repos/o/r/git/refs/tags/v0 -f sha=abc -F force=true"
+    made = "api --method POST repos/o/r/git/refs -f ref=refs/tags/v0 -f sha=abc"
+    calls = (tmp_path / "gh.log").read_text("utf-8").splitlines()
+    assert calls == ([moved] if is_there else [moved, made])
+
+
+def test_newer_digests_of_images_are_proposed() -> None:
+    text = (ROOT / ".github" / "dependabot.yml").read_text("utf-8")
+    watched = {
+        one["package-ecosystem"]
+        for one in yaml.safe_load(text)["updates"]
+        if one["directory"] == "/deploy"
+    }
+    assert watched == {"docker", "docker-compose"}
