@@ -245,6 +245,19 @@ def test_the_links_of_the_readme_work_on_the_page_of_the_package() -> None:
     assert set(named) == set(re.findall(r"^\[(.+?)\]:", text, re.MULTILINE))
 
 
+def test_the_readme_shows_each_picture_and_three_short_ways_to_use_it() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    pictures = [path for path in ROOT.glob("docs/images/*") if path.suffix != ".txt"]
+    shown = {PUBLISHED.sub("", target) for target in links(ROOT / "README.md")}
+    assert {path.relative_to(ROOT).as_posix() for path in pictures} <= shown
+    assert text.count("\n![") == len(pictures) == 3
+    _, _, ways = text.partition("\n## Three ways to use it\n")
+    blocks = re.findall(r"```(\w+)\n(.*?)```", ways.partition("\n## ")[0], re.DOTALL)
+    assert [language for language, _ in blocks] == ["yaml", "sh", "sh"]
+    most = {"yaml": 12, "sh": 10}
+    assert all(code.count("\n") <= most[language] for language, code in blocks)
+
+
 def test_every_setting_and_every_variable_is_documented() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
     whole = schema()
