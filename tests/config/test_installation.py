@@ -9,7 +9,8 @@ import pytest
 
 from reviewbot.config.installation import install_command
 
-PACKAGE = Path(__file__).parent.parent.parent / "reviewbot"
+ROOT = Path(__file__).parent.parent.parent
+PACKAGE = ROOT / "reviewbot"
 
 
 class Installed:
@@ -54,3 +55,14 @@ def test_no_message_spells_the_command_out() -> None:
     spelled = re.compile(r"pip install '[^{]")
     files = [path for path in PACKAGE.rglob("*.py") if spelled.search(path.read_text("utf-8"))]
     assert not files
+
+
+def test_the_documentation_installs_from_a_checkout_as_the_readme_does() -> None:
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    commands = {
+        command
+        for path in documents
+        for command in re.findall(r"pip install [^\s`]+", path.read_text("utf-8"))
+    }
+    assert "pip install ." in commands
+    assert not {command for command in commands if "reviewbot" in command}
