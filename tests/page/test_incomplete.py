@@ -159,3 +159,6 @@ def test_without_a_connection_nothing_says_that_the_review_runs(
     server.cut()
     expect(page.get_by_role("alert")).to_contain_text("It was deleted.")
     expect(page.locator("#state-pill")).to_have_text("Not connected")
+    time = page.locator("#figure-time").inner_text()
+    page.wait_for_timeout(2_100)
+    assert page.locator("#figure-time").inner_text() == time

@@ -24,7 +24,7 @@ export class Status {
   /** `again()` reviews the failed files again. */
   constructor(again) {
     this.connection = null;
-    this.cut = false;
+    this.cutAt = null;
     this.outcome = new Outcome(again);
     byId("connection").hidden = true;
     this.timer = setInterval(() => this.tick(), 1000);
@@ -40,7 +40,7 @@ export class Status {
     setText(byId("review-title"), titleOf(review));
     this.#facts(review);
     const pill = byId("state-pill");
-    const tone = review.finished ? toneOf(review) : this.cut ? "cut" : review.state;
+    const tone = review.finished ? toneOf(review) : this.cutAt !== null ? "cut" : review.state;
     if (pill.dataset.tone !== tone) {
       pill.dataset.tone = tone;
       const drawn = { clean: "check", answered: "check", shallow: "warning", incomplete: "warning", findings: "dot", cut: "skip" }[tone] ?? (review.finished ? "skip" : "spin");
@@ -105,13 +105,13 @@ export class Status {
     const start = Date.parse(review.startedAt ?? "");
     if (Number.isNaN(start) || !review.lastEventAt) return "–";
     // The server's clock up to its last event, ours from then on: the two need not agree.
-    const here = review.finished ? 0 : performance.now() - review.lastEventHere;
+    const here = review.finished ? 0 : (this.cutAt ?? performance.now()) - review.lastEventHere;
     return clock((review.lastEventAt - start + here) / 1000);
   }
 
   #activity(review) {
     if (review.finished) return review.firstFinding === null ? "" : `First finding after ${duration(review.firstFinding)}.`;
-    if (this.cut) return "";
+    if (this.cutAt !== null) return "";
     const parts = [];
     if (review.activity) parts.push(readable(review.activity));
     else if (review.state === "queued") parts.push("Waiting in the queue");
@@ -126,8 +126,9 @@ export class Status {
 
   setConnection(state) {
     this.connection = state.state === "lost" ? { ...state, until: performance.now() + state.retryInMs } : null;
-    // The state of the review is unknown meanwhile.
-    this.cut = state.state === "lost" || state.state === "failed";
+    // The state of the review is unknown from then on.
+    const cut = state.state === "lost" || state.state === "failed";
+    this.cutAt = cut ? (this.cutAt ?? performance.now()) : null;
     if (this.review) this.update(this.review);
   }
 
