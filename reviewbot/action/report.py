@@ -61,7 +61,7 @@ def write_report(
     say(plain(final_lines(whole, width=PLAIN_WIDTH)))
     report = without_details(whole)
     say(render_annotations(report, notes=(*published.problems, *notices)))
-    sarif.replace(render_sarif(report))
+    sarif.replace(render_sarif(report, settings.custom_rules))
     write_summary(inputs.step_summary, _summary(report, published.comments))
     write_outputs(inputs.output, _outputs(report, published, inputs.sarif))
     code = exit_code(report, settings)

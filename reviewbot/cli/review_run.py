@@ -120,7 +120,13 @@ async def _review(
             )
         )
         outputs = stack.enter_context(
-            Outputs(args.format, args.output, prepared.job.files, color=args.color)
+            Outputs(
+                args.format,
+                args.output,
+                prepared.job.files,
+                color=args.color,
+                custom_rules=settings.custom_rules,
+            )
         )
         stack.callback(stop_on_interrupt(stop))
         events = review(

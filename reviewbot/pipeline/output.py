@@ -9,7 +9,8 @@ import time
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reviewbot.core.diff.excerpt import Excerpts
 from reviewbot.core.events.events import (
@@ -35,7 +36,7 @@ from reviewbot.pipeline.job import opening, started
 from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Self, TextIO
 
@@ -68,6 +69,7 @@ class Outputs:
         shows_end: whether to show the final report. Otherwise the caller shows it, with prior
             findings.
         color: whether text on the terminal is coloured.
+        custom_rules: rules of the repository, which SARIF describes.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Outputs:
         *,
         shows_end: bool = True,
         color: ColorChoice = "auto",
+        custom_rules: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         self._shows_end = shows_end
         self._recorder = _Recorder()
@@ -92,7 +95,7 @@ class Outputs:
             system = color_system(color, sys.stderr)
             self._sinks.append(_Live(sys.stderr, system, only_progress=True))
         if path is not None or name != "terminal":
-            self._sinks.append(_format(name, OutputTarget(path)))
+            self._sinks.append(_format(name, OutputTarget(path), custom_rules))
 
     @property
     def report(self) -> Report:
@@ -214,8 +217,8 @@ class _Records:
 class _Whole:
     """Sink that writes the complete report at the end."""
 
-    def __init__(self, name: str, target: OutputTarget) -> None:
-        self._render, self._target = _final(name), target
+    def __init__(self, render: Callable[[Report], str], target: OutputTarget) -> None:
+        self._render, self._target = render, target
 
     def take(self, shown: _Shown) -> None:
         pass
@@ -316,18 +319,16 @@ def _terminal(stream: TextIO, color: ColorChoice) -> _Sink:
     return _TextSink(OutputTarget(None), color=system is not None)
 
 
-def _final(name: str) -> Callable[[Report], str]:
-    if name != "sarif":
-        return final(name)
-    from reviewbot.pipeline.rule_texts import render_sarif
-
-    return render_sarif
-
-
-def _format(name: str, target: OutputTarget) -> _Sink:
+def _format(name: str, target: OutputTarget, custom_rules: Iterable[Mapping[str, Any]]) -> _Sink:
     if name == "terminal":
         return _TextSink(target)
-    return _Records(name, target) if name in STREAMING else _Whole(name, target)
+    if name in STREAMING:
+        return _Records(name, target)
+    if name != "sarif":
+        return _Whole(final(name), target)
+    from reviewbot.pipeline.rule_texts import render_sarif
+
+    return _Whole(partial(render_sarif, custom_rules=custom_rules), target)
 
 
 def exit_code(report: Report, settings: Settings) -> int:

@@ -1,19 +1,23 @@
-"""Texts of the offline rules and of the linters' rules, for SARIF."""
+"""Texts of the offline rules, of the linters' rules and of a repository's rules, for SARIF."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot import REPOSITORY
 from reviewbot.core.render import sarif
 from reviewbot.core.render.sarif import RuleText
+from reviewbot.core.safety.safe_text import safe_line, safe_markdown
 from reviewbot.models.linters.rules import find_rule
-from reviewbot.rules import FOLDERS, META_VARIABLE, load_folder
+from reviewbot.rules import FOLDERS, META_VARIABLE, load_folder, parse_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from reviewbot.core.events.report import Report
+    from reviewbot.rules import Rule
 
 _DOCS: Final = f"{REPOSITORY}/blob/main/docs/offline-rules.md"
 _PAGES: Final = {
@@ -24,15 +28,22 @@ _PAGES: Final = {
     "zizmor": "https://docs.zizmor.sh/audits/#{}",
 }
 """Pages about the rules of a linter, by its name."""
+_URL: Final = re.compile(r"https?://[^\s<>]+")
 
 
-def render_sarif(report: Report) -> str:
+def render_sarif(report: Report, custom_rules: Iterable[Mapping[str, Any]] = ()) -> str:
     """Return the report as SARIF, with the texts of its rules.
+
+    Args:
+        report: the review.
+        custom_rules: rules of the repository (:attr:`Settings.custom_rules`).
 
     Raises:
         ConfigError: a rule file is broken.
     """
-    return sarif.render(report, rule_texts({one.rule for one in report.findings}))
+    ids = {one.rule for one in report.findings}
+    own = {data["id"]: _of_repository(data) for data in custom_rules if data["id"] in ids}
+    return sarif.render(report, rule_texts(ids) | own)
 
 
 def rule_texts(ids: Iterable[str]) -> dict[str, RuleText]:
@@ -58,15 +69,19 @@ def rule_texts(ids: Iterable[str]) -> dict[str, RuleText]:
 
 
 def _of_folder(folder: str) -> dict[str, RuleText]:
-    return {
-        rule.id: RuleText(
-            _without_variables(rule.title),
-            _without_variables(f"{rule.scenario}\n\n{rule.message}"),
-            rule.severity,
-            rule.url or _DOCS,
-        )
-        for rule in load_folder(folder)
-    }
+    return {rule.id: _of_rule(rule, rule.url or _DOCS) for rule in load_folder(folder)}
+
+
+def _of_repository(data: Mapping[str, Any]) -> RuleText:
+    rule = parse_rule(data, source=f"{data['id']}.yml")
+    url = rule.url if rule.url and _URL.fullmatch(rule.url) else None
+    text = _of_rule(rule, url)
+    return replace(text, title=safe_line(text.title), help=safe_markdown(text.help))
+
+
+def _of_rule(rule: Rule, url: str | None) -> RuleText:
+    help_text = _without_variables(f"{rule.scenario}\n\n{rule.message}")
+    return RuleText(_without_variables(rule.title), help_text, rule.severity, url)
 
 
 def _of_secret(name: str) -> RuleText:

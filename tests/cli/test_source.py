@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,9 @@ def test_a_review_of_the_working_tree_runs_the_rules_of_the_last_commit(
     write({"app.py": "print(x)\n", PATH: "changed"})
     assert main([*COMMAND]) == 1
     assert "custom/no-print" in capsys.readouterr().out
+    assert main([*COMMAND, "--format", "sarif"]) == 1
+    (described,) = json.loads(capsys.readouterr().out)["runs"][0]["tool"]["driver"]["rules"]
+    assert described["shortDescription"]["text"] == "Use the logger instead of print"
 
 
 @pytest.mark.parametrize("removed", [True, False])

@@ -45,8 +45,10 @@ async def test_the_app_runs_the_rules_of_the_base(github: FakeGitHub, offline: A
 
 async def test_the_action_runs_the_rules_of_the_base(github: FakeGitHub, runner: Runner) -> None:
     pull = github.pull(base=BASE | FILES, head=BASE | FILES | CODE)
-    await runner.run(pull, model="offline")
+    run = await runner.run(pull, model="offline")
     assert titles(pull) == [PRINT]
+    (described,) = run.sarif["runs"][0]["tool"]["driver"]["rules"]
+    assert described["shortDescription"]["text"] == "Use the logger instead of print"
 
 
 async def test_a_pull_request_cannot_add_or_remove_rules_for_its_own_review(

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+import yaml
+
 from reviewbot.pipeline.rule_texts import render_sarif, rule_texts
 from reviewbot.rules import META_VARIABLE, rule_ids
+from tests.support.custom_rules import RULE
 from tests.support.documents import report_of
 from tests.support.reports import FINDING
 
@@ -37,3 +41,16 @@ def test_sarif_names_the_title_and_the_link_of_a_rule() -> None:
     (rule,) = json.loads(render_sarif(report))["runs"][0]["tool"]["driver"]["rules"]
     assert rule["shortDescription"]["text"] == ("The permission check disappears with `python -O`")
     assert rule["helpUri"].startswith("https://docs.python.org/")
+
+
+@pytest.mark.parametrize("url", ["https://example.com/log", "see the wiki", "https://a <b>", None])
+def test_sarif_describes_a_rule_of_the_repository_with_its_own_texts(url: str | None) -> None:
+    data = yaml.safe_load(RULE) | ({"url": url} if url else {})
+    report = report_of(replace(FINDING, rule="custom/no-print"))
+    (rule,) = json.loads(render_sarif(report, (data,)))["runs"][0]["tool"]["driver"]["rules"]
+    assert rule["shortDescription"]["text"] == "Use the logger instead of print"
+    assert rule["help"]["text"].startswith(
+        "When the service runs, the text is lost.\n\n`print(A)` does not reach the log."
+    )
+    assert rule["defaultConfiguration"] == {"level": "error"}
+    assert rule.get("helpUri") == (url if url == "https://example.com/log" else None)
