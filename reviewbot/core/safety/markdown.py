@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from markdown_it.tree import SyntaxTreeNode
 
+# Each ends at a space: two adjacent spans of code would merge, and what is between them would act.
 _WORD: Final = re.compile(
     r"""
-      \w[\w.:]* < [^\s>]* (?: ,[ ] [^\s>]* ){1,5} >+     # Map<String, List<User>>
-    | \w[\w.]* \( [^\s)]* (?: ,[ ] \*+\w+ )+ \)           # f(*args, **kwargs)
+      \w[\w.:]* < [^\s>]* (?: ,[ ] [^\s>]* ){1,5} > \S*   # Map<String, List<User>>
+    | \w[\w.]* \( [^\s)]* (?: ,[ ] \*+\w+ )+ \) \S*        # f(*args, **kwargs)
     | __\w+__ [ ] [=!]= [ ] \S+                          # __name__ == '__main__'
     | \S+
     """,

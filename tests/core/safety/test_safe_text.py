@@ -184,6 +184,8 @@ def test_what_would_act_is_shown_instead(text: str, expected: str) -> None:
         ("[x](https://github.com/a) ![i](y)", "`[x](https://github.com/a)` !`[i](y)`"),
         ("`a` and ` b ` and ``c`d``", "`a` and `b` and ``c`d``"),
         ("a\\\nb", "`a\\` b"),
+        ("Map<K, V>`@octocat", "``Map<K, V>`@octocat``"),
+        ("f(a, *b)`<!--x, g(*a, **b).", "``f(a, *b)`<!--x``, `g(*a, **b)`."),
         ("---", "`---`"),
         ("\x1b[2J\u202e", "\\x1b[2J\\u202e"),
         ("", ""),
@@ -314,7 +316,7 @@ FRAGMENTS = [
     "https://github.com/a", "https://github.com/a/issues/1", "javascript:x", "mailto:a@b.c",
     "[r]: ", "[r]", "[^1]: ", "a", "b c", "word", "!", ".", ":", "'", '"', "\u202e", "\x1b[31m",
     "\r", "é", "😀", "~~", "suggestion", "mermaid", "$", "{", "}", "0", "=", "\xa0", "\u2028",
-    "\ud800", "\x00",
+    "\ud800", "\x00", "Map<K, V>", "f(a, *b)",
 ]  # fmt: skip
 _markdownish = st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join)
 
