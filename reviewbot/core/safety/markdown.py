@@ -252,7 +252,7 @@ def _escaped_start(match: re.Match[str]) -> str:
 
 
 def _with_ends(core: str, after: str) -> tuple[str, str]:
-    """Return a word with the end of its call, quote or entity, and what follows it."""
+    """Return a word with the end of its brackets, quote or entity, and what follows it."""
     if after.startswith(";") and _ENTITY.search(core):
         core, after = f"{core};", after[1:]
     if after.startswith("()"):
@@ -260,8 +260,10 @@ def _with_ends(core: str, after: str) -> tuple[str, str]:
     for quote in "'\"":
         if after.startswith(quote) and core.count(quote) % 2:
             core, after = core + quote, after[1:]
-    if after.startswith(")") and core.count("(") > core.count(")"):
-        core, after = f"{core})", after[1:]
+    for opening, closing in ("()", "{}"):
+        while core.count(opening) > core.count(closing) and closing in after:
+            end = after.index(closing) + 1
+            core, after = core + after[:end], after[end:]
     return core, after
 
 

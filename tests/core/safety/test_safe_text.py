@@ -208,6 +208,8 @@ NAMES = [
     ("width*height*4 and 2**3**4", "`width*height*4` and `2**3**4`"),
     ("src/**/*.py and a/*/b/*/c", "`src/**/*.py` and `a/*/b/*/c`"),
     ("handlers[name](event) and a[0][1]", "`handlers[name](event)` and `a[0][1]`"),
+    ('Use "${var:?}" (or ${x}).', 'Use "`${var:?}`" (or `${x}`).'),
+    ("an __attribute__((packed)) struct", "an `__attribute__((packed))` struct"),
     ("&amp; and &#39; stay", "`&amp;` and `&#39;` stay"),
     ("a * b * c and ~~x~~", "a * b * c and `~~x~~`"),
 ]
