@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from reviewbot.cli.review import FORMATS
 from reviewbot.core.render import FINAL, STREAMING
 from tests.regenerate_golden import STREAMS
 
@@ -26,6 +27,11 @@ def test_every_example_line_is_a_line_of_a_recorded_output() -> None:
 def test_every_format_of_the_command_line_has_its_section() -> None:
     sections = re.findall(r"^## (\w+)$", PAGE, re.MULTILINE)
     assert set(sections) == {"terminal", *STREAMING, *FINAL} - {"sse"}  # sse is the server's
+
+
+def test_the_page_names_the_only_command_that_writes_server_sent_events() -> None:
+    assert "sse" not in FORMATS
+    assert "Only `reviewbot serve` writes server-sent events" in PAGE
 
 
 def test_every_link_leads_to_a_file() -> None:

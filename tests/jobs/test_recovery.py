@@ -28,6 +28,7 @@ from tests.server.in_process import service
 from tests.server.nodes import (
     APART,
     DEMO,
+    ROOT,
     Node,
     assert_whole,
     file_of,
@@ -475,3 +476,11 @@ async def test_cancelling_before_a_review_began_needs_nothing_but_its_events(
         assert records[-1]["outcome"] == "cancelled"
         assert {file["status"] for file in records[-1]["coverage"]} == {"failed"}
         assert len(records[-1]["coverage"]) == 2
+
+
+def test_the_documented_time_of_a_takeover_is_that_of_heartbeats_and_rounds() -> None:
+    page = " ".join((ROOT / "docs" / "server.md").read_text("utf-8").split())
+    dead_s = nodes.TTL_MS / 1000
+    first_s, last_s = dead_s - janitors.BEAT_EVERY_S, dead_s + janitors.ROUND_EVERY_S
+    assert f"another continues its reviews after {first_s:g} to {last_s:g} seconds" in page
+    assert f"a node counts as dead {dead_s:g} seconds after its last heartbeat" in page
