@@ -126,7 +126,7 @@ def render(
         _records("Resolved", done.resolved, urls, 45),
         _records("Dismissed", done.dismissed, urls, 44),
         _walkthrough(walkthrough or {}),
-        *_coverage(safe),
+        *_coverage(safe, walkthrough or {}),
         Section("Notices:", [f"- {literal(one)}" for one in safe.notices], 40, "notice"),
         Section("", [literal(verification(safe))] if safe.verification else [], 18),
         Section("By model:", _by_model(safe), 15),
@@ -219,12 +219,14 @@ def _records(
     return _list(heading, rows, importance, "finding")
 
 
-def _coverage(report: Report) -> list[Section]:
+def _coverage(report: Report, walkthrough: Collection[str]) -> list[Section]:
+    """Return the counts and the files. Reviewed files that the walkthrough lists are left out."""
     counted = {status: len(report.covered(status)) for status in _STATUSES}
     counted["failed"] += len(report.pending)
     parts = [f"{number:,} {_STATUSES[status]}" for status, number in counted.items() if number]
     total = count(sum(counted.values()), "file")
-    reviewed = _paths(file.path for file in report.covered("reviewed"))
+    paths = [file.path for file in report.covered("reviewed")]
+    reviewed = [] if set(paths) <= set(walkthrough) else _paths(paths)
     return [
         Section("### Coverage", [f"{total}: {listed(parts)}."] if parts else [], 65),
         _files("Skipped by policy", report.covered("skipped"), 25),

@@ -201,6 +201,15 @@ def test_coverage_names_every_file_and_folds_long_lists() -> None:
     assert "<summary>Reviewed (1)</summary>\n\n- `a.py`" in text
 
 
+def test_no_file_is_listed_twice_as_reviewed() -> None:
+    done = (ev.FileCoverage("a.py", "reviewed"), ev.FileCoverage("b.py", "reviewed"))
+    report = report_of(coverage=done)
+    whole = summary(report, walkthrough={"a.py": "Adds a rate.", "b.py": "Uses it."})
+    assert [whole.count(f"`{one.path}`") for one in done] == [1, 1]
+    assert "2 files: 2 reviewed." in whole
+    assert "<summary>Reviewed (2)</summary>" in summary(report, walkthrough={"a.py": "Adds."})
+
+
 def test_tokens_cost_and_the_commit_come_last() -> None:
     end = ev.ReviewFinished("clean", (), ev.Usage(1_000, 20), 0.5, 3.0, None)
     *_, spent, marker = summary(fold([PLAN, end]), links=LINKS).split("\n\n")
@@ -290,7 +299,7 @@ def test_hostile_words_stay_words_and_within_the_limit(times: int) -> None:
 
 def test_what_has_no_room_is_cut_the_least_important_first_and_counted() -> None:
     report = hostile_report(150)
-    text = summary(report, rest=rest_of(report), links=LINKS)
+    text = summary(report, rest=rest_of(report), links=LINKS, walkthrough={})
     assert text.startswith("**Incomplete: 450 of 600 files were not fully reviewed; ")
     assert re.search(r"\d+ more reasons: no room here\.", text)
     for heading in ("Not fully reviewed", "### Findings", "### Not on a line", "Reviewed (150)"):
