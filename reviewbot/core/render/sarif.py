@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from reviewbot.core.events.report import counts_for_fail_on
+from reviewbot.core.findings.finding import worse
 from reviewbot.core.render import TOOL_NAME, TOOL_URL
 from reviewbot.core.render.inert import json_text, well_formed
 from reviewbot.core.render.wording import (
@@ -75,13 +76,14 @@ class RuleText:
     Attributes:
         title: the title, in Markdown like ``help``.
         help: what goes wrong, and what to do.
-        severity: the severity without configuration.
+        severity: the severity without configuration. Code scanning shows all findings of a rule in
+            the category ``security`` with it.
         url: address of a page about the rule, if any.
     """
 
     title: str
     help: str
-    severity: Severity = "warning"
+    severity: Severity
     url: str | None = None
 
 
@@ -110,12 +112,15 @@ def _too_large(text: str) -> bool:
 def _log(
     report: Report, findings: Sequence[Finding], texts: Mapping[str, RuleText], *, left_out: int
 ) -> Json:
+    worst: dict[str, Severity] = {}
+    for finding in findings:
+        worst[finding.rule] = worse(finding.severity, worst.get(finding.rule, "note"))
     indices: dict[str, int] = {}
     rules: list[Json] = []
     for finding in findings:
         if finding.rule not in indices:
             indices[finding.rule] = len(rules)
-            text = texts.get(finding.rule) or _text_of_category(finding)
+            text = texts.get(finding.rule) or _text_of_category(finding, worst[finding.rule])
             rules.append(_rule(finding, text))
     driver: Json = {"name": TOOL_NAME, "informationUri": TOOL_URL, "rules": rules}
     if report.version:
@@ -134,14 +139,16 @@ def _log(
     return log
 
 
-def _text_of_category(finding: Finding) -> RuleText:
+def _text_of_category(finding: Finding, worst: Severity) -> RuleText:
+    """Return the text of a rule without one, whose severity is that of its worst finding."""
     name, text = _HELP[finding.category]
     title = name if finding.rule == finding.category else f"{name}: {finding.rule}"
-    return RuleText(title, f"{text} Found by review of a change; each result says what goes wrong.")
+    text = f"{text} Found by review of a change; each result says what goes wrong."
+    return RuleText(title, text, worst)
 
 
 def _rule(finding: Finding, text: RuleText) -> Json:
-    """Return the rule of a finding. It depends on the finding's rule and category only."""
+    """Return the rule of a finding."""
     properties: Json = {"tags": [finding.category]}
     if finding.category == "security":
         properties["security-severity"] = _SCORES[text.severity]

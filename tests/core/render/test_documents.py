@@ -18,7 +18,7 @@ from jsonschema import Draft4Validator, Draft7Validator
 from reviewbot.core import render
 from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, counts_for_fail_on
-from reviewbot.core.findings.finding import Finding, Placement
+from reviewbot.core.findings.finding import SEVERITIES, Finding, Placement
 from reviewbot.core.render import sarif as sarif_module
 from reviewbot.core.render.inert import well_formed
 from reviewbot.core.render.sarif import RuleText
@@ -92,6 +92,17 @@ def test_sarif_describes_a_rule_with_its_own_texts() -> None:
             "helpUri": "https://example.com/x",
         }
     ]
+
+
+def test_sarif_rates_a_rule_of_a_category_as_its_worst_finding() -> None:
+    found = [
+        replace(FINDING, id=name, rule="security", category="security", severity=name)
+        for name in SEVERITIES
+    ]
+    for findings in (found, found[::-1]):
+        (rule,) = run_of(report_of(*findings))["tool"]["driver"]["rules"]
+        assert rule["properties"]["security-severity"] == "8.0"
+        assert rule["defaultConfiguration"] == {"level": "error"}
 
 
 def test_sarif_describes_another_rule_by_its_category() -> None:
