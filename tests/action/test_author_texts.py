@@ -75,6 +75,7 @@ async def test_a_known_finding_leads_to_its_comment_from_the_check_and_the_job_s
     check = list(pull.repo.check_runs.values())[-1]
     link = f"[`app.py:10`](https://github.com/octo/hello/pull/1#discussion_r{comment.id})"
     assert "Found by an earlier review" in run.summary
+    assert "confidence" not in run.summary
     assert link in run.summary
     assert link in (check.text or "")
     assert f"| {link} | Division by zero | still open |" in summary_of(pull)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from reviewbot.core.render.layout import Line, Span, clip, paragraph, shown, wrap
-from reviewbot.core.render.wording import placement_reason, state_of
+from reviewbot.core.render.wording import confidence, placement_reason, state_of
 from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def finding_block(finding: Finding, code: Sequence[CodeLine], width: int) -> lis
         lines += paragraph(placement_reason(finding), width, first=equals)
     if (rule := finding.guideline) is not None:
         lines += paragraph(f"rule: {rule.path}:{rule.line}: {rule.quote}", width, first=equals)
-    facts = [finding.category, finding.model, f"confidence {finding.confidence:.2f}"]
+    facts = [finding.category, finding.model, *confidence(finding)]
     if finding.rule != finding.category:
         facts.insert(1, finding.rule)
     if finding.cached:

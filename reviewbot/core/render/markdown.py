@@ -24,6 +24,7 @@ from reviewbot.core.render.wording import (
     ADVICE,
     acceptance,
     causes,
+    confidence,
     lines_of,
     outcome,
     placement_reason,
@@ -173,12 +174,7 @@ def _details(finding: Finding, address: str | None) -> str:
     where = linked(finding.path, address)
     if finding.is_placed:
         where += f", {lines_of(finding)}"
-    facts = [
-        where,
-        finding.category,
-        code_span(finding.model),
-        f"confidence {finding.confidence:.2f}",
-    ]
+    facts = [where, finding.category, code_span(finding.model), *confidence(finding)]
     if finding.rule != finding.category:
         facts.insert(2, code_span(finding.rule))
     blocks = [f"### {titled(finding)}: {one_line(finding.title, 200)}", ", ".join(facts)]

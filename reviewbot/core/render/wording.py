@@ -210,6 +210,11 @@ def spending(report: Report) -> str:
     return "; ".join(filter(None, parts))
 
 
+def confidence(finding: Finding) -> tuple[str, ...]:
+    """Return the confidence; nothing for a finding of an earlier review, which has no chunk."""
+    return (f"confidence {finding.confidence:.2f}",) if finding.chunk else ()
+
+
 def lines_of(finding: Finding) -> str:
     """Return the lines of a finding, such as ``line 4`` or ``lines 4-9``."""
     if finding.line == finding.end_line:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render.author import without_details
 from reviewbot.core.render.markdown_text import code_span, fence, linked, literal, one_line, quoted
-from reviewbot.core.render.wording import titled
+from reviewbot.core.render.wording import confidence, titled
 from reviewbot.core.safety.escape import is_plain
 from reviewbot.core.safety.markdown import code_block
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
@@ -174,8 +174,7 @@ def _guideline(finding: Finding, address: str | None) -> str:
 
 def _facts(finding: Finding) -> str:
     rule = [code_span(finding.rule)] if finding.rule != finding.category else []
-    sure = f"confidence {finding.confidence:.2f}"
-    return ", ".join((finding.category, *rule, code_span(finding.model), sure))
+    return ", ".join((finding.category, *rule, code_span(finding.model), *confidence(finding)))
 
 
 def _offered(finding: Finding, room: int) -> str | None:

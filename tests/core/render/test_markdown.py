@@ -242,6 +242,12 @@ def test_a_finding_leads_to_the_address_that_is_given() -> None:
     assert f"[`app/db.py`]({address}), line 3" in text
 
 
+def test_a_finding_of_an_earlier_review_has_no_confidence() -> None:
+    assert "confidence 0." in render(report_of(FINDING))
+    earlier = replace(FINDING, chunk="", confidence=1.0)
+    assert "confidence" not in render(report_of(earlier))
+
+
 def test_a_computed_summary_is_shown_only_with_lines_of_a_model_about_files() -> None:
     written = ev.ReviewSummary("", (ev.WalkthroughEntry("a.py", "adds a rate"),), source="model")
     lines = "## Summary\n\nFiles:\n\n- `a.py`: adds a rate"
