@@ -115,7 +115,6 @@ def _pull_request(payload: Payload) -> Task:
         _WANTED[payload.action],
         number,
         head_sha=payload.text("pull_request.head.sha", _SHA),
-        base_sha=payload.text("pull_request.base.sha", _SHA),
         updated_at=updated_at,
     )
 
@@ -135,7 +134,7 @@ def _review_comment(payload: Payload) -> Task:
 def _comment(payload: Payload, number: str, thread: int | None) -> Task:
     if payload.action != "created":
         raise payload.nothing()
-    delivery, repository, sender = payload.origin()
+    origin, sender = payload.origin(), payload.login("sender")
     _check_person(payload, sender)
     body = payload.at("comment.body")
     if not isinstance(body, str):
@@ -144,8 +143,7 @@ def _comment(payload: Payload, number: str, thread: int | None) -> Task:
     body = str(well_formed(body[:MAX_COMMENT].replace("\0", "\ufffd")))
     if has_marker(body):
         raise PayloadError("a comment of ours")
-    comment = payload.id("comment.id")
-    return Commented(delivery, repository, sender, payload.id(number), comment, thread, body)
+    return Commented(*origin, sender, payload.id(number), payload.id("comment.id"), thread, body)
 
 
 def _check_person(payload: Payload, sender: str) -> None:
@@ -193,13 +191,11 @@ def _rerun(
 ) -> Task:
     if payload.app is None or not payload.app.is_meant(payload.at(f"{kind}.app")):
         raise PayloadError("of another app")
-    delivery, repository, sender = payload.origin()
-    if sender.lower() == f"{payload.app.slug}[bot]".lower():
+    origin = payload.origin()
+    if payload.login("sender").lower() == f"{payload.app.slug}[bot]".lower():
         raise PayloadError("by ourselves")
     return RerunWanted(
-        delivery,
-        repository,
-        sender,
+        *origin,
         head_sha=payload.text(f"{kind}.head_sha", _SHA),
         external_id=external_id,
         button=button,

@@ -93,8 +93,8 @@ class Payload:
         value = self.at(f"{path}.login")
         return value if isinstance(value, str) and _LOGIN.fullmatch(value) else ""
 
-    def origin(self) -> tuple[str, RepositoryRef, str]:
-        """Return delivery id, repository and sender, the first fields of each task in a repository.
+    def origin(self) -> tuple[str, RepositoryRef]:
+        """Return delivery id and repository, the first fields of each task in a repository.
 
         Raises:
             PayloadError: the repository or the installation is missing.
@@ -103,8 +103,7 @@ class Payload:
         if installation is None and self.app is not None:
             raise PayloadError("no usable installation.id: the webhook of an App did not send it")
         full_name = self.text("repository.full_name", _REPOSITORY)
-        repository = RepositoryRef(installation, self.id("repository.id"), full_name)
-        return self.delivery, repository, self.login("sender")
+        return self.delivery, RepositoryRef(installation, self.id("repository.id"), full_name)
 
     def nothing(self) -> PayloadError:
         """Return the error for an action without a handler."""

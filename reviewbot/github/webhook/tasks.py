@@ -33,18 +33,15 @@ class RepositoryRef:
 class ReviewRequested:
     """A review of a pull request is requested.
 
-    ``sender``, here and below, is a login; empty if unknown. The login of a bot ends with
-    ``[bot]``. ``updated_at`` is the last change of the pull request before the event, in whole
-    seconds, if GitHub stated it.
+    ``updated_at`` is the last change of the pull request before the event, in whole seconds, if
+    GitHub stated it.
     """
 
     delivery: str
     repository: RepositoryRef
-    sender: str
     action: ReviewAction
     number: int
     head_sha: str
-    base_sha: str
     updated_at: datetime | None = None
 
 
@@ -54,7 +51,6 @@ class PullRequestInactive:
 
     delivery: str
     repository: RepositoryRef
-    sender: str
     action: CancelAction
     number: int
     updated_at: datetime | None = None
@@ -63,7 +59,7 @@ class PullRequestInactive:
 
 @dataclass(frozen=True, slots=True)
 class Commented:
-    """A person, ``sender``, commented on a pull request.
+    """A person, whose login is ``sender``, commented on a pull request.
 
     ``thread`` is the first comment of the thread on a line, which takes the replies; None if the
     comment is below the pull request as a whole.
@@ -89,7 +85,6 @@ class RerunWanted:
 
     delivery: str
     repository: RepositoryRef
-    sender: str
     head_sha: str
     external_id: str | None
     button: str | None

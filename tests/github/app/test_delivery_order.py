@@ -196,11 +196,11 @@ WHERE = RepositoryRef(installation=3, id=9, full_name="octo/repo")
 @pytest.mark.parametrize(
     ("task", "installation", "subject"),
     [
-        (PullRequestInactive("d", WHERE, "mona", "closed", 7), 3, "octo/repo#7"),
+        (PullRequestInactive("d", WHERE, "closed", 7), 3, "octo/repo#7"),
         (Commented("d", WHERE, "mona", 7, 1, None, "/review"), 3, "octo/repo#7"),
-        (RerunWanted("d", WHERE, "mona", "abc", None, None, (7,)), 3, "octo/repo#7"),
-        (RerunWanted("d", WHERE, "mona", "abc", None, None, ()), 3, "octo/repo@abc"),
-        (RerunWanted("d", WHERE, "mona", "abc", None, None, (7, 8)), 3, "octo/repo@abc"),
+        (RerunWanted("d", WHERE, "abc", None, None, (7,)), 3, "octo/repo#7"),
+        (RerunWanted("d", WHERE, "abc", None, None, ()), 3, "octo/repo@abc"),
+        (RerunWanted("d", WHERE, "abc", None, None, (7, 8)), 3, "octo/repo@abc"),
         (InstallationChanged("d", "deleted", 5), 5, "installation 5"),
         (Ping("d"), None, None),
         (IgnoredDelivery("d", "a draft"), None, None),
