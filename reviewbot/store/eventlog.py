@@ -76,15 +76,13 @@ def insert_events(connection: sa.Connection, review_id: str, events: Sequence[St
         connection.execute(sa.text("SELECT pg_notify('rb_events', :id)"), {"id": review_id})
 
 
-def events_after(
-    connection: sa.Connection, review_id: str, after: int, limit: int = PAGE
-) -> list[Stored]:
-    """Return the next events of a review."""
+def events_after(connection: sa.Connection, review_id: str, after: int) -> list[Stored]:
+    """Return the next :data:`PAGE` events of a review."""
     rows = connection.execute(
         sa.select(EVENTS.c.seq, EVENTS.c.type, EVENTS.c.data)
         .where(EVENTS.c.review_id == review_id, EVENTS.c.seq > after)
         .order_by(EVENTS.c.seq)
-        .limit(limit)
+        .limit(PAGE)
     )
     return [Stored(row.seq, row.type, row.data) for row in rows]
 

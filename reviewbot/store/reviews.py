@@ -248,12 +248,12 @@ def last_seqs(connection: sa.Connection, ids: Sequence[str]) -> dict[str, int]:
     return {row.id: row.last_seq for row in rows}
 
 
-def finished_before(connection: sa.Connection, at: int, limit: int = 200) -> dict[str, int]:
-    """Return up to ``limit`` reviews finished before ``at``, with the number of their runs."""
+def finished_before(connection: sa.Connection, at: int) -> dict[str, int]:
+    """Return up to 200 reviews finished before ``at``, with the number of their runs."""
     rows = connection.execute(
         sa.select(REVIEWS.c.id, REVIEWS.c.runs)
         .where(REVIEWS.c.state == "finished", REVIEWS.c.finished_at < at)
-        .limit(limit)
+        .limit(200)
     )
     return {row.id: row.runs for row in rows}
 

@@ -264,7 +264,6 @@ async def test_notices_in_any_order_leave_no_gap_and_nothing_twice(
     other: Other, node: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(eventlog, "PAGE", 7)
-    monkeypatch.setattr(eventlog.events_after, "__defaults__", (7,))
     monkeypatch.setattr(hub, "TAIL", 5)
     other.write(20)
     readers = [Reader(node, after) for after in (0, 3, 19, 20)]
@@ -316,7 +315,6 @@ async def test_a_review_that_is_deleted_between_two_pages_ends_the_stream(
     other: Other, node: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(eventlog, "PAGE", 5)
-    monkeypatch.setattr(eventlog.events_after, "__defaults__", (5,))
     other.write(8)
     pages = node.follow(ID, 0)
     assert (await anext(pages)).count(b"\nid: ") == 5
