@@ -125,8 +125,8 @@ class EventLog:
         self._writing: asyncio.Task[None] | None = None
         self._error: Exception | None = None
 
-    async def put(self, *events: Event) -> None:
-        """Number ``events`` and enqueue them for the next write.
+    async def put(self, event: Event) -> None:
+        """Number ``event`` and enqueue it for the next write.
 
         Raises:
             FencedError: another node has taken the review over.
@@ -134,13 +134,15 @@ class EventLog:
         """
         if not self._group.events:
             self._group.since = time.monotonic()
-        for event in events:
-            self._seq += 1
-            self._last_at = max(now_ms(), self._last_at)  # the clock may have been set back
-            self._group.events.append(
-                stored(event, seq=self._seq, review_id=self.review_id, at=self._last_at)
-            )
-        await self._kick()
+        self._seq += 1
+        self._last_at = max(now_ms(), self._last_at)  # the clock may have been set back
+        self._group.events.append(
+            stored(event, seq=self._seq, review_id=self.review_id, at=self._last_at)
+        )
+        self._check()
+        self._start()
+        if len(self._group.events) >= PENDING:
+            await self.flush()
 
     def change(self, change: Callable[[sa.Connection], object]) -> None:
         """Enqueue ``change`` between earlier and later events.
@@ -160,12 +162,6 @@ class EventLog:
         while self._writing is not None and not self._writing.done():
             await asyncio.wait({self._writing})
         self._check()
-
-    async def _kick(self) -> None:
-        self._check()
-        self._start()
-        if len(self._group.events) >= PENDING:
-            await self.flush()
 
     def _start(self) -> None:
         if self._error is None and (self._writing is None or self._writing.done()):
