@@ -34,7 +34,7 @@ from reviewbot.store.database import PATIENCE_S, StoreError, open_database
 from reviewbot.store.hub import Hub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import Self
 
@@ -328,18 +328,19 @@ class ReviewService:
         """Return a review of ``tenant``, or of any tenant if None; None if there is none."""
         return await self.database.read(partial(reviews.find, review_id=review_id, tenant=tenant))
 
-    async def stop(self, review_id: str, outcome: Outcome = "cancelled") -> None:
+    async def stop(self, review_id: str) -> None:
         """Request the stop of a review on any node; a finished review does not change."""
-        if await self.database.write(partial(turns.ask_to_stop, ids=[review_id], outcome=outcome)):
-            await self._end_soon(review_id, outcome)
+        ask = partial(turns.ask_to_stop, ids=[review_id], outcome="cancelled")
+        if await self.database.write(ask):
+            await self._end_soon(review_id, "cancelled")
 
-    async def stop_subject(self, tenant: str, subject: str, outcome: Outcome = "cancelled") -> int:
+    async def stop_subject(self, tenant: str, subject: str) -> int:
         """Stop the open reviews of a subject, and return their number."""
         ids = await self.database.read(
             partial(turns.others_of_subject, tenant=tenant, subject=subject, than="")
         )
         for review_id in ids:
-            await self.stop(review_id, outcome)
+            await self.stop(review_id)
         return len(ids)
 
     async def _end_soon(self, review_id: str, outcome: Outcome) -> None:
@@ -349,10 +350,6 @@ class ReviewService:
                 await self.runner.end_unstarted(review_id)
             except StoreError:
                 log.warning("could not end a review yet", extra={"review_id": review_id})
-
-    def follow(self, review_id: str, after: int) -> AsyncIterator[bytes]:
-        """Yield the events of a review after number ``after``, as server-sent events."""
-        return self.hub.follow(review_id, after)
 
 
 def default_url(folder: Path) -> str:

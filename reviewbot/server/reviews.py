@@ -29,7 +29,7 @@ from reviewbot.store.checkpoints import entry_of, last_progress
 from reviewbot.store.eventlog import records_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     import sqlalchemy as sa
     from starlette.requests import Request
@@ -148,7 +148,7 @@ class ReviewApi:
     async def cancel(self, request: Request) -> Response:
         """Answer ``DELETE /v1/reviews/{id}``."""
         row = await self._find(request)
-        await self._service.stop(row.id, "cancelled")
+        await self._service.stop(row.id)
         return Response(status_code=204)
 
     async def diff(self, request: Request) -> Response:
@@ -199,10 +199,11 @@ class ReviewApi:
     ) -> Response:
         async def gone() -> None:
             if cancels:
-                await self._service.stop(review_id, "cancelled")
+                await self._service.stop(review_id)
 
-        events: AsyncIterator[bytes] = self._service.follow(review_id, after)
-        return event_stream(events, headers=headers, gone=gone, closing=self._service.hub.closing)
+        hub = self._service.hub
+        events = hub.follow(review_id, after)
+        return event_stream(events, headers=headers, gone=gone, closing=hub.closing)
 
     async def _request_of(
         self, request: Request, caller: Principal, reserve: Callable[[int], None]
