@@ -97,9 +97,9 @@ class Janitor:
         for row in await self._database.read(turns.running):
             if row.node != self._runner.node:
                 if row.node not in alive:
-                    await self._broke_off(row)
+                    await self.requeue(row, breaks=1)
             elif row.id not in self._runner.active and not self._runner.leaving:
-                await self._broke_off(row)
+                await self.requeue(row, breaks=1)
         now = reviews.now_ms()
         for row in await self._database.read(
             partial(turns.due, at=now, longest_ms=self._longest_wait_ms)
@@ -119,23 +119,17 @@ class Janitor:
             for review_id, outcome in wanted.items():
                 self._runner.stop(review_id, outcome)
 
-    async def requeue(self, row: ReviewRow) -> None:
-        """Queue another run of a review whose last run has ended."""
+    async def requeue(self, row: ReviewRow, *, breaks: int = 0) -> None:
+        """Queue another run of a review; ``breaks`` is 1 if its last run was interrupted."""
         run = await self._database.write(
-            partial(turns.requeue, review_id=row.id, run=row.runs, breaks=0)
-        )
-        if run is not None:
-            await self._engine.enqueue(row.id, run, row.tenant)
-
-    async def _broke_off(self, row: ReviewRow) -> None:
-        """Queue another run of a review whose run was interrupted."""
-        run = await self._database.write(
-            partial(turns.requeue, review_id=row.id, run=row.runs, breaks=1)
+            partial(turns.requeue, review_id=row.id, run=row.runs, breaks=breaks)
         )
         if run is None:
             return
-        log.warning("the review was interrupted and will run again", extra={"review_id": row.id})
-        await self._engine.drop([run_id(row.id, row.runs)])
+        if breaks:
+            extra = {"review_id": row.id}
+            log.warning("the review was interrupted and will run again", extra=extra)
+            await self._engine.drop([run_id(row.id, row.runs)])
         await self._engine.enqueue(row.id, run, row.tenant)
 
     async def find_lost(self) -> None:
