@@ -123,12 +123,11 @@ class ReviewRequest:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A review that can be stored, with its first events and a function that stores more."""
+    """A review that can be stored, with its first events."""
 
     new: NewReview
     limits: Limits
     opening: tuple[Event, ...]
-    also: Also | None = None
 
 
 def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Settings]) -> Admitted:
@@ -189,8 +188,10 @@ def _prepared(request: ReviewRequest, settings: Settings) -> Prepared:
     )
 
 
-def store(connection: sa.Connection, admitted: Admitted) -> list[str]:
+def store(connection: sa.Connection, admitted: Admitted, also: Also | None) -> list[str]:
     """Store a review and its first events, and request a stop of older reviews of its subject.
+
+    ``also`` stores more.
 
     Returns:
         The ids of the open older reviews.
@@ -211,8 +212,8 @@ def store(connection: sa.Connection, admitted: Admitted) -> list[str]:
     ]
     reviews.insert(connection, replace(new, held_day=day), at, last_seq=len(events))
     insert_events(connection, new.id, events)
-    if admitted.also is not None:
-        admitted.also(connection, new.id)
+    if also is not None:
+        also(connection, new.id)
     if new.subject is None:
         return []
     # All other reviews are older: reviews of a tenant are stored sequentially.

@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -288,10 +288,9 @@ class ReviewService:
             return known, True
         async with self.runner.kit.preparing:
             admitted = await asyncio.to_thread(admit, request, self._load)
-        admitted = replace(admitted, also=also)
-        new = admitted.new
+        new, save = admitted.new, partial(store, admitted=admitted, also=also)
         try:
-            older = await self.database.write(partial(store, admitted=admitted), tenant=new.tenant)
+            older = await self.database.write(save, tenant=new.tenant)
         except (DuplicateRequestError, IntegrityError):  # the same key at the same time
             if (known := await self._known(request)) is not None:
                 return known, True
