@@ -1,4 +1,4 @@
-"""The review service of a node: create, find, follow and stop reviews.
+"""The review service of a node: create, find and stop reviews.
 
 The HTTP API and the GitHub side use the service. The service owns the database, the queue, the hub
 and the janitor.

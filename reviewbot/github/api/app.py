@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import SecretText
 from reviewbot.github.api.records import segment
-from reviewbot.github.client.caller import Denied
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError
 from reviewbot.github.client.exchange import read, write
 
@@ -83,7 +82,7 @@ class NewApp:
 async def login(caller: AccountClient) -> str:
     """Return the login of the token's holder, such as ``github-actions[bot]``."""
     data = await caller.graphql("{ viewer { login } }", {})
-    if isinstance(data, Denied):
+    if data is None:
         raise ForbiddenError("GitHub did not return the account of this token")
     name: str = data["viewer"]["login"]
     return name

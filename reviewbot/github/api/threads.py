@@ -1,7 +1,7 @@
 """Threads on lines: read, resolve and hide them, and undo that.
 
 Only GraphQL supports this. Resolving needs ``contents: write``, which few installations grant. So a
-refusal is a value, not an error.
+refusal is a result, not an error.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.github.api.records import repository
-from reviewbot.github.client.caller import Denied
 from reviewbot.github.client.errors import IncompleteListError, NotFoundError
 
 if TYPE_CHECKING:
@@ -80,11 +79,7 @@ class Threads:
         found: list[ReviewThread] = []
         while True:
             data = await self._caller.graphql(_LIST, variables)
-            pull = (
-                None
-                if isinstance(data, Denied)
-                else (data.get("repository") or {}).get("pullRequest")
-            )
+            pull = ((data or {}).get("repository") or {}).get("pullRequest")
             if pull is None:
                 raise NotFoundError(
                     f"GitHub did not return the threads of {repo}#{number}", status=404
@@ -98,25 +93,24 @@ class Threads:
                 raise IncompleteListError(f"{repo}#{number} has more than {MOST:,} threads")
             variables["after"] = after
 
-    async def resolve(self, thread: str) -> Denied | None:
-        """Resolve a thread; return the refusal, if any."""
+    async def resolve(self, thread: str) -> bool:
+        """Resolve a thread; return False if GitHub does not permit it."""
         return await self._change(_RESOLVE, {"threadId": thread})
 
-    async def minimize(self, node_id: str) -> Denied | None:
-        """Hide a comment or a review as outdated; return the refusal, if any."""
+    async def minimize(self, node_id: str) -> bool:
+        """Hide a comment or a review as outdated; return False if GitHub does not permit it."""
         return await self._change(_MINIMIZE, {"subjectId": node_id, "classifier": "OUTDATED"})
 
-    async def unresolve(self, thread: str) -> Denied | None:
-        """Reopen a thread; return the refusal, if any."""
+    async def unresolve(self, thread: str) -> bool:
+        """Reopen a thread; return False if GitHub does not permit it."""
         return await self._change(_UNRESOLVE, {"threadId": thread})
 
-    async def unminimize(self, node_id: str) -> Denied | None:
-        """Show a hidden comment again; return the refusal, if any."""
+    async def unminimize(self, node_id: str) -> bool:
+        """Show a hidden comment again; return False if GitHub does not permit it."""
         return await self._change(_UNMINIMIZE, {"subjectId": node_id})
 
-    async def _change(self, mutation: str, given: dict[str, str]) -> Denied | None:
-        data = await self._caller.graphql(mutation, {"input": given}, writes=True)
-        return data if isinstance(data, Denied) else None
+    async def _change(self, mutation: str, given: dict[str, str]) -> bool:
+        return await self._caller.graphql(mutation, {"input": given}, writes=True) is not None
 
 
 def _thread(found: dict[str, Any]) -> ReviewThread:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, replace
-from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -46,22 +45,14 @@ REFUSED_S: Final = 1.0
 """Seconds before a 403 is retried once. A new permission, or a lagging replica of GitHub, would
 otherwise cost a check run until the next push."""
 
+_DENIED: Final = ("FORBIDDEN", "INSUFFICIENT_SCOPES", "NOT_FOUND")
+"""Types of errors with which GraphQL refuses what an installation may not do."""
 UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError)
 """Errors raised for a response without GitHub's fields, such as the response of a proxy."""
 
 T = TypeVar("T")
 Record: TypeAlias = "Mapping[str, Any]"
 """A JSON object of GitHub."""
-
-
-class Denied(Enum):
-    """Refusals of GraphQL. They are values because many installations lack the permissions.
-
-    Each value is a tuple of GraphQL error types.
-    """
-
-    FORBIDDEN = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
-    NOT_FOUND = ("NOT_FOUND",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +176,8 @@ class AccountClient:
             return entries, answer.next_page
         raise UnavailableError(reason)
 
-    async def graphql(
-        self, text: str, variables: Record, *, writes: bool = False
-    ) -> Record | Denied:
-        """Return the data of a GraphQL response, or :class:`Denied`.
+    async def graphql(self, text: str, variables: Record, *, writes: bool = False) -> Record | None:
+        """Return the data of a GraphQL response; None if we lack the permission.
 
         The operation must be idempotent, because the request may be repeated.
 
@@ -198,9 +187,8 @@ class AccountClient:
         body = {"query": text, "variables": variables}
         request = write("POST", GRAPHQL, body, repeatable=True, creates=False)
         answer = await self.answer(replace(request, writes=writes))
-        for denied in Denied:
-            if answer.error_has("type", *denied.value):
-                return denied
+        if answer.error_has("type", *_DENIED):
+            return None
         if answer.errors:
             raise refusal(request, answer)
         data = answer.data.get("data") if isinstance(answer.data, dict) else None

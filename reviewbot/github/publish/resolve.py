@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.subject import Subject
-    from reviewbot.github.client.caller import Denied
     from reviewbot.github.identity import BotIdentity
     from reviewbot.github.state.prior import Posted, Prior
 
@@ -106,9 +105,9 @@ class CommentResolver:
         await create_once(reply, find)
 
 
-async def _done(change: Awaitable[Denied | None]) -> bool:
+async def _done(change: Awaitable[bool]) -> bool:
     """Return whether GitHub did it. A refusal is not an error: a fallback exists."""
     try:
-        return await change is None
+        return await change
     except (ForbiddenError, InvalidError, NotFoundError):
         return False

@@ -13,7 +13,6 @@ from reviewbot.config.settings import SecretText
 from reviewbot.github.api import app as app_api
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.auth import AppCredentials
-from reviewbot.github.client.caller import Denied
 from reviewbot.github.client.errors import (
     DiffTooLargeError,
     ForbiddenError,
@@ -350,8 +349,8 @@ async def test_resolving_without_the_permission_is_a_value() -> None:
     async with installed() as (_, pull, api):
         await api.reviews.create(REPO, 1, review(pull))
         (thread,) = await api.threads.all(REPO, 1)
-        assert await api.threads.resolve(thread.id) is Denied.FORBIDDEN
-        assert await api.threads.resolve("PRRT_unknown") is Denied.NOT_FOUND
+        assert await api.threads.resolve(thread.id) is False
+        assert await api.threads.resolve("PRRT_unknown") is False
         assert not pull.threads[0].resolved_by
 
 
@@ -360,7 +359,7 @@ async def test_with_the_permission_a_thread_is_resolved() -> None:
     async with installed(permissions) as (_, pull, api):
         await api.reviews.create(REPO, 1, review(pull))
         (thread,) = await api.threads.all(REPO, 1)
-        assert await api.threads.resolve(thread.id) is None
+        assert await api.threads.resolve(thread.id) is True
         (thread,) = await api.threads.all(REPO, 1)
         assert (thread.resolved, thread.resolved_by) == (True, None)
 
@@ -369,10 +368,10 @@ async def test_our_own_comments_can_be_hidden_and_others_not() -> None:
     async with installed() as (_, pull, api):
         await api.reviews.create(REPO, 1, review(pull))
         (ours,) = await api.reviews.comments(REPO, 1)
-        assert await api.threads.minimize(ours.node_id) is None
+        assert await api.threads.minimize(ours.node_id) is True
         assert pull.review_comments[0].minimized == "outdated"
         theirs = pull.comment("Hello", by="mona")
-        assert await api.threads.minimize(theirs.node_id) is Denied.FORBIDDEN
+        assert await api.threads.minimize(theirs.node_id) is False
 
 
 async def test_threads_of_what_is_not_there_are_not_there() -> None:
