@@ -90,6 +90,7 @@ def outputs() -> Iterator[tuple[Path, str]]:
             urls=urls,
             walkthrough={one.path: one.summary for one in said},
             links=LINKS,
+            files={},
         )
         yield FOLDER / f"{name}.summary.md", f"{text}\n"
 

@@ -114,7 +114,7 @@ def plan_comments(
     files: Sequence[FileDiff],
     *,
     marker: Callable[[Finding], str],
-    links: Permalinks | None = None,
+    links: Permalinks,
     link_hosts: Collection[str] = LINK_HOSTS,
     most: int = MAX_COMMENTS,
     unshown: Collection[str] = (),
@@ -136,8 +136,8 @@ def plan_comments(
     inline: list[Inline] = []
     rest: list[FindingWithoutComment] = []
     for finding in sorted(findings, key=lambda one: (*rank(one), one.id)):
-        link = links.of(finding, diff.file(finding.path)) if links else None
-        rule_link = links.of_guideline(finding.guideline) if links else None
+        link = links.of(finding, diff.file(finding.path))
+        rule_link = links.of_guideline(finding.guideline)
         place = (
             placement_reason(finding) if finding.placement.kind != "inline" else diff.place(finding)
         )

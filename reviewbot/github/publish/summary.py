@@ -68,12 +68,12 @@ def render(
     *,
     marker: str,
     rest: Sequence[FindingWithoutComment] = (),
-    urls: Mapping[str, str] | None = None,
+    urls: Mapping[str, str],
     overview: str = "",
-    walkthrough: Mapping[str, str] | None = None,
-    links: Permalinks | None = None,
+    walkthrough: Mapping[str, str],
+    links: Permalinks,
     link_hosts: Collection[str] = LINK_HOSTS,
-    files: Mapping[str, FileDiff] | None = None,
+    files: Mapping[str, FileDiff],
 ) -> str:
     """Return the comment, of at most :data:`.MAX_TEXT` characters and the marker.
 
@@ -89,13 +89,13 @@ def render(
         link_hosts: hosts that links of a model may point to.
         files: the diff by path, for the addresses.
     """
-    safe, urls = safe_report(done.report, link_hosts), urls or {}
+    safe = safe_report(done.report, link_hosts)
     counted = [one for one in safe.findings if counts_for_fail_on(one)]
     named = sorted(counted, key=lambda one: one.id not in urls)[:MAX_ROWS]
     ids = {one.id for one in named}
     shown = [one for one in counted if one.id in ids]
     others = [one for one in counted if one.id not in ids]
-    code = {one.id: links.of(one, (files or {}).get(one.path)) for one in counted} if links else {}
+    code = {one.id: links.of(one, files.get(one.path)) for one in counted}
     addresses = {**code, **{one.finding.id: one.link for one in rest}, **urls}
     rest_ids = {one.finding.id for one in rest}
     without_comment = [one for one in rest if not one.is_surplus]
@@ -103,8 +103,8 @@ def render(
         FindingWithoutComment(
             one,
             placement_reason(one),
-            links.of(one, (files or {}).get(one.path)) if links else None,
-            links.of_guideline(one.guideline) if links else None,
+            links.of(one, files.get(one.path)),
+            links.of_guideline(one.guideline),
         )
         for one in safe.held
         if one.id not in rest_ids
@@ -125,8 +125,8 @@ def render(
         *rest_sections(without_comment, link_hosts),
         _records("Resolved", done.resolved, urls, 45),
         _records("Dismissed", done.dismissed, urls, 44),
-        _walkthrough(walkthrough or {}),
-        *_coverage(safe, walkthrough or {}),
+        _walkthrough(walkthrough),
+        *_coverage(safe, walkthrough),
         Section("Notices:", [f"- {literal(one)}" for one in safe.notices], 40, "notice"),
         Section("", [literal(verification(safe))] if safe.verification else [], 18),
         Section("By model:", _by_model(safe), 15),
@@ -257,8 +257,10 @@ def _by_model(report: Report) -> list[str]:
     return [f"- {code_span(share.model)}: {share_of(share)}" for share in shares(report)]
 
 
-def _spent(report: Report, links: Permalinks | None) -> str:
-    facts = [", ".join(map(code_span, report.models[:_OPEN])), spending(report)]
-    if links:
-        facts.insert(0, f"commit {linked(links.head[:7], links.commit())}")
+def _spent(report: Report, links: Permalinks) -> str:
+    facts = [
+        f"commit {linked(links.head[:7], links.commit())}",
+        ", ".join(map(code_span, report.models[:_OPEN])),
+        spending(report),
+    ]
     return unmarked("; ".join(filter(None, facts)))

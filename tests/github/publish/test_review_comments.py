@@ -81,7 +81,7 @@ def test_github_never_has_to_refuse_a_review_and_no_finding_is_lost(
 def test_a_comment_is_on_lines_of_its_finding_and_a_suggestion_replaces_exactly_those(
     change: Change,
 ) -> None:
-    for one in plan_comments(change.findings, change.files, marker=marked).inline:
+    for one in plan_comments(change.findings, change.files, marker=marked, links=LINKS).inline:
         finding, last = one.finding, int(one.comment["line"])
         first = int(one.comment.get("start_line", last))
         assert finding.line <= first <= last <= max(finding.line, finding.end_line)
@@ -95,7 +95,7 @@ def test_a_comment_is_on_lines_of_its_finding_and_a_suggestion_replaces_exactly_
 @settings(deadline=None)
 @given(changes())
 def test_nothing_that_a_model_wrote_acts_in_a_comment(change: Change) -> None:
-    for one in plan_comments(change.findings, change.files, marker=marked).inline:
+    for one in plan_comments(change.findings, change.files, marker=marked, links=LINKS).inline:
         body = one.comment["body"]
         assert html(body) == [marked(one.finding)]
         assert body.endswith(f"\n\n{marked(one.finding)}")
@@ -275,7 +275,7 @@ def test_the_longest_finding_still_fits() -> None:
 
 def test_a_marker_is_bounded() -> None:
     with pytest.raises(ValueError, match="at most 32,000 characters"):
-        plan_comments([FINDING], FILES, marker=lambda _: "x" * 33_000)
+        plan_comments([FINDING], FILES, marker=lambda _: "x" * 33_000, links=LINKS)
 
 
 def test_a_file_that_github_shows_no_lines_of_has_no_comments_and_takes_no_place_of_others() -> (

@@ -40,8 +40,10 @@ URL = "https://github.com/o/r/pull/1#discussion_r1"
 
 def summary(report: Report, done: Reconciled | None = None, **options: Any) -> str:
     said = report.summary.files if report.summary else ()
-    options.setdefault("walkthrough", {one.path: one.summary for one in said})
-    return render(done or Reconciled(report, ()), marker=MARKER, **options)
+    own = {"walkthrough": {one.path: one.summary for one in said}, "urls": {}, "files": {}}
+    return render(
+        done or Reconciled(report, ()), marker=MARKER, **{"links": LINKS, **own, **options}
+    )
 
 
 def rest_of(report: Report) -> tuple[FindingWithoutComment, ...]:
