@@ -117,10 +117,7 @@ class ReviewPoster:
         for review in pending:
             await self._delete(review)
         await self._post(plan.inline, text)
-        refused = [
-            FindingWithoutComment(one.finding, _REFUSED, one.link, one.rule_link)
-            for one in self._refused
-        ]
+        refused = [one.without_comment(_REFUSED) for one in self._refused]
         listed = {one.finding.id for one in self._listed}
         rest = [one for one in plan.rest if one.finding.id not in listed]
         return PostedReview(self._first, (*refused, *rest))

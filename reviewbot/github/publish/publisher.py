@@ -215,11 +215,7 @@ class CommentPublisher:
         )
         if options.review:
             return plan
-        off = [
-            FindingWithoutComment(one.finding, _TURNED_OFF, one.link, one.rule_link)
-            for one in plan.inline
-        ]
-        return CommentPlan((), (*off, *plan.rest))
+        return CommentPlan((), _listed(plan, _TURNED_OFF))
 
     def _summary(
         self,
@@ -270,7 +266,7 @@ class CommentPublisher:
             return plan.rest
         if prior.drafts:
             self.problems.append(_DRAFT)
-            return _unposted(plan)
+            return _listed(plan, _UNPOSTED)
         poster = ReviewPoster(
             self._api,
             pull,
@@ -292,7 +288,7 @@ class CommentPublisher:
             poster.post(plan, text, pending), "The review could not be posted"
         )
         if posted is None:
-            return _unposted(plan)
+            return _listed(plan, _UNPOSTED)
         if posted.review is not None:
             self.wrote = True
             self.review_url = self.review_url or posted.review.url
@@ -393,9 +389,6 @@ def _walkthrough(report: Report, prior: Prior, files: Sequence[FileDiff]) -> dic
     return {file.path: lines[file.path] for file in files if file.path in lines}
 
 
-def _unposted(plan: CommentPlan) -> tuple[FindingWithoutComment, ...]:
-    lost = [
-        FindingWithoutComment(one.finding, _UNPOSTED, one.link, one.rule_link)
-        for one in plan.inline
-    ]
-    return (*lost, *plan.rest)
+def _listed(plan: CommentPlan, reason: str) -> tuple[FindingWithoutComment, ...]:
+    """Return all findings of a plan whose comments are not posted for that reason."""
+    return (*(one.without_comment(reason) for one in plan.inline), *plan.rest)

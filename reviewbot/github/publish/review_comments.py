@@ -70,8 +70,12 @@ class Inline:
 
     finding: Finding
     comment: Json
-    link: str | None = None
-    rule_link: str | None = None
+    link: str | None
+    rule_link: str | None
+
+    def without_comment(self, reason: str) -> FindingWithoutComment:
+        """Return the finding with the reason why it has no comment."""
+        return FindingWithoutComment(self.finding, reason, self.link, self.rule_link)
 
 
 @dataclass(frozen=True, slots=True)
