@@ -52,26 +52,16 @@ def fitted(sections: Sequence[Section], limit: int) -> str:
     Raises:
         ValueError: not even the headings fit.
     """
-    kept = zip(sections, kept_items(sections, limit), strict=True)
-    return _GAP.join(_text(section, number) for section, number in kept if section.items)
-
-
-def kept_items(sections: Sequence[Section], limit: int) -> list[int]:
-    """Return how many items of each section fit, from the first.
-
-    Raises:
-        ValueError: not even the headings fit.
-    """
-    shown = [index for index, section in enumerate(sections) if section.items]
-    room = limit - sum(size(_text(sections[index], 0)) + len(_GAP) for index in shown)
+    shown = [section for section in sections if section.items]
+    room = limit - sum(size(_text(section, 0)) + len(_GAP) for section in shown)
     if room < 0:
         raise ValueError(f"a limit of {limit} characters is too small for the headings")
-    kept = [0] * len(sections)
-    for index in sorted(shown, key=lambda index: -sections[index].importance):
-        section = sections[index]
+    kept = [0] * len(shown)
+    for index in sorted(range(len(shown)), key=lambda index: -shown[index].importance):
+        section = shown[index]
         kept[index], used = _fitting(section, int(room * section.share))
         room -= used
-    return kept
+    return _GAP.join(map(_text, shown, kept))
 
 
 def _fitting(section: Section, room: int) -> tuple[int, int]:
