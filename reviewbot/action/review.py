@@ -254,18 +254,11 @@ class ActionReview:
         )
         if inputs.token is None:
             self._notices = (_UNPOSTED,)
-            silent = replace(options, check=None, review=False, summary=False)
-            return self._publication(identity, assignment, silent)
-        publication = self._publication(identity, assignment, options)
+            options = replace(options, check=None, review=False, summary=False)
+        key = f"{inputs.run_key}-{assignment.subject.head[:12]}"
+        publication = Publication(self._api, identity, assignment.subject, options, key=key)
         await publication.begin()
         return publication
-
-    def _publication(
-        self, identity: BotIdentity, assignment: ReviewScope, options: PublishOptions
-    ) -> Publication:
-        head = assignment.subject.head[:12]
-        key = f"{self._inputs.run_key}-{head}"
-        return Publication(self._api, identity, assignment.subject, options, key=key)
 
     async def _stream(self, assignment: ReviewScope, publication: Publication) -> None:
         """Run the review, publish its events, and show findings in the log at once."""
