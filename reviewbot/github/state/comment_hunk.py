@@ -57,15 +57,10 @@ def commented_code(comment: ReviewComment) -> tuple[str, ...]:
     if last is None:
         return ()
     count = last - (comment.original_start_line or last) + 1
-    lines = _hunk_lines(comment)
-    return tuple(line[1:] for line in lines[-count:]) if 0 < count <= len(lines) else ()
-
-
-def _hunk_lines(comment: ReviewComment) -> tuple[str, ...]:
-    """Return the lines of a comment's hunk on its side, each behind its mark."""
     other = "-" if comment.side == "RIGHT" else "+"
     lines = comment.diff_hunk.split("\n")[1:]
-    return tuple(line for line in lines if not line.startswith((other, "\\")))
+    lines = [line for line in lines if not line.startswith((other, "\\"))]
+    return tuple(line[1:] for line in lines[-count:]) if 0 < count <= len(lines) else ()
 
 
 def _last(lines: list[str]) -> list[str]:

@@ -25,11 +25,6 @@ def normal(line: str) -> str:
     return " ".join(text.split())
 
 
-def normal_lines(lines: Iterable[str]) -> list[str]:
-    """Return the comparison forms of the lines that are not empty."""
-    return [text for text in map(normal, lines) if text]
-
-
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
     """``count`` lines that are not empty: a digest of the ``first`` of them, and one of all."""
@@ -41,7 +36,7 @@ class Fingerprint:
     @classmethod
     def of(cls, lines: Iterable[str]) -> Fingerprint | None:
         """Return the fingerprint of some lines; None if they are empty or too many."""
-        code = normal_lines(lines)
+        code = [text for text in map(normal, lines) if text]
         if not 0 < len(code) <= MOST_LINES:
             return None
         return cls(len(code), _digest(code[:1], 4), _digest(code, 16))
