@@ -19,8 +19,8 @@ from reviewbot.errors import EXIT_OK
 from reviewbot.github.client.errors import ForbiddenError
 from reviewbot.github.identity import BotIdentity, PullName
 from reviewbot.github.state.block import FATES
-from reviewbot.github.state.reactions import ReactionReader, counted
-from reviewbot.github.state.statistics import aggregate, state_in
+from reviewbot.github.state.reactions import ReactionReader
+from reviewbot.github.state.statistics import aggregate, counted, state_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import ListedPull
     from reviewbot.github.state.block import Fate, StateBlock
-    from reviewbot.github.state.reactions import FindingReaction, ReactionCounts
-    from reviewbot.github.state.statistics import FateCounts, PullState, Statistics
+    from reviewbot.github.state.reactions import FindingReaction
+    from reviewbot.github.state.statistics import Counts, PullState, Statistics
 
 _SHOWN: Final[tuple[Reaction, ...]] = ("+1", "-1")
 """Reactions with a column of their own; the others are only in the sum."""
@@ -172,11 +172,11 @@ def _json(args: argparse.Namespace, found: _Found) -> str:
         "limit": args.limit,
         "pull_requests": found.listed,
         "with_state": statistics.pulls,
-        "findings": dict(statistics.total.fates),
-        "by_rule": [{"name": one.name, **one.fates} for one in statistics.by_rule],
-        "by_model": [{"name": one.name, **one.fates} for one in statistics.by_model],
+        "findings": dict(statistics.total.counts),
+        "by_rule": [{"name": one.name, **one.counts} for one in statistics.by_rule],
+        "by_model": [{"name": one.name, **one.counts} for one in statistics.by_model],
         "by_prompt_version": [
-            {"name": one.name, **one.fates} for one in statistics.by_prompt_version
+            {"name": one.name, **one.counts} for one in statistics.by_prompt_version
         ],
         "reactions": _reactions_json(found.reactions),
         "without_fate": {f"in_{state}": number for state, number in statistics.open.items()},
@@ -197,7 +197,7 @@ def _reactions_json(reactions: Sequence[FindingReaction] | None) -> dict[str, An
     return {"total": dict(Counter(one.reaction for one in reactions)), **groups}
 
 
-def _grouped(reactions: Sequence[FindingReaction]) -> dict[str, Sequence[ReactionCounts]]:
+def _grouped(reactions: Sequence[FindingReaction]) -> dict[str, Sequence[Counts[Reaction]]]:
     return {
         "rule": counted((one.rule, one.reaction) for one in reactions),
         "model": counted((one.model, one.reaction) for one in reactions),
@@ -229,7 +229,7 @@ def _terminal(args: argparse.Namespace, found: _Found) -> str:
     return "\n\n".join(filter(None, blocks))
 
 
-def _table(heading: str, counts: Sequence[FateCounts]) -> str:
+def _table(heading: str, counts: Sequence[Counts[Fate]]) -> str:
     rows = [
         (_name(one.name), f"{one.total:,}", *(_share(one, fate) for fate in FATES))
         for one in counts
@@ -237,7 +237,7 @@ def _table(heading: str, counts: Sequence[FateCounts]) -> str:
     return _columns((heading, "FINDINGS", *(_words(fate).upper() for fate in FATES)), rows)
 
 
-def _reaction_table(heading: str, counts: Sequence[ReactionCounts]) -> str:
+def _reaction_table(heading: str, counts: Sequence[Counts[Reaction]]) -> str:
     rows = [
         (_name(one.name), f"{one.total:,}", *(f"{one.counts.get(name, 0):,}" for name in _SHOWN))
         for one in counts
@@ -291,8 +291,8 @@ def _notes(found: _Found, author: str) -> Iterator[str]:
     yield _UNREAD if found.reactions is None else _REACTIONS
 
 
-def _share(counts: FateCounts, fate: Fate) -> str:
-    number = counts.fates[fate]
+def _share(counts: Counts[Fate], fate: Fate) -> str:
+    number = counts.counts[fate]
     return f"{number:,} ({100 * number / counts.total:.0f} %)" if number else "0"
 
 

@@ -1,4 +1,4 @@
-"""Read and count people's reactions to our comments on findings.
+"""Read people's reactions to our comments on findings.
 
 GitHub sends no webhook for reactions, so they are fetched when they are counted. Only reactions of
 people with write access count. A reaction dismisses nothing.
@@ -7,17 +7,13 @@ people with write access count. A reaction dismisses nothing.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reviewbot.github import markers
 from reviewbot.github.state.prior import WRITERS
-from reviewbot.github.state.statistics import LONGEST_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from reviewbot.github.api.comments import Reaction
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import Permission
@@ -34,19 +30,6 @@ class FindingReaction:
     rule: str
     model: str
     prompt_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReactionCounts:
-    """Reactions to findings of one rule, model or prompt version. ``name`` is untrusted."""
-
-    name: str
-    counts: Mapping[Reaction, int]
-
-    @property
-    def total(self) -> int:
-        """Number of these reactions."""
-        return sum(self.counts.values())
 
 
 class ReactionReader:
@@ -99,12 +82,3 @@ class ReactionReader:
             asked = asyncio.ensure_future(self._api.pulls.permission(repo, login))
             self._levels[login] = asked
         return await self._levels[login]
-
-
-def counted(pairs: Iterable[tuple[str, Reaction]]) -> Sequence[ReactionCounts]:
-    """Return the reactions by name, the names with the most reactions first."""
-    found: dict[str, Counter[Reaction]] = {}
-    for name, reaction in pairs:
-        found.setdefault(name[:LONGEST_NAME], Counter())[reaction] += 1
-    rows = [ReactionCounts(name, counts) for name, counts in found.items()]
-    return sorted(rows, key=lambda row: (-row.total, row.name))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from reviewbot.github import markers
 from reviewbot.github.state.block import FATES, unpack
@@ -26,17 +26,20 @@ LONGEST_NAME: Final = 100
 """Maximum characters of the name of a rule, a model or a version."""
 
 
+Kind = TypeVar("Kind", bound=str)
+
+
 @dataclass(frozen=True, slots=True)
-class FateCounts:
-    """Findings of one rule, model or prompt version, by fate. ``name`` is untrusted."""
+class Counts(Generic[Kind]):
+    """Findings or reactions of one rule, model or prompt version. ``name`` is untrusted."""
 
     name: str
-    fates: Mapping[Fate, int]
+    counts: Mapping[Kind, int]
 
     @property
     def total(self) -> int:
-        """Number of these findings."""
-        return sum(self.fates.values())
+        """Number of these findings or reactions."""
+        return sum(self.counts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,10 @@ class Statistics:
     """
 
     pulls: int
-    total: FateCounts
-    by_rule: tuple[FateCounts, ...]
-    by_model: tuple[FateCounts, ...]
-    by_prompt_version: tuple[FateCounts, ...]
+    total: Counts[Fate]
+    by_rule: tuple[Counts[Fate], ...]
+    by_model: tuple[Counts[Fate], ...]
+    by_prompt_version: tuple[Counts[Fate], ...]
     open: Mapping[PullState, int]
     unrecorded: int
     dropped: int
@@ -95,19 +98,24 @@ def aggregate(states: Iterable[tuple[PullState, StateBlock]]) -> Statistics:
     total = Counter(one.fate for one in closed)
     return Statistics(
         pulls=pulls,
-        total=FateCounts("", {fate: total[fate] + dropped[fate] for fate in FATES}),
-        by_rule=_grouped((one.rule, one.fate) for one in closed),
-        by_model=_grouped((one.model or "unknown", one.fate) for one in closed),
-        by_prompt_version=_grouped((one.prompt_version or "none", one.fate) for one in closed),
+        total=Counts("", {fate: total[fate] + dropped[fate] for fate in FATES}),
+        by_rule=counted(((one.rule, one.fate) for one in closed), FATES),
+        by_model=counted(((one.model or "unknown", one.fate) for one in closed), FATES),
+        by_prompt_version=counted(
+            ((one.prompt_version or "none", one.fate) for one in closed), FATES
+        ),
         open={state: left[state] for state in ("open", "closed", "merged")},
         unrecorded=unrecorded,
         dropped=dropped.total(),
     )
 
 
-def _grouped(pairs: Iterable[tuple[str, Fate]]) -> tuple[FateCounts, ...]:
-    found: dict[str, Counter[Fate]] = {}
-    for name, fate in pairs:
-        found.setdefault(name[:LONGEST_NAME], Counter())[fate] += 1
-    rows = [FateCounts(name, {fate: one[fate] for fate in FATES}) for name, one in found.items()]
+def counted(
+    pairs: Iterable[tuple[str, Kind]], kinds: Iterable[Kind] = ()
+) -> tuple[Counts[Kind], ...]:
+    """Return the kinds by name, the most frequent names first; ``kinds`` are in every count."""
+    found: dict[str, Counter[Kind]] = {}
+    for name, kind in pairs:
+        found.setdefault(name[:LONGEST_NAME], Counter(dict.fromkeys(kinds, 0)))[kind] += 1
+    rows = [Counts(name, counts) for name, counts in found.items()]
     return tuple(sorted(rows, key=lambda row: (-row.total, row.name)))
