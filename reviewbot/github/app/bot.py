@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app.backfill import Backfill
-from reviewbot.github.app.evidence import PullRequestFiles
+from reviewbot.github.app.evidence import pull_request_files
 from reviewbot.github.app.explanations import Explanations
 from reviewbot.github.app.handlers import DeliveryHandler
 from reviewbot.github.app.inbox import Inbox
@@ -77,7 +78,7 @@ class Bot:
             web_url=web_address(config.base_url),
             limits=limits,
         )
-        service.find_code = PullRequestFiles(database, self._github)
+        service.find_code = partial(pull_request_files, database, self._github)
         answers = Answers(self.identity, lambda file: RepositoryConfig(load).describe(file))
         explanations = Explanations(
             service, self.identity, answers, self._publisher, load, limits=limits

@@ -18,27 +18,18 @@ if TYPE_CHECKING:
     from reviewbot.store.reviews import ReviewRow
 
 
-class PullRequestFiles:
-    """Finder of the files of a review's pull request.
+async def pull_request_files(
+    database: Database, github: Gateway, row: ReviewRow, prepared: Prepared
+) -> ImportedFiles | None:
+    """Return the files of a pull request; None for a review that is not published on one.
 
-    Args:
-        database: the store, which has the target of each review.
-        github: the App's gateway to GitHub.
+    Raises:
+        StoreError: the database is unavailable.
     """
-
-    def __init__(self, database: Database, github: Gateway) -> None:
-        self._database, self._github = database, github
-
-    async def __call__(self, row: ReviewRow, prepared: Prepared) -> ImportedFiles | None:
-        """Return the files of a pull request; None for a review that is not published on one.
-
-        Raises:
-            StoreError: the database is unavailable.
-        """
-        found = await self._database.read(partial(publications.find, review_id=row.id))
-        target = None if found is None else targets.from_json(found[1])
-        if found is None or not isinstance(target, PublishTarget):
-            return None
-        api = self._github.installation(found[0])
-        place = ContentSource(api, target.repo, target.merge_base, target.head)
-        return ImportedFiles(place, prepared.shown_whole)
+    found = await database.read(partial(publications.find, review_id=row.id))
+    target = None if found is None else targets.from_json(found[1])
+    if found is None or not isinstance(target, PublishTarget):
+        return None
+    api = github.installation(found[0])
+    place = ContentSource(api, target.repo, target.merge_base, target.head)
+    return ImportedFiles(place, prepared.shown_whole)
