@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.github.client.errors import GitHubError
     from reviewbot.github.client.etags import Etags
     from reviewbot.github.client.exchange import Parameters
-    from reviewbot.github.client.rate_limit import RateLimiter, RequestSlot
+    from reviewbot.github.client.rate_limit import RateLimiter
 
 log = logging.getLogger(__name__)
 
@@ -231,17 +231,17 @@ class AccountClient:
 
     async def _once(self, request: Request) -> tuple[SecretText | None, Answer | NoResponse]:
         """Make one attempt when the rate limiter allows it. Return its token and the response."""
-        slot = await self._limiter.acquire(request)
+        release = await self._limiter.acquire(request)
         try:
             token = await self._identity.token()
             sending = asyncio.get_running_loop().run_in_executor(
                 self._line.threads, self._line.send, self._account, token, request
             )
         except BaseException:
-            slot.end()
+            release()
             raise
         # A cancelled caller must not let another write begin while this one is being sent.
-        sending.add_done_callback(partial(_ended, slot))
+        sending.add_done_callback(partial(_ended, release))
         answer = await asyncio.shield(sending)
         if isinstance(answer, Answer):
             self._line.clock.sync(answer.headers)
@@ -263,10 +263,10 @@ class AccountClient:
         return None
 
 
-def _ended(slot: RequestSlot, sending: asyncio.Future[Answer | NoResponse]) -> None:
+def _ended(release: Callable[[], None], sending: asyncio.Future[Answer | NoResponse]) -> None:
     if not sending.cancelled():
         sending.exception()  # a caller that still waits receives the exception
-    slot.end()
+    release()
 
 
 def _unsettled(request: Request, reason: str) -> GitHubError:

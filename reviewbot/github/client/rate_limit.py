@@ -55,23 +55,8 @@ class Pace:
 class _Waiting:
     urgency: int
     order: int
-    writes: bool = field(compare=False)
-    creates: bool = field(compare=False)
-    graphql: bool = field(compare=False)
-    slot: asyncio.Future[RequestSlot] = field(compare=False)
-
-
-class RequestSlot:
-    """Permission to send one request. Call :meth:`end` once the request is over."""
-
-    def __init__(self, over: Callable[[], None]) -> None:
-        self._over: Callable[[], None] | None = over
-
-    def end(self) -> None:
-        """Release the slot. A second call does nothing."""
-        over, self._over = self._over, None
-        if over is not None:
-            over()
+    request: Request = field(compare=False)
+    slot: asyncio.Future[Callable[[], None]] = field(compare=False)
 
 
 class RateLimiter:
@@ -89,24 +74,21 @@ class RateLimiter:
         self._closed_until: dict[Scope, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def acquire(self, request: Request) -> RequestSlot:
-        """Wait until ``request`` may be sent.
+    async def acquire(self, request: Request) -> Callable[[], None]:
+        """Wait until ``request`` may be sent. Return the function to call once it is over.
 
         Raises:
             RateLimitedError: GitHub's limit, or our hourly limit, exceeds ``patience_s``.
         """
-        slot: asyncio.Future[RequestSlot] = asyncio.get_running_loop().create_future()
+        slot: asyncio.Future[Callable[[], None]] = asyncio.get_running_loop().create_future()
         self._order += 1
-        waiting = _Waiting(
-            request.urgency, self._order, request.writes, request.creates, request.graphql, slot
-        )
-        self._waiting.append(waiting)
+        self._waiting.append(_Waiting(request.urgency, self._order, request, slot))
         self._let_go()
         try:
             return await slot
         except asyncio.CancelledError:
             if slot.done() and not slot.cancelled() and slot.exception() is None:
-                slot.result().end()
+                slot.result()()
             raise
 
     def close(self, limit: Limit) -> float:
@@ -166,16 +148,16 @@ class RateLimiter:
 
     def _earliest(self, waiting: _Waiting) -> float:
         """Return the earliest start of a request; infinity until another slot is released."""
-        points = WRITE_POINTS if waiting.writes else READ_POINTS
+        points = WRITE_POINTS if waiting.request.writes else READ_POINTS
         at = max(self._open_to(waiting), self._room_at(points))
-        if not waiting.writes:
+        if not waiting.request.writes:
             return at if self._reading < self._pace.readers else FOREVER
         return FOREVER if self._writing else max(at, self._write_at)
 
     def _open_to(self, waiting: _Waiting) -> float:
         """Return when the long limits allow a request: GitHub's limits and our hourly limit."""
-        at = self._opens_at(graphql=waiting.graphql)
-        if waiting.creates and len(self._created) == self._created.maxlen:
+        at = self._opens_at(graphql=waiting.request.graphql)
+        if waiting.request.creates and len(self._created) == self._created.maxlen:
             at = max(at, self._created[0] + HOUR_S)
         return at
 
@@ -192,18 +174,18 @@ class RateLimiter:
         return at
 
     def _grant(self, waiting: _Waiting) -> None:
-        points = WRITE_POINTS if waiting.writes else READ_POINTS
+        request = waiting.request
+        points = WRITE_POINTS if request.writes else READ_POINTS
         self._points.append((asyncio.get_running_loop().time(), points))
         self._spent += points
-        if waiting.writes:
+        if request.writes:
             self._writing = True
-            if waiting.creates:
+            if request.creates:
                 self._created.append(asyncio.get_running_loop().time())
-            over = self._wrote
+            waiting.slot.set_result(self._wrote)
         else:
             self._reading += 1
-            over = self._was_read
-        waiting.slot.set_result(RequestSlot(over))
+            waiting.slot.set_result(self._was_read)
 
     def _was_read(self) -> None:
         self._reading -= 1
