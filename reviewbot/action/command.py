@@ -169,7 +169,7 @@ class ActionCommand:
     async def _acknowledge(self, question: CommandComment) -> None:
         comments, on_line = self._api.comments, question.thread is not None
         try:
-            await comments.react(question.pull.repo, question.comment, "eyes", on_line=on_line)
+            await comments.react(question.pull.repo, question.comment, on_line=on_line)
         except GitHubError as error:  # the command runs even so
             log.warning("could not react to the comment: %s", error)
             say(notice(f"Could not react to the comment: {error.for_author}."))

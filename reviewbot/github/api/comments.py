@@ -59,33 +59,16 @@ class Comments:
         """Delete a comment; return False if there was none."""
         return await deleted(self._caller, write("DELETE", _one(repo, comment)))
 
-    async def reactions(
-        self, repo: str, comment: int, *, on_line: bool = False
-    ) -> tuple[tuple[Author, Reaction], ...]:
-        """Return the reactions to a comment with their authors; unknown ones are left out.
-
-        Args:
-            repo: the repository.
-            comment: id of the comment.
-            on_line: whether the comment is an inline comment.
-        """
-        path = _reactions(repo, comment, on_line=on_line)
+    async def reactions(self, repo: str, comment: int) -> tuple[tuple[Author, Reaction], ...]:
+        """Return the reactions to an inline comment with their authors, without unknown ones."""
+        path = _reactions(repo, comment, on_line=True)
         found = await self._caller.every(path, _reaction, most=MOST)
         return tuple((who, one) for who, one in found if one is not None)
 
-    async def react(
-        self, repo: str, comment: int, reaction: Reaction, *, on_line: bool = False
-    ) -> None:
-        """Add a reaction to a comment. The call is idempotent.
-
-        Args:
-            repo: the repository.
-            comment: id of the comment.
-            reaction: GitHub reaction content, such as ``eyes``.
-            on_line: whether the comment is an inline comment.
-        """
+    async def react(self, repo: str, comment: int, *, on_line: bool) -> None:
+        """Add the reaction ``eyes`` to a comment, inline or not. The call is idempotent."""
         path = _reactions(repo, comment, on_line=on_line)
-        body = {"content": reaction}
+        body = {"content": "eyes"}
         request = write("POST", path, body, repeatable=True, urgency=Urgency.FINAL)
         await self._caller.answer(request)
 

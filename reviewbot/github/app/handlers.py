@@ -113,7 +113,7 @@ class DeliveryHandler:
             if isinstance(await self._command(task), BotCommand):
                 question, on_line = CommandComment.of(task), task.thread is not None
                 comments = self._api(task.repository).comments
-                await comments.react(question.pull.repo, question.comment, "eyes", on_line=on_line)
+                await comments.react(question.pull.repo, question.comment, on_line=on_line)
         except ReviewbotError as error:  # the command is still processed
             extra = {"delivery_id": task.delivery}
             log.info("could not react to a command: %s", error, extra=extra)

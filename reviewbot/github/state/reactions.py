@@ -73,7 +73,7 @@ class ReactionReader:
         return found
 
     async def _of_writers(self, pull: PullName, comment: ReviewComment) -> list[Reaction]:
-        reactions = await self._api.comments.reactions(pull.repo, comment.id, on_line=True)
+        reactions = await self._api.comments.reactions(pull.repo, comment.id)
         people = [(who.login, one) for who, one in reactions if not who.is_bot]
         return [one for login, one in people if await self._level(pull.repo, login) in WRITERS]
 

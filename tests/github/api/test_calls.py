@@ -315,10 +315,10 @@ async def test_reactions_go_to_comments_of_both_kinds_once() -> None:
         comment = pull.comment("/review", by="mona")
         on_line = pull.review_comment("a.py", 1, "/explain", by="mona")
         for _ in range(2):
-            await api.comments.react(REPO, comment.id, "eyes")
-            await api.comments.react(REPO, on_line.id, "rocket", on_line=True)
+            await api.comments.react(REPO, comment.id, on_line=False)
+            await api.comments.react(REPO, on_line.id, on_line=True)
         assert [one.content for one in comment.reactions] == ["eyes"]
-        assert [one.content for one in on_line.reactions] == ["rocket"]
+        assert [one.content for one in on_line.reactions] == ["eyes"]
 
 
 # --- Threads

@@ -178,7 +178,7 @@ async def test_annotations_are_not_resent_because_github_appends_them() -> None:
 @in_virtual_time
 async def test_a_reaction_is_resent_because_github_keeps_one_of_a_kind() -> None:
     async with scripted(one_after_another(None, Answer({}, 200))) as (server, gateway):
-        await gateway.holder().comments.react("o/r", 1, "eyes")
+        await gateway.holder().comments.react("o/r", 1, on_line=False)
         assert len(server.requests) == 2
 
 
