@@ -105,10 +105,8 @@ class DeliveryHandler:
             case _:
                 assert_never(task)
 
-    async def acknowledge(self, task: Task) -> None:
+    async def acknowledge(self, task: Commented) -> None:
         """Add a reaction to a command at once, as earlier tasks may delay its processing."""
-        if not isinstance(task, Commented):
-            return
         try:
             if isinstance(await self._command(task), BotCommand):
                 question, on_line = CommandComment.of(task), task.thread is not None

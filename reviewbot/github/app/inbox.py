@@ -71,7 +71,7 @@ class Inbox:
         node: str,
         app: App,
         handle: Callable[[Task], Awaitable[None]],
-        acknowledge: Callable[[Task], Awaitable[None]] | None = None,
+        acknowledge: Callable[[Commented], Awaitable[None]] | None = None,
         give_up: Callable[[Task, str], Awaitable[None]] | None = None,
         at_once: int = 32,
         per_installation: int = 4,
