@@ -13,11 +13,10 @@ from reviewbot.store.cache import DatabaseCache
 
 if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
+    from reviewbot.jobs.run_dependencies import RunDependencies
     from reviewbot.models.batch import BatchTask, RunBatch, Verify
-    from reviewbot.models.cached import CacheUse
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.pipeline.workers import Workers
-    from reviewbot.store.database import Database
     from reviewbot.store.reviews import ReviewRow
 
 log = logging.getLogger(__name__)
@@ -46,10 +45,7 @@ def cached(
     able: Workers,
     prepared: Prepared,
     settings: Settings,
-    *,
-    database: Database,
-    limit: int,
-    use: CacheUse,
+    kit: RunDependencies,
 ) -> tuple[RunBatch, Verify | None]:
     """Return ``able.run_batch`` and ``able.verify`` with the review cache of the tenant.
 
@@ -58,11 +54,9 @@ def cached(
         able: the models.
         prepared: the prepared job.
         settings: settings of the review.
-        database: the database that stores the cache.
-        limit: most bytes of the cache per tenant; 0 disables the cache.
-        use: counters of hits and misses.
+        kit: objects that the runs of a node share.
     """
-    if not limit:
+    if not kit.cache_bytes:
         return able.run_batch, able.verify
 
     def identities(task: BatchTask) -> dict[str, str]:
@@ -91,12 +85,12 @@ def cached(
         version += f"/{settings.examples} examples"
     batches = CachedBatches(
         able.run_batch,
-        DatabaseCache(database, row.tenant, limit=limit),
+        DatabaseCache(kit.database, row.tenant, limit=kit.cache_bytes),
         identities=identities,
         prompt_version=version,
         rules={**settings.rules, **_by_path(settings)},
         similarity=settings.reuse_similarity,
-        use=use,
+        use=kit.cache_use,
         on_failure=failed,
     )
     return batches, able.verify and batches.with_verdicts(able.verify)

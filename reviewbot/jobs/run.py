@@ -191,15 +191,7 @@ class Run:
     ) -> tuple[RunBatch, Verify | None]:
         if work.inquiry is not None or not work.options.get("cache", True):
             return able.run_batch, able.verify
-        return cached(
-            self.row,
-            able,
-            prepared,
-            settings,
-            database=self._database,
-            limit=self._kit.cache_bytes,
-            use=self._kit.cache_use,
-        )
+        return cached(self.row, able, prepared, settings, self._kit)
 
     async def _spent(self) -> tuple[Usage, float | None]:
         return await self._database.read(partial(checkpoints.spent_of, review_id=self.row.id))
