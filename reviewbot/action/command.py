@@ -78,13 +78,7 @@ class NotAnsweredError(ReviewbotError):
 
 
 class ActionCommand:
-    """Handler of commands in comments.
-
-    Args:
-        inputs: inputs of the Action.
-        github: gateway to GitHub.
-        stop: signal that ends an explanation early.
-    """
+    """Handler of commands in comments."""
 
     def __init__(self, inputs: ActionInputs, github: Gateway, stop: StopSignal) -> None:
         self._inputs, self._github, self._stop = inputs, github, stop

@@ -83,10 +83,7 @@ class ActionInputs:
 
 
 def read_inputs(env: Mapping[str, str]) -> ActionInputs:
-    """Return the inputs of a run.
-
-    Args:
-        env: the environment; an empty variable is not set.
+    """Return the inputs of a run. An empty variable is not set.
 
     Raises:
         ConfigError: an input is invalid, or a variable of the runner is missing. The error names

@@ -66,14 +66,7 @@ _CANCELLED: Final = "The run was cancelled while its review was posted."
 
 
 class ActionReview:
-    """Review of a pull request by the Action.
-
-    Args:
-        inputs: inputs of the Action.
-        github: gateway to GitHub.
-        stop: signal that ends the review early.
-        sarif: target of the SARIF file.
-    """
+    """Review of a pull request by the Action."""
 
     def __init__(
         self, inputs: ActionInputs, github: Gateway, stop: StopSignal, sarif: OutputTarget

@@ -31,11 +31,7 @@ _DEPENDABOT_HINT: Final = (
 
 
 def settings_of(inputs: ActionInputs, config: tuple[str, str] | None) -> Settings:
-    """Return the settings of a run.
-
-    Args:
-        inputs: inputs of the Action.
-        config: name and text of the base's configuration file; None without a file.
+    """Return the settings of a run. ``config`` has name and text of the base's configuration file.
 
     Raises:
         ConfigError: a setting is invalid.

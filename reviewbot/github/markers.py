@@ -106,10 +106,8 @@ class Marker:
 def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
     """Return the marker as an HTML comment to append to the text, after an empty line.
 
-    Args:
-        marker: content of the marker.
-        pull: permanent name of the pull request (:attr:`.PullName.bound`).
-        secrets: the first secret signs the marker; empty for an unsigned marker.
+    ``pull`` is :attr:`.PullName.bound`. The first of ``secrets`` signs the marker; without secrets
+    it is unsigned.
 
     Raises:
         ValueError: a field has an invalid form, or a secret is empty.
@@ -143,10 +141,8 @@ def parse(text: str, pull: str, secrets: tuple[str, ...] = ()) -> Marker | None:
     read the marker as a separate HTML comment. The text must have no other marker. The marker must
     have the form that :func:`write` produces, and be bound to this pull request.
 
-    Args:
-        text: text of the comment, review or check run.
-        pull: permanent name of the pull request with the text.
-        secrets: one secret must have signed the marker; empty to accept only unsigned markers.
+    One of ``secrets`` must have signed the marker. Without secrets, only unsigned markers are
+    accepted.
 
     Raises:
         ValueError: a secret is empty.

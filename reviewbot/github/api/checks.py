@@ -77,11 +77,7 @@ class Checks:
     ) -> tuple[CheckRun, ...]:
         """Return all check runs with a name at a commit.
 
-        Args:
-            repo: the repository.
-            head_sha: the commit.
-            name: name of the check.
-            app_id: id of the App that owns the runs; None for any App. Apps may share a name.
+        Apps may share a name, so ``app_id`` selects the runs of one App.
         """
         path = f"{repository(repo)}/commits/{commit(head_sha)}/check-runs"
         parameters: dict[str, str | int] = {"check_name": name, "filter": "all"}

@@ -78,12 +78,8 @@ class Api:
 class Gateway:
     """GitHub or a GitHub Enterprise Server. Use a gateway from one event loop only.
 
-    Args:
-        credentials: an App, a token, or None for public data.
-        base_url: URL of the REST API. The URL of an Enterprise Server ends in ``/api/v3``.
-        pace: request limits of each installation.
-        patience: time limits of one request.
-        clock: returns the time in seconds since 1970.
+    ``credentials`` is None for public data. The ``base_url`` of an Enterprise Server ends in
+    ``/api/v3``.
 
     Raises:
         ConfigError: PyGithub is missing, the address is invalid, or a token would be sent

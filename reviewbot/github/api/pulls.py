@@ -116,10 +116,7 @@ class Pulls:
     ) -> tuple[ListedPull, ...]:
         """Return the newest pull requests, whatever their state is, the newest first.
 
-        Args:
-            repo: the repository.
-            most: maximum number of pull requests.
-            since: first day (UTC) on which they were created.
+        ``since`` is the first day (UTC) on which they were created.
         """
         following: str | None = f"{repository(repo)}/pulls"
         order = {"state": "all", "sort": "created", "direction": "desc"}

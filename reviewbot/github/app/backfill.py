@@ -58,12 +58,6 @@ class Backfill:
 
     The node with the lowest name among the live nodes runs the backfill. If two nodes run the
     backfill, a delivery comes twice. Processing is idempotent.
-
-    Args:
-        database: store of the received deliveries.
-        app: API calls that authenticate as the App.
-        node: name of this node.
-        now: returns the current time.
     """
 
     def __init__(

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 class NotConvertedError(ReviewbotError):
     """The conversion failed. The message states reason and remedy, and never contains the code.
 
-    Args:
-        message: whole sentences.
-        status: HTTP status of the response that shows the message.
+    ``status`` is the HTTP status of the response that shows the message.
     """
 
     def __init__(self, message: str, *, status: int) -> None:
@@ -39,10 +37,7 @@ class NotConvertedError(ReviewbotError):
 async def convert(code: str, state_folder: Path, api_url: str) -> tuple[NewApp, AppConfig]:
     """Create and store the App of a code. GitHub returns the App's key only once.
 
-    Args:
-        code: code from the query of GitHub's redirect.
-        state_folder: folder to store the App in.
-        api_url: URL of GitHub's REST API.
+    ``code`` is from the query of GitHub's redirect.
 
     Raises:
         NotConvertedError: GitHub does not accept the code, or the App cannot be stored.

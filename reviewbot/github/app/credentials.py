@@ -78,9 +78,7 @@ class AppConfig:
 def read_app_config(variables: Callable[[str], str | None], state_folder: Path) -> AppConfig | None:
     """Return the configured App; None if no App is configured.
 
-    Args:
-        variables: returns a variable of the real environment.
-        state_folder: folder where the set-up stores Apps.
+    ``variables`` returns a variable of the real environment.
 
     Raises:
         ConfigError: the configuration is incomplete, invalid, or readable by other users.
@@ -104,11 +102,6 @@ def check_storable(state_folder: Path) -> None:
 
 def store_app(new: NewApp, state_folder: Path, base_url: str) -> AppConfig:
     """Store a new App, whole or not at all. Other users can never read the files.
-
-    Args:
-        new: the App from GitHub.
-        state_folder: folder to store the App in; created if missing.
-        base_url: URL of the REST API of that GitHub.
 
     Returns:
         The App as :func:`read_app_config` will return it.

@@ -39,16 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class Explanations:
-    """Handler of questions. The outbox posts the answers.
-
-    Args:
-        service: review service of the server.
-        identity: returns our identity.
-        answers: posts the reason if a question is rejected.
-        publisher: outbox to wake.
-        load: resolves options to settings, as the server does.
-        limits: usage limits of an installation.
-    """
+    """Handler of questions. The outbox posts the answers."""
 
     def __init__(
         self,
@@ -68,11 +59,7 @@ class Explanations:
     ) -> None:
         """Start the answer to a question, once. If there is nothing to answer, reply why.
 
-        Args:
-            api: GitHub.
-            installation: installation to charge.
-            question: comment that asks.
-            command: command in the comment.
+        ``installation`` is charged.
 
         Raises:
             GitHubError: the thread or the diff cannot be fetched.

@@ -48,14 +48,8 @@ FULL_BUTTON: Final = "review-full"
 class DeliveryHandler:
     """Delivery handler. If it raises, the inbox may retry with the same task.
 
-    Args:
-        reviews: starts and stops reviews.
-        github: client for GitHub.
-        identity: returns our identity.
-        answers: replies to commands.
-        explanations: starts explanations.
-        count_fate: called with the fate, rule, model and prompt version of a finding of a merged
-            pull request.
+    ``count_fate`` is called with fate, rule, model and prompt version of each finding of a merged
+    pull request.
     """
 
     def __init__(

@@ -102,10 +102,7 @@ class Inbox:
     async def take(self, delivery: str, event: str, body: bytes) -> None:
         """Store a delivery. A repeated delivery changes nothing.
 
-        Args:
-            delivery: id of the delivery, in GitHub's format.
-            event: name of the event, in GitHub's format.
-            body: payload with a verified signature.
+        The signature of ``body`` is verified already.
 
         Raises:
             StoreError: the delivery may not be stored.

@@ -98,9 +98,8 @@ class Registration:
 def manifest(registration: Registration, redirect_url: str) -> dict[str, Any]:
     """Return the manifest to post as JSON in the field ``manifest``.
 
-    Args:
-        registration: registration without problems.
-        redirect_url: address where GitHub sends the browser, with ``code`` and ``state``.
+    ``registration`` has no problems. GitHub sends the browser to ``redirect_url``, with ``code``
+    and ``state``.
     """
     # GitHub refuses to deliver to loopback, so the webhook stays inactive there.
     active = reach(registration.public_url) != "loopback"
@@ -119,10 +118,7 @@ def manifest(registration: Registration, redirect_url: str) -> dict[str, Any]:
 def form_action(registration: Registration, web_url: str, state: str) -> str:
     """Return the address where the browser posts the manifest.
 
-    Args:
-        registration: the registration, with the owning account.
-        web_url: address of GitHub's pages (:func:`web_address`).
-        state: value that GitHub returns to ``redirect_url``.
+    ``web_url`` is from :func:`web_address`. GitHub returns ``state`` to the redirect URL.
     """
     owner = registration.organization
     account = f"organizations/{quote(owner, safe='')}/" if owner is not None else ""

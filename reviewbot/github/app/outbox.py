@@ -49,13 +49,7 @@ log = logging.getLogger(__name__)
 
 
 class Reply:
-    """Reply published like a :class:`reviewbot.github.publish.publication.Publication`.
-
-    Args:
-        api: GitHub.
-        identity: our identity.
-        target: the question to reply to.
-    """
+    """Reply published like a :class:`reviewbot.github.publish.publication.Publication`."""
 
     def __init__(self, api: Api, identity: BotIdentity, target: ReplyTarget) -> None:
         self._api, self._identity, self._target = api, identity, target
@@ -93,16 +87,7 @@ class _LeftError(Exception):
 
 
 class Outbox:
-    """Outbox of one node.
-
-    Args:
-        database: the store.
-        hub: source of event notifications.
-        github: client for GitHub.
-        identity: returns our identity.
-        node: name of this node.
-        public_url: public address of this server, for links; None if not configured.
-    """
+    """Outbox of one node."""
 
     def __init__(
         self,

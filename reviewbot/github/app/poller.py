@@ -78,10 +78,7 @@ class Poller:
     async def claim(self, *, at_once: int, per_installation: int, spare: int = 0) -> None:
         """Requeue abandoned work, claim work up to the limits, and start it.
 
-        Args:
-            at_once: maximum number of tasks on this node.
-            per_installation: maximum number of tasks of an installation.
-            spare: additional slots for installations without a running task.
+        ``spare`` is the number of additional slots for installations without a running task.
         """
         busy = frozenset(self.working)
         room = at_once - len(busy)
@@ -131,10 +128,7 @@ class Poller:
     ) -> None:
         """Retry the work after a pause in seconds, or fail it.
 
-        Args:
-            claimed: the work.
-            error: the error of the attempt; None if its node ended.
-            pause: None for no retry.
+        ``error`` is None if the node of the attempt ended, and ``pause`` is None for no retry.
         """
         reason, tries = sentence(error), count(claimed.tries, "attempt")
 
@@ -170,8 +164,7 @@ class Poller:
 
         Tasks that take longer are cancelled. Another node finds them.
 
-        Args:
-            look: one poll; calls :meth:`claim`.
+        ``look`` is one poll, which calls :meth:`claim`.
         """
         try:
             while True:

@@ -22,9 +22,7 @@ _OTHERS: Final = 0o077
 def read_file(path: Path, source: str) -> str:
     """Return the text of a file that the user named. Other users may be able to read it.
 
-    Args:
-        path: path of the file.
-        source: origin of the path, for messages.
+    ``source`` is the origin of the path, for messages.
 
     Raises:
         ConfigError: the file cannot be read.
@@ -66,11 +64,7 @@ def check_creatable(folder: Path) -> None:
 
 
 def create_folder(folder: Path, files: Mapping[str, str]) -> None:
-    """Create ``folder`` with all files, or create nothing.
-
-    Args:
-        folder: path of the new folder; missing parents are created.
-        files: texts by file name.
+    """Create ``folder`` with all files, or create nothing. Missing parents are created, too.
 
     Raises:
         ConfigError: the folder exists or cannot be written.

@@ -51,9 +51,7 @@ lag behind its webhooks by some seconds."""
 def pause_after(error: Exception | None, tries: int) -> float | None:
     """Return the seconds until the next attempt; None if there is none.
 
-    Args:
-        error: the error of the attempt; None if its node ended.
-        tries: the number of attempts so far.
+    ``error`` is None if the node of the attempt ended. ``tries`` is the number of attempts so far.
     """
     if isinstance(error, HOPELESS) or tries >= _most_tries(error):
         return None

@@ -76,17 +76,7 @@ class ReviewTrigger:
 
 
 class AppReviews:
-    """Service that starts and stops the reviews of the App.
-
-    Args:
-        service: review service of the server.
-        github: client for GitHub.
-        identity: returns our identity.
-        publisher: outbox to wake.
-        load: resolves options to settings, as the server does.
-        web_url: address of GitHub's pages.
-        limits: usage limits of an installation.
-    """
+    """Service that starts and stops the reviews of the App."""
 
     def __init__(
         self,
@@ -175,12 +165,7 @@ class AppReviews:
     ) -> bool:
         """Store the review unless an equivalent review exists. Return whether it was stored.
 
-        Args:
-            repository: repository of the pull request.
-            assignment: scope of the review.
-            config: configuration of the base.
-            asked: trigger of the review.
-            last: head that the posted summary describes.
+        ``last`` is the head that the posted summary describes.
         """
         installation = installation_at(repository)
         target = _target(assignment, config, repository.id)
@@ -264,10 +249,7 @@ class AppReviews:
         The event may come hours late, when the pull request is open again. GitHub's response may
         be older than the event.
 
-        Args:
-            repository: repository of the pull request.
-            number: number of the pull request.
-            told_at: ``updated_at`` of the event, if any.
+        ``told_at`` is the ``updated_at`` of the event, if any.
 
         Raises:
             GitHubError: the request failed for a temporary reason.

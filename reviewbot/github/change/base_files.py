@@ -51,11 +51,8 @@ async def base_files(
     GitHub's base commit of a pull request can be outdated, and may lack a repaired or stricter
     configuration. That commit is used only if the branch was deleted, as after a merge.
 
-    Args:
-        api: client for GitHub.
-        repo: the repository of the base, as ``OWNER/REPO``; never the repository of the head.
-        base: the base of the pull request.
-        config_names: possible paths of the configuration; empty to read no configuration.
+    ``repo`` is the repository of the base, never that of the head. ``config_names`` are the
+    possible paths of the configuration.
 
     Raises:
         ConfigError: there are two configurations, or the configuration is too large or not text.

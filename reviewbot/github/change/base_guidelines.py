@@ -44,12 +44,7 @@ async def base_guidelines(
     One request lists the files, and each file is one more, up to
     :data:`~reviewbot.pipeline.guidelines.MOST_READS`.
 
-    Args:
-        api: client for GitHub.
-        repo: the repository of the base, as ``OWNER/REPO``; never the repository of the head.
-        base: the files of the base branch.
-        files: the whole change.
-        settings: settings with the configuration of the base.
+    ``repo`` is the repository of the base, never that of the head. ``files`` is the whole change.
 
     Raises:
         ConfigError: a pattern of the settings is invalid.

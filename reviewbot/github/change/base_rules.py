@@ -28,11 +28,8 @@ async def base_rules(
 
     Each file is one request. Files that have not changed do not count against the rate limit.
 
-    Args:
-        api: client for GitHub.
-        repo: the repository of the base, as ``OWNER/REPO``; never the repository of the head.
-        base: the files of the base branch.
-        parser: the parser that runs the cases; None starts a separate process.
+    ``repo`` is the repository of the base, never that of the head. Without a ``parser``, a separate
+    process runs the cases.
 
     Raises:
         ConfigError: a rule is invalid, or the configuration names a rule that does not exist.

@@ -88,12 +88,6 @@ async def compare_all(
 
     Files without a fallback are fetched first, so that the limits affect them last.
 
-    Args:
-        place: source of the contents.
-        undiffed: the files.
-        limits: fetch limits.
-        report: receives progress messages.
-
     Raises:
         RateLimitedError: the rate limit is exhausted.
         BadCredentialsError: GitHub rejects the token.

@@ -99,12 +99,7 @@ async def get_change(
 ) -> Change:
     """Return the diff of a pull request. The diff is that of the returned head.
 
-    Args:
-        api: client for GitHub.
-        repo: the repository, as ``OWNER/REPO``.
-        number: number of the pull request.
-        limits: fetch limits.
-        report: receives progress messages.
+    ``report`` receives progress messages.
 
     Raises:
         GitHubError: GitHub refuses, or does not respond.

@@ -57,16 +57,8 @@ async def with_context(
 ) -> DiffInContext:
     """Return the diff with the configured context around its hunks.
 
-    Args:
-        place: source of the new files.
-        diff: the diff to review.
-        settings: settings of the review.
-        attributes: the text of the base's ``.gitattributes``.
-        whole: the diff of the pull request, if ``diff`` is a part of it.
-        limits: fetch limits.
-        report: receives progress messages.
-        local: reads a file from a checkout of the commit; such a file is not fetched.
-        parser: the parser of source code; None starts a separate process.
+    ``whole`` is the diff of the pull request if ``diff`` is a part of it. A file that ``local``
+    reads from a checkout is not fetched. Without a ``parser``, a separate process parses.
 
     Raises:
         ConfigError: a pattern of the settings is invalid, or a context window is too small.

@@ -45,10 +45,8 @@ _OUTPUTS: Final = {".js": (".ts", ".tsx"), ".jsx": (".tsx",)}
 class ImportedFiles:
     """Files of the head of a pull request.
 
-    Args:
-        place: source of the contents.
-        whole_files: diffs that show files in full, by path. Their imports are followed.
-        local: reads a file from a checkout of the head; such a file is not fetched.
+    The imports of ``whole_files``, diffs that show files in full, are followed. A file that
+    ``local`` reads from a checkout of the head is not fetched.
     """
 
     def __init__(
@@ -101,12 +99,7 @@ class ImportedFiles:
 
 
 def imports_of(path: str, text: str) -> Iterator[str]:
-    """Yield the likely paths of the files that a file of Python or JavaScript imports.
-
-    Args:
-        path: path of the file.
-        text: its text.
-    """
+    """Yield the likely paths of the files that a file of Python or JavaScript imports."""
     language = language_of(path)
     if language == "python":
         for dots, module, name, whole in _PYTHON.findall(text):

@@ -72,9 +72,7 @@ def is_code(file: FileDiff) -> bool:
 def read_listed(listed: ChangedFile, *, attributes: bool) -> FileDiff | FileWithoutDiff:
     """Return the file with its hunks, or as a file without a diff.
 
-    Args:
-        listed: the file as GitHub lists it.
-        attributes: whether the pull request changes git attributes.
+    ``attributes`` says whether the pull request changes git attributes.
     """
     file = _named(listed)
     if listed.patch is not None:

@@ -69,11 +69,7 @@ async def local_diff(
 
     The paths of the result are placeholders.
 
-    Args:
-        old: the content before.
-        new: the content after.
-        as_text: whether to return hunks even for content that looks binary.
-        timeout_s: maximum seconds for git.
+    With ``as_text``, the result has hunks even for content that looks binary.
 
     Raises:
         LocalDiffError: git is missing, fails or takes too long, or the content is too large.

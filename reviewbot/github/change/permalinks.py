@@ -34,10 +34,8 @@ class Permalinks:
     def blob(self, commit: str, path: str, lines: tuple[int, int] | None = None) -> str | None:
         """Return the address of a file at a commit, with lines; None if the path is not encodable.
 
-        Args:
-            commit: the full hash.
-            path: bytes that are not UTF-8 as lone surrogates.
-            lines: first and last, from 1.
+        Bytes of ``path`` that are not UTF-8 are lone surrogates. ``lines`` are the first and the
+        last one, from 1.
         """
         try:
             name = quote(path.encode("utf-8", "surrogateescape"), safe="/")
@@ -60,9 +58,7 @@ class Permalinks:
         The address names lines only if the finding was anchored to them. Lines that a model merely
         claimed are left out.
 
-        Args:
-            finding: the finding.
-            file: the file of the finding in the diff; None if the diff lacks the file.
+        ``file`` is None if the diff lacks the file of the finding.
         """
         if file is None:
             return None

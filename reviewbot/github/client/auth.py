@@ -95,13 +95,7 @@ class AppToken:
 
 
 class InstallationToken:
-    """The token of an installation, shared by all callers.
-
-    Args:
-        installation: id of the installation.
-        app: caller that authenticates as the App.
-        clock: clock of GitHub.
-    """
+    """The token of an installation, shared by all callers."""
 
     def __init__(self, installation: int, *, app: AccountClient, clock: GitHubClock) -> None:
         self._installation, self._app, self._clock = installation, app, clock

@@ -68,11 +68,7 @@ class ClientContext:
 class AccountClient:
     """Sender of requests for one account.
 
-    Args:
-        account: internal name of the account; key of its connections and cached responses.
-        identity: source of tokens.
-        limiter: rate limiter of the account.
-        line: resources that all accounts share.
+    ``account`` is an internal name, the key of its connections and cached responses.
     """
 
     def __init__(
@@ -132,12 +128,8 @@ class AccountClient:
     ) -> tuple[T, ...]:
         """Return all entries of a list. Request page after page.
 
-        Args:
-            path: path of the list.
-            make: converts one entry.
-            parameters: query of the first page.
-            within: key of the list, if the response is an object.
-            most: maximum number of expected entries.
+        ``within`` is the key of the list if the response is an object. ``parameters`` is the query
+        of the first page.
 
         Raises:
             IncompleteListError: the list has more than ``most`` entries.

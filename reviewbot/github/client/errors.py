@@ -39,9 +39,7 @@ _CLOCK: Final = ("expiration time", "issued at", "'exp'", "'iat'")
 class GitHubError(ReviewbotError):
     """GitHub refused a request, or did not respond.
 
-    Args:
-        message: the sentence for operators: it may name requests and servers.
-        status: HTTP status of the response, if there was a response.
+    ``message`` is for operators: it may name requests and servers.
     """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:

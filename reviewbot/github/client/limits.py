@@ -45,10 +45,7 @@ class Limit:
 def refused_by(answer: Answer, *, graphql: bool, now: float) -> Limit | None:
     """Return the rate limit that refused a request; None if no rate limit did.
 
-    Args:
-        answer: the response.
-        graphql: whether the request was sent to GraphQL.
-        now: time of GitHub's clock, in seconds since 1970.
+    ``now`` is the time of GitHub's clock.
     """
     status, said = answer.status, answer.message.lower()
     if status == 200 and graphql and answer.error_has("type", *_GRAPHQL):

@@ -77,11 +77,8 @@ class CommandComment:
 class Answers:
     """Replies to commands.
 
-    Args:
-        identity: returns our identity.
-        describe: returns the settings that apply under a base's configuration file, as Markdown
-            and as values; no values if the file cannot be used.
-        names: possible paths of the configuration file.
+    ``describe`` returns the settings under a base's configuration file, as Markdown and as values;
+    no values if the file cannot be used.
     """
 
     def __init__(
@@ -95,11 +92,7 @@ class Answers:
     async def run(self, api: Api, question: CommandComment, command: BotCommand, by: str) -> bool:
         """Run a command that needs no model and stops nothing. Return whether a review must follow.
 
-        Args:
-            api: GitHub.
-            question: comment with the command.
-            command: the command.
-            by: login of the author of the comment, who may write to the repository.
+        ``by`` is the author of the comment, who may write to the repository.
 
         Raises:
             GitHubError: GitHub refuses a request.

@@ -61,15 +61,7 @@ def settings_table(
     link_hosts: Collection[str],
     origin: Callable[[str], str],
 ) -> str:
-    """Return a table of settings.
-
-    Args:
-        settings: settings of a review.
-        fail_on: lowest severity that fails the check.
-        if_incomplete: conclusion of the check of an incomplete review.
-        link_hosts: hosts that links may point to.
-        origin: returns the origin of a setting by its name.
-    """
+    """Return a table of settings. ``origin`` returns the origin of a setting by its name."""
     values = {name: _value(settings, name) for name in _SHOWN}
     values |= {"fail_on": fail_on, "if_incomplete": if_incomplete}
     values["link_hosts"] = ", ".join(link_hosts) or "none"

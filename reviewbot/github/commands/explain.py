@@ -56,12 +56,7 @@ async def read_question(
 
     In the thread of a finding, the question is about the finding.
 
-    Args:
-        api: GitHub.
-        prior: prior state of the pull request.
-        identity: our identity.
-        question: the comment that asks; later comments are ignored.
-        command: the command in it.
+    Comments after that of ``question`` are ignored.
 
     Raises:
         GitHubError: GitHub refuses a request.
@@ -137,12 +132,7 @@ def title_of(posted: Posted, prior: Prior) -> str:
 
 
 def reply_text(report: Report, link_hosts: Collection[str]) -> str:
-    """Return the reply to a question that has ended, as Markdown.
-
-    Args:
-        report: result of the question.
-        link_hosts: hosts that links may point to.
-    """
+    """Return the reply to a question that has ended, as Markdown."""
     answer = report.answer
     if answer is not None and answer.complete:
         words = safe_markdown(answer.text, link_hosts=link_hosts)

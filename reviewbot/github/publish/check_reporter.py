@@ -38,11 +38,7 @@ log = logging.getLogger(__name__)
 class CheckReporter:
     """Reporter of one check run; see the module.
 
-    Args:
-        api: GitHub.
-        repo: the repository.
-        first: the body that makes the run (:func:`reviewbot.github.publish.check_run.created`).
-        every_s: seconds from one update to the next.
+    ``first`` is the body that makes the run (:func:`reviewbot.github.publish.check_run.created`).
     """
 
     def __init__(self, api: Api, repo: str, first: Json, *, every_s: float = EVERY_S) -> None:
@@ -59,8 +55,7 @@ class CheckReporter:
     async def begin(self, *, make: bool = True) -> None:
         """Create the run, unless an earlier attempt did. Store a refusal in :attr:`refused`.
 
-        Args:
-            make: False to create no run if none exists.
+        If ``make`` is False, create no run.
 
         Raises:
             GitHubError: the request failed for a temporary reason.
@@ -100,9 +95,7 @@ class CheckReporter:
     async def end(self, bodies: Sequence[Json]) -> None:
         """End the run, and drop a waiting update.
 
-        Args:
-            bodies: in order, from :func:`reviewbot.github.publish.check_run.completed` or
-            ``ended``.
+        ``bodies`` are those of ``check_run.completed`` or ``ended``, in order.
 
         Raises:
             GitHubError: GitHub refuses a request.

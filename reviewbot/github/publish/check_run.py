@@ -94,13 +94,8 @@ def created(
 ) -> Json:
     """Return the body that creates a run.
 
-    Args:
-        head_sha: the commit under review.
-        external_id: the number of the pull request, optionally with more text after a colon. GitHub
-            does not state the pull request of a fork. Read with :func:`pull_of`.
-        started_at: RFC 3339 time.
-        details_url: page with the progress of the review.
-        name: name of the check in branch protection.
+    ``external_id`` is the number of the pull request, optionally with more text after a colon, for
+    :func:`pull_of`. GitHub does not state the pull request of a fork.
     """
     return {
         "name": name,
@@ -119,12 +114,7 @@ def pull_of(external_id: str) -> int:
 
 
 def updated(report: Report, progress: ReviewProgress) -> Json:
-    """Return the body that shows progress, findings and cost of a running review.
-
-    Args:
-        report: the review so far.
-        progress: progress of the review.
-    """
+    """Return the body that shows progress, findings and cost of a running review."""
     done = f"{progress.files_done:,} of {count(progress.files_total, 'file')}"
     tokens = usage(progress.usage)
     facts = [
@@ -149,11 +139,8 @@ def conclusion(
 ) -> Conclusion:
     """Return the conclusion of the run.
 
-    Args:
-        report: the report, possibly incomplete.
-        fail_on: lowest severity that means failure.
-        if_incomplete: conclusion of an incomplete review without a finding at or above
-            ``fail_on``. ``neutral`` lets a required check pass.
+    ``if_incomplete`` is the conclusion of an incomplete review without a finding at or above
+    ``fail_on``. ``neutral`` lets a required check pass.
     """
     if report.outcome in ("cancelled", "superseded"):
         return "cancelled"
@@ -178,15 +165,8 @@ def completed(
 ) -> tuple[Json, ...]:
     """Return the bodies that end a run, in order. The first concludes it; all carry annotations.
 
-    Args:
-        report: the report, possibly incomplete.
-        fail_on: see :func:`conclusion`.
-        completed_at: RFC 3339 time.
-        if_incomplete: see :func:`conclusion`.
-        actions: whether to show buttons; only an App receives clicks.
-        marker: hidden marker to append to the text.
-        link_hosts: hosts that links of a model may point to.
-        comments: addresses of the inline comments, by finding id.
+    Only an App receives clicks on its ``actions``. ``comments`` has the addresses of inline
+    comments, by finding id.
     """
     safe = safe_report(report, link_hosts)
     end: Json = {
@@ -206,12 +186,7 @@ def completed(
 
 
 def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
-    """Return the body that ends a run without a review.
-
-    Args:
-        conclusion: any conclusion but ``success``, because nothing was reviewed.
-        sentence: the problem and a remedy.
-        completed_at: RFC 3339 time.
+    """Return the body that ends a run without a review. ``sentence`` has the problem and a remedy.
 
     Raises:
         ValueError: the conclusion is ``success``.
@@ -231,10 +206,8 @@ def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
 def restated(first: Json, external_id: str, at: str) -> Json:
     """Return a run that repeats the failed check of another pull request at the same commit.
 
-    Args:
-        first: the body that made a run at that commit (:func:`created`).
-        external_id: external id of the failed run.
-        at: RFC 3339 time.
+    ``first`` is the body that made a run at that commit, and ``external_id`` is that of the failed
+    run.
     """
     sentence = (
         f"The check of #{pull_of(external_id)} failed at this commit, and a commit has one check."

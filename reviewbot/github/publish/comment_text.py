@@ -115,12 +115,7 @@ def on_line(
 ) -> str:
     """Return the body of an inline comment.
 
-    Args:
-        finding: the finding.
-        marker: the hidden marker of the comment.
-        offer: whether the comment covers exactly the lines that the suggestion replaces.
-        link_hosts: hosts that links may point to.
-        rule_link: address of the team's rule that the finding rests on, if any.
+    ``offer`` says whether the comment covers exactly the lines that the suggestion replaces.
     """
     safe = safe_finding(finding, link_hosts)
     words = [f"**{titled(safe)}: {title_of(safe)}**", one_line(safe.scenario, _LINE), safe.message]
@@ -144,12 +139,8 @@ def finding_block(
 
     The block shows the id of the finding, because ``/ignore ID`` and later reviews use the id.
 
-    Args:
-        finding: the finding.
-        where: location as inline Markdown.
-        reason: sentence why the finding has no inline comment; may be empty.
-        link_hosts: hosts that links may point to.
-        rule_link: address of the team's rule that the finding rests on, if any.
+    ``where`` is its location as inline Markdown. ``reason`` is a sentence why it has no comment, or
+    empty.
     """
     safe = safe_finding(finding, link_hosts)
     blocks = [

@@ -47,12 +47,8 @@ async def set_pause(
 ) -> Pause | None:
     """Pause or resume the reviews; return the pause that applies. The call is idempotent.
 
-    Args:
-        api: GitHub.
-        pull: the pull request.
-        identity: our identity.
-        pause: the pause; None to resume. An earlier pause stays.
-        comment: id of the comment with the command.
+    ``pause`` is None to resume; an earlier pause stays. ``comment`` is the id of the comment with
+    the command.
 
     Raises:
         NoRoomError: the state is too large.
@@ -106,14 +102,6 @@ def paused_result(
 
     The findings are those that were open at the last review, without those dismissed since. An
     incomplete review of the same commit stays incomplete.
-
-    Args:
-        pause: the pause.
-        prior: prior state of the pull request.
-        identity: our identity.
-        head: the commit.
-        fail_on: lowest severity that fails the check.
-        if_incomplete: conclusion of the check of an incomplete review.
     """
     worst = () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
     failing = sum(

@@ -73,12 +73,8 @@ class PostedReview:
 class ReviewPoster:
     """Poster of one review.
 
-    Args:
-        api: GitHub.
-        pull: the pull request.
-        identity: our identity.
-        commit_id: the head that the comments refer to.
-        marker: marker of the review; its key is the prefix of the keys of all parts.
+    ``commit_id`` is the head that the comments refer to. The key of ``marker`` is the prefix of the
+    keys of all parts.
     """
 
     def __init__(
@@ -105,11 +101,8 @@ class ReviewPoster:
     ) -> PostedReview:
         """Post the comments of ``plan``, and ``text`` above them.
 
-        Args:
-            plan: findings without a comment.
-            text: returns the review body for a number of comments. After a refusal there are
-                fewer comments. The body may list other findings.
-            pending: our pending reviews; they are deleted first.
+        ``text`` returns the review body for a number of comments. After a refusal there are fewer
+        comments, and the body may list other findings. Our ``pending`` reviews are deleted first.
 
         Raises:
             GitHubError: GitHub rejects the whole review.

@@ -71,15 +71,7 @@ class Published:
 
 
 class Publication:
-    """Publication of one review.
-
-    Args:
-        api: GitHub.
-        identity: our identity.
-        subject: pull request under review.
-        options: options of the publication.
-        key: key of this review: letters and digits.
-    """
+    """Publication of one review. ``key`` identifies the review in our markers."""
 
     def __init__(
         self,
@@ -111,9 +103,8 @@ class Publication:
     async def begin(self, *, make: bool = True) -> None:
         """Begin the check run.
 
-        Args:
-            make: False for a review that a newer one has taken the place of: the run of the newer
-                one must stay the newest, for GitHub goes by that. One that is there is ended.
+        If ``make`` is False, a newer review has taken the place of this one. Its run must stay the
+        newest, because GitHub uses that, so only a run that exists is continued.
 
         Raises:
             GitHubError: the request failed for a temporary reason.
@@ -148,9 +139,8 @@ class Publication:
     async def end(self, files: Sequence[FileDiff], *, overtaken: bool = False) -> Published:
         """Post the result of the review. The call is idempotent.
 
-        Args:
-            files: the whole diff of the pull request at its head.
-            overtaken: whether a newer review was posted. Only the check run is ended then.
+        ``files`` is the whole diff of the pull request at its head. If a newer review was posted
+        (``overtaken``), only the check run is ended.
 
         Raises:
             GitHubError: the request failed for a temporary reason.
@@ -198,9 +188,7 @@ class Publication:
     async def fail(self, sentence: str, conclusion: Conclusion | None = None) -> None:
         """End the check run of a review that failed or could not be posted, unless it has ended.
 
-        Args:
-            sentence: the reason.
-            conclusion: conclusion of the run; None for the conclusion of incomplete reviews.
+        ``conclusion`` is None for the conclusion of incomplete reviews.
 
         Raises:
             GitHubError: GitHub refuses the update.

@@ -67,13 +67,6 @@ _DRAFT: Final = (
 class CommentPublisher:
     """Publisher of one review.
 
-    Args:
-        api: GitHub.
-        identity: our identity.
-        subject: reviewed pull request.
-        options: options of the publication.
-        key: key of this review: letters and digits.
-
     Attributes:
         problems: sentences about requests that GitHub refused.
         denied: whether a permission was missing.
@@ -105,9 +98,7 @@ class CommentPublisher:
     async def post(self, report: Report, files: Sequence[FileDiff]) -> Report:
         """Post the review. A second call posts only what is missing.
 
-        Args:
-            report: the review so far.
-            files: the whole diff of the pull request, as GitHub has it at its head.
+        ``files`` is the whole diff of the pull request, as GitHub has it at its head.
 
         Returns:
             The review with the findings of earlier ones that are open.

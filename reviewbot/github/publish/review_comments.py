@@ -126,15 +126,8 @@ def plan_comments(
 ) -> CommentPlan:
     """Decide which findings get an inline comment, worst first.
 
-    Args:
-        findings: findings without a comment.
-        files: the diff of the pull request at the reviewed commit.
-        marker: returns the hidden marker of a finding's comment.
-        links: creates addresses of the code.
-        link_hosts: hosts that links of a model may point to.
-        most: maximum number of comments, at most :data:`MAX_COMMENTS`.
-        unshown: files without visible lines on GitHub.
-        taken: path, side and last line of existing comments.
+    ``marker`` returns the hidden marker of a finding's comment. ``taken`` has path, side and last
+    line of existing comments.
     """
     diff = _CommentableDiff(files, frozenset(unshown))
     inline: list[Inline] = []
@@ -170,10 +163,7 @@ def review_payload(inline: Iterable[Inline], *, commit_id: str, body: str) -> Js
 
     The event is set, because a review without an event stays pending and blocks later reviews.
 
-    Args:
-        inline: the comments of a plan, or, after a refusal, a part of them.
-        commit_id: the head of the diff.
-        body: review body; must not be empty, because GitHub rejects an empty body.
+    ``body`` must not be empty: GitHub rejects that, too.
     """
     comments = [one.comment for one in inline]
     return {"commit_id": commit_id, "event": "COMMENT", "body": body, "comments": comments}
@@ -189,12 +179,7 @@ def review_text(
 ) -> ReviewText:
     """Return the review body: the outcome, and findings without an inline comment.
 
-    Args:
-        report: the review.
-        inline: number of inline comments.
-        below: findings to list in the body, as far as they fit.
-        elsewhere: findings that the summary comment lists.
-        link_hosts: hosts that links of a model may point to.
+    The body lists ``below``, as far as it fits. The summary comment lists ``elsewhere``.
     """
     head = f"**{literal(outcome(report))}** {count(inline, 'comment')} on lines."
     head += _where(sum(not one.finding.placement.held for one in below), "below")

@@ -77,17 +77,9 @@ def render(
 ) -> str:
     """Return the comment, of at most :data:`.MAX_TEXT` characters and the marker.
 
-    Args:
-        done: the review, compared with earlier ones.
-        marker: hidden marker, the last line of the comment.
-        rest: new findings without an inline comment, from
-            :func:`~reviewbot.github.publish.review_comments.plan_comments`.
-        urls: addresses of inline comments by finding id, as far as they are known.
-        overview: summary of the whole pull request, if this review read only a part.
-        walkthrough: a line about each file.
-        links: creates addresses of the code.
-        link_hosts: hosts that links of a model may point to.
-        files: the diff by path, for the addresses.
+    ``rest`` has the new findings without an inline comment, and ``urls`` the addresses of inline
+    comments by finding id. ``overview`` is the summary of the whole pull request if this review
+    read only a part.
     """
     safe = safe_report(done.report, link_hosts)
     counted = [one for one in safe.findings if counts_for_fail_on(one)]

@@ -152,9 +152,8 @@ def pack(block: StateBlock, hunks_of: dict[str, list[str]] | None = None) -> str
     Closed records are dropped first, the oldest of them first, then other optional parts. Open and
     dismissed records are never dropped.
 
-    Args:
-        block: the state; its ``hunks`` and ``files`` are used only without ``hunks_of``.
-        hunks_of: the digests of the reviewed hunks, by file.
+    ``hunks_of`` has the digests of the reviewed hunks by file. Without it, ``hunks`` and ``files``
+    of the block are used.
     """
     for tried in _smaller(block, hunks_of):
         data = json.dumps(asdict(tried), separators=(",", ":")).encode()

@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 def after_review(new: StateBlock, before: StateBlock | None, done: Reconciled) -> StateBlock:
     """Return the new state of a review with its closed records.
 
-    Args:
-        new: the state of the review.
-        before: the trusted state before the review; None if there is none.
-        done: the review, compared with earlier ones.
+    ``before`` is the trusted state before the review.
     """
     if before is not None and before.merged:  # the merge came first, and is counted
         return replace(new, closed=before.closed, dropped=before.dropped, merged=True)
@@ -44,9 +41,7 @@ def after_review(new: StateBlock, before: StateBlock | None, done: Reconciled) -
 def at_merge(before: StateBlock, dismissed: Container[str]) -> StateBlock:
     """Return the state after the merge of the pull request.
 
-    Args:
-        before: the state before the merge.
-        dismissed: ids of the findings that are dismissed now.
+    ``dismissed`` are the findings that are dismissed now.
     """
     new: list[tuple[Record, Fate]] = [
         (one, "dismissed" if one.id in dismissed else "open_at_merge")

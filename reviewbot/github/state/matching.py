@@ -30,11 +30,8 @@ class Matching:
     A record whose code was not reviewed this time matches only at its own location: the same code
     at another location is another finding. Identical blocks that were reviewed are interchangeable.
 
-    Args:
-        prior: the records by id.
-        places: current location of a record's code, by id.
-        code: the code at the head.
-        reread: returns whether code was reviewed this time.
+    ``places`` has the current location of each record's code. ``reread`` says whether code was
+    reviewed this time.
     """
 
     def __init__(
@@ -193,12 +190,6 @@ def recorded(
 
     A finding that misquotes prior code gets the fingerprint of its record. A prior record keeps
     the model and the prompts that found it first.
-
-    Args:
-        finding: the finding.
-        record: its prior record, if any.
-        code: the code at the head.
-        prompt_version: version of the prompts of this review.
     """
     if record is not None and record.fingerprint and record.rule == finding.rule:
         text = record.fingerprint

@@ -33,12 +33,7 @@ class FindingReaction:
 
 
 class ReactionReader:
-    """Reader of the reactions in one repository. It asks for the permission of each person once.
-
-    Args:
-        api: GitHub.
-        author: identity of the account that posts the reviews.
-    """
+    """Reader of the reactions in one repository. It asks for the permission of each person once."""
 
     def __init__(self, api: Api, author: BotIdentity) -> None:
         self._api, self._author = api, author
@@ -47,9 +42,7 @@ class ReactionReader:
     async def read(self, pull: PullName, block: StateBlock) -> list[FindingReaction]:
         """Return the reactions to findings of a pull request.
 
-        Args:
-            pull: the pull request.
-            block: its state, which names the model of a finding.
+        ``block``, its state, names the model of a finding.
 
         Raises:
             ForbiddenError: the token does not permit to read permissions.

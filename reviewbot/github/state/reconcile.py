@@ -78,14 +78,7 @@ def reconcile(
 ) -> Reconciled:
     """Compare a review with earlier findings.
 
-    Args:
-        report: the report, possibly incomplete.
-        prior: findings of earlier reviews, by id.
-        dismissed: the login of the person who dismissed a finding, by finding id.
-        code: the code at the head.
-        reread: returns whether code was reviewed this time.
-        levels: the configured levels of rules.
-        is_first: whether there was no earlier review.
+    ``dismissed`` has the login of the person who dismissed a finding, by finding id.
     """
     places = places_of(prior.values(), code)
     found, named = Matching(prior, places, code, reread).match(report.findings)

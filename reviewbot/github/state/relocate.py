@@ -157,11 +157,7 @@ async def read_head_code(
 ) -> HeadCode:
     """Return the code at the head, with the files whose diff does not show all code of records.
 
-    Args:
-        files: the diff of the pull request.
-        records: records whose code to find.
-        named: ids of records that the review names; their lines are known.
-        read_file: reads a file at the head (:func:`head_reader`).
+    ``named`` are the records that the review names; their lines are known.
 
     Raises:
         GitHubError: a file cannot be read.

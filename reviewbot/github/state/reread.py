@@ -27,10 +27,8 @@ def reread_findings(
 ) -> tuple[PriorFinding, ...]:
     """Return the open findings of models whose code is read again, at most :data:`.MOST`.
 
-    Args:
-        files: the whole diff. A copy of the code in the part to review is not the finding's code.
-        records: the records of a trusted state block.
-        is_read: returns whether lines are in the part to review.
+    ``files`` is the whole diff: a copy of the code in the part to review is not the finding's code.
+    ``is_read`` says whether lines are in that part.
     """
     wanted = [
         one

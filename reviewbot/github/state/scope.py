@@ -109,17 +109,10 @@ async def assign(
 ) -> ReviewScope:
     """Return the scope of a review of the pull request.
 
-    Args:
-        api: GitHub.
-        name: the pull request.
-        prior: prior state of the pull request.
-        page: the repository's page.
-        load: resolves the base's configuration file (name and text, if any) to settings.
-        full: whether to review everything again.
-        only: a gitignore pattern of the files to review again; empty for no such limit.
-        config: the configuration file's path in the repository, if it is not the usual one.
-        checkout: returns a reader of the files at a commit; None without such a checkout.
-        parser: parser of source code; None starts a separate process where necessary.
+    ``load`` resolves the base's configuration file (name and text) to settings. ``config`` is the
+    path of that file if it is not the usual one. ``only`` is a gitignore pattern of the files to
+    review again. ``checkout`` returns a reader of the files at a commit, if there is a checkout of
+    it.
 
     Raises:
         GitHubError: the diff cannot be fetched.
@@ -230,10 +223,7 @@ def _left(whole: ReviewScope, prior: Prior) -> ReviewScope:
 def _part(whole: ReviewScope, block: StateBlock | None, prior: Prior) -> ReviewScope:
     """Return the scope of a review of some files.
 
-    Args:
-        whole: the scope of a review of everything.
-        block: the trusted state block; None if it must not be used.
-        prior: prior state of the pull request.
+    ``block`` is None if the state must not be used.
     """
     only, skipped = _matcher(whole.subject.only), _skipped(whole)
     is_known = block is not None and block.settings == whole.subject.settings
@@ -292,11 +282,8 @@ def reviewed_now(
 ) -> Callable[[str, Side, range | None], bool]:
     """Return a predicate that is true for lines that were reviewed this time.
 
-    Args:
-        files: the diff of the pull request.
-        block: the state that determined the scope of the review; None if there is none.
-        full: whether the whole diff was reviewed.
-        only: the pattern of a review of some files; all their hunks were reviewed.
+    ``block`` is the state that determined the scope of the review. With ``only``, all hunks of the
+    matching files were reviewed.
     """
     known = StateBlock("") if full or block is None else block
     fresh = fresh_hunks(files, known.hunks, known.files)

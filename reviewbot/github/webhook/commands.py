@@ -120,9 +120,7 @@ def find(body: str, bot: str = "") -> BotCommand | Unknown | None:
 
     A malicious comment takes up to 0.2 s.
 
-    Args:
-        body: the comment.
-        bot: our name in mentions, without ``@``; empty without a name.
+    ``bot`` is our name in mentions, without ``@``; empty without a name.
     """
     text = body if len(body) <= SEARCHED else body[:SEARCHED].rpartition("\n")[0]
     lines = list(blocks.lines(text))

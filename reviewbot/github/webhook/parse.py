@@ -60,10 +60,7 @@ def is_signed(body: bytes, header: str | None, secrets: tuple[str, ...]) -> bool
 
     Without a secret the result is False. The time does not depend on which secret is valid.
 
-    Args:
-        body: the raw bytes.
-        header: value of the header; None if missing.
-        secrets: the accepted secrets; two during a rotation. Empty secrets are ignored.
+    There are two ``secrets`` during a rotation. Empty secrets are ignored.
     """
     sent = _SIGNATURE.fullmatch(header or "")
     if sent is None:
@@ -79,11 +76,8 @@ def is_signed(body: bytes, header: str | None, secrets: tuple[str, ...]) -> bool
 def read(event: str, delivery: str, body: bytes, app: App | None) -> Task:
     """Return the task of a delivery.
 
-    Args:
-        event: the header ``X-GitHub-Event``. Neither this nor ``delivery`` is signed.
-        delivery: the header ``X-GitHub-Delivery``.
-        body: the JSON payload, verified with :func:`is_signed`.
-        app: the App that received it; None for the event file of an Action.
+    ``event`` and ``delivery`` are headers, which are not signed; ``body`` is verified with
+    :func:`is_signed`. ``app`` is None for the event file of an Action.
     """
     if not _DELIVERY.fullmatch(delivery):
         return IgnoredDelivery("", "the id of the delivery is invalid")

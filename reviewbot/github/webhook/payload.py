@@ -38,10 +38,7 @@ class PayloadError(Exception):
 class Payload:
     """The fields of one payload, checked. A path is keys with dots between them.
 
-    Args:
-        delivery: the id of the delivery, checked.
-        body: the payload.
-        app: the App that received the payload; None for an Action, which has no installation.
+    ``app`` is None for an Action, which has no installation.
 
     Raises:
         PayloadError: the payload is not JSON.
