@@ -60,11 +60,8 @@ class DuplicateRequestError(Exception):
 class TooManyTokensError(ReviewbotError):
     """The diff takes more tokens than one request may use.
 
-    Args:
-        message: the error message, a sentence.
-        tokens: tokens that the review would use, its output included.
-        limit: most tokens of one request.
-        minimum: tokens of the smallest review with the same models, its output included.
+    ``tokens`` is what the review would use, and ``minimum`` what the smallest review with the same
+    models would use, output included.
     """
 
     def __init__(self, message: str, *, tokens: int, limit: int, minimum: int) -> None:
@@ -132,10 +129,6 @@ class Admitted:
 
 def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Settings]) -> Admitted:
     """Plan the requested review. Call in a thread: planning uses the processor.
-
-    Args:
-        request: the requested review.
-        load: function that returns the settings for its options.
 
     Raises:
         DiffError: the diff cannot be read.

@@ -48,12 +48,7 @@ log = logging.getLogger(__name__)
 class Janitor:
     """Maintenance of the reviews of all nodes. Each node runs a janitor; janitors do not conflict.
 
-    Args:
-        database: the store.
-        engine: the queue.
-        runner: the runner of this node.
-        hub: the hub of this node.
-        retention_days: days that finished reviews are kept; 0 keeps them forever.
+    With ``retention_days`` of 0, finished reviews are kept forever.
     """
 
     def __init__(

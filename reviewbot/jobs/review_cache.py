@@ -47,15 +47,7 @@ def cached(
     settings: Settings,
     kit: RunDependencies,
 ) -> tuple[RunBatch, Verify | None]:
-    """Return ``able.run_batch`` and ``able.verify`` with the review cache of the tenant.
-
-    Args:
-        row: the review.
-        able: the models.
-        prepared: the prepared job.
-        settings: settings of the review.
-        kit: objects that the runs of a node share.
-    """
+    """Return ``able.run_batch`` and ``able.verify`` with the review cache of the tenant."""
     if not kit.cache_bytes:
         return able.run_batch, able.verify
 

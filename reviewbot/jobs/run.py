@@ -65,12 +65,7 @@ MOST_NAMED: Final = 5
 
 
 class Run:
-    """One run of a review.
-
-    Args:
-        row: the review, claimed for this run.
-        kit: objects that the runs of a node share.
-    """
+    """One run of a review."""
 
     def __init__(self, row: ReviewRow, kit: RunDependencies) -> None:
         self.row, self._kit = row, kit
@@ -308,9 +303,7 @@ class Run:
     async def _to_wait(self, reason: str, *, got_on: bool) -> None:
         """Free the slot of the review until its next attempt.
 
-        Args:
-            reason: the reason, without its full stop.
-            got_on: whether a batch was finished in this run.
+        ``reason`` has no full stop. ``got_on`` says whether a batch was finished in this run.
         """
         await self._log.flush()
         last = await self._database.read(partial(checkpoints.last_progress, review_id=self.row.id))
@@ -331,9 +324,7 @@ class Run:
     async def _give_up(self, reason: str, files: Sequence[str] = ()) -> RunEnd:
         """End the review without a model request: files not reviewed yet have failed.
 
-        Args:
-            reason: the reason, a sentence.
-            files: the files that the reason applies to; all remaining files if empty.
+        ``reason`` is a sentence about ``files``, or about all remaining files.
         """
         review_id = self.row.id
         coverage, findings = await self._database.read(

@@ -27,12 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Runner of the reviews of a node.
-
-    Args:
-        node: id of the node.
-        kit: objects that the runs share.
-    """
+    """Runner of the reviews of a node."""
 
     def __init__(self, node: str, kit: RunDependencies) -> None:
         self.node, self.kit = node, kit

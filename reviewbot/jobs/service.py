@@ -88,13 +88,7 @@ class ServiceConfig:
 
 
 class ReviewService:
-    """The review service of a node. Use as an async context manager.
-
-    Args:
-        config: settings of the node.
-        load: function that returns the settings for the options of a request.
-        hooks: functions to call after events of a run; None calls nothing.
-    """
+    """The review service of a node. Use as an async context manager."""
 
     def __init__(
         self,
@@ -178,8 +172,7 @@ class ReviewService:
         A server of streams calls this before it waits for connections to end. Leaving the context
         calls it too.
 
-        Args:
-            grace_s: seconds that reviews may continue; None uses the configuration of the node.
+        If ``grace_s`` is None, the configuration of the node decides.
         """
         self.ready = False
         self._engine.take_no_more()
@@ -262,11 +255,7 @@ class ReviewService:
     async def create(
         self, request: ReviewRequest, *, also: Also | None = None
     ) -> tuple[ReviewRow, bool]:
-        """Plan, store and queue a review.
-
-        Args:
-            request: the requested review.
-            also: function that stores more in the transaction of the review.
+        """Plan, store and queue a review. ``also`` stores more in the transaction of the review.
 
         Returns:
             The review, and whether the same request had created it before.

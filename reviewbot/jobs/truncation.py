@@ -20,10 +20,7 @@ def middle_to_leave_out(
 ) -> tuple[str, ...] | None:
     """Return the batches in the middle of ``plan`` without which the rest fits.
 
-    Args:
-        plan: the whole plan.
-        room: most tokens to use.
-        cost: function that returns the tokens of a batch, including the response.
+    ``cost`` returns the tokens of a batch, its response included.
 
     Returns:
         The ids of the batches to leave out, in order; None if not even one batch fits.
