@@ -191,11 +191,7 @@ def given_up(
 
     Uses only the events, which any version of reviewbot can read.
 
-    Args:
-        connection: connection of a read.
-        review_id: id of the review.
-        reason: the reason of the failure, a sentence.
-        files: the files that the reason applies to; all remaining files if empty.
+    ``reason`` is a sentence about ``files``, or about all remaining files.
     """
     report = fold(map(from_record, records_of(connection, review_id)))
     pending = (

@@ -116,10 +116,8 @@ class Database:
         After a timeout, a change that was not started is never applied. A started change may still
         be committed, before any later change.
 
-        Args:
-            change: function that reads and writes.
-            tenant: tenant of the changed rows, if the change touches several rows. Changes of a
-                tenant on two nodes then wait for each other instead of a deadlock.
+        A change that touches several rows names their ``tenant``. Changes of a tenant on two nodes
+        then wait for each other instead of a deadlock.
 
         Raises:
             StoreError: the database failed the write, or does not respond.
@@ -261,8 +259,7 @@ def named(error: BaseException) -> str:
 def open_database(url: str) -> Database:
     """Open ``url`` and bring its tables up to date.
 
-    Args:
-        url: ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+    The URL is ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
 
     Raises:
         ConfigError: ``url`` is invalid, cannot be opened, or was created by a newer reviewbot.

@@ -73,12 +73,8 @@ class Queue:
     ) -> bool:
         """Store work. Work of the same id is kept; if it failed, it is replaced.
 
-        Args:
-            connection: connection of a write.
-            values: ``id``, ``installation``, ``body`` and the columns that only this table has.
-            at: the current time.
-            needless: reason why no work is needed, so the work is stored as done; None if work is
-                needed.
+        ``values`` has ``id``, ``installation``, ``body`` and the columns that only this table has.
+        ``needless`` is the reason why no work is needed, so that it is stored as done.
 
         Returns:
             Whether the work was stored.
@@ -135,15 +131,7 @@ class Queue:
         Two nodes never claim the same work. With :data:`CLAIMS`, the other limits hold across nodes
         too. One node at a time works for an installation.
 
-        Args:
-            connection: connection of a write.
-            node: id of the claiming node.
-            alive: ids of the nodes that are alive.
-            at: the current time.
-            most: most pieces of work to claim.
-            per_installation: most pieces of work in progress per installation.
-            busy: ids of work that ``node`` is still processing under an earlier claim. They are not
-                claimed.
+        ``busy`` work, which ``node`` is still processing under an earlier claim, is not claimed.
         """
         rows = self.table.c
         order = (rows.created_at, rows.id)
@@ -187,11 +175,7 @@ class Queue:
     ) -> list[Claimed]:
         """Return the claimed work that no node is processing.
 
-        Args:
-            connection: connection of a read.
-            node: id of the calling node.
-            alive: ids of the nodes that are alive.
-            busy: ids of work that ``node`` is processing.
+        ``node`` is processing the ``busy`` work.
         """
         rows = self.table.c
         query = sa.select(rows.id, rows.tries).where(

@@ -57,11 +57,7 @@ def postpone(connection: sa.Connection, review_id: str, run: int, until: int) ->
 def requeue(connection: sa.Connection, review_id: str, run: int, *, breaks: int) -> int | None:
     """Requeue a review for another run, if ``run`` is still its latest run.
 
-    Args:
-        connection: connection of a write.
-        review_id: id of the review.
-        run: number of the run that ended.
-        breaks: 1 if the run was interrupted, else 0.
+    ``breaks`` is 1 if the run was interrupted, else 0.
 
     Returns:
         The number of the new run; None if ``run`` is not the latest, or the review is finished.
@@ -147,10 +143,7 @@ def running(connection: sa.Connection) -> list[ReviewRow]:
 def due(connection: sa.Connection, at: int, longest_ms: int) -> list[ReviewRow]:
     """Return the waiting reviews whose next attempt is due, or whose stop was requested.
 
-    Args:
-        connection: connection of a read.
-        at: the current time.
-        longest_ms: longest backoff; a longer wait means that the clock was set back.
+    A wait longer than ``longest_ms`` means that the clock was set back.
     """
     return rows_where(
         connection,
