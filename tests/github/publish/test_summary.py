@@ -316,4 +316,4 @@ def test_links_lead_only_where_they_may() -> None:
         "See https://docs.example/a and https://evil.example/b.", source="model"
     )
     text = summary(fold([PLAN, what]), link_hosts=("docs.example",))
-    assert links(text) == ["https://docs.example/a"]
+    assert links(text) == ["https://docs.example/a", LINKS.commit()]
