@@ -28,25 +28,14 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 4
 """Concurrent files. An installation sends no more requests at once."""
+MAX_FILE: Final = 1_000_000
+"""Maximum bytes of one version of a file."""
+MAX_ALL: Final = 20_000_000
+"""Maximum bytes of all contents. Requests in progress may exceed this limit."""
+MAX_FILES: Final = 100
+"""Maximum number of files whose contents are fetched."""
 EXECUTABLE_MODE: Final = "100755"
 """git's mode of a file that can be run."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeLimits:
-    """Fetch limits of one diff.
-
-    Attributes:
-        diff_bytes: maximum size of a diff that GitHub returns in one piece.
-        file_bytes: maximum size of one version of a file.
-        all_bytes: maximum size of all contents. Requests in progress may exceed this limit.
-        files: maximum number of files whose contents are fetched.
-    """
-
-    diff_bytes: int = 16 << 20
-    file_bytes: int = 1_000_000
-    all_bytes: int = 20_000_000
-    files: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +70,6 @@ class FileWithoutDiff:
 async def compare_all(
     place: ContentSource,
     undiffed: Sequence[FileWithoutDiff],
-    limits: ChangeLimits,
     report: Callable[[str], None],
 ) -> list[FileDiff | str]:
     """Return each file with its lines, or a sentence with the reason why the file is missing.
@@ -97,9 +85,9 @@ async def compare_all(
     except LocalDiffError as error:
         return [one.otherwise or _sentence(error) for one in undiffed]
     order = sorted(range(len(undiffed)), key=lambda at: undiffed[at].otherwise is not None)
-    found = await _compare_some(place, undiffed, order[: limits.files], limits, report)
+    found = await _compare_some(place, undiffed, order[:MAX_FILES], report)
     beyond = _sentence(
-        f"for one change at most {limits.files:,} files and {limits.all_bytes:,} bytes are fetched"
+        f"for one change at most {MAX_FILES:,} files and {MAX_ALL:,} bytes are fetched"
     )
     return [_settled(one, found.get(at, beyond)) for at, one in enumerate(undiffed)]
 
@@ -108,18 +96,17 @@ async def _compare_some(
     place: ContentSource,
     undiffed: Sequence[FileWithoutDiff],
     order: Sequence[int],
-    limits: ChangeLimits,
     report: Callable[[str], None],
 ) -> dict[int, FileDiff | str]:
     """Return results of :func:`compare_all` by index, until the byte limit is reached."""
     found: dict[int, FileDiff | str] = {}
     spent = 0
     for start in range(0, len(order), AT_ONCE):
-        if spent >= limits.all_bytes:
+        if spent >= MAX_ALL:
             break
         report(f"the contents of file {start + 1:,} of {len(order):,}")
         wave = order[start : start + AT_ONCE]
-        works = (_compared(place, undiffed[at], limits) for at in wave)
+        works = (_compared(place, undiffed[at]) for at in wave)
         # All requests of a wave end before an error is raised; none continues in the background.
         results = await asyncio.gather(*works, return_exceptions=True)
         for at, result in zip(wave, results, strict=True):
@@ -138,19 +125,17 @@ def _sentence(why: object) -> str:
     return f"GitHub does not provide its diff, and {why}."
 
 
-async def _compared(
-    place: ContentSource, one: FileWithoutDiff, limits: ChangeLimits
-) -> tuple[FileDiff | str, int]:
+async def _compared(place: ContentSource, one: FileWithoutDiff) -> tuple[FileDiff | str, int]:
     """Return the file with its lines, or a reason; and the number of fetched bytes."""
     size = 0
     try:
-        old = await _old_content(place, one.file, limits.file_bytes)
+        old = await _old_content(place, one.file)
         size = len(old)
-        new = await _new_content(place, one, limits.file_bytes)
+        new = await _new_content(place, one)
         size += len(new)
         return await _with_lines(one, old, new), size
     except TooLargeError:
-        why = f"its content has more than {limits.file_bytes:,} bytes"
+        why = f"its content has more than {MAX_FILE:,} bytes"
     except (BadCredentialsError, RateLimitedError):
         raise
     except ValueError:  # a path with lone surrogates, or an invalid id
@@ -169,24 +154,24 @@ class _NoContentError(SourceError):
     """A content for the comparison is missing; the message has the reason."""
 
 
-async def _old_content(place: ContentSource, file: FileDiff, max_bytes: int) -> bytes:
+async def _old_content(place: ContentSource, file: FileDiff) -> bytes:
     if file.old_path is None:
         return b""
     if place.merge_base is None:
         raise _NoContentError("GitHub did not return its merge base")
-    return await _file(place, file.old_path, place.merge_base, max_bytes, "old")
+    return await _file(place, file.old_path, place.merge_base, "old")
 
 
-async def _new_content(place: ContentSource, one: FileWithoutDiff, max_bytes: int) -> bytes:
+async def _new_content(place: ContentSource, one: FileWithoutDiff) -> bytes:
     if one.file.new_path is None:
         return b""
     if one.blob_sha is not None:
-        return await place.api.contents.blob(place.repo, one.blob_sha, max_bytes=max_bytes)
-    return await _file(place, one.file.new_path, place.head, max_bytes, "new")
+        return await place.api.contents.blob(place.repo, one.blob_sha, max_bytes=MAX_FILE)
+    return await _file(place, one.file.new_path, place.head, "new")
 
 
-async def _file(place: ContentSource, path: str, ref: str, max_bytes: int, side: str) -> bytes:
-    content = await place.api.contents.file(place.repo, path, ref, max_bytes=max_bytes)
+async def _file(place: ContentSource, path: str, ref: str, side: str) -> bytes:
+    content = await place.api.contents.file(place.repo, path, ref, max_bytes=MAX_FILE)
     if content is None:
         raise _NoContentError(f"its {side} content is missing")
     return content

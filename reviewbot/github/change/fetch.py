@@ -20,12 +20,7 @@ from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.wording import count
 from reviewbot.errors import DiffError, SourceError
-from reviewbot.github.change.compare import (
-    ChangeLimits,
-    ContentSource,
-    FileWithoutDiff,
-    compare_all,
-)
+from reviewbot.github.change.compare import ContentSource, FileWithoutDiff, compare_all
 from reviewbot.github.change.listed import is_code, may_be_hidden, read_listed, sets_attributes
 from reviewbot.github.client.errors import (
     DiffTooLargeError,
@@ -43,9 +38,8 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import ChangedFiles, Comparison, PullRequest, Side
 
-__all__ = ["Change", "ChangeLimits", "get_change"]
-
-LIMITS: Final = ChangeLimits()
+MAX_DIFF: Final = 16 << 20
+"""Maximum bytes of a diff that GitHub returns in one piece."""
 TRIES: Final = 3
 """Maximum number of attempts to fetch the diff while somebody pushes."""
 _NOT_IN_ONE_PIECE: Final = (DiffTooLargeError, TooLargeError, InvalidError, UnavailableError)
@@ -94,7 +88,6 @@ async def get_change(
     repo: str,
     number: int,
     *,
-    limits: ChangeLimits = LIMITS,
     report: Callable[[str], None] = _nobody,
 ) -> Change:
     """Return the diff of a pull request. The diff is that of the returned head.
@@ -105,7 +98,7 @@ async def get_change(
         GitHubError: GitHub refuses, or does not respond.
         SourceError: the pull request changed during every attempt.
     """
-    pull, compared, taken = await _taken(api, repo, number, limits, report)
+    pull, compared, taken = await _taken(api, repo, number, report)
     merge_base = None if compared is None else compared.merge_base
     place = ContentSource(api, repo, merge_base, pull.head.sha)
     if isinstance(taken, bytes):
@@ -113,17 +106,17 @@ async def get_change(
         files = _distrusted(parse_diff(taken))
         if not any(isinstance(file, FileWithoutDiff) for file in files):
             return Change(pull, merge_base, taken, unshown=unshown)
-        diff, missing, notices = await _completed(place, files, limits, report)
+        diff, missing, notices = await _completed(place, files, report)
         return Change(pull, merge_base, diff, missing, notices, unshown)
     attributes = sets_attributes(file.path for file in taken.files)
     files = [read_listed(file, attributes=attributes) for file in taken.files]
-    diff, missing, notices = await _completed(place, files, limits, report)
+    diff, missing, notices = await _completed(place, files, report)
     missing = (*missing, *_unlisted(pull, taken))
     return Change(pull, merge_base, diff, missing, (_PUT_TOGETHER, *notices), _unshown(taken))
 
 
 async def _taken(
-    api: Api, repo: str, number: int, limits: ChangeLimits, report: Callable[[str], None]
+    api: Api, repo: str, number: int, report: Callable[[str], None]
 ) -> tuple[PullRequest, Comparison | None, bytes | ChangedFiles]:
     """Return the pull request, its comparison with the base, and its diff or file list."""
     report("the pull request")
@@ -133,7 +126,7 @@ async def _taken(
         compared = await _comparison(api, repo, pull)
         report("the diff")
         since = pull.base.sha if compared is None else compared.merge_base
-        diff = await _diff(api, repo, pull, since, limits)
+        diff = await _diff(api, repo, pull, since)
         taken: bytes | ChangedFiles | None = diff.data if diff else None
         if diff is None or diff.files > pull.changed_files:
             report(f"the list of {count(pull.changed_files, 'file')}")
@@ -151,12 +144,10 @@ async def _taken(
     )
 
 
-async def _diff(
-    api: Api, repo: str, pull: PullRequest, since: str, limits: ChangeLimits
-) -> _PullDiff | None:
+async def _diff(api: Api, repo: str, pull: PullRequest, since: str) -> _PullDiff | None:
     """Return the diff if GitHub returns it whole and it can be parsed; None otherwise."""
     try:
-        data = await api.pulls.compare_diff(repo, since, pull.head.sha, max_bytes=limits.diff_bytes)
+        data = await api.pulls.compare_diff(repo, since, pull.head.sha, max_bytes=MAX_DIFF)
         files = await asyncio.to_thread(parse_diff, data)
     except (*_NOT_TOLD, DiffError):
         return None
@@ -241,12 +232,11 @@ def _distrusted(files: Sequence[FileDiff]) -> list[FileDiff | FileWithoutDiff]:
 async def _completed(
     place: ContentSource,
     files: Sequence[FileDiff | FileWithoutDiff],
-    limits: ChangeLimits,
     report: Callable[[str], None],
 ) -> tuple[bytes, tuple[FileCoverage, ...], tuple[str, ...]]:
     """Return the diff of all files, the coverage of missing files, and the notices."""
     undiffed = [file for file in files if isinstance(file, FileWithoutDiff)]
-    compared = await compare_all(place, undiffed, limits, report)
+    compared = await compare_all(place, undiffed, report)
     rest = iter(compared)
     texts: list[bytes] = []
     missing: list[FileCoverage] = []

@@ -8,7 +8,8 @@ import pytest
 
 from reviewbot.core.diff.parse import SUBMODULE, parse_diff
 from reviewbot.core.events.events import FileCoverage
-from reviewbot.github.change.fetch import ChangeLimits, get_change
+from reviewbot.github.change import fetch
+from reviewbot.github.change.fetch import get_change
 from tests.fake_github import EXECUTABLE, SYMLINK, Blob, Fault
 from tests.fake_github import SUBMODULE as SUBMODULE_MODE
 from tests.support.github_changes import (
@@ -217,9 +218,12 @@ async def test_a_diff_that_is_refused_for_what_it_takes_comes_from_the_list(stat
         assert texts(by_path(change)["a.py"]) == ["-x", "+y"]
 
 
-async def test_a_diff_above_our_own_limit_comes_from_the_list() -> None:
+async def test_a_diff_above_our_own_limit_comes_from_the_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fetch, "MAX_DIFF", 10)
     async with opened({"a.py": "x\n"}, {"a.py": "y\n"}) as (_, _pull, api):
-        change = await get_change(api, REPO, 1, limits=ChangeLimits(diff_bytes=10))
+        change = await get_change(api, REPO, 1)
         assert texts(by_path(change)["a.py"]) == ["-x", "+y"]
         assert change.notices[0].startswith(PUT_TOGETHER)
 

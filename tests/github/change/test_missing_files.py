@@ -9,7 +9,8 @@ import pytest
 from reviewbot.config.settings import SecretText
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.github.api.gateway import Gateway
-from reviewbot.github.change.fetch import ChangeLimits, get_change
+from reviewbot.github.change import compare
+from reviewbot.github.change.fetch import get_change
 from reviewbot.github.client.errors import (
     BadCredentialsError,
     ForbiddenError,
@@ -34,14 +35,17 @@ from tests.support.github_changes import (
 # --- What cannot be had
 
 
-async def test_a_content_above_the_limit_is_missing_and_the_others_are_not() -> None:
+async def test_a_content_above_the_limit_is_missing_and_the_others_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limit = len(EDITED) + 100
+    monkeypatch.setattr(compare, "MAX_FILE", limit)
     async with large_ones(a=EDITED, b=EDITED + "#" * 9_000) as (_, _pull, api):
-        limits = ChangeLimits(file_bytes=len(EDITED) + 100)
-        change = await get_change(api, REPO, 1, limits=limits)
+        change = await get_change(api, REPO, 1)
         assert set(by_path(change)) == {"a.py", "s.py"}
         assert reasons(change) == {
             "b.py": "GitHub does not provide its diff, and its content has more than"
-            f" {limits.file_bytes:,} bytes."
+            f" {limit:,} bytes."
         }
 
 
@@ -53,30 +57,32 @@ async def test_a_content_that_github_itself_does_not_give_is_missing() -> None:
         assert "its content has more than" in (reasons(change)["b.py"] or "")
 
 
-@pytest.mark.parametrize(
-    "limits", [ChangeLimits(files=5), ChangeLimits(all_bytes=5 * 2 * len(EDITED))]
-)
+@pytest.mark.parametrize(("name", "limit"), [("MAX_FILES", 5), ("MAX_ALL", 5 * 2 * len(EDITED))])
 async def test_no_more_is_fetched_than_the_limits_and_the_rest_is_missing(
-    limits: ChangeLimits,
+    name: str, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(compare, name, limit)
     many = {f"f{number}": EDITED for number in range(12)}
     async with large_ones(**many) as (github, _, api):
-        change = await get_change(api, REPO, 1, limits=limits)
+        change = await get_change(api, REPO, 1)
         fetched = len(github.called("GET", "/git/blobs"))
-        assert fetched == (5 if limits.files == 5 else 8)  # four at a time
+        assert fetched == (5 if name == "MAX_FILES" else 8)  # four at a time
         assert len(change.missing) == 12 - fetched
         assert len(by_path(change)) == fetched + 1
         assert "at most" in str(change.missing[0].reason)
 
 
-async def test_what_would_be_missing_is_compared_before_what_only_is_not_certain() -> None:
+async def test_what_would_be_missing_is_compared_before_what_only_is_not_certain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compare, "MAX_FILES", 1)
     images = {f"{number}.png": b"\0%d" % number for number in range(9)}
     changed = {name: content + b"!" for name, content in images.items()}
     base: dict[str, Any] = {"z.py": LARGE, "gone.py": LARGE, **images}
     async with opened(base, {"z.py": EDITED, **changed}) as (github, _, api):
         github.rules.patch_lines = 2
         by_list(github)
-        change = await get_change(api, REPO, 1, limits=ChangeLimits(files=1))
+        change = await get_change(api, REPO, 1)
         found = by_path(change)
         assert change.missing == ()
         assert found["z.py"].hunks
