@@ -79,16 +79,12 @@ class _PullDiff(NamedTuple):
     files: int
 
 
-def _nobody(_: str) -> None:
-    """Discard a progress message."""
-
-
 async def get_change(
     api: Api,
     repo: str,
     number: int,
     *,
-    report: Callable[[str], None] = _nobody,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Change:
     """Return the diff of a pull request. The diff is that of the returned head.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.github.client.errors import GitHubError, TooLargeError
-from reviewbot.pipeline.context import LIMITS, ContextLimits, ContextPlanner
+from reviewbot.pipeline.context import LIMITS, ContextPlanner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,10 +39,6 @@ class DiffInContext:
     whole_files: bytes = b""
 
 
-def _nobody(_: str) -> None:
-    """Discard a progress message."""
-
-
 async def with_context(
     place: ContentSource,
     diff: bytes,
@@ -50,8 +46,7 @@ async def with_context(
     attributes: str,
     *,
     whole: Sequence[FileDiff] | None = None,
-    limits: ContextLimits = LIMITS,
-    report: Callable[[str], None] = _nobody,
+    report: Callable[[str], None] = lambda _: None,
     local: ReadFile | None = None,
     parser: Parser | None = None,
 ) -> DiffInContext:
@@ -67,12 +62,12 @@ async def with_context(
         return DiffInContext(diff)
 
     def plan() -> ContextPlanner:
-        return ContextPlanner(parse_diff(diff), settings, attributes, limits)
+        return ContextPlanner(parse_diff(diff), settings, attributes, LIMITS)
 
     around = await asyncio.to_thread(plan)
-    contents = await asyncio.to_thread(_of_checkout, local, around.wanted, limits)
+    contents = await asyncio.to_thread(_of_checkout, local, around.wanted)
     missing = [path for path in around.wanted if path not in contents]
-    contents |= await _contents(place, missing, limits, report)
+    contents |= await _contents(place, missing, report)
     headings = await around.headings(contents, parser)
 
     def found() -> DiffInContext:
@@ -83,32 +78,30 @@ async def with_context(
     return await asyncio.to_thread(found)
 
 
-def _of_checkout(
-    local: ReadFile | None, paths: Sequence[str], limits: ContextLimits
-) -> dict[str, bytes]:
+def _of_checkout(local: ReadFile | None, paths: Sequence[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for path in paths if local else ():
         data = local(path) if local else None
-        if data is not None and len(data) <= limits.file_bytes:
+        if data is not None and len(data) <= LIMITS.file_bytes:
             found[path] = data
     return found
 
 
 async def _contents(
-    place: ContentSource, paths: Sequence[str], limits: ContextLimits, report: Callable[[str], None]
+    place: ContentSource, paths: Sequence[str], report: Callable[[str], None]
 ) -> dict[str, bytes]:
     """Return the available files by path. The first error of GitHub ends the fetch."""
     found: dict[str, bytes] = {}
 
     async def fetch(path: str) -> None:
-        content = await _content(place, path, limits.file_bytes)
+        content = await _content(place, path)
         if content is not None:
             found[path] = content
 
     with suppress(GitHubError, TimeoutError):
         async with asyncio.timeout(TIMEOUT_S):
             for start in range(0, len(paths), AT_ONCE):
-                if sum(map(len, found.values())) >= limits.all_bytes:
+                if sum(map(len, found.values())) >= LIMITS.all_bytes:
                     break
                 report(f"the code around its changes, file {start + 1:,} of {len(paths):,}")
                 works = map(fetch, paths[start : start + AT_ONCE])
@@ -119,9 +112,11 @@ async def _contents(
     return found
 
 
-async def _content(place: ContentSource, path: str, max_bytes: int) -> bytes | None:
+async def _content(place: ContentSource, path: str) -> bytes | None:
     """Return the file; None if the file is missing or too large."""
     try:
-        return await place.api.contents.file(place.repo, path, place.head, max_bytes=max_bytes)
+        return await place.api.contents.file(
+            place.repo, path, place.head, max_bytes=LIMITS.file_bytes
+        )
     except TooLargeError:
         return None

@@ -12,6 +12,7 @@ from reviewbot.config.settings import SecretText, load_settings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.gateway import Gateway
+from reviewbot.github.change import full_files
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import get_change
 from reviewbot.github.change.full_files import TIMEOUT_S, with_context
@@ -46,16 +47,11 @@ def set_to(**values: Any) -> Settings:
     return load_settings(flags=flags, env={"ANTHROPIC_API_KEY": "unused"})
 
 
-async def fetched(
-    api: Api, *, limits: ContextLimits | None = None, attributes: str = "", **values: Any
-) -> bytes:
+async def fetched(api: Api, *, attributes: str = "", **values: Any) -> bytes:
     change = await get_change(api, REPO, 1)
     place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
     settings = set_to(**values)
-    found = await with_context(
-        place, change.diff, settings, attributes, limits=limits or ContextLimits()
-    )
-    return found.diff
+    return (await with_context(place, change.diff, settings, attributes)).diff
 
 
 def spans(diff: bytes) -> dict[str, list[tuple[int, int]]]:
@@ -134,7 +130,9 @@ async def test_the_change_of_a_fork_is_had_from_the_repository_of_its_pull_reque
 # --- Limits
 
 
-async def test_no_more_files_are_fetched_than_the_limit_and_the_most_changed_first() -> None:
+async def test_no_more_files_are_fetched_than_the_limit_and_the_most_changed_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     base = {f"{number:02}.py": PLAIN for number in range(1, 41)}
     head = {f"{number:02}.py": changed(*range(1, number + 1)) for number in range(1, 41)}
     async with opened(base, head) as (github, _pull, api):
@@ -142,25 +140,32 @@ async def test_no_more_files_are_fetched_than_the_limit_and_the_most_changed_fir
         assert sorted(asked_for(github)) == [f"{number:02}.py" for number in range(11, 41)]
         assert len(parse_diff(diff)) == 40
         github.requests.clear()
-        await fetched(api, limits=ContextLimits(files=2))
+        monkeypatch.setattr(full_files, "LIMITS", ContextLimits(files=2))
+        await fetched(api)
         assert sorted(asked_for(github)) == ["39.py", "40.py"]
 
 
-async def test_bytes_are_counted_and_those_under_way_still_used() -> None:
+async def test_bytes_are_counted_and_those_under_way_still_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(full_files, "LIMITS", ContextLimits(all_bytes=len(PLAIN)))
     base = {f"{number}.py": PLAIN for number in range(9)}
     head = {f"{number}.py": changed(30) for number in range(9)}
     async with opened(base, head) as (github, _pull, api):
-        diff = await fetched(api, limits=ContextLimits(all_bytes=len(PLAIN)))
+        diff = await fetched(api)
         assert len(asked_for(github)) == 4
         wide = [path for path, lines in spans(diff).items() if lines == [(20, 40)]]
         assert len(wide) == 4
 
 
-async def test_a_file_above_the_limit_is_not_read_and_the_others_are() -> None:
+async def test_a_file_above_the_limit_is_not_read_and_the_others_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(full_files, "LIMITS", ContextLimits(file_bytes=len(PLAIN) + 100))
     base = {"a.py": PLAIN * 20, "b.py": PLAIN}
     head = {"a.py": changed(30, of=PLAIN * 20), "b.py": changed(30)}
     async with opened(base, head) as (_, pull, api):
-        diff = await fetched(api, limits=ContextLimits(file_bytes=len(PLAIN) + 100))
+        diff = await fetched(api)
         assert spans(diff) == spans(pull.diff_text) | {"b.py": [(20, 40)]}
 
 
