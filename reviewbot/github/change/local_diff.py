@@ -62,9 +62,7 @@ def find_git() -> str:
     return found
 
 
-async def local_diff(
-    old: bytes, new: bytes, *, as_text: bool = False, timeout_s: float = TIMEOUT_S
-) -> FileDiff | None:
+async def local_diff(old: bytes, new: bytes, *, as_text: bool = False) -> FileDiff | None:
     """Return git's diff of ``old`` and ``new``, or a binary marker; None if they are equal.
 
     The paths of the result are placeholders.
@@ -77,10 +75,10 @@ async def local_diff(
     if max(len(old), len(new)) > MAX_BYTES:
         raise LocalDiffError(f"one of its contents has more than {MAX_BYTES:,} bytes")
     command = [find_git(), *_DIFF, *(["--text"] if as_text else []), "--", "old", "new"]
-    return await asyncio.to_thread(_compare, command, old, new, timeout_s)
+    return await asyncio.to_thread(_compare, command, old, new)
 
 
-def _compare(command: Sequence[str], old: bytes, new: bytes, timeout_s: float) -> FileDiff | None:
+def _compare(command: Sequence[str], old: bytes, new: bytes) -> FileDiff | None:
     with tempfile.TemporaryDirectory(prefix="reviewbot-") as name:
         folder = Path(name).resolve()
         for side, content in (("old", old), ("new", new)):
@@ -92,12 +90,12 @@ def _compare(command: Sequence[str], old: bytes, new: bytes, timeout_s: float) -
                 env=_environment(folder),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=timeout_s,
+                timeout=TIMEOUT_S,
                 check=False,
             )
         except subprocess.TimeoutExpired:
             raise LocalDiffError(
-                f"git took longer than {timeout_s:g} seconds to compare its contents"
+                f"git took longer than {TIMEOUT_S:g} seconds to compare its contents"
             ) from None
         except OSError as error:
             raise LocalDiffError(f"git does not run here: {error.strerror}") from error

@@ -22,10 +22,10 @@ _Key: TypeAlias = tuple[str, str, tuple[tuple[str, str | int], ...], str]
 
 
 class Etags:
-    """Cache of the most recently used responses, up to ``most`` bytes."""
+    """Cache of the most recently used responses, up to :data:`MAX_ALL` bytes."""
 
-    def __init__(self, most: int = MAX_ALL) -> None:
-        self._most, self._size = most, 0
+    def __init__(self) -> None:
+        self._size = 0
         self._kept: OrderedDict[_Key, Answer] = OrderedDict()
 
     def known(self, account: str, request: Request) -> Answer | None:
@@ -41,7 +41,7 @@ class Etags:
         if answer.status == 200 and "etag" in answer.headers and answer.size <= MAX_ENTRY:
             self._kept[_key(account, request)] = answer
             self._size += answer.size + _OVERHEAD
-        while self._size > self._most:
+        while self._size > MAX_ALL:
             self._drop(self._kept.popitem(last=False)[1])
 
     def forget(self, account: str, request: Request) -> None:

@@ -41,8 +41,8 @@ class CheckReporter:
     ``first`` is the body that makes the run (:func:`reviewbot.github.publish.check_run.created`).
     """
 
-    def __init__(self, api: Api, repo: str, first: Json, *, every_s: float = EVERY_S) -> None:
-        self._checks, self._repo, self._first, self._every_s = api.checks, repo, first, every_s
+    def __init__(self, api: Api, repo: str, first: Json) -> None:
+        self._checks, self._repo, self._first = api.checks, repo, first
         self._pulls = api.pulls
         self._run: CheckRun | None = None
         self._newest: Callable[[], Json] | None = None
@@ -85,7 +85,7 @@ class CheckReporter:
 
     async def _send(self, number: int) -> None:
         while self._newest is not None:
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(EVERY_S)
             newest, self._newest = self._newest, None
             try:
                 await self._checks.update(self._repo, number, newest())

@@ -143,8 +143,11 @@ def answer(size: int, etag: str = '"x"') -> Got:
     return Got(status=200, headers={"etag": etag}, size=size)
 
 
-def test_what_is_kept_is_bounded_and_what_was_not_used_goes_first() -> None:
-    etags = Etags(most=30_000)
+def test_what_is_kept_is_bounded_and_what_was_not_used_goes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reviewbot.github.client.etags.MAX_ALL", 30_000)
+    etags = Etags()
     requests = [read(f"/{number}") for number in range(4)]
     for request in requests[:3]:
         etags.keep("a", request, answer(7_000))

@@ -127,5 +127,6 @@ async def test_a_git_that_does_not_do_its_work_is_an_error_with_a_sentence(
     script: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(tmp_path, script, monkeypatch)
+    monkeypatch.setattr("reviewbot.github.change.local_diff.TIMEOUT_S", 0.1)
     with pytest.raises(LocalDiffError, match=why):
-        await local_diff(b"a", b"b", timeout_s=0.1)
+        await local_diff(b"a", b"b")
