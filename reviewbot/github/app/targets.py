@@ -64,8 +64,7 @@ class PublishTarget:
         return PublishOptions(
             fail_on=self.fail_on,
             if_incomplete=self.if_incomplete,
-            buttons=True,
-            tried_again=True,
+            by_app=True,
             max_inline=self.max_inline,
             link_hosts=self.link_hosts,
             details_url=details_url,

@@ -66,11 +66,11 @@ class PublishOptions:
         check: the name of the check run; None to create no check run.
         review: whether to post findings as inline comments.
         summary: whether to post a summary comment.
-        buttons: whether the check run has buttons; only an App receives clicks.
+        by_app: whether an App publishes. It receives clicks on buttons of the check run, and
+            retries failed requests later. Otherwise the next review updates the comments of prior
+            findings.
         max_inline: maximum number of inline comments of a review.
         link_hosts: hosts that links of a model may point to.
-        tried_again: whether failed requests are retried later. Otherwise the next review updates
-            the comments of prior findings.
         details_url: page with the progress of the review.
     """
 
@@ -79,8 +79,7 @@ class PublishOptions:
     check: str | None = TOOL_NAME
     review: bool = True
     summary: bool = True
-    buttons: bool = False
+    by_app: bool = False
     max_inline: int = 10
     link_hosts: tuple[str, ...] = LINK_HOSTS
-    tried_again: bool = False
     details_url: str | None = None

@@ -240,7 +240,7 @@ class Publication:
             fail_on=self._options.fail_on,
             if_incomplete=self._options.if_incomplete,
             completed_at=now(),
-            actions=self._options.buttons,
+            actions=self._options.by_app,
             marker=markers.write(marker, subject.pull.bound, self._identity.secrets),
             link_hosts=self._options.link_hosts,
             comments=done.comments,

@@ -336,7 +336,7 @@ class CommentPublisher:
         try:
             return await self._permitted(work, what)
         except GitHubError as error:
-            if self._options.tried_again:
+            if self._options.by_app:
                 raise
             self._note(what, error)
             return None
