@@ -25,7 +25,7 @@ from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.client.errors import RateLimitedError
 from reviewbot.github.commands.answers import answer_once
 from reviewbot.github.commands.explain import reply_text
-from reviewbot.github.publish.publication import Publication, Published
+from reviewbot.github.publish.publication import Publication
 from reviewbot.store import publications, reviews
 
 if TYPE_CHECKING:
@@ -46,40 +46,6 @@ SHARE: Final = 4
 """One installation may use at most one in ``SHARE`` slots, so that others need not wait."""
 
 log = logging.getLogger(__name__)
-
-
-class Reply:
-    """Reply published like a :class:`reviewbot.github.publish.publication.Publication`."""
-
-    def __init__(self, api: Api, identity: BotIdentity, target: ReplyTarget) -> None:
-        self._api, self._identity, self._target = api, identity, target
-        self._builder = ReportBuilder()
-
-    def take(self, event: Event) -> None:
-        """Take the next event of the question."""
-        self._builder.add(event)
-
-    @property
-    def ended(self) -> bool:
-        """True once the final event was received."""
-        return self._builder.report.outcome is not None
-
-    async def end(self) -> Published:
-        """Post the answer, or the reason why there is no answer. The call is idempotent.
-
-        Raises:
-            GitHubError: GitHub rejects the reply.
-        """
-        report = self._builder.report
-        text = await asyncio.to_thread(reply_text, report, self._target.link_hosts)
-        await answer_once(self._api, self._identity, self._target.question, text)
-        return Published(report)
-
-    async def fail(self, _sentence: str) -> None:
-        """Do nothing. The log has the error; GitHub would reject a report, too."""
-
-    async def stop(self) -> None:
-        """Do nothing. A reply has no work in progress."""
 
 
 class _LeftError(Exception):
@@ -132,12 +98,17 @@ class Outbox:
         """
         extra = {"review_id": claimed.id}
         publication = None
+        problems: tuple[str, ...] = ()
         try:
             query = partial(publications.read, review_id=claimed.id)
             installation, stored = await self._database.read(query)
             target = targets.from_json(stored)
-            publication = await self._publication(claimed.id, installation, target)
-            problems = await self._to_its_end(claimed, target, publication)
+            api, identity = self._github.installation(installation), await self._identity()
+            if isinstance(target, ReplyTarget):
+                await self._reply(claimed, target, api, identity)
+            else:
+                publication = self._publication(claimed.id, target, api, identity)
+                problems = await self._to_its_end(claimed, target, publication)
         except _LeftError:
             return
         except Exception as error:  # noqa: BLE001 - after any error the result is not published
@@ -150,12 +121,28 @@ class Outbox:
             if publication is not None:
                 await publication.stop()
 
-    async def _publication(
-        self, review_id: str, installation: int, target: PublishTarget | ReplyTarget
-    ) -> Publication | Reply:
-        api, identity = self._github.installation(installation), await self._identity()
-        if isinstance(target, ReplyTarget):
-            return Reply(api, identity, target)
+    async def _reply(
+        self, claimed: Claimed, target: ReplyTarget, api: Api, identity: BotIdentity
+    ) -> None:
+        """Post the answer to a question, or the reason why there is no answer.
+
+        Raises:
+            _LeftError: the node shuts down before the question has ended.
+            GitHubError: GitHub rejects the reply.
+        """
+        builder = ReportBuilder()
+        async for event in self._events(claimed.id):
+            builder.add(event)
+        if builder.report.outcome is None:
+            raise _LeftError
+        text = await asyncio.to_thread(reply_text, builder.report, target.link_hosts)
+        async with self._posting_lock(target):
+            await answer_once(api, identity, target.question, text)
+            await self._poller.done(claimed)
+
+    def _publication(
+        self, review_id: str, target: PublishTarget, api: Api, identity: BotIdentity
+    ) -> Publication:
         link = f"{self._public_url}/#r={review_id}" if self._public_url else None
         return Publication(
             api,
@@ -166,10 +153,7 @@ class Outbox:
         )
 
     async def _to_its_end(
-        self,
-        claimed: Claimed,
-        target: PublishTarget | ReplyTarget,
-        publication: Publication | Reply,
+        self, claimed: Claimed, target: PublishTarget, publication: Publication
     ) -> tuple[str, ...]:
         """Follow the review and publish it. Return sentences about requests that GitHub refused.
 
@@ -183,12 +167,9 @@ class Outbox:
         if not publication.ended:
             raise _LeftError
         async with self._posting_lock(target):
-            if isinstance(publication, Reply):
-                published = await publication.end()
-            else:
-                files = await self._files(claimed.id)
-                overtaken = await self._is_overtaken(claimed)
-                published = await publication.end(files, overtaken=overtaken)
+            files = await self._files(claimed.id)
+            overtaken = await self._is_overtaken(claimed)
+            published = await publication.end(files, overtaken=overtaken)
             # Before the lock is released: the next review checks whether this one was published.
             await self._poller.done(claimed)
         return published.problems
@@ -197,9 +178,7 @@ class Outbox:
         query = partial(publications.is_overtaken, review_id=claimed.id)
         return await self._database.read(query)
 
-    async def _begun(self, claimed: Claimed, publication: Publication | Reply) -> None:
-        if isinstance(publication, Reply):
-            return  # a reply is posted only at its end
+    async def _begun(self, claimed: Claimed, publication: Publication) -> None:
         query = partial(reviews.find, review_id=claimed.id)
         row = await self._database.read(query)
         superseded = row is not None and "superseded" in (row.stop, row.outcome)
@@ -225,7 +204,7 @@ class Outbox:
                     yield from_record(json.loads(line[6:]))
 
     async def _not_done(
-        self, claimed: Claimed, publication: Publication | Reply | None, error: Exception
+        self, claimed: Claimed, publication: Publication | None, error: Exception
     ) -> None:
         pause = pause_after(error, claimed.tries)
         if pause is None and publication is not None:
