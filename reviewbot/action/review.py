@@ -30,7 +30,7 @@ from reviewbot.github.change.subject import PublishOptions
 from reviewbot.github.client.errors import ForbiddenError, GitHubError, for_author
 from reviewbot.github.identity import BotIdentity, PullName
 from reviewbot.github.publish.merge import record_merge
-from reviewbot.github.publish.pause import paused_result, post_paused_check
+from reviewbot.github.publish.pause import paused_result, post_check
 from reviewbot.github.publish.publication import Publication, Published
 from reviewbot.github.state.prior import Prior, read_prior
 from reviewbot.github.state.scope import NoSuchFileError, assign
@@ -146,9 +146,8 @@ class ActionReview:
             if_incomplete=settings.if_incomplete,
         )
         if inputs.check is not None:
-            await post_paused_check(
-                self._api, pull, found.head.sha, result, key=inputs.run_key, name=inputs.check
-            )
+            key = f"paused-{inputs.run_key}"
+            await post_check(self._api, pull, found.head.sha, result, key=key, name=inputs.check)
         failed = result[0] == "failure"
         return Skipped(result[1].rstrip("."), EXIT_FINDINGS if failed else EXIT_OK)
 

@@ -18,10 +18,7 @@ from reviewbot.github.app.targets import PublishTarget
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError
 from reviewbot.github.identity import PullName
-from reviewbot.github.publish import check_run
-from reviewbot.github.publish.check_reporter import CheckReporter
-from reviewbot.github.publish.pause import paused_result, post_paused_check
-from reviewbot.github.publish.publication import now
+from reviewbot.github.publish.pause import paused_result, post_check
 from reviewbot.github.state.prior import read_prior
 from reviewbot.github.state.scope import NoSuchFileError, assign
 from reviewbot.jobs.admission import IdempotencyConflictError, ReviewRequest
@@ -131,7 +128,7 @@ class AppReviews:
                 fail_on=repo_config.fail_on,
                 if_incomplete=repo_config.if_incomplete,
             )
-            await post_paused_check(api, pull, head, result, key=asked.again or "push")
+            await post_check(api, pull, head, result, key=f"paused-{asked.again or 'push'}")
             return "the reviews are paused"
         try:
             assignment = await assign(
@@ -232,14 +229,9 @@ class AppReviews:
             GitHubError: GitHub refuses a request.
         """
         api = self._github.installation(installation_at(repository))
-        repo = repository.full_name
-        pull = await api.pulls.get(repo, number)
-        first = check_run.created(
-            head_sha=pull.head.sha, external_id=f"{number}:not-begun", started_at=now()
-        )
-        check = CheckReporter(api, repo, first)
-        await check.begin()
-        await check.end([check_run.ended("failure", sentence, completed_at=now())])
+        pull = PullName(repository.full_name, number)
+        head = (await api.pulls.get(pull.repo, number)).head.sha
+        await post_check(api, pull, head, ("failure", sentence), key="not-begun")
 
     async def stop_unwanted(
         self, repository: RepositoryRef, number: int, told_at: datetime | None

@@ -1,4 +1,4 @@
-"""Pause and resume the reviews of a pull request, and the check of a paused one.
+"""Pause and resume the reviews of a pull request, and the check without a review.
 
 The pause is in the state of the summary comment. If there is no such comment, one is created.
 """
@@ -121,7 +121,7 @@ def paused_result(
     return "failure", f"{text} Still open: {count(failing, 'finding')} at {fail_on} or above."
 
 
-async def post_paused_check(
+async def post_check(
     api: Api,
     pull: PullName,
     head: str,
@@ -130,13 +130,13 @@ async def post_paused_check(
     key: str,
     name: str = TOOL_NAME,
 ) -> None:
-    """Post the :func:`paused_result` of a push as a check run, once for each ``key``.
+    """Post a check run of a commit that is not reviewed now, once for each ``key``.
 
     Raises:
         GitHubError: the request failed for a temporary reason.
     """
     first = check_run.created(
-        head_sha=head, external_id=f"{pull.number}:paused-{key}", started_at=now(), name=name
+        head_sha=head, external_id=f"{pull.number}:{key}", started_at=now(), name=name
     )
     check = CheckReporter(api, pull.repo, first)
     await check.begin()
