@@ -58,11 +58,7 @@ async def base_files(
         ConfigError: there are two configurations, or the configuration is too large or not text.
         GitHubError: GitHub refuses, or does not respond.
     """
-    branch = base.ref
-    try:
-        tip = await api.contents.tip(repo, branch)
-    except NotFoundError:
-        tip = base.sha
+    branch, tip = base.ref, await base_tip(api, repo, base)
     config = await _config(api, repo, tip, branch, config_names)
     try:
         data = await api.contents.file(repo, ATTRIBUTES, tip, max_bytes=ATTRIBUTES_LIMIT)
@@ -71,6 +67,14 @@ async def base_files(
         return BaseFiles(config, "", (notice,), branch, tip)
     attributes = (data or b"").decode("utf-8", "replace")
     return BaseFiles(config, attributes, branch=branch, commit=tip)
+
+
+async def base_tip(api: Api, repo: str, base: Side) -> str:
+    """Return the current commit of the base branch."""
+    try:
+        return await api.contents.tip(repo, base.ref)
+    except NotFoundError:  # the branch was deleted, as after a merge
+        return base.sha
 
 
 async def _config(

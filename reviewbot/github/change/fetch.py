@@ -20,6 +20,7 @@ from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.wording import count
 from reviewbot.errors import DiffError, SourceError
+from reviewbot.github.change.base_files import base_tip
 from reviewbot.github.change.compare import ContentSource, FileWithoutDiff, compare_all
 from reviewbot.github.change.listed import is_code, may_be_hidden, read_listed, sets_attributes
 from reviewbot.github.client.errors import (
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.github.api.gateway import Api
-    from reviewbot.github.api.pulls import ChangedFiles, Comparison, PullRequest, Side
+    from reviewbot.github.api.pulls import ChangedFiles, Comparison, PullRequest
 
 MAX_DIFF: Final = 16 << 20
 """Maximum bytes of a diff that GitHub returns in one piece."""
@@ -158,7 +159,9 @@ async def _comparison(api: Api, repo: str, pull: PullRequest) -> Comparison | No
     outdated: if the base was merged into the head, the diff would contain the base's changes.
     """
     try:
-        compared = await api.pulls.compare(repo, await _tip(api, repo, pull.base), pull.head.sha)
+        compared = await api.pulls.compare(
+            repo, await base_tip(api, repo, pull.base), pull.head.sha
+        )
         if not _fits(compared, pull):
             then = await api.pulls.compare(repo, pull.base.sha, pull.head.sha)
             return then if _fits(then, pull) else compared
@@ -174,13 +177,6 @@ def _fits(compared: Comparison, pull: PullRequest) -> bool:
     """
     files = compared.files
     return not files.complete or len(files.files) == pull.changed_files
-
-
-async def _tip(api: Api, repo: str, base: Side) -> str:
-    try:
-        return await api.contents.tip(repo, base.ref)
-    except NotFoundError:  # the branch was deleted, as after a merge
-        return base.sha
 
 
 async def _list(
