@@ -299,8 +299,13 @@ def reviewed_now(
     def was_reviewed(path: str, side: Side, lines: range | None) -> bool:
         if lines is None:
             return whole.get(path, False)
-        spans = map(_new_span if side == "RIGHT" else _old_span, hunks.get(path, ()))
-        return any(first <= lines[0] and lines[-1] < last for first, last in spans)
+        spans = (
+            (hunk.new_start, hunk.new_count)
+            if side == "RIGHT"
+            else (hunk.old_start, hunk.old_count)
+            for hunk in hunks.get(path, ())
+        )
+        return any(first <= lines[0] and lines[-1] < first + number for first, number in spans)
 
     return was_reviewed
 
@@ -319,14 +324,6 @@ def reviewed_hunks(
         for file in files
         if file.path in read and often[file.path] == 1
     }
-
-
-def _new_span(hunk: Hunk) -> tuple[int, int]:
-    return hunk.new_start, hunk.new_start + hunk.new_count
-
-
-def _old_span(hunk: Hunk) -> tuple[int, int]:
-    return hunk.old_start, hunk.old_start + hunk.old_count
 
 
 def _hash_of(settings: Settings, attributes: str) -> str:
