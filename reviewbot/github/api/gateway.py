@@ -17,6 +17,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -167,7 +168,7 @@ class Gateway:
     def _app_caller(self) -> AccountClient:
         if not isinstance(self._credentials, AppCredentials):
             raise ConfigError("this needs a GitHub App", source="REVIEWBOT_GITHUB_APP_ID")
-        return self._caller("app", AppToken(self._sign))
+        return self._caller("app", AppToken(partial(self._sign, self._credentials)))
 
     def _caller(self, name: str, identity: Identity) -> AccountClient:
         """Return the client of an account, which is created on first use."""
@@ -178,11 +179,7 @@ class Gateway:
             self._callers[name] = AccountClient(name, identity, limiter, self._line)
         return self._callers[name]
 
-    async def _sign(self) -> SecretText:
-        credentials = self._credentials
-        if not isinstance(credentials, AppCredentials):  # only the App's client signs
-            raise TypeError
-
+    async def _sign(self, credentials: AppCredentials) -> SecretText:
         def work() -> SecretText:
             now = self._clock.now()
             return self._pygithub().signed(credentials.app_id.strip(), credentials.private_key, now)

@@ -49,7 +49,7 @@ class Identity(Protocol):
         """Return the token of the next request; None to send no token."""
         ...
 
-    def renewed(self, refused: SecretText | None) -> bool:
+    def renewed(self, refused: SecretText | None, /) -> bool:
         """Return whether another token is available after GitHub rejected ``refused``."""
         ...
 
@@ -72,9 +72,8 @@ class GivenToken:
         """Return the token."""
         return self._token
 
-    def renewed(self, refused: SecretText | None) -> bool:
+    def renewed(self, _refused: SecretText | None, /) -> bool:
         """Return False: there is no other token."""
-        del refused
         return False
 
 
@@ -88,9 +87,8 @@ class AppToken:
         """Return a new one."""
         return await self._sign()
 
-    def renewed(self, refused: SecretText | None) -> bool:
+    def renewed(self, _refused: SecretText | None, /) -> bool:
         """Return True: each token is new, and GitHub's clock is known better after a response."""
-        del refused
         return True
 
 
@@ -114,7 +112,7 @@ class InstallationToken:
                 await self._make()
             return self._token
 
-    def renewed(self, refused: SecretText | None) -> bool:
+    def renewed(self, refused: SecretText | None, /) -> bool:
         """Return whether to retry with a new token. A recent token is not worth a retry."""
         if refused != self._token:
             return True
