@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _NEEDED: Final = "x-accepted-github-permissions"
 """Header of a 403 that names the required permissions, separated by ``;`` or ``,``."""
 _CLOCK: Final = ("expiration time", "issued at", "'exp'", "'iat'")
+_MAINTAINER: Final = "a maintainer of this repository"
+_LATER: Final = "run the review again later"
 
 
 class GitHubError(ReviewbotError):
@@ -42,32 +44,29 @@ class GitHubError(ReviewbotError):
     ``message`` is for operators: it may name requests and servers.
     """
 
+    for_author = "GitHub refused it; the operator of reviewbot has the reason"
+    """Sentence for the author of a pull request, without its full stop."""
+
     def __init__(self, message: str, *, status: int | None = None) -> None:
         self.status = status
         super().__init__(message)
 
-    @property
-    def for_author(self) -> str:
-        """Sentence for the author of a pull request, without its full stop."""
-        return next(_FOR_AUTHOR[kind] for kind in type(self).__mro__ if kind in _FOR_AUTHOR)
-
 
 class BadCredentialsError(GitHubError):
     """The token or the App's key is not accepted."""
+
+    for_author = (
+        f"GitHub does not accept the credentials of reviewbot; {_MAINTAINER} must renew them"
+    )
 
 
 class ForbiddenError(GitHubError):
     """Our identity lacks a permission, which ``needed`` names if GitHub does."""
 
     def __init__(self, message: str, needed: str = "") -> None:
-        self.needed = needed
         super().__init__(message, status=403)
-
-    @property
-    def for_author(self) -> str:
-        """Sentence for the author of a pull request, without its full stop."""
-        which = f"the permission {self.needed}" if self.needed else "the permission for it"
-        return (
+        which = f"the permission {needed}" if needed else "the permission for it"
+        self.for_author = (
             f"GitHub does not permit it; {_MAINTAINER} must grant {which}, in the App's settings or"
             " under permissions: of the workflow"
         )
@@ -76,13 +75,22 @@ class ForbiddenError(GitHubError):
 class NotFoundError(GitHubError):
     """The resource does not exist, or is hidden from us."""
 
+    for_author = (
+        f"GitHub does not show it to reviewbot; {_MAINTAINER} must check that the App is installed"
+        " on the repository, or that the token may read it"
+    )
+
 
 class GoneError(NotFoundError):
     """The resource was deleted."""
 
+    for_author = "it was deleted, or is turned off in the settings of the repository"
+
 
 class BlockedError(GitHubError):
     """GitHub must not show the resource, for legal reasons."""
+
+    for_author = "GitHub may not show this repository for legal reasons"
 
 
 class InvalidError(GitHubError):
@@ -92,13 +100,21 @@ class InvalidError(GitHubError):
 class DiffTooLargeError(GitHubError):
     """GitHub does not return the diff in one piece."""
 
+    for_author = (
+        "GitHub does not provide so large a diff: its limits are 300 files and 20,000 lines"
+    )
+
 
 class TooLargeError(GitHubError):
     """A response exceeds the size limit."""
 
+    for_author = "GitHub does not provide so large a file"
+
 
 class RateLimitedError(GitHubError):
     """GitHub requires a wait of ``seconds`` from now on."""
+
+    for_author = f"GitHub limits the rate of requests; {_LATER}"
 
     def __init__(self, message: str, *, seconds: float) -> None:
         self.seconds = seconds
@@ -108,46 +124,30 @@ class RateLimitedError(GitHubError):
 class UnavailableError(GitHubError):
     """GitHub does not respond, or its response is not valid."""
 
+    for_author = f"GitHub did not answer; {_LATER}"
+
 
 class UncertainWriteError(GitHubError):
     """The response to a write was lost. Look for its result before a retry."""
+
+    for_author = f"GitHub did not confirm it; {_LATER}"
 
 
 class OvertakenError(GitHubError):
     """Another run has written in the meantime. Read the current state before a retry."""
 
+    for_author = "another review was posted at the same time"
+
 
 class IncompleteListError(GitHubError):
     """A list is longer than its limit."""
+
+    for_author = "the pull request has more entries than reviewbot reads"
 
 
 def for_author(error: ReviewbotError) -> str:
     """Return the sentence of an error for the author of a pull request, without its full stop."""
     return error.for_author if isinstance(error, GitHubError) else str(error)
-
-
-_MAINTAINER: Final = "a maintainer of this repository"
-_LATER: Final = "run the review again later"
-_FOR_AUTHOR: Final[Mapping[type[GitHubError], str]] = MappingProxyType(
-    {
-        GitHubError: "GitHub refused it; the operator of reviewbot has the reason",
-        BadCredentialsError: "GitHub does not accept the credentials of reviewbot;"
-        f" {_MAINTAINER} must renew them",
-        NotFoundError: f"GitHub does not show it to reviewbot; {_MAINTAINER} must check that the"
-        " App is installed on the repository, or that the token may read it",
-        GoneError: "it was deleted, or is turned off in the settings of the repository",
-        BlockedError: "GitHub may not show this repository for legal reasons",
-        DiffTooLargeError: "GitHub does not provide so large a diff: its limits are 300 files and"
-        " 20,000 lines",
-        TooLargeError: "GitHub does not provide so large a file",
-        RateLimitedError: f"GitHub limits the rate of requests; {_LATER}",
-        UnavailableError: f"GitHub did not answer; {_LATER}",
-        UncertainWriteError: f"GitHub did not confirm it; {_LATER}",
-        OvertakenError: "another review was posted at the same time",
-        IncompleteListError: "the pull request has more entries than reviewbot reads",
-    }
-)
-"""Sentence for the author of a pull request, by kind; others have that of their base class."""
 
 
 def refusal(request: Request, answer: Answer) -> GitHubError:
