@@ -133,29 +133,15 @@ def insert(connection: sa.Connection, new: NewReview, at: int, *, last_seq: int)
     Raises:
         sqlalchemy.exc.IntegrityError: the idempotency key is already in use.
     """
-    connection.execute(
-        sa.insert(REVIEWS).values(
-            id=new.id,
-            tenant=new.tenant,
-            subject=new.subject,
-            title=new.title,
-            description=new.description,
-            options=new.options,
-            diff=new.diff,
-            attributes=new.attributes,
-            plan=new.plan,
-            left_out=json.dumps(new.left_out),
-            held_tokens=new.held_tokens,
-            held_usd=new.held_usd,
-            held_day=new.held_day,
-            idempotency_key=new.idempotency_key,
-            request_hash=new.request_hash,
-            state="queued",
-            created_at=at,
-            runs=1,
-            last_seq=last_seq,
-        )
-    )
+    columns = {name: getattr(new, name) for name in new.__dataclass_fields__ if name in REVIEWS.c}
+    columns |= {
+        "left_out": json.dumps(new.left_out),
+        "state": "queued",
+        "created_at": at,
+        "runs": 1,
+        "last_seq": last_seq,
+    }
+    connection.execute(sa.insert(REVIEWS).values(columns))
     if new.inquiry is not None:
         inquiry = json.dumps(question.to_json(new.inquiry))
         connection.execute(sa.insert(QUESTIONS).values(review_id=new.id, inquiry=inquiry))
