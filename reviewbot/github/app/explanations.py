@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reviewbot.core.render.markdown_text import literal
@@ -23,8 +24,6 @@ from reviewbot.store.reviews import packed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-
-    import sqlalchemy as sa
 
     from reviewbot.config.settings import Settings
     from reviewbot.github.api.gateway import Api
@@ -119,10 +118,7 @@ class Explanations:
             link_hosts=link_hosts,
         )
         new = NewPublication(installation, targets.to_json(target), packed(b""))
-
-        def also(connection: sa.Connection, review_id: str) -> None:
-            publications.insert(connection, review_id, new)
-
+        also = partial(publications.insert, new=new)
         try:
             row, known = await self._service.create(request, also=also)
         except IdempotencyConflictError:  # already stored, with a shorter thread

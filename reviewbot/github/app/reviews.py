@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
-    import sqlalchemy as sa
-
     from reviewbot.config.settings import Settings
     from reviewbot.github.api.gateway import Gateway
     from reviewbot.github.api.pulls import PullRequest
@@ -168,10 +166,7 @@ class AppReviews:
         target = _target(assignment, config, repository.id)
         diff = await asyncio.to_thread(stored_reviews.packed, assignment.whole_diff)
         new = NewPublication(installation, targets.to_json(target), diff)
-
-        def also(connection: sa.Connection, review_id: str) -> None:
-            publications.insert(connection, review_id, new)
-
+        also = partial(publications.insert, new=new)
         base = assignment.pull.base.sha  # stays the same until the base branch is changed
         change = f"{target.repo.lower()}#{target.number}@{target.head}+{base}"
         for nth in range(MOST_AGAIN):
