@@ -84,7 +84,7 @@ class AppServer:
     async def take(self, delivery: Delivery) -> None:
         """Hand over one delivery, as GitHub does: signed, to the webhook."""
         app = Starlette(
-            routes=webhook_routes(lambda: (self.bot.inbox, self.bot.secrets)),
+            routes=webhook_routes(lambda: (self.bot.inbox, self.bot.config.webhook_secrets)),
             exception_handlers=HANDLERS,
         )
         transport = httpx2.ASGITransport(app)

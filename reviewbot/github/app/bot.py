@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Self
 
-    from reviewbot.config.settings import SecretText, Settings
+    from reviewbot.config.settings import Settings
     from reviewbot.github.app.credentials import AppConfig
     from reviewbot.jobs.service import ReviewService
 
@@ -96,11 +96,6 @@ class Bot:
         self._backfill = Backfill(database, self._github.app, node=node)
         self._ended = AsyncExitStack()
 
-    @property
-    def secrets(self) -> tuple[SecretText, ...]:
-        """Accepted signing secrets of deliveries."""
-        return self.config.webhook_secrets
-
     async def identity(self) -> BotIdentity:
         """Return our identity on GitHub. Only the first call sends a request.
 
@@ -108,7 +103,7 @@ class Bot:
             GitHubError: GitHub does not state our login.
         """
         if self._identity is None:
-            secrets = tuple(secret.reveal() for secret in self.secrets)
+            secrets = tuple(secret.reveal() for secret in self.config.webhook_secrets)
             self._identity = BotIdentity(await self._github.login(), secrets)
         return self._identity
 

@@ -70,7 +70,7 @@ class GitHubSide:
         return self._setup.invitation(address) if self._setup else None
 
     def _current(self) -> tuple[Inbox, Sequence[SecretText]] | None:
-        return (self._bot.inbox, self._bot.secrets) if self._bot else None
+        return (self._bot.inbox, self._bot.config.webhook_secrets) if self._bot else None
 
     async def _begin(self, app: AppConfig) -> None:
         self._bot = await self._ended.enter_async_context(self._made(app))
