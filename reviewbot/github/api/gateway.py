@@ -65,7 +65,10 @@ _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class Api:
-    """API calls of one installation or of one token holder."""
+    """API calls of one installation or of one token holder.
+
+    Each call raises :class:`.GitHubError` if GitHub refuses it or does not respond.
+    """
 
     def __init__(self, caller: AccountClient) -> None:
         self.pulls = Pulls(caller)

@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 async def pull_request_files(
     database: Database, github: Gateway, row: ReviewRow, prepared: Prepared
 ) -> ImportedFiles | None:
-    """Return the files of a pull request; None for a review that is not published on one.
-
-    Raises:
-        StoreError: the database is unavailable.
-    """
+    """Return the files of a pull request; None for a review that is not published on one."""
     found = await database.read(partial(publications.find, review_id=row.id))
     target = None if found is None else targets.from_json(found[1])
     if found is None or not isinstance(target, PublishTarget):

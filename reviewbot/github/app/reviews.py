@@ -218,11 +218,7 @@ class AppReviews:
         return await self._service.database.read(partial(publications.is_over, review_id=row.id))
 
     async def tell_failure(self, repository: RepositoryRef, number: int, sentence: str) -> None:
-        """Report at the head of a pull request why the pull request is not reviewed.
-
-        Raises:
-            GitHubError: GitHub refuses a request.
-        """
+        """Report at the head of a pull request why the pull request is not reviewed."""
         api = self._github.installation(installation_at(repository))
         pull = PullName(repository.full_name, number)
         head = (await api.pulls.get(pull.repo, number)).head.sha

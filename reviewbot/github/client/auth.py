@@ -102,11 +102,7 @@ class InstallationToken:
         self._made_at = self._good_until = 0.0
 
     async def token(self) -> SecretText | None:
-        """Return the current token, or a new one.
-
-        Raises:
-            GitHubError: GitHub makes none.
-        """
+        """Return the current token, or a new one."""
         async with self._lock:
             if self._token is None or asyncio.get_running_loop().time() >= self._good_until:
                 await self._make()

@@ -120,11 +120,7 @@ class Answers:
     async def say(
         self, api: Api, question: CommandComment, text: str, *, prior: Prior | None = None
     ) -> None:
-        """Reply with Markdown, unless the reply was posted before.
-
-        Raises:
-            GitHubError: GitHub rejects the text.
-        """
+        """Reply with Markdown, unless the reply was posted before."""
         await answer_once(api, await self._identity(), question, text, prior=prior)
 
     async def _ignored(self, api: Api, question: CommandComment, text: str) -> bool:
@@ -186,11 +182,7 @@ async def answer_once(
     *,
     prior: Prior | None = None,
 ) -> None:
-    """Reply with Markdown, unless the reply was posted before.
-
-    Raises:
-        GitHubError: GitHub rejects the text.
-    """
+    """Reply with Markdown, unless the reply was posted before."""
     known = prior or await read_prior(api, question.pull, identity)
     if question.key in known.replies:
         return

@@ -96,9 +96,6 @@ class CheckReporter:
         """End the run, and drop a waiting update.
 
         ``bodies`` are those of ``check_run.completed`` or ``ended``, in order.
-
-        Raises:
-            GitHubError: GitHub refuses a request.
         """
         await self.stop()
         if self._run is None:

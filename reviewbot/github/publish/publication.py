@@ -189,9 +189,6 @@ class Publication:
         """End the check run of a review that failed or could not be posted, unless it has ended.
 
         ``conclusion`` is None for the conclusion of incomplete reviews.
-
-        Raises:
-            GitHubError: GitHub refuses the update.
         """
         if self._check is not None and not self._check.is_ended:
             how = conclusion or self._options.if_incomplete

@@ -42,9 +42,6 @@ class CommentResolver:
 
         Returns:
             Whether this hid its comment instead.
-
-        Raises:
-            GitHubError: GitHub refuses a request.
         """
         thread = posted.thread
         if thread is None or thread.resolved or thread.minimized or self._says_fixed(posted):
@@ -66,9 +63,6 @@ class CommentResolver:
 
         Returns:
             True.
-
-        Raises:
-            GitHubError: GitHub refuses a request.
         """
         thread = posted.thread
         says_fixed = self._says_fixed(posted)
