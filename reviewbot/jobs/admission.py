@@ -210,7 +210,8 @@ def store(connection: sa.Connection, admitted: Admitted, also: Also | None) -> l
     if new.subject is None:
         return []
     # All other reviews are older: reviews of a tenant are stored sequentially.
-    older = turns.others_of_subject(connection, new.tenant, new.subject, new.id)
+    older = turns.open_of(connection, new.tenant, new.subject)
+    older.remove(new.id)
     return turns.ask_to_stop(connection, older, "superseded")
 
 

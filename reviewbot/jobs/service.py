@@ -324,9 +324,7 @@ class ReviewService:
 
     async def stop_subject(self, tenant: str, subject: str) -> int:
         """Stop the open reviews of a subject, and return their number."""
-        ids = await self.database.read(
-            partial(turns.others_of_subject, tenant=tenant, subject=subject, than="")
-        )
+        ids = await self.database.read(partial(turns.open_of, tenant=tenant, subject=subject))
         for review_id in ids:
             await self.stop(review_id)
         return len(ids)

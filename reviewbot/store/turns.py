@@ -112,27 +112,12 @@ def stops(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Outcome]:
     return {row.id: row.stop for row in rows}
 
 
-def open_of(connection: sa.Connection, tenant: str) -> list[str]:
-    """Return the ids of the open reviews of a tenant."""
-    return list(
-        connection.scalars(
-            sa.select(REVIEWS.c.id).where(REVIEWS.c.tenant == tenant, REVIEWS.c.state.in_(OPEN))
-        )
-    )
-
-
-def others_of_subject(connection: sa.Connection, tenant: str, subject: str, than: str) -> list[str]:
-    """Return the ids of the open reviews of a subject, except ``than``."""
-    return list(
-        connection.scalars(
-            sa.select(REVIEWS.c.id).where(
-                REVIEWS.c.tenant == tenant,
-                REVIEWS.c.subject == subject,
-                REVIEWS.c.state.in_(OPEN),
-                REVIEWS.c.id != than,
-            )
-        )
-    )
+def open_of(connection: sa.Connection, tenant: str, subject: str | None = None) -> list[str]:
+    """Return the ids of the open reviews of a tenant, all or those of a subject."""
+    query = sa.select(REVIEWS.c.id).where(REVIEWS.c.tenant == tenant, REVIEWS.c.state.in_(OPEN))
+    if subject is not None:
+        query = query.where(REVIEWS.c.subject == subject)
+    return list(connection.scalars(query))
 
 
 def running(connection: sa.Connection) -> list[ReviewRow]:
