@@ -32,7 +32,6 @@ from reviewbot.github.app.private_files import (
     check_private_folder,
     create_folder,
     read_file,
-    read_private_file,
 )
 from reviewbot.github.client.auth import AppCredentials
 
@@ -149,7 +148,7 @@ def _of_variables(found: Mapping[str, str], base_url: str) -> AppConfig:
         key = _key(found[PRIVATE_KEY].replace("\\n", "\n"), PRIVATE_KEY)
     else:
         path = _expanded(found[PRIVATE_KEY_FILE])
-        key = _key(read_file(path, PRIVATE_KEY_FILE), f"{PRIVATE_KEY_FILE} ({path})")
+        key = _key(read_file(path, PRIVATE_KEY_FILE, private=False), f"{PRIVATE_KEY_FILE} ({path})")
     return AppConfig(
         app_id=_app_id(found[APP_ID], APP_ID),
         slug="",
@@ -174,8 +173,8 @@ def _of_folder(folder: Path, address: str) -> AppConfig:
     return AppConfig(
         app_id=_app_id(about["app_id"], str(folder / ABOUT_FILE)),
         slug=about["slug"],
-        private_key=_key(read_private_file(key), str(key)),
-        webhook_secrets=_secrets(read_private_file(secrets).splitlines(), str(secrets)),
+        private_key=_key(_private(key), str(key)),
+        webhook_secrets=_secrets(_private(secrets).splitlines(), str(secrets)),
         base_url=about["base_url"],
         source=str(folder),
     )
@@ -183,7 +182,7 @@ def _of_folder(folder: Path, address: str) -> AppConfig:
 
 def _about(path: Path) -> Mapping[str, str]:
     try:
-        about = json.loads(read_private_file(path))
+        about = json.loads(_private(path))
     except ValueError as error:
         raise ConfigError("is not valid JSON", source=str(path)) from error
     for name in ("app_id", "slug", "base_url"):
@@ -191,6 +190,10 @@ def _about(path: Path) -> Mapping[str, str]:
             raise ConfigError(f"has no text for {name}", source=str(path))
     found: dict[str, str] = about
     return found
+
+
+def _private(path: Path) -> str:
+    return read_file(path, str(path), private=True)
 
 
 def _app_id(text: str, source: str) -> str:

@@ -19,24 +19,21 @@ MOST_BYTES: Final = 1 << 16
 _OTHERS: Final = 0o077
 
 
-def read_file(path: Path, source: str) -> str:
-    """Return the text of a file that the user named. Other users may be able to read it.
-
-    ``source`` is the origin of the path, for messages.
+def read_file(path: Path, source: str, *, private: bool) -> str:
+    """Return the text of a file. ``source`` is the origin of the path, for messages.
 
     Raises:
-        ConfigError: the file cannot be read.
+        ConfigError: the file cannot be read, or it is ``private`` and other users can read it.
     """
-    return _text(path, source, private=False)
-
-
-def read_private_file(path: Path) -> str:
-    """Return the text of a private file.
-
-    Raises:
-        ConfigError: the file cannot be read, or other users can read the file.
-    """
-    return _text(path, str(path), private=True)
+    try:
+        if path.exists() and not path.is_file():  # a pipe would block, a device never ends
+            raise ConfigError(f"{path} is not a file", source=source)
+        with path.open("rb") as file:
+            if private:
+                _check_private(os.fstat(file.fileno()), path, "600")
+            return file.read(MOST_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", source=source) from error
 
 
 def check_private_folder(folder: Path) -> None:
@@ -110,18 +107,6 @@ def _keep(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _text(path: Path, source: str, *, private: bool) -> str:
-    try:
-        if path.exists() and not path.is_file():  # a pipe would block, a device never ends
-            raise ConfigError(f"{path} is not a file", source=source)
-        with path.open("rb") as file:
-            if private:
-                _check_private(os.fstat(file.fileno()), path, "600")
-            return file.read(MOST_BYTES).decode("utf-8", "replace")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", source=source) from error
 
 
 def _check_private(status: os.stat_result, path: Path, mode: str) -> None:

@@ -13,7 +13,7 @@ import httpx2 as httpx
 import pytest
 
 from reviewbot.errors import ConfigError
-from reviewbot.github.app.private_files import check_private_folder, read_private_file
+from reviewbot.github.app.private_files import check_private_folder, read_file
 from tests.support.forks import ROOT
 from tests.support.setup_pages import PUBLIC, Html, asked, browsing
 
@@ -95,4 +95,4 @@ def test_what_belongs_to_somebody_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         check_private_folder(folder)
     with pytest.raises(ConfigError):
-        read_private_file(key)
+        read_file(key, str(key), private=True)
