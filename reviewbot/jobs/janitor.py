@@ -17,7 +17,7 @@ from reviewbot.store import budgets, cache, nodes, reviews, turns
 from reviewbot.store.checkpoints import last_progress
 from reviewbot.store.database import StoreError, rows_changed
 from reviewbot.store.eventlog import insert_events, stored
-from reviewbot.store.tables import RATES, REVIEWS
+from reviewbot.store.tables import REVIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -172,8 +172,7 @@ class Janitor:
         now = asyncio.get_running_loop().time()
         if self._cleaned is not None and now - self._cleaned < CLEAN_AFTER_S:
             return
-        await self._database.write(_old_rates)
-        await self._database.write(budgets.forget_old_days)
+        await self._database.write(budgets.forget_old)
         await cache.clean_up(self._database, days=self._retention_days)
         if self._retention_days:
             await self._delete_old(reviews.now_ms() - self._retention_days * DAY_MS)
@@ -185,10 +184,6 @@ class Janitor:
             await self._engine.forget(runs)  # first: the next query finds the reviews again
             await self._database.write(partial(reviews.delete, ids=list(old)))
             log.info("deleted %s", count(len(old), "old review"))
-
-
-def _old_rates(connection: sa.Connection) -> None:
-    connection.execute(sa.delete(RATES).where(RATES.c.minute < reviews.now_ms() // 60_000 - 60))
 
 
 def _store_position(connection: sa.Connection, row: ReviewRow, before: int) -> Stored | None:

@@ -164,10 +164,11 @@ def release(connection: sa.Connection, review_id: str) -> None:
         _give_back(connection, review_id, tenant, day, tokens=tokens, usd=usd)
 
 
-def forget_old_days(connection: sa.Connection) -> None:
-    """Delete daily usage older than :data:`KEPT_DAYS`."""
+def forget_old(connection: sa.Connection) -> None:
+    """Delete daily usage older than :data:`KEPT_DAYS`, and requests older than an hour."""
     day, _ = _today()
     connection.execute(sa.delete(USAGE).where(USAGE.c.day < day - KEPT_DAYS))
+    connection.execute(sa.delete(RATES).where(RATES.c.minute < now_ms() // 60_000 - 60))
 
 
 def _held(connection: sa.Connection, review_id: str) -> tuple[str, int, float, int] | None:
