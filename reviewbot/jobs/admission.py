@@ -271,12 +271,16 @@ def _left_out(request: ReviewRequest, job: Job, most: _Most) -> tuple[str, ...]:
     limit = request.limits.tokens_per_request
     if limit is None or most.tokens <= limit:
         return ()
+    other_tokens = _tokens_left(most, job, tuple(batch.id for batch in job.plan.batches))
     if request.options.truncate == "middle":
-        other_tokens = _tokens_left(most, job, tuple(batch.id for batch in job.plan.batches))
         found = middle_to_leave_out(job.plan, room=limit - other_tokens, cost=partial(_cost, job))
         if found is not None:
             return found
-    minimum = _minimum(most, job)
+    minimum = other_tokens + min(
+        _cost(job, replace(batch, tokens=0))
+        for batch in job.plan.batches
+        if job.model_of(batch) != OFFLINE
+    )
     raise TooManyTokensError(
         f"this diff takes about {most.tokens:,} tokens, the expected output included, and one"
         f" request may take {limit:,} (the smallest review takes about {minimum:,});"
@@ -284,16 +288,6 @@ def _left_out(request: ReviewRequest, job: Job, most: _Most) -> tuple[str, ...]:
         tokens=most.tokens,
         limit=limit,
         minimum=minimum,
-    )
-
-
-def _minimum(most: _Most, job: Job) -> int:
-    """Return the tokens that a review of an empty diff would reserve: prompt, summary, output."""
-    other_tokens = _tokens_left(most, job, tuple(batch.id for batch in job.plan.batches))
-    return other_tokens + min(
-        _cost(job, replace(batch, tokens=0))
-        for batch in job.plan.batches
-        if job.model_of(batch) != OFFLINE
     )
 
 
