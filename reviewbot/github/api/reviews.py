@@ -65,11 +65,7 @@ class Reviews:
             InvalidError: GitHub rejects a comment, such as one outside the diff.
             UncertainWriteError: the response was lost. Look for the review in :meth:`all`
                 before a retry.
-            ValueError: the event is missing. A review without an event would stay pending and
-                block later reviews.
         """
-        if not body.get("event"):
-            raise ValueError("a review needs an event")
         request = write("POST", _reviews(repo, number), body, urgency=Urgency.FINAL)
         return await self._caller.one(request, _review)
 

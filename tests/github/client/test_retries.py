@@ -182,13 +182,6 @@ async def test_a_reaction_is_resent_because_github_keeps_one_of_a_kind() -> None
         assert len(server.requests) == 2
 
 
-async def test_a_review_without_an_event_is_not_sent() -> None:
-    async with scripted(lambda _: Answer({})) as (server, gateway):
-        with pytest.raises(ValueError, match="event"):
-            await gateway.holder().reviews.create("o/r", 1, {"body": "x", "event": ""})
-        assert server.requests == []
-
-
 async def test_a_cancelled_write_holds_its_slot_until_it_has_ended() -> None:
     async with scripted(lambda _: Answer(comment(1)), pace=Pace(gap_s=0.0)) as (server, gateway):
         server.open.clear()
