@@ -20,7 +20,7 @@ from reviewbot.github.client.errors import (
     UncertainWriteError,
     refusal,
 )
-from reviewbot.github.client.exchange import GRAPHQL, Answer, NoResponse, Request, read, write
+from reviewbot.github.client.exchange import GRAPHQL, Answer, NoResponse, Request, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -177,8 +177,8 @@ class AccountClient:
             GitHubError: GitHub refuses for another reason, or does not respond.
         """
         body = {"query": text, "variables": variables}
-        request = write("POST", GRAPHQL, body, repeatable=True, creates=False)
-        answer = await self.answer(replace(request, writes=writes))
+        request = Request(verb="POST", path=GRAPHQL, body=body, writes=writes)
+        answer = await self.answer(request)
         if answer.error_has("type", *_DENIED):
             return None
         if answer.errors:
