@@ -173,13 +173,8 @@ class ActionCommand:
             settings = settings_of(self._inputs, config)
         except ConfigError as error:
             return f"The configuration cannot be used: {literal(str(error))}", None
-        table = settings_table(
-            settings,
-            fail_on=settings.fail_on,
-            if_incomplete=settings.if_incomplete,
-            link_hosts=settings.link_hosts,
-            origin=lambda name: settings.origins.get(name, "the default"),
-        )
+        origins = settings.origins
+        table = settings_table(settings, origin=lambda name: origins.get(name, "the default"))
         return table, settings
 
     async def _stopped(self, question: CommandComment) -> str:

@@ -137,14 +137,7 @@ class ActionReview:
         names = (inputs.config,) if inputs.config else CONFIG_NAMES
         base = await base_files(self._api, pull.repo, found.base, config_names=names)
         settings = settings_of(inputs, base.config)
-        result = paused_result(
-            pause,
-            prior,
-            identity,
-            found.head.sha,
-            fail_on=settings.fail_on,
-            if_incomplete=settings.if_incomplete,
-        )
+        result = paused_result(pause, prior, identity, found.head.sha, settings)
         if inputs.check is not None:
             key = f"paused-{inputs.run_key}"
             await post_check(self._api, pull, found.head.sha, result, key=key, name=inputs.check)

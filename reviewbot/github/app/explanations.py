@@ -84,9 +84,8 @@ class Explanations:
             inquiry=found.inquiry,
             limits=self._limits,
         )
-        hosts = settings.link_hosts if config.link_hosts is None else config.link_hosts
         try:
-            await self._store(installation, asked, question, hosts)
+            await self._store(installation, asked, question, settings.link_hosts)
         except DiffError as error:
             await self._answers.say(api, question, f"Not answered: {error.message}.", prior=prior)
 

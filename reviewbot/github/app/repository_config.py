@@ -14,8 +14,7 @@ from reviewbot.jobs.options import settings_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from reviewbot.config.settings import IfIncomplete, Settings
-    from reviewbot.core.events.report import Threshold
+    from reviewbot.config.settings import Settings
 
 FROM_THE_BASE: Final = (
     "summary",
@@ -47,10 +46,6 @@ class RepositoryConfig:
     def __init__(self, load: Callable[[Mapping[str, object]], Settings]) -> None:
         self._load = load
         self.options: dict[str, Any] = {}
-        self.fail_on: Threshold = "error"
-        self.if_incomplete: IfIncomplete = "failure"
-        self.link_hosts: tuple[str, ...] | None = None
-        self.max_inline: int | None = None
         self.unheeded: tuple[str, ...] = ()
         self._keys: set[str] = set()
 
@@ -60,21 +55,19 @@ class RepositoryConfig:
         Raises:
             ConfigError: the file is wrong; names the line.
         """
+        # The defaults of the App, whatever the operator sets for other reviews.
+        publishing: dict[str, Any] = {"fail_on": "error", "if_incomplete": "failure"}
         if config is not None:
             name, text = config
             values = parse_config(text, name=name, trusted=False).values
             heeded = {*FROM_THE_BASE, *_PUBLISHING}
             self._keys = heeded & values.keys()
             self.options = {key: values[key] for key in FROM_THE_BASE if key in values}
-            self.fail_on = values.get("fail_on", self.fail_on)
-            self.if_incomplete = values.get("if_incomplete", self.if_incomplete)
-            self.max_inline = values.get("max_inline")
-            hosts = values.get("link_hosts")
-            self.link_hosts = None if hosts is None else tuple(hosts)
+            publishing |= {key: values[key] for key in _PUBLISHING if key in values}
             self.unheeded = tuple(key for key in _OPERATORS if key in values)
-        settings = settings_for(self._load, self.options)
-        most = settings.max_inline if self.max_inline is None else self.max_inline
-        return replace(settings, max_inline=most)
+        if "link_hosts" in publishing:
+            publishing["link_hosts"] = tuple(publishing["link_hosts"])
+        return replace(settings_for(self._load, self.options), **publishing)
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -96,9 +89,6 @@ class RepositoryConfig:
         file = config[0] if config else ""
         table = settings_table(
             settings,
-            fail_on=self.fail_on,
-            if_incomplete=self.if_incomplete,
-            link_hosts=settings.link_hosts if self.link_hosts is None else self.link_hosts,
             origin=lambda name: file if name in self._keys else _of_server(settings, name),
         )
         return "\n\n".join((table, *map(literal, self.notices))), settings

@@ -116,16 +116,9 @@ class AppReviews:
         repo_config = RepositoryConfig(self._load)
         if prior.pause is not None and not asked.explicit:
             base = await base_files(api, pull.repo, found.base)
-            repo_config.settings(base.config)
+            settings = repo_config.settings(base.config)
             head = asked.head or found.head.sha
-            result = paused_result(
-                prior.pause,
-                prior,
-                identity,
-                head,
-                fail_on=repo_config.fail_on,
-                if_incomplete=repo_config.if_incomplete,
-            )
+            result = paused_result(prior.pause, prior, identity, head, settings)
             await post_check(api, pull, head, result, key=f"paused-{asked.again or 'push'}")
             return "the reviews are paused"
         try:
@@ -163,7 +156,7 @@ class AppReviews:
         ``last`` is the head that the posted summary describes.
         """
         installation = installation_at(repository)
-        target = _target(assignment, config, repository.id)
+        target = _target(assignment, repository.id)
         diff = await asyncio.to_thread(stored_reviews.packed, assignment.whole_diff)
         new = NewPublication(installation, targets.to_json(target), diff)
         also = partial(publications.insert, new=new)
@@ -279,8 +272,8 @@ def _is_before(pull: PullRequest, told_at: datetime | None) -> bool:
     return told_at is not None and pull.updated_at < told_at
 
 
-def _target(assignment: ReviewScope, config: RepositoryConfig, repository_id: int) -> PublishTarget:
-    subject, server_hosts = assignment.subject, assignment.settings.link_hosts
+def _target(assignment: ReviewScope, repository_id: int) -> PublishTarget:
+    subject, settings = assignment.subject, assignment.settings
     return PublishTarget(
         repo=subject.pull.repo,
         repository_id=repository_id,
@@ -290,15 +283,15 @@ def _target(assignment: ReviewScope, config: RepositoryConfig, repository_id: in
         merge_base=subject.merge_base,
         page=subject.page,
         settings=subject.settings,
-        fail_on=config.fail_on,
-        if_incomplete=config.if_incomplete,
-        link_hosts=hosts if (hosts := config.link_hosts) is not None else server_hosts,
+        fail_on=settings.fail_on,
+        if_incomplete=settings.if_incomplete,
+        link_hosts=settings.link_hosts,
         unshown=subject.unshown,
         full=subject.full,
         block=subject.block,
         rules=dict(subject.levels.rules),
         path_rules=subject.levels.by_path,
-        max_inline=assignment.settings.max_inline,
+        max_inline=settings.max_inline,
         rules_commit=subject.rules_commit,
         only=subject.only,
     )

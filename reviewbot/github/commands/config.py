@@ -8,7 +8,7 @@ from reviewbot.core.render.markdown_text import cell, code_span, literal
 from reviewbot.core.safety.redact import redact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable
 
     from reviewbot.config.routes import RouteSettings, SplitSettings
     from reviewbot.config.settings import Settings
@@ -41,6 +41,9 @@ _SHOWN = (
     "chunk_tokens",
     "batch_tokens",
     "reuse_similarity",
+    "fail_on",
+    "if_incomplete",
+    "link_hosts",
 )
 _CONDITIONS = (
     "paths",
@@ -53,18 +56,9 @@ _CONDITIONS = (
 _LONGEST = 200
 
 
-def settings_table(
-    settings: Settings,
-    *,
-    fail_on: str,
-    if_incomplete: str,
-    link_hosts: Collection[str],
-    origin: Callable[[str], str],
-) -> str:
+def settings_table(settings: Settings, *, origin: Callable[[str], str]) -> str:
     """Return a table of settings. ``origin`` returns the origin of a setting by its name."""
     values = {name: _value(settings, name) for name in _SHOWN}
-    values |= {"fail_on": fail_on, "if_incomplete": if_incomplete}
-    values["link_hosts"] = ", ".join(link_hosts) or "none"
     lines = [
         f"| {code_span(name)} | {cell(code_span(redact_text(value)))} |"
         f" {cell(literal(origin(name)))} |"

@@ -25,8 +25,7 @@ from reviewbot.github.state.block import StateBlock, pack
 from reviewbot.github.state.prior import read_prior
 
 if TYPE_CHECKING:
-    from reviewbot.config.settings import IfIncomplete
-    from reviewbot.core.events.report import Threshold
+    from reviewbot.config.settings import Settings
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.identity import BotIdentity, PullName
     from reviewbot.github.publish.check_run import Conclusion
@@ -94,15 +93,14 @@ def paused_result(
     prior: Prior,
     identity: BotIdentity,
     head: str,
-    *,
-    fail_on: Threshold,
-    if_incomplete: IfIncomplete,
+    settings: Settings,
 ) -> tuple[Conclusion, str]:
     """Return the conclusion of the check of a commit that is not reviewed now, and its text.
 
     The findings are those that were open at the last review, without those dismissed since. An
     incomplete review of the same commit stays incomplete.
     """
+    fail_on = settings.fail_on
     worst = () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
     failing = sum(
         one.state == "open" and not one.held and one.severity in worst
@@ -114,7 +112,10 @@ def paused_result(
     if last is not None and last.head == head:
         text = "This commit was reviewed before."
         if last.outcome == "incomplete":
-            conclusion, text = if_incomplete, "The last review of this commit is incomplete."
+            conclusion, text = (
+                settings.if_incomplete,
+                "The last review of this commit is incomplete.",
+            )
     text = f"{pause.sentence} {text}"
     if not failing:
         return conclusion, text
