@@ -55,13 +55,14 @@ from reviewbot.github.publish.comment_text import (
 from reviewbot.github.publish.sections import Section, fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from reviewbot.config.settings import IfIncomplete
     from reviewbot.core.events.events import ReviewProgress
     from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report, Threshold
     from reviewbot.core.findings.finding import Finding
+    from reviewbot.github.change.subject import PublishOptions
 
 Conclusion = Literal["success", "neutral", "failure", "cancelled"]
 
@@ -154,26 +155,22 @@ def conclusion(
 
 def completed(
     report: Report,
+    options: PublishOptions,
     *,
-    fail_on: Threshold,
     completed_at: str,
-    if_incomplete: IfIncomplete = "failure",
-    actions: bool = False,
     marker: str = "",
-    link_hosts: Collection[str] = LINK_HOSTS,
     comments: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Json, ...]:
     """Return the bodies that end a run, in order. The first concludes it; all carry annotations.
 
-    Only an App receives clicks on its ``actions``. ``comments`` has the addresses of inline
-    comments, by finding id.
+    ``comments`` has the addresses of inline comments, by finding id.
     """
-    safe = safe_report(report, link_hosts)
+    safe, how = safe_report(report, options.link_hosts), options.if_incomplete
     end: Json = {
         "status": "completed",
-        "conclusion": conclusion(report, fail_on=fail_on, if_incomplete=if_incomplete),
+        "conclusion": conclusion(report, fail_on=options.fail_on, if_incomplete=how),
         "completed_at": completed_at,
-    } | ({"actions": list(ACTIONS)} if actions else {})
+    } | ({"actions": list(ACTIONS)} if options.by_app else {})
     made = [one for finding in safe.findings if (one := annotation(finding)) is not None]
     kept = made[:MAX_ANNOTATIONS]
     output = _output(outcome(safe), _summary(safe, len(made) - len(kept)))

@@ -234,12 +234,9 @@ class Publication:
         marker = Marker("check", subject.head, subject.base, report.outcome, key=self._key)
         return check_run.completed(
             report,
-            fail_on=self._options.fail_on,
-            if_incomplete=self._options.if_incomplete,
+            self._options,
             completed_at=now(),
-            actions=self._options.by_app,
             marker=markers.write(marker, subject.pull.bound, self._identity.secrets),
-            link_hosts=self._options.link_hosts,
             comments=done.comments,
         )
 

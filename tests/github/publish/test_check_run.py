@@ -15,6 +15,7 @@ from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, Threshold, fold
 from reviewbot.core.findings.finding import SEVERITIES, Finding, Placement, Severity
 from reviewbot.core.render.wording import titled
+from reviewbot.github.change.subject import PublishOptions
 from reviewbot.github.markers import Marker, parse, write
 from reviewbot.github.publish.check_annotations import annotation
 from reviewbot.github.publish.check_run import (
@@ -41,8 +42,8 @@ def progress(**changes: Any) -> ev.ReviewProgress:
     return replace(ev.ReviewProgress(3, 12, 5, 20, 0, ev.Usage(1_200, 300), 0.0213), **changes)
 
 
-def finished(report: Report, **options: Any) -> tuple[dict[str, Any], ...]:
-    return completed(report, fail_on="error", completed_at=AT, **options)
+def finished(report: Report, marker: str = "", **options: Any) -> tuple[dict[str, Any], ...]:
+    return completed(report, PublishOptions(**options), completed_at=AT, marker=marker)
 
 
 def of_severity(*levels: Severity) -> Report:
@@ -53,9 +54,9 @@ def of_severity(*levels: Severity) -> Report:
 @settings(deadline=None)
 @given(reports, st.sampled_from(THRESHOLDS), st.booleans())
 def test_github_never_has_to_refuse_what_a_run_says(
-    report: Report, fail_on: Threshold, actions: bool
+    report: Report, fail_on: Threshold, by_app: bool
 ) -> None:
-    for payload in completed(report, fail_on=fail_on, completed_at=AT, actions=actions):
+    for payload in finished(report, fail_on=fail_on, by_app=by_app):
         assert check_refusals(payload) == []
     assert check_refusals(updated(report, progress())) == []
 
@@ -302,5 +303,5 @@ def test_a_run_that_could_not_begin_says_what_helps_and_is_never_green() -> None
 def test_only_an_app_offers_buttons() -> None:
     report = report_of(outcome="clean")
     assert "actions" not in finished(report)[0]
-    labels = [action["label"] for action in finished(report, actions=True)[0]["actions"]]
+    labels = [action["label"] for action in finished(report, by_app=True)[0]["actions"]]
     assert labels == ["Review again", "Full review"]
