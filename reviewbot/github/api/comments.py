@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from reviewbot.github.api.records import Author, author, body, deleted, repository
+from reviewbot.github.api.records import Author, author, body, delete, repository
 from reviewbot.github.client.exchange import Urgency, write
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ class Comments:
         request = write("PATCH", _one(repo, comment), {"body": text}, urgency=urgency)
         return await self._caller.one(request, _comment)
 
-    async def delete(self, repo: str, comment: int) -> bool:
-        """Delete a comment; return False if there was none."""
-        return await deleted(self._caller, write("DELETE", _one(repo, comment)))
+    async def delete(self, repo: str, comment: int) -> None:
+        """Delete a comment, if there is one."""
+        await delete(self._caller, write("DELETE", _one(repo, comment)))
 
     async def reactions(self, repo: str, comment: int) -> tuple[tuple[Author, Reaction], ...]:
         """Return the reactions to an inline comment with their authors, without unknown ones."""

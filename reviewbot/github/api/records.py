@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -69,13 +70,7 @@ def segment(name: str) -> str | None:
     return quote(name, safe="")
 
 
-async def deleted(caller: AccountClient, request: Request) -> bool:
-    """Delete a resource. Return False if the resource was already deleted.
-
-    An earlier attempt whose response was lost may have deleted the resource.
-    """
-    try:
+async def delete(caller: AccountClient, request: Request) -> None:
+    """Delete a resource, unless it was already deleted, as by an attempt without a response."""
+    with suppress(NotFoundError):
         await caller.answer(request)
-    except NotFoundError:
-        return False
-    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github.api.records import Author, author, body, deleted, repository
+from reviewbot.github.api.records import Author, author, body, delete, repository
 from reviewbot.github.client.exchange import Urgency, write
 
 if TYPE_CHECKING:
@@ -73,10 +73,10 @@ class Reviews:
         """Return the reviews of a pull request, oldest first; pending reviews only if ours."""
         return await self._caller.every(_reviews(repo, number), _review, most=MOST)
 
-    async def delete_pending(self, repo: str, number: int, review: int) -> bool:
-        """Delete a pending review; return False if there was none."""
+    async def delete_pending(self, repo: str, number: int, review: int) -> None:
+        """Delete a pending review, if there is one."""
         path = f"{_reviews(repo, number)}/{review}"
-        return await deleted(self._caller, write("DELETE", path, urgency=Urgency.FINAL))
+        await delete(self._caller, write("DELETE", path, urgency=Urgency.FINAL))
 
     async def comments(self, repo: str, number: int) -> tuple[ReviewComment, ...]:
         """Return the comments on lines and files of a pull request, oldest first."""
@@ -92,17 +92,14 @@ class Reviews:
         path = f"{repository(repo)}/pulls/{number}/comments/{comment}/replies"
         return await self._caller.one(write("POST", path, {"body": text}), _comment)
 
-    async def delete_comment(self, repo: str, comment: int) -> bool:
-        """Delete a comment; return False if there was none."""
-        return await deleted(self._caller, write("DELETE", _one(repo, comment)))
+    async def delete_comment(self, repo: str, comment: int) -> None:
+        """Delete a comment, if there is one."""
+        path = f"{repository(repo)}/pulls/comments/{comment}"
+        await delete(self._caller, write("DELETE", path))
 
 
 def _reviews(repo: str, number: int) -> str:
     return f"{repository(repo)}/pulls/{number}/reviews"
-
-
-def _one(repo: str, comment: int) -> str:
-    return f"{repository(repo)}/pulls/comments/{comment}"
 
 
 def _review(found: Record) -> Review:
