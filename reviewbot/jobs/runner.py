@@ -107,19 +107,20 @@ class Runner:
         run = self._active.get(self._suspect or "")
         return self._suspect is not None and (run is None or not run.got_on)
 
-    async def end_unstarted(self, review_id: str) -> bool:
-        """End a queued or waiting review whose stop was requested; return whether it ended."""
+    async def end_unstarted(self, review_id: str) -> None:
+        """End a queued or waiting review whose stop was requested."""
         row = await self._database.read(partial(reviews.find, review_id=review_id))
         if row is None or row.state not in ("queued", "waiting") or row.stop is None:
-            return False
+            return
         if review_id in self._begun:
-            return False
+            return
         self._begun[review_id] = row.runs
         try:
             claimed = await self._database.write(
                 partial(turns.claim, review_id=review_id, run=row.runs, node=self.node)
             )
-            return claimed is not None and await self._take(claimed) == "finished"
+            if claimed is not None:
+                await self._take(claimed)
         finally:
             del self._begun[review_id]
 
