@@ -104,7 +104,7 @@ class Publication:
         """Begin the check run.
 
         If ``make`` is False, a newer review has taken the place of this one. Its run must stay the
-        newest, because GitHub uses that, so only a run that exists is continued.
+        newest one, because GitHub uses that, so none is created for this review.
 
         Raises:
             GitHubError: the request failed for a temporary reason.

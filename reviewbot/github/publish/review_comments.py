@@ -163,7 +163,7 @@ def review_payload(inline: Iterable[Inline], *, commit_id: str, body: str) -> Js
 
     The event is set, because a review without an event stays pending and blocks later reviews.
 
-    ``body`` must not be empty: GitHub rejects that, too.
+    ``body`` must not be empty, because GitHub rejects an empty body.
     """
     comments = [one.comment for one in inline]
     return {"commit_id": commit_id, "event": "COMMENT", "body": body, "comments": comments}

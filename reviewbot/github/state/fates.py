@@ -41,7 +41,7 @@ def after_review(new: StateBlock, before: StateBlock | None, done: Reconciled) -
 def at_merge(before: StateBlock, dismissed: Container[str]) -> StateBlock:
     """Return the state after the merge of the pull request.
 
-    ``dismissed`` are the findings that are dismissed now.
+    ``dismissed`` has the ids of the findings that are dismissed now.
     """
     new: list[tuple[Record, Fate]] = [
         (one, "dismissed" if one.id in dismissed else "open_at_merge")

@@ -157,7 +157,7 @@ async def read_head_code(
 ) -> HeadCode:
     """Return the code at the head, with the files whose diff does not show all code of records.
 
-    ``named`` are the records that the review names; their lines are known.
+    ``named`` has the ids of the records that the review names; their lines are known.
 
     Raises:
         GitHubError: a file cannot be read.
