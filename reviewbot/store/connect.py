@@ -43,14 +43,6 @@ def sqlite_url(path: Path) -> str:
     return sa.URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
-def shown_url(url: str) -> str:
-    """Return ``url`` without its password."""
-    try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        return "(not a URL)"
-
-
 def psycopg_url(url: str) -> sa.URL:
     """Return ``url`` with the installed driver.
 

@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from reviewbot.errors import ConfigError
-from reviewbot.store.connect import engine_of, shown_url
+from reviewbot.store.connect import engine_of
 from reviewbot.store.tables import META, METADATA, UPGRADES, VERSION
 
 if TYPE_CHECKING:
@@ -274,6 +274,7 @@ def open_database(url: str) -> Database:
 
 
 def _prepare_tables(engine: sa.Engine, url: str) -> None:
+    shown = sa.make_url(url).render_as_string(hide_password=True)
     try:
         with engine.begin() as connection:
             _lock_schema(connection)
@@ -281,7 +282,7 @@ def _prepare_tables(engine: sa.Engine, url: str) -> None:
             version = connection.scalar(sa.select(META.c.version)) if META.name in tables else None
             if version is not None and version > VERSION:
                 raise ConfigError(
-                    f"the database {shown_url(url)} was created by a newer reviewbot; upgrade",
+                    f"the database {shown} was created by a newer reviewbot; upgrade",
                     source="--database",
                 )
             if version is not None and version < VERSION:
@@ -293,7 +294,7 @@ def _prepare_tables(engine: sa.Engine, url: str) -> None:
         cause = error.orig if isinstance(error, DBAPIError) else error
         reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         raise ConfigError(
-            f"the database {shown_url(url)} cannot be opened: {reason}", source="--database"
+            f"the database {shown} cannot be opened: {reason}", source="--database"
         ) from error
 
 
