@@ -34,11 +34,6 @@ Around: TypeAlias = "Callable[[BatchTask], AbstractContextManager[Callable[[Batc
 """Function that returns a context for a batch; its value is called with each event."""
 
 
-def unheard(_task: BatchTask) -> AbstractContextManager[Callable[[BatchEvent], object]]:
-    """Return a context that ignores all events."""
-    return nullcontext(lambda _event: None)
-
-
 def longest_pause(first_s: float) -> float:
     """Return the most seconds that a review waits for its next attempt."""
     return max(LONGEST_PAUSE_S, first_s)
@@ -63,7 +58,7 @@ class Checkpoints:
         save_result: Callable[[str, BatchResult], None],
         save_spent: Callable[[str, Spent], None],
         may_wait: bool,
-        around: Around = unheard,
+        around: Around = lambda _task: nullcontext(lambda _event: None),
     ) -> None:
         self._inner, self._may_wait, self._around = inner, may_wait, around
         self._save_result, self._save_spent = save_result, save_spent

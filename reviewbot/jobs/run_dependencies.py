@@ -6,8 +6,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from reviewbot.jobs.model_backoff import unheard
-
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Mapping
@@ -51,7 +49,7 @@ class Hooks:
     ended: Callable[[ReviewRow, ToldEnd], object] = lambda _row, _end: None
     batch: Callable[
         [ReviewRow, BatchTask], AbstractContextManager[Callable[[BatchEvent], object]]
-    ] = lambda _row, task: unheard(task)
+    ] = lambda _row, _task: nullcontext(lambda _event: None)
     fate: Callable[[str, str, str, str], object] = lambda *_: None
 
 
