@@ -24,8 +24,6 @@ from reviewbot.github.markers import MAX_LENGTH, MAX_SUMMARY, has_marker
 from reviewbot.github.publish.sections import size
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from reviewbot.core.events.events import ReviewSummary
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding
@@ -42,13 +40,9 @@ _SUGGESTION_LINES: Final = 40
 _COMMENT: Final = "<!--"
 
 
-def safe_finding(finding: Finding, link_hosts: Collection[str]) -> Finding:
-    """Return ``finding`` with safe texts: no mentions, images, HTML or links to other hosts."""
-    return _safe(finding, tuple(link_hosts))
-
-
 @lru_cache(maxsize=512)  # one finding is shown in several places, and again with each progress
-def _safe(finding: Finding, link_hosts: tuple[str, ...]) -> Finding:
+def safe_finding(finding: Finding, link_hosts: tuple[str, ...]) -> Finding:
+    """Return ``finding`` with safe texts: no mentions, images, HTML or links to other hosts."""
     return replace(
         finding,
         title=safe_line(finding.title),
@@ -57,7 +51,7 @@ def _safe(finding: Finding, link_hosts: tuple[str, ...]) -> Finding:
     )
 
 
-def safe_report(report: Report, link_hosts: Collection[str]) -> Report:
+def safe_report(report: Report, link_hosts: tuple[str, ...]) -> Report:
     """Return ``report`` for the pull request: safe texts, and no operator's details of failures."""
     return replace(
         without_details(report),
@@ -69,7 +63,7 @@ def safe_report(report: Report, link_hosts: Collection[str]) -> Report:
     )
 
 
-def _safe_summary(summary: ReviewSummary, link_hosts: Collection[str]) -> ReviewSummary:
+def _safe_summary(summary: ReviewSummary, link_hosts: tuple[str, ...]) -> ReviewSummary:
     return replace(
         summary,
         what=safe_markdown(summary.what, link_hosts=link_hosts),
@@ -110,7 +104,7 @@ def on_line(
     *,
     marker: str,
     offer: bool,
-    link_hosts: Collection[str],
+    link_hosts: tuple[str, ...],
     rule_link: str | None = None,
 ) -> str:
     """Return the body of an inline comment.
@@ -132,7 +126,7 @@ def finding_block(
     *,
     where: str,
     reason: str,
-    link_hosts: Collection[str],
+    link_hosts: tuple[str, ...],
     rule_link: str | None = None,
 ) -> str:
     """Return the Markdown block of a finding without an inline comment.

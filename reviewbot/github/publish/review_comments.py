@@ -119,7 +119,7 @@ def plan_comments(
     *,
     marker: Callable[[Finding], str],
     links: Permalinks,
-    link_hosts: Collection[str] = LINK_HOSTS,
+    link_hosts: tuple[str, ...] = LINK_HOSTS,
     most: int = MAX_COMMENTS,
     unshown: Collection[str] = (),
     taken: Collection[tuple[str, str, int]] = (),
@@ -175,7 +175,7 @@ def review_text(
     *,
     below: Sequence[FindingWithoutComment] = (),
     elsewhere: Sequence[FindingWithoutComment] = (),
-    link_hosts: Collection[str] = LINK_HOSTS,
+    link_hosts: tuple[str, ...] = LINK_HOSTS,
 ) -> ReviewText:
     """Return the review body: the outcome, and findings without an inline comment.
 
@@ -194,7 +194,7 @@ def review_text(
 
 
 def rest_sections(
-    rest: Iterable[FindingWithoutComment], link_hosts: Collection[str]
+    rest: Iterable[FindingWithoutComment], link_hosts: tuple[str, ...]
 ) -> list[Section]:
     """Return sections for findings without an inline comment and for held-back findings."""
     surplus: list[FindingWithoutComment] = []
@@ -244,7 +244,7 @@ def _rule_line(rule: str, severity: Severity, found: Sequence[FindingWithoutComm
     return unmarked(f"- {ICONS[severity]} {code_span(rule)}, {total}: {', '.join(places)}{more}")
 
 
-def _block(one: FindingWithoutComment, link_hosts: Collection[str]) -> str:
+def _block(one: FindingWithoutComment, link_hosts: tuple[str, ...]) -> str:
     where = place_of(one.finding, one.link)
     return finding_block(
         one.finding,

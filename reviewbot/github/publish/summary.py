@@ -72,7 +72,7 @@ def render(
     overview: str = "",
     walkthrough: Mapping[str, str],
     links: Permalinks,
-    link_hosts: Collection[str] = LINK_HOSTS,
+    link_hosts: tuple[str, ...] = LINK_HOSTS,
     files: Mapping[str, FileDiff],
 ) -> str:
     """Return the comment, of at most :data:`.MAX_TEXT` characters and the marker.
