@@ -286,7 +286,7 @@ class CommentPublisher:
         left = {one.finding.id for one in posted.left}
         if not self._options.summary and plan.inline and left:  # GitHub refused their comments
             return await self._review(
-                report, CommentPlan((), posted.left), replace(prior, pending=())
+                report, CommentPlan((), posted.left), replace(prior, pending=[])
             )
         return (*posted.left, *(one for one in plan.rest if one.finding.id not in left))
 

@@ -26,7 +26,7 @@ from reviewbot.github.webhook import commands
 from reviewbot.github.webhook.commands import BotCommand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from reviewbot.core.findings.finding import Severity, Side
     from reviewbot.github.api.comments import Comment
@@ -89,7 +89,7 @@ class Posted:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prior:
     """The prior state of a pull request.
 
@@ -111,16 +111,16 @@ class Prior:
 
     summary: tuple[Comment, Marker] | None = None
     block: StateBlock | None = None
-    reviews: tuple[Review, ...] = ()
-    listed: frozenset[str] = frozenset()
-    pending: tuple[Review, ...] = ()
-    drafts: tuple[Review, ...] = ()
-    posted: Mapping[str, Posted] = field(default_factory=dict)
-    dismissed: Mapping[str, str] = field(default_factory=dict)
-    replies: frozenset[str] = frozenset()
-    duplicates: tuple[ReviewComment, ...] = ()
-    copies: tuple[ReviewComment, ...] = ()
-    summaries: tuple[Comment, ...] = ()
+    reviews: list[Review] = field(default_factory=list)
+    listed: set[str] = field(default_factory=set)
+    pending: list[Review] = field(default_factory=list)
+    drafts: list[Review] = field(default_factory=list)
+    posted: dict[str, Posted] = field(default_factory=dict)
+    dismissed: dict[str, str] = field(default_factory=dict)
+    replies: set[str] = field(default_factory=set)
+    duplicates: list[ReviewComment] = field(default_factory=list)
+    copies: list[ReviewComment] = field(default_factory=list)
+    summaries: list[Comment] = field(default_factory=list)
 
     def records(self, identity: BotIdentity, key: str = "") -> dict[str, Record]:
         """Return the findings of earlier reviews by id: of the block, and of our comments.
@@ -169,28 +169,16 @@ async def read_prior(api: Api, pull: PullName, identity: BotIdentity) -> Prior:
         api.reviews.all(pull.repo, pull.number),
         api.threads.all(pull.repo, pull.number),
     )
-    found = _PriorReader(pull, identity)
+    reader = _PriorReader(pull, identity)
 
     def read() -> None:
-        found.below(comments)
-        found.of_reviews(reviews)
-        found.on_lines(on_lines, threads)
+        reader.below(comments)
+        reader.of_reviews(reviews)
+        reader.on_lines(on_lines, threads)
 
     await asyncio.to_thread(read)  # it parses Markdown, which strangers wrote
-    return Prior(
-        summary=found.summary,
-        block=found.block,
-        reviews=tuple(found.reviews),
-        listed=frozenset(found.listed),
-        pending=found.pending,
-        drafts=found.drafts,
-        posted=found.posted,
-        dismissed=await _dismissed(api, pull, found.asked),
-        replies=frozenset(found.replies),
-        duplicates=tuple(found.duplicates),
-        copies=tuple(found.copies),
-        summaries=tuple(found.summaries),
-    )
+    reader.found.dismissed = await _dismissed(api, pull, reader.asked)
+    return reader.found
 
 
 async def _dismissed(api: Api, pull: PullName, asked: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -212,22 +200,12 @@ class _PriorReader:
     def __init__(self, pull: PullName, identity: BotIdentity) -> None:
         self._identity, self._pull = identity, pull
         self._parse = partial(markers.shape, pull=pull.bound)
-        self.summary: tuple[Comment, Marker] | None = None
-        self.block: StateBlock | None = None
-        self.summaries: list[Comment] = []
-        self.reviews: list[Review] = []
-        self.listed: set[str] = set()
-        self.pending: tuple[Review, ...] = ()
-        self.drafts: tuple[Review, ...] = ()
-        self.posted: dict[str, Posted] = {}
+        self.found = Prior()
         self.asked: list[tuple[str, str]] = []
-        self.replies: set[str] = set()
-        self.duplicates: list[ReviewComment] = []
-        self.copies: list[ReviewComment] = []
 
     def below(self, comments: tuple[Comment, ...]) -> None:
         """Read the comments below the pull request: the summary, and ``/ignore ID``."""
-        signed = False
+        found, signed = self.found, False
         for comment in comments:
             marker = self._parse(comment.body) if self._identity.wrote(comment.author) else None
             if marker is None:
@@ -239,26 +217,27 @@ class _PriorReader:
             if marker.kind != "summary":
                 continue
             is_signed = self._identity.signed(comment.body, self._pull)
-            if self.summary is None or (is_signed and not signed):  # others can use our login
-                self.summary, signed = (comment, marker), is_signed
+            if found.summary is None or (is_signed and not signed):  # others can use our login
+                found.summary, signed = (comment, marker), is_signed
             elif self._is_ours(comment.body):
-                self.summaries.append(comment)
-        if self.summary and self.summary[1].state and self._is_ours(self.summary[0].body):
-            self.block = unpack(self.summary[1].state)
+                found.summaries.append(comment)
+        if found.summary and found.summary[1].state and self._is_ours(found.summary[0].body):
+            found.block = unpack(found.summary[1].state)
 
     def of_reviews(self, reviews: tuple[Review, ...]) -> None:
         """Read the reviews as a whole."""
         ours = [review for review in reviews if self._identity.wrote(review.author)]
         unsent = [review for review in ours if review.state == "PENDING"]
-        self.drafts = tuple(
+        found = self.found
+        found.drafts = [
             review for review in unsent if not review.author.is_bot and not self._parse(review.body)
-        )
-        self.pending = tuple(review for review in unsent if review not in self.drafts)
+        ]
+        found.pending = [review for review in unsent if review not in found.drafts]
         for review in ours:
             marker = self._parse(review.body)
             if marker is not None and marker.kind == "review" and review.state != "PENDING":
-                self.reviews.append(review)
-                self.listed.update(noted.id for noted in marker.findings)
+                found.reviews.append(review)
+                found.listed.update(noted.id for noted in marker.findings)
 
     def on_lines(
         self, comments: tuple[ReviewComment, ...], threads: tuple[ReviewThread, ...]
@@ -266,6 +245,7 @@ class _PriorReader:
         """Read the comments on lines: findings, and ``/ignore`` in their threads."""
         by_first = {thread.first_comment: thread for thread in threads}
         answered = {comment.in_reply_to for comment in comments}
+        found = self.found
         finding_of: dict[int, str] = {}
         for comment in comments:
             if not self._identity.wrote(comment.author):
@@ -286,15 +266,15 @@ class _PriorReader:
                 touched=comment.id in answered or _is_closed(thread),
                 key=marker.key,
             )
-            older = self.posted.setdefault(noted.id, posted)
+            older = found.posted.setdefault(noted.id, posted)
             if posted.ours and not older.ours:
-                self.posted[noted.id] = posted
-                self.copies.append(older.comment)
+                found.posted[noted.id] = posted
+                found.copies.append(older.comment)
             elif older is not posted:
                 # Two runs at once wrote both, or somebody with our login copied one of them.
                 at_once = _is_same_place(comment, older.comment)
                 is_duplicate = posted.ours and not posted.touched and at_once
-                (self.duplicates if is_duplicate else self.copies).append(comment)
+                (found.duplicates if is_duplicate else found.copies).append(comment)
             if thread is not None and (login := self._identity.resolved_by_another(thread)):
                 self.asked.append((noted.id, login))
         for comment in comments:
@@ -308,7 +288,7 @@ class _PriorReader:
 
     def _note_reply(self, marker: Marker | None) -> None:
         if marker is not None and marker.kind == "reply" and marker.key is not None:
-            self.replies.add(marker.key)
+            self.found.replies.add(marker.key)
 
     def _ignores(self, author: Author, body: str) -> str | None:
         """Return the text after the ``/ignore`` of a person; None if there is no such command."""

@@ -68,8 +68,8 @@ async def test_a_signed_comment_counts_though_an_unsigned_one_is_older() -> None
     for order in ((forged, real, again), (real, forged, again)):
         prior = await prior_of(*order)
         assert prior.posted[FINDING.id].comment == real
-        assert prior.copies == (forged,)
-        assert prior.duplicates == (again,)
+        assert prior.copies == [forged]
+        assert prior.duplicates == [again]
 
 
 async def test_a_record_has_the_line_to_which_github_moved_its_comment() -> None:
