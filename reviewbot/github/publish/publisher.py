@@ -65,16 +65,7 @@ _DRAFT: Final = (
 
 
 class CommentPublisher:
-    """Publisher of one review.
-
-    Attributes:
-        problems: sentences about requests that GitHub refused.
-        denied: whether a permission was missing.
-        wrote: whether this publisher posted a review or a summary comment.
-        review_url: address of the first review at this head, if any.
-        summary_url: address of the summary comment, once it shows this review.
-        comments: addresses of the inline comments, by finding id.
-    """
+    """Publisher of one review. Its attributes are explained in ``publication.Published``."""
 
     def __init__(
         self,
