@@ -78,7 +78,7 @@ class NotAnsweredError(ReviewbotError):
 
 
 class ActionCommand:
-    """Handler of commands in comments."""
+    """Handler of commands in comments. ``stop`` ends an explanation early."""
 
     def __init__(self, inputs: ActionInputs, github: Gateway, stop: StopSignal) -> None:
         self._inputs, self._github, self._stop = inputs, github, stop

@@ -66,7 +66,7 @@ _CANCELLED: Final = "The run was cancelled while its review was posted."
 
 
 class ActionReview:
-    """Review of a pull request by the Action."""
+    """Review of a pull request by the Action. ``stop`` ends it early."""
 
     def __init__(
         self, inputs: ActionInputs, github: Gateway, stop: StopSignal, sarif: OutputTarget

@@ -31,7 +31,9 @@ _DEPENDABOT_HINT: Final = (
 
 
 def settings_of(inputs: ActionInputs, config: tuple[str, str] | None) -> Settings:
-    """Return the settings of a run. ``config`` has name and text of the base's configuration file.
+    """Return the settings of a run.
+
+    ``config`` has name and text of the base's configuration file; None without a file.
 
     Raises:
         ConfigError: a setting is invalid.

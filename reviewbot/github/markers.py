@@ -137,6 +137,8 @@ def write(marker: Marker, pull: str, secrets: tuple[str, ...] = ()) -> str:
 def parse(text: str, pull: str, secrets: tuple[str, ...] = ()) -> Marker | None:
     """Return the trusted marker of a text that **we** wrote; None if there is none.
 
+    ``text`` is a comment, a review or a check run, and ``pull`` its :attr:`.PullName.bound`.
+
     A marker must be the last line. A signed marker may have text of other people below. GitHub must
     read the marker as a separate HTML comment. The text must have no other marker. The marker must
     have the form that :func:`write` produces, and be bound to this pull request.

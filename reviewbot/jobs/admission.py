@@ -61,7 +61,7 @@ class TooManyTokensError(ReviewbotError):
     """The diff takes more tokens than one request may use.
 
     ``tokens`` is what the review would use, and ``minimum`` what the smallest review with the same
-    models would use, output included.
+    models would use, output included. ``limit`` is the most tokens of one request.
     """
 
     def __init__(self, message: str, *, tokens: int, limit: int, minimum: int) -> None:
@@ -129,6 +129,8 @@ class Admitted:
 
 def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Settings]) -> Admitted:
     """Plan the requested review. Call in a thread: planning uses the processor.
+
+    ``load`` returns the settings for the options of the request.
 
     Raises:
         DiffError: the diff cannot be read.

@@ -86,8 +86,12 @@ def _refuse_pickle(_serializer: object, _text: str) -> NoReturn:
 class Engine:
     """The queue as seen by one node. A process has only one engine at a time.
 
-    ``run`` must not raise. ``at_once`` limits the reviews on this node, and ``per_tenant`` those of
-    one tenant on all nodes.
+    Args:
+        database_url: URL of the store; :func:`queue_url` returns where DBOS keeps its tables.
+        node: id of this node, unique to this process.
+        run: function that runs a review; must not raise.
+        at_once: most concurrent reviews on this node.
+        per_tenant: most concurrent reviews of one tenant, on all nodes together.
     """
 
     def __init__(

@@ -47,8 +47,11 @@ def pause_after(waited_s: float, first_s: float) -> float:
 class Checkpoints:
     """A ``RunBatch`` that saves results and usage of another, and postpones failed batches.
 
-    ``save_result`` is called before the end of a batch is published. ``around`` returns a context
-    that receives the events of a batch.
+    Args:
+        save_result: saves the result of a batch, before its end is published.
+        save_spent: saves the usage of a request.
+        may_wait: whether the review may still wait for its models.
+        around: returns a context that receives the events of a batch.
     """
 
     def __init__(

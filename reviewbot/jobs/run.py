@@ -65,7 +65,7 @@ MOST_NAMED: Final = 5
 
 
 class Run:
-    """One run of a review."""
+    """One run of a review, whose ``row`` is claimed for this run."""
 
     def __init__(self, row: ReviewRow, kit: RunDependencies) -> None:
         self.row, self._kit = row, kit
@@ -324,7 +324,7 @@ class Run:
     async def _give_up(self, reason: str, files: Sequence[str] = ()) -> RunEnd:
         """End the review without a model request: files not reviewed yet have failed.
 
-        ``reason`` is a sentence about ``files``, or about all remaining files.
+        ``reason`` is a sentence about ``files``; if empty, about all remaining files.
         """
         review_id = self.row.id
         coverage, findings = await self._database.read(

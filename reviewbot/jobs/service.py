@@ -88,7 +88,11 @@ class ServiceConfig:
 
 
 class ReviewService:
-    """The review service of a node. Use as an async context manager."""
+    """The review service of a node. Use as an async context manager.
+
+    ``load`` returns the settings for the options of a request. ``hooks`` are called after events of
+    a run; None calls nothing.
+    """
 
     def __init__(
         self,
@@ -172,7 +176,7 @@ class ReviewService:
         A server of streams calls this before it waits for connections to end. Leaving the context
         calls it too.
 
-        If ``grace_s`` is None, the configuration of the node decides.
+        Reviews may continue for ``grace_s`` seconds; None uses the configuration of the node.
         """
         self.ready = False
         self._engine.take_no_more()

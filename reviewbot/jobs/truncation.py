@@ -20,7 +20,8 @@ def middle_to_leave_out(
 ) -> tuple[str, ...] | None:
     """Return the batches in the middle of ``plan`` without which the rest fits.
 
-    ``cost`` returns the tokens of a batch, its response included.
+    ``room`` is the number of tokens that may be used. ``cost`` returns the tokens of a batch, its
+    response included.
 
     Returns:
         The ids of the batches to leave out, in order; None if not even one batch fits.

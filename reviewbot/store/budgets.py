@@ -30,7 +30,7 @@ SOON_S: Final = 5
 class OverLimitError(ReviewbotError):
     """A limit of a key does not admit the request.
 
-    ``retry_after`` is the number of seconds until a retry may succeed.
+    The message names the limit. ``retry_after`` is the number of seconds until a retry may succeed.
     """
 
     def __init__(self, message: str, *, retry_after: int) -> None:

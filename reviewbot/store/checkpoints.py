@@ -191,7 +191,7 @@ def given_up(
 
     Uses only the events, which any version of reviewbot can read.
 
-    ``reason`` is a sentence about ``files``, or about all remaining files.
+    ``reason`` is a sentence about ``files``; if empty, about all remaining files.
     """
     report = fold(map(from_record, records_of(connection, review_id)))
     pending = (

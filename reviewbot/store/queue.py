@@ -74,7 +74,8 @@ class Queue:
         """Store work. Work of the same id is kept; if it failed, it is replaced.
 
         ``values`` has ``id``, ``installation``, ``body`` and the columns that only this table has.
-        ``needless`` is the reason why no work is needed, so that it is stored as done.
+        ``at`` is the current time. ``needless`` is the reason why no work is needed, so that it is
+        stored as done; None if work is needed.
 
         Returns:
             Whether the work was stored.
@@ -131,7 +132,9 @@ class Queue:
         Two nodes never claim the same work. With :data:`CLAIMS`, the other limits hold across nodes
         too. One node at a time works for an installation.
 
-        ``busy`` work, which ``node`` is still processing under an earlier claim, is not claimed.
+        ``alive`` has the ids of the nodes that are alive, and ``at`` is the current time.
+        ``per_installation`` limits the work in progress of an installation. The work with the ids
+        ``busy``, which ``node`` is still processing under an earlier claim, is not claimed.
         """
         rows = self.table.c
         order = (rows.created_at, rows.id)
@@ -175,7 +178,8 @@ class Queue:
     ) -> list[Claimed]:
         """Return the claimed work that no node is processing.
 
-        ``node`` is processing the ``busy`` work.
+        ``alive`` has the ids of live nodes, and ``busy`` those of the work that ``node`` is
+        processing.
         """
         rows = self.table.c
         query = sa.select(rows.id, rows.tries).where(

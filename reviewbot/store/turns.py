@@ -128,7 +128,7 @@ def running(connection: sa.Connection) -> list[ReviewRow]:
 def due(connection: sa.Connection, at: int, longest_ms: int) -> list[ReviewRow]:
     """Return the waiting reviews whose next attempt is due, or whose stop was requested.
 
-    A wait longer than ``longest_ms`` means that the clock was set back.
+    ``at`` is the current time. A wait longer than ``longest_ms`` means that the clock was set back.
     """
     return rows_where(
         connection,

@@ -77,7 +77,8 @@ class Checks:
     ) -> tuple[CheckRun, ...]:
         """Return all check runs with a name at a commit.
 
-        Apps may share a name, so ``app_id`` selects the runs of one App.
+        Apps may share a name, so ``app_id`` selects the runs of one App; None selects
+        those of any App.
         """
         path = f"{repository(repo)}/commits/{commit(head_sha)}/check-runs"
         parameters: dict[str, str | int] = {"check_name": name, "filter": "all"}

@@ -83,7 +83,8 @@ class Gateway:
     """GitHub or a GitHub Enterprise Server. Use a gateway from one event loop only.
 
     ``credentials`` is None for public data. The ``base_url`` of an Enterprise Server ends in
-    ``/api/v3``.
+    ``/api/v3``. ``pace`` limits the requests of each installation, and ``patience`` the time of one
+    request. ``clock`` returns seconds since 1970.
 
     Raises:
         ConfigError: PyGithub is missing, the address is invalid, or a token would be sent

@@ -42,7 +42,11 @@ log = logging.getLogger(__name__)
 class Bot:
     """The App of this server. Use as an async context manager, within that of the service.
 
-    ``public_url`` is the public address of this server, for links.
+    Args:
+        load: resolves options to settings, as the server does.
+        public_url: public address of this server, for links; None if not configured.
+        pace: request limits of each installation.
+        limits: usage limits of each installation.
     """
 
     def __init__(

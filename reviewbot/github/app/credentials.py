@@ -77,7 +77,8 @@ class AppConfig:
 def read_app_config(variables: Callable[[str], str | None], state_folder: Path) -> AppConfig | None:
     """Return the configured App; None if no App is configured.
 
-    ``variables`` returns a variable of the real environment.
+    ``variables`` returns a variable of the real environment. The set-up stores Apps in
+    ``state_folder``.
 
     Raises:
         ConfigError: the configuration is incomplete, invalid, or readable by other users.
@@ -101,6 +102,8 @@ def check_storable(state_folder: Path) -> None:
 
 def store_app(new: NewApp, state_folder: Path, base_url: str) -> AppConfig:
     """Store a new App, whole or not at all. Other users can never read the files.
+
+    ``state_folder`` is created if missing. ``base_url`` is the address of that GitHub's REST API.
 
     Returns:
         The App as :func:`read_app_config` will return it.

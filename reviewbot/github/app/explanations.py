@@ -38,7 +38,13 @@ log = logging.getLogger(__name__)
 
 
 class Explanations:
-    """Handler of questions. The outbox posts the answers."""
+    """Handler of questions. The outbox posts the answers.
+
+    Args:
+        answers: posts the reason if a question is rejected.
+        load: resolves options to settings, as the server does.
+        limits: usage limits of each installation.
+    """
 
     def __init__(
         self,

@@ -102,7 +102,8 @@ class Inbox:
     async def take(self, delivery: str, event: str, body: bytes) -> None:
         """Store a delivery. A repeated delivery changes nothing.
 
-        The signature of ``body`` is verified already.
+        ``delivery`` is the id and ``event`` the name that GitHub sent. The signature of ``body`` is
+        verified already.
 
         Raises:
             StoreError: the delivery may not be stored.

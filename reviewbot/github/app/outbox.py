@@ -53,7 +53,10 @@ class _LeftError(Exception):
 
 
 class Outbox:
-    """Outbox of one node."""
+    """Outbox of one node.
+
+    ``public_url`` is the public address of this server, for links; None if not configured.
+    """
 
     def __init__(
         self,

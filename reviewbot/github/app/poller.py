@@ -78,7 +78,9 @@ class Poller:
     async def claim(self, *, at_once: int, per_installation: int, spare: int = 0) -> None:
         """Requeue abandoned work, claim work up to the limits, and start it.
 
-        ``spare`` is the number of additional slots for installations without a running task.
+        ``at_once`` limits the tasks of this node, and ``per_installation`` those of one
+        installation. ``spare`` is the number of additional slots for installations without a
+        running task.
         """
         busy = frozenset(self.working)
         room = at_once - len(busy)

@@ -63,6 +63,8 @@ def check_creatable(folder: Path) -> None:
 def create_folder(folder: Path, files: Mapping[str, str]) -> None:
     """Create ``folder`` with all files, or create nothing. Missing parents are created, too.
 
+    ``files`` has the texts by file name.
+
     Raises:
         ConfigError: the folder exists or cannot be written.
     """

@@ -71,7 +71,13 @@ class ReviewTrigger:
 
 
 class AppReviews:
-    """Service that starts and stops the reviews of the App."""
+    """Service that starts and stops the reviews of the App.
+
+    Args:
+        load: resolves options to settings, as the server does.
+        web_url: address of GitHub's pages.
+        limits: usage limits of each installation.
+    """
 
     def __init__(
         self,

@@ -51,8 +51,8 @@ async def base_files(
     GitHub's base commit of a pull request can be outdated, and may lack a repaired or stricter
     configuration. That commit is used only if the branch was deleted, as after a merge.
 
-    ``repo`` is the repository of the base, never that of the head. ``config_names`` are the
-    possible paths of the configuration.
+    ``repo`` is the repository of the base (``OWNER/REPO``), never that of the head.
+    ``config_names`` are the possible paths of the configuration; empty to read none.
 
     Raises:
         ConfigError: there are two configurations, or the configuration is too large or not text.

@@ -44,7 +44,8 @@ async def base_guidelines(
     One request lists the files, and each file is one more, up to
     :data:`~reviewbot.pipeline.guidelines.MOST_READS`.
 
-    ``repo`` is the repository of the base, never that of the head. ``files`` is the whole change.
+    ``repo`` is the repository of the base (``OWNER/REPO``), never that of the head. ``files`` is
+    the whole change. ``settings`` include the configuration of the base.
 
     Raises:
         ConfigError: a pattern of the settings is invalid.

@@ -28,8 +28,8 @@ async def base_rules(
 
     Each file is one request. Files that have not changed do not count against the rate limit.
 
-    ``repo`` is the repository of the base, never that of the head. Without a ``parser``, a separate
-    process runs the cases.
+    ``repo`` is the repository of the base (``OWNER/REPO``), never that of the head. Without a
+    ``parser``, a separate process runs the cases.
 
     Raises:
         ConfigError: a rule is invalid, or the configuration names a rule that does not exist.

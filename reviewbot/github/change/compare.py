@@ -75,6 +75,7 @@ async def compare_all(
     """Return each file with its lines, or a sentence with the reason why the file is missing.
 
     Files without a fallback are fetched first, so that the limits affect them last.
+    ``report`` receives progress messages.
 
     Raises:
         RateLimitedError: the rate limit is exhausted.

@@ -89,7 +89,7 @@ async def get_change(
 ) -> Change:
     """Return the diff of a pull request. The diff is that of the returned head.
 
-    ``report`` receives progress messages.
+    ``repo`` is ``OWNER/REPO``. ``report`` receives progress messages.
 
     Raises:
         GitHubError: GitHub refuses, or does not respond.

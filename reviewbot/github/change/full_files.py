@@ -52,8 +52,10 @@ async def with_context(
 ) -> DiffInContext:
     """Return the diff with the configured context around its hunks.
 
-    ``whole`` is the diff of the pull request if ``diff`` is a part of it. A file that ``local``
-    reads from a checkout is not fetched. Without a ``parser``, a separate process parses.
+    ``attributes`` is the text of the base's ``.gitattributes``. ``whole`` is the diff of the pull
+    request if ``diff`` is a part of it. A file that ``local`` reads from a checkout of the head is
+    not fetched. Without a ``parser``, a separate process parses. ``report`` receives progress
+    messages.
 
     Raises:
         ConfigError: a pattern of the settings is invalid, or a context window is too small.

@@ -45,8 +45,8 @@ _OUTPUTS: Final = {".js": (".ts", ".tsx"), ".jsx": (".tsx",)}
 class ImportedFiles:
     """Files of the head of a pull request.
 
-    The imports of ``whole_files``, diffs that show files in full, are followed. A file that
-    ``local`` reads from a checkout of the head is not fetched.
+    ``whole_files`` has diffs that show files in full, by path; their imports are followed. A file
+    that ``local`` reads from a checkout of the head is not fetched.
     """
 
     def __init__(

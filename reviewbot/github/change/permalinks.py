@@ -34,8 +34,8 @@ class Permalinks:
     def blob(self, commit: str, path: str, lines: tuple[int, int] | None = None) -> str | None:
         """Return the address of a file at a commit, with lines; None if the path is not encodable.
 
-        Bytes of ``path`` that are not UTF-8 are lone surrogates. ``lines`` are the first and the
-        last one, from 1.
+        ``commit`` is a full hash. Bytes of ``path`` that are not UTF-8 are lone surrogates.
+        ``lines`` are the first and the last one, from 1.
         """
         try:
             name = quote(path.encode("utf-8", "surrogateescape"), safe="/")

@@ -93,7 +93,7 @@ class AppToken:
 
 
 class InstallationToken:
-    """The token of an installation, shared by all callers."""
+    """The token of an installation, shared by all callers. ``app`` authenticates as the App."""
 
     def __init__(self, installation: int, *, app: AccountClient, clock: GitHubClock) -> None:
         self._installation, self._app, self._clock = installation, app, clock

@@ -41,7 +41,8 @@ _LATER: Final = "run the review again later"
 class GitHubError(ReviewbotError):
     """GitHub refused a request, or did not respond.
 
-    ``message`` is for operators: it may name requests and servers.
+    ``message`` is for operators: it may name requests and servers. ``status`` is that of the
+    HTTP response; None without a response.
     """
 
     for_author = "GitHub refused it; the operator of reviewbot has the reason"

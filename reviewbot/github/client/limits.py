@@ -45,7 +45,8 @@ class Limit:
 def refused_by(answer: Answer, *, graphql: bool, now: float) -> Limit | None:
     """Return the rate limit that refused a request; None if no rate limit did.
 
-    ``now`` is the time of GitHub's clock.
+    ``graphql`` is True for a response of GraphQL. ``now`` is the time of GitHub's clock in seconds
+    since 1970.
     """
     status, said = answer.status, answer.message.lower()
     if status == 200 and graphql and answer.error_has("type", *_GRAPHQL):

@@ -78,7 +78,7 @@ class Answers:
     """Replies to commands.
 
     ``describe`` returns the settings under a base's configuration file, as Markdown and as values;
-    no values if the file cannot be used.
+    no values if the file cannot be used. ``names`` are the possible paths of that file.
     """
 
     def __init__(

@@ -132,7 +132,10 @@ def title_of(posted: Posted, prior: Prior) -> str:
 
 
 def reply_text(report: Report, link_hosts: Collection[str]) -> str:
-    """Return the reply to a question that has ended, as Markdown."""
+    """Return the reply to a question that has ended, as Markdown.
+
+    Links of a model may point to ``link_hosts`` only.
+    """
     answer = report.answer
     if answer is not None and answer.complete:
         words = safe_markdown(answer.text, link_hosts=link_hosts)

@@ -55,7 +55,7 @@ class CheckReporter:
     async def begin(self, *, make: bool = True) -> None:
         """Create the run, unless an earlier attempt did. Store a refusal in :attr:`refused`.
 
-        If ``make`` is False, create no run.
+        If ``make`` is False, find the run of an earlier attempt, but create none.
 
         Raises:
             GitHubError: the request failed for a temporary reason.

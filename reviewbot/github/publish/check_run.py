@@ -95,8 +95,13 @@ def created(
 ) -> Json:
     """Return the body that creates a run.
 
-    ``external_id`` is the number of the pull request, optionally with more text after a colon, for
-    :func:`pull_of`. GitHub does not state the pull request of a fork.
+    Args:
+        head_sha: the commit under review.
+        external_id: number of the pull request, optionally with more text after a colon, for
+            :func:`pull_of`. GitHub does not state the pull request of a fork.
+        started_at: RFC 3339 time.
+        details_url: page with the progress of the review.
+        name: name of the check in branch protection.
     """
     return {
         "name": name,
@@ -163,6 +168,7 @@ def completed(
 ) -> tuple[Json, ...]:
     """Return the bodies that end a run, in order. The first concludes it; all carry annotations.
 
+    ``completed_at`` is an RFC 3339 time. ``marker`` is the hidden marker to append to the text.
     ``comments`` has the addresses of inline comments, by finding id.
     """
     safe, how = safe_report(report, options.link_hosts), options.if_incomplete
@@ -183,7 +189,9 @@ def completed(
 
 
 def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
-    """Return the body that ends a run without a review. ``sentence`` has the problem and a remedy.
+    """Return the body that ends a run without a review.
+
+    ``sentence`` has the problem and a remedy. ``completed_at`` is an RFC 3339 time.
 
     Raises:
         ValueError: the conclusion is ``success``.
@@ -203,8 +211,10 @@ def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
 def restated(first: Json, external_id: str, at: str) -> Json:
     """Return a run that repeats the failed check of another pull request at the same commit.
 
-    ``first`` is the body that made a run at that commit, and ``external_id`` is that of the failed
-    run.
+    Args:
+        first: the body that made a run at that commit (:func:`created`).
+        external_id: external id of the failed run.
+        at: RFC 3339 time.
     """
     sentence = (
         f"The check of #{pull_of(external_id)} failed at this commit, and a commit has one check."

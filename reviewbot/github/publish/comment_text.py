@@ -109,7 +109,9 @@ def on_line(
 ) -> str:
     """Return the body of an inline comment.
 
-    ``offer`` says whether the comment covers exactly the lines that the suggestion replaces.
+    ``marker`` is the hidden marker of the comment. ``offer`` says whether the comment covers
+    exactly the lines that the suggestion replaces. Links of a model may point to ``link_hosts``
+    only. ``rule_link`` is the address of the team's rule that the finding rests on, if any.
     """
     safe = safe_finding(finding, link_hosts)
     words = [f"**{titled(safe)}: {title_of(safe)}**", one_line(safe.scenario, _LINE), safe.message]
@@ -134,7 +136,8 @@ def finding_block(
     The block shows the id of the finding, because ``/ignore ID`` and later reviews use the id.
 
     ``where`` is its location as inline Markdown. ``reason`` is a sentence why it has no comment, or
-    empty.
+    empty. Links of a model may point to ``link_hosts`` only. ``rule_link`` is the address of the
+    team's rule that the finding rests on, if any.
     """
     safe = safe_finding(finding, link_hosts)
     blocks = [

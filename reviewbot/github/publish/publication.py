@@ -71,7 +71,10 @@ class Published:
 
 
 class Publication:
-    """Publication of one review. ``key`` identifies the review in our markers."""
+    """Publication of one review.
+
+    ``key`` identifies the review in our markers. It has letters and digits only.
+    """
 
     def __init__(
         self,
@@ -104,7 +107,8 @@ class Publication:
         """Begin the check run.
 
         If ``make`` is False, a newer review has taken the place of this one. Its run must stay the
-        newest one, because GitHub uses that, so none is created for this review.
+        newest one, because GitHub uses that, so none is created for this review. A run that exists
+        is ended.
 
         Raises:
             GitHubError: the request failed for a temporary reason.
@@ -188,7 +192,7 @@ class Publication:
     async def fail(self, sentence: str, conclusion: Conclusion | None = None) -> None:
         """End the check run of a review that failed or could not be posted, unless it has ended.
 
-        ``conclusion`` is None for the conclusion of incomplete reviews.
+        ``sentence`` is the reason. ``conclusion`` is None for the conclusion of incomplete reviews.
         """
         if self._check is not None and not self._check.is_ended:
             how = conclusion or self._options.if_incomplete

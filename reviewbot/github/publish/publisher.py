@@ -65,7 +65,11 @@ _DRAFT: Final = (
 
 
 class CommentPublisher:
-    """Publisher of one review. Its attributes are explained in ``publication.Published``."""
+    """Publisher of one review.
+
+    ``key`` identifies the review in our markers. It has letters and digits only. The attributes
+    are explained in ``publication.Published``.
+    """
 
     def __init__(
         self,

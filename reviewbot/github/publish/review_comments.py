@@ -126,8 +126,11 @@ def plan_comments(
 ) -> CommentPlan:
     """Decide which findings get an inline comment, worst first.
 
-    ``marker`` returns the hidden marker of a finding's comment. ``taken`` has path, side and last
-    line of existing comments.
+    ``findings`` have no comment yet, and ``files`` is the diff at the reviewed commit. ``marker``
+    returns the hidden marker of a finding's comment. Links of a model may point to ``link_hosts``
+    only. ``most`` is the maximum number of comments, at most :data:`MAX_COMMENTS`. ``unshown`` has
+    the files without visible lines on GitHub. ``taken`` has path, side and last line of existing
+    comments.
     """
     diff = _CommentableDiff(files, frozenset(unshown))
     inline: list[Inline] = []
@@ -163,7 +166,8 @@ def review_payload(inline: Iterable[Inline], *, commit_id: str, body: str) -> Js
 
     The event is set, because a review without an event stays pending and blocks later reviews.
 
-    ``body`` must not be empty, because GitHub rejects an empty body.
+    ``inline`` are the comments of a plan or, after a refusal, a part of them. ``commit_id`` is the
+    head of the diff. ``body`` must not be empty, because GitHub rejects an empty body.
     """
     comments = [one.comment for one in inline]
     return {"commit_id": commit_id, "event": "COMMENT", "body": body, "comments": comments}
@@ -179,7 +183,8 @@ def review_text(
 ) -> ReviewText:
     """Return the review body: the outcome, and findings without an inline comment.
 
-    The body lists ``below``, as far as it fits. The summary comment lists ``elsewhere``.
+    ``inline`` is the number of inline comments. The body lists ``below``, as far as it fits. The
+    summary comment lists ``elsewhere``. Links of a model may point to ``link_hosts`` only.
     """
     head = f"**{literal(outcome(report))}** {count(inline, 'comment')} on lines."
     head += _where(sum(not one.finding.placement.held for one in below), "below")

@@ -77,9 +77,10 @@ def render(
 ) -> str:
     """Return the comment, of at most :data:`.MAX_TEXT` characters and the marker.
 
-    ``rest`` has the new findings without an inline comment, and ``urls`` the addresses of inline
-    comments by finding id. ``overview`` is the summary of the whole pull request if this review
-    read only a part.
+    ``marker`` is the last line. ``rest`` has the new findings without an inline comment, and
+    ``urls`` the known addresses of inline comments by finding id. ``overview`` is the summary of
+    the whole pull request if this review read only a part. ``walkthrough`` has a line about each
+    file, and ``files`` the diff, both by path. Links of a model may point to ``link_hosts`` only.
     """
     safe = safe_report(done.report, link_hosts)
     counted = [one for one in safe.findings if counts_for_fail_on(one)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def after_review(new: StateBlock, before: StateBlock | None, done: Reconciled) -> StateBlock:
     """Return the new state of a review with its closed records.
 
-    ``before`` is the trusted state before the review.
+    ``before`` is the trusted state before the review; None if there is none.
     """
     if before is not None and before.merged:  # the merge came first, and is counted
         return replace(new, closed=before.closed, dropped=before.dropped, merged=True)

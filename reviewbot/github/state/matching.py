@@ -30,8 +30,8 @@ class Matching:
     A record whose code was not reviewed this time matches only at its own location: the same code
     at another location is another finding. Identical blocks that were reviewed are interchangeable.
 
-    ``places`` has the current location of each record's code. ``reread`` says whether code was
-    reviewed this time.
+    ``prior`` has the records and ``places`` the current locations of their code, both by id.
+    ``reread`` says whether code was reviewed this time.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ def recorded(
     """Return the record of a finding, with the comment of its prior record.
 
     A finding that misquotes prior code gets the fingerprint of its record. A prior record keeps
-    the model and the prompts that found it first.
+    the model and the prompts that found it first; ``prompt_version`` is that of this review.
     """
     if record is not None and record.fingerprint and record.rule == finding.rule:
         text = record.fingerprint

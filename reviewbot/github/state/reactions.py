@@ -33,7 +33,10 @@ class FindingReaction:
 
 
 class ReactionReader:
-    """Reader of the reactions in one repository. It asks for the permission of each person once."""
+    """Reader of the reactions in one repository. It asks for the permission of each person once.
+
+    ``author`` is the account that posts the reviews.
+    """
 
     def __init__(self, api: Api, author: BotIdentity) -> None:
         self._api, self._author = api, author

@@ -78,7 +78,8 @@ def reconcile(
 ) -> Reconciled:
     """Compare a review with earlier findings.
 
-    ``dismissed`` has the login of the person who dismissed a finding, by finding id.
+    ``prior`` has the findings of earlier reviews, and ``dismissed`` the login of the person who
+    dismissed a finding, both by finding id. ``is_first`` is True if there was no earlier review.
     """
     places = places_of(prior.values(), code)
     found, named = Matching(prior, places, code, reread).match(report.findings)

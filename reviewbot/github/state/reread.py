@@ -28,7 +28,7 @@ def reread_findings(
     """Return the open findings of models whose code is read again, at most :data:`.MOST`.
 
     ``files`` is the whole diff: a copy of the code in the part to review is not the finding's code.
-    ``is_read`` says whether lines are in that part.
+    ``is_read`` says whether lines are in that part. ``records`` are those of a trusted state block.
     """
     wanted = [
         one

@@ -109,10 +109,11 @@ async def assign(
 ) -> ReviewScope:
     """Return the scope of a review of the pull request.
 
-    ``load`` resolves the base's configuration file (name and text) to settings. ``config`` is the
-    path of that file if it is not the usual one. ``only`` is a gitignore pattern of the files to
-    review again. ``checkout`` returns a reader of the files at a commit, if there is a checkout of
-    it.
+    ``page`` is the repository's page. ``load`` resolves the base's configuration file (name and
+    text, if any) to settings. ``config`` is the path of that file if it is not the usual one.
+    ``only`` is a gitignore pattern of the files to review again, empty for no such limit; ``full``
+    reviews everything again. ``checkout`` returns a reader of the files at a commit, if there is a
+    checkout of it. Without a ``parser``, a separate process parses where necessary.
 
     Raises:
         GitHubError: the diff cannot be fetched.
@@ -223,7 +224,7 @@ def _left(whole: ReviewScope, prior: Prior) -> ReviewScope:
 def _part(whole: ReviewScope, block: StateBlock | None, prior: Prior) -> ReviewScope:
     """Return the scope of a review of some files.
 
-    ``block`` is None if the state must not be used.
+    ``block`` is the trusted state block; None if it must not be used.
     """
     only, skipped = _matcher(whole.subject.only), _skipped(whole)
     is_known = block is not None and block.settings == whole.subject.settings
@@ -282,8 +283,9 @@ def reviewed_now(
 ) -> Callable[[str, Side, range | None], bool]:
     """Return a predicate that is true for lines that were reviewed this time.
 
-    ``block`` is the state that determined the scope of the review. With ``only``, all hunks of the
-    matching files were reviewed.
+    ``block`` is the state that determined the scope of the review, if any. ``full`` is True if the
+    whole diff was reviewed. With ``only``, all hunks of the files that match it were reviewed; it
+    is empty if the review had no such limit.
     """
     known = StateBlock("") if full or block is None else block
     fresh = fresh_hunks(files, known.hunks, known.files)

@@ -58,7 +58,8 @@ _INSTALLATION: Final[dict[str, InstallationAction]] = {
 def is_signed(body: bytes, header: str | None, secrets: tuple[str, ...]) -> bool:
     """Return whether ``header`` (``X-Hub-Signature-256``) is a valid signature of ``body``.
 
-    Without a secret the result is False. The time does not depend on which secret is valid.
+    Without the header or a secret the result is False. The time does not depend on which secret is
+    valid.
 
     There are two ``secrets`` during a rotation. Empty secrets are ignored.
     """
@@ -76,8 +77,9 @@ def is_signed(body: bytes, header: str | None, secrets: tuple[str, ...]) -> bool
 def read(event: str, delivery: str, body: bytes, app: App | None) -> Task:
     """Return the task of a delivery.
 
-    ``event`` and ``delivery`` are headers, which are not signed; ``body`` is verified with
-    :func:`is_signed`. ``app`` is None for the event file of an Action.
+    ``event`` is the header ``X-GitHub-Event`` and ``delivery`` the header ``X-GitHub-Delivery``;
+    neither is signed. ``body`` is the JSON payload, verified with :func:`is_signed`. ``app`` is
+    None for the event file of an Action.
     """
     if not _DELIVERY.fullmatch(delivery):
         return IgnoredDelivery("", "the id of the delivery is invalid")

@@ -38,7 +38,8 @@ class PayloadError(Exception):
 class Payload:
     """The fields of one payload, checked. A path is keys with dots between them.
 
-    ``app`` is None for an Action, which has no installation.
+    ``delivery`` is an id that was checked. ``app`` is None for an Action, which has no
+    installation.
 
     Raises:
         PayloadError: the payload is not JSON.
