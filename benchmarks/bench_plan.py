@@ -121,9 +121,9 @@ def report(name: str, path: Path) -> None:
 def measure(path: Path) -> Figures:
     """Parse and plan ``path`` in this process."""
     from reviewbot.core.diff.parse import parse_diff
-    from reviewbot.core.plan.chunks import plan
     from reviewbot.core.plan.policy import Policy, skip_reason
     from reviewbot.models.tokens import TokenCounter
+    from tests.support.chunk_plans import plan
 
     policy, counter = Policy(), TokenCounter(1.6)
     idle = peak_memory()

@@ -10,11 +10,22 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.plan.chunks import MIN_BUDGET, Plan, plan
+from reviewbot.core.plan.chunks import (
+    BATCH_BUDGET,
+    CHUNK_BUDGET,
+    MAX_BATCH_CHUNKS,
+    MIN_BUDGET,
+    Plan,
+    SplitLimits,
+    plan_routed,
+)
+from reviewbot.core.plan.routing import NOBODY, Routed
 from reviewbot.core.plan.stored import plan_to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from reviewbot.core.plan.weigh import TokenCount
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,26 @@ def diff_of(*hunks: Sequence[str], path: str = "shop/a.py", section: str = "") -
 def one(*hunks: Sequence[str], **options: str) -> FileDiff:
     (file,) = parse_diff(diff_of(*hunks, **options))
     return file
+
+
+def plan(
+    files: Sequence[FileDiff],
+    *,
+    skip: Callable[[FileDiff], str | None],
+    count: TokenCount,
+    budget: int = CHUNK_BUDGET,
+    batch_budget: int = BATCH_BUDGET,
+    max_batch_chunks: int = MAX_BATCH_CHUNKS,
+) -> Plan:
+    """A plan with one chain for all files."""
+    sizes, everyone = SplitLimits(count, budget, batch_budget), Routed(NOBODY)
+    return plan_routed(
+        files,
+        reasons=[skip(file) for file in files],
+        route=lambda some: [everyone] * len(some),
+        sizes=lambda _: sizes,
+        max_batch_chunks=max_batch_chunks,
+    )
 
 
 def planned(*files: FileDiff, count: Bytes | None = None, **options: Any) -> Plan:

@@ -16,7 +16,6 @@ from reviewbot.core.events.events import (
     ReviewStarted,
 )
 from reviewbot.core.events.records import record
-from reviewbot.core.plan.chunks import plan
 from reviewbot.core.plan.policy import Policy, skip_reason
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.tokens import TokenCounter
@@ -24,6 +23,7 @@ from reviewbot.pipeline.job import Job
 from reviewbot.pipeline.review import review
 from tests.event_schema import assert_valid_event
 from tests.in_process import parser
+from tests.support.chunk_plans import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from reviewbot.core.diff.parse import FileStatus  # noqa: TC001 - stored_plan resolves it at run time
 from reviewbot.core.events.events import FileCoverage  # noqa: TC001 - stored_plan uses it
-from reviewbot.core.plan.routing import NOBODY, Chain, Routed
+from reviewbot.core.plan.routing import NOBODY, Chain
 from reviewbot.core.plan.split import Segment, split_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.core.plan.routing import Routed
     from reviewbot.core.plan.weigh import TokenCount
 
 CHUNK_BUDGET = 12_000
@@ -145,26 +146,6 @@ def budget_for(context: int) -> int:
     response.
     """
     return max(MIN_BUDGET, min(CHUNK_BUDGET, context // 4))
-
-
-def plan(
-    files: Sequence[FileDiff],
-    *,
-    skip: Callable[[FileDiff], str | None],
-    count: TokenCount,
-    budget: int = CHUNK_BUDGET,
-    batch_budget: int = BATCH_BUDGET,
-    max_batch_chunks: int = MAX_BATCH_CHUNKS,
-) -> Plan:
-    """Plan with one chain for all files; ``count`` and budgets as in :class:`SplitLimits`."""
-    sizes, everyone = SplitLimits(count, budget, batch_budget), Routed(NOBODY)
-    return plan_routed(
-        files,
-        reasons=[skip(file) for file in files],
-        route=lambda some: [everyone] * len(some),
-        sizes=lambda _: sizes,
-        max_batch_chunks=max_batch_chunks,
-    )
 
 
 def plan_routed(

@@ -8,9 +8,9 @@ from reviewbot.core.diff.excerpt import MAX_LINES, Excerpts
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.events import Estimate
 from reviewbot.core.findings.finding import Placement
-from reviewbot.core.plan.chunks import plan
 from reviewbot.models.tokens import TokenCounter
 from reviewbot.pipeline.job import Job, started
+from tests.support.chunk_plans import plan
 from tests.support.findings import finding
 
 DIFF = b"""\

@@ -16,8 +16,8 @@ import pytest
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.secrets import MAX_FINDINGS, secret_findings
 from reviewbot.core.plan.chunk_view import view
-from reviewbot.core.plan.chunks import plan
 from reviewbot.core.safety.redact import redact_file
+from tests.support.chunk_plans import plan
 
 ALPHABETS: Final = {
     "w": string.ascii_letters + string.digits,

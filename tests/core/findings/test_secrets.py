@@ -9,11 +9,12 @@ import pytest
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.secrets import MAX_FINDINGS, MAX_QUOTE, secret_findings
 from reviewbot.core.plan.chunk_view import ChunkView, view
-from reviewbot.core.plan.chunks import Chunk, plan
 from reviewbot.core.safety.redact import DetectedSecret, FileRedaction, redact_file
+from tests.support.chunk_plans import plan
 
 if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.plan.chunks import Chunk
     from reviewbot.core.safety.search_text import Confidence
 
 

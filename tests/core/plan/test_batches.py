@@ -15,12 +15,11 @@ from reviewbot.core.plan.chunks import (
     Plan,
     SplitLimits,
     budget_for,
-    plan,
     plan_routed,
 )
 from reviewbot.core.plan.routing import Chain, Routed
 from reviewbot.core.plan.stored import check_fits, plan_from_json, plan_to_json
-from tests.support.chunk_plans import Bytes, diffs, planned, small
+from tests.support.chunk_plans import Bytes, diffs, plan, planned, small
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.plan import weigh
 from reviewbot.core.plan.chunk_view import view
-from reviewbot.core.plan.chunks import Plan, plan
 from reviewbot.core.plan.split import OVERLAP_LINES
 from reviewbot.core.plan.stored import check_fits, plan_from_json, plan_to_json
 from reviewbot.core.plan.weigh import CHUNK_HEADER, CUT_MARK, HUNK_HEADER, LINE_PREFIX
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.models.tokens import TokenCounter
-from tests.support.chunk_plans import Bytes, budgets, counts, diff_of, diffs, one, planned
+from tests.support.chunk_plans import Bytes, budgets, counts, diff_of, diffs, one, plan, planned
 
 if TYPE_CHECKING:
     from reviewbot.core.plan.chunk_view import ChunkView
+    from reviewbot.core.plan.chunks import Plan
 
 
 class NoTokenizer(Bytes):
