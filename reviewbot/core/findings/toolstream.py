@@ -71,23 +71,13 @@ class ToolStream:
 
     Args:
         backend: an ijson backend module; by default the fastest of the two that are tested.
-        max_chars: bound of the whole text, in characters.
-        max_finding_chars: bound of one finding, see :data:`MAX_FINDING_CHARS`.
-        max_findings: bound of their number.
     """
 
-    def __init__(
-        self,
-        *,
-        backend: ModuleType | None = None,
-        max_chars: int = MAX_CHARS,
-        max_finding_chars: int = MAX_FINDING_CHARS,
-        max_findings: int = MAX_FINDINGS,
-    ) -> None:
+    def __init__(self, *, backend: ModuleType | None = None) -> None:
         backend = backend or _fastest_backend()
-        self._reader = _StreamReader(max_finding_chars, max_findings, backend)
+        self._reader = _StreamReader(backend)
         self._parser = backend.basic_parse_coro(self._reader, use_float=True)
-        self._room = max_chars
+        self._room = MAX_CHARS
         self._cleaner = JsonTextCleaner()
         # Nothing can be complete before a bracket closes outside of strings, so text is passed on
         # up to the last such bracket. Both backends parse an unfinished token again with each new
@@ -201,9 +191,8 @@ class ToolStream:
 class _StreamReader:
     """Builder of findings from ijson's events. ijson requires the name ``send``."""
 
-    def __init__(self, max_finding_chars: int, max_findings: int, backend: ModuleType) -> None:
+    def __init__(self, backend: ModuleType) -> None:
         self.findings: list[dict[str, Any]] = []
-        self._max_finding_chars, self._max_findings = max_finding_chars, max_findings
         self._backend = backend
         self._depth = 0
         self._key = ""
@@ -303,8 +292,8 @@ class _StreamReader:
     def _begin_item(self, event: str) -> None:
         from ijson import ObjectBuilder
 
-        if self._items == self._max_findings:
-            raise ToolStreamError(f"the report has more than {self._max_findings} findings")
+        if self._items == MAX_FINDINGS:
+            raise ToolStreamError(f"the report has more than {MAX_FINDINGS} findings")
         self._items += 1
         if event == "start_map":
             self._builder, self._finding_chars = ObjectBuilder(), 0
@@ -330,7 +319,7 @@ class _StreamReader:
     def _build(self, event: str, value: _Value) -> None:
         self._builder.event(event, value)
         self._finding_chars += len(value) if isinstance(value, str) else 8
-        if self._finding_chars > self._max_finding_chars:
+        if self._finding_chars > MAX_FINDING_CHARS:
             raise ToolStreamError(f"finding {self._items} is too long")
         if event == "end_map" and self._depth == 2:
             self.findings.append(self._builder.value)

@@ -46,11 +46,9 @@ def _depth(value: object) -> int:
     return 0
 
 
-def read(
-    pieces: list[str], backend: ModuleType | None = None, **bounds: int
-) -> tuple[Findings, StreamResult]:
+def read(pieces: list[str], backend: ModuleType | None = None) -> tuple[Findings, StreamResult]:
     """Feed until it ends or fails, as the pipeline does; all that was drained, and the verdict."""
-    stream, findings = ToolStream(backend=backend, **bounds), []
+    stream, findings = ToolStream(backend=backend), []
     for piece in pieces:
         try:
             stream.feed(piece)
@@ -249,20 +247,21 @@ def test_every_odd_report_is_judged_the_same_however_it_arrives(
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: str(backend.backend_name))
 @pytest.mark.parametrize(
-    ("bounds", "problem"),
+    ("limit", "value", "problem"),
     [
-        ({"max_chars": 60}, "the report is too long"),
-        ({"max_finding_chars": 30}, "finding 3 is too long"),
-        ({"max_findings": 2}, "the report has more than 2 findings"),
+        ("MAX_CHARS", 60, "the report is too long"),
+        ("MAX_FINDING_CHARS", 30, "finding 3 is too long"),
+        ("MAX_FINDINGS", 2, "the report has more than 2 findings"),
     ],
 )
 def test_bounds_say_what_was_too_much_and_keep_what_was_complete(
-    bounds: dict[str, int], problem: str, backend: ModuleType
+    limit: str, value: int, problem: str, backend: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(toolstream, limit, value)
     text = '{"findings":[{"a":1},{"b":2},{"c":"%s"}]}' % ("long " * 10)
     for size in (1, len(text)):
-        findings, report = read(cut(text, size), backend, **bounds)
-        if size == 1 or "max_chars" not in bounds:
+        findings, report = read(cut(text, size), backend)
+        if size == 1 or limit != "MAX_CHARS":
             assert findings == [{"a": 1}, {"b": 2}]
         assert report == StreamResult(False, None, problem)
 
