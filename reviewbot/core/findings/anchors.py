@@ -68,19 +68,11 @@ class _QuoteMatch:
         return any(line.kind != "context" for line in self.run.lines[self.start : self.stop])
 
 
-def _exact(text: str) -> str:
-    return text.rstrip()
-
-
-def _stripped(text: str) -> str:
-    return text.strip()
-
-
 def _spaceless(text: str) -> str:
     return "".join(text.split())
 
 
-_LEVELS: Final[tuple[Callable[[str], str], ...]] = (_exact, _stripped, _spaceless)
+_LEVELS: Final[tuple[Callable[[str], str], ...]] = (str.rstrip, str.strip, _spaceless)
 
 
 class _Table:
