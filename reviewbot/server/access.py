@@ -44,14 +44,11 @@ class Access:
     Args:
         database: the database that stores the keys.
         need_key: whether each call needs a key; otherwise calls without a key share one tenant.
-        local_limits: limits of the tenant without a key.
     """
 
-    def __init__(
-        self, database: Database, *, need_key: bool, local_limits: Limits | None = None
-    ) -> None:
+    def __init__(self, database: Database, *, need_key: bool) -> None:
         self._database, self._need_key = database, need_key
-        self._local = Principal(LOCAL, local_limits or Limits())
+        self._local = Principal(LOCAL, Limits())
         self._notes: dict[str, asyncio.Task[None]] = {}
 
     async def caller(

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import mimetypes
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +26,6 @@ from reviewbot.server.openapi import openapi_json
 from reviewbot.server.reviews import ReviewApi
 from reviewbot.server.streams import InTimeMiddleware
 from reviewbot.server.telemetry.instrumentation import ObservedMiddleware, Telemetry
-from reviewbot.store.keys import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -58,13 +57,11 @@ class ServerConfig:
         need_key: whether every call of the API needs a key.
         guard: the hosts and sites that are allowed.
         body_limit: most bytes of a request body, after decompression.
-        local_limits: limits of callers without a key.
     """
 
     need_key: bool
     guard: Guard
     body_limit: int = BODY_LIMIT
-    local_limits: Limits = field(default_factory=Limits)
 
 
 def make_app(
@@ -84,7 +81,7 @@ def make_app(
     """
     observed = observed or Telemetry()
     observed.watch(service)
-    access = Access(service.database, need_key=config.need_key, local_limits=config.local_limits)
+    access = Access(service.database, need_key=config.need_key)
     calls = ReviewApi(service, access, body_limit=config.body_limit)
 
     async def healthy(_request: Request) -> Response:
