@@ -50,9 +50,6 @@ class Problem(Exception):
         status: 400 to 599.
         detail: one sentence with the problem or its remedy. It may quote untrusted text: control
             and invisible characters are escaped in the response.
-        title: the same for each problem of the ``type``; by default the phrase of the status, as
-            RFC 9457, section 4.2.1, requires for ``about:blank``.
-        type: a URI that names the kind of problem (RFC 9457, section 3.1.1).
         headers: headers of the response. ``Connection: close`` (:data:`CLOSE`) is for a request
             whose body was not read to its end: see :func:`problem_response`.
         members: extension members (RFC 9457, section 3.2) with JSON values; None omits a member.
@@ -63,20 +60,19 @@ class Problem(Exception):
         status: int,
         detail: str = "",
         *,
-        title: str | None = None,
-        type: str = "about:blank",  # noqa: A002 - the name that RFC 9457 gives it
         headers: Mapping[str, str] | None = None,
         **members: object,
     ) -> None:
-        self.status, self.detail, self.type = status, detail, type
-        self.title = _phrase(status) if title is None else title
+        self.status, self.detail = status, detail
+        # RFC 9457, section 4.2.1, requires this title for the type ``about:blank``.
+        self.title = _phrase(status)
         self.headers = dict(headers or {})
         self.members = {name: value for name, value in members.items() if value is not None}
         super().__init__(f"{status} {self.title}: {detail}")
 
     def document(self) -> dict[str, object]:
         """Return the JSON object of the problem, with its texts escaped."""
-        standard = {"type": self.type, "title": self.title, "status": self.status}
+        standard = {"type": "about:blank", "title": self.title, "status": self.status}
         if self.detail:
             standard["detail"] = self.detail
         return {name: _safe(value) for name, value in {**standard, **self.members}.items()}
