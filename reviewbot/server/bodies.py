@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from starlette.requests import ClientDisconnect
 from zstandard import ZstdDecompressor, ZstdError
@@ -191,28 +191,17 @@ def _too_large(limit: int, *, headers: Mapping[str, str] | None = None) -> Probl
     return Problem(413, detail, headers=headers, limit=limit)
 
 
-class _BodyStream(Protocol):
-    """The common part of the decompressors of zlib and of zstandard."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-
 class _Member:
     """A member of a gzip body (RFC 1952, section 2.2)."""
 
     def __init__(self) -> None:
-        self._stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # 16: a gzip header only
-        self.stream: _BodyStream = self._stream
+        self.stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # 16: a gzip header only
 
     def inflate(self, piece: memoryview) -> Iterator[bytes]:
         left: memoryview | bytes = piece
         while True:
-            yield self._stream.decompress(left, _GZIP_STEP)
-            left = self._stream.unconsumed_tail
+            yield self.stream.decompress(left, _GZIP_STEP)
+            left = self.stream.unconsumed_tail
             # Output that is pending without input comes with the next piece: a checksum follows.
             if not left:
                 return
@@ -222,11 +211,10 @@ class _Frame:
     """A frame of a zstd body (RFC 8878, section 3), or a skippable frame."""
 
     def __init__(self, decompressor: ZstdDecompressor) -> None:
-        self._stream = decompressor.decompressobj()
-        self.stream: _BodyStream = self._stream
+        self.stream = decompressor.decompressobj()
 
     def inflate(self, piece: memoryview) -> Iterator[bytes]:
-        yield self._stream.decompress(piece)
+        yield self.stream.decompress(piece)
 
 
 def _inflate(packed: bytearray, encoding: str, limit: int) -> bytes:
