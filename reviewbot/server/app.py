@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -28,10 +29,10 @@ from reviewbot.server.streams import InTimeMiddleware
 from reviewbot.server.telemetry.instrumentation import ObservedMiddleware, Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from reviewbot.jobs.service import ReviewService
     from reviewbot.server.github.integration import GitHubSide
@@ -164,14 +165,11 @@ class _Page:
         self._files = StaticFiles(directory=str(files("reviewbot.server") / "page"), html=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_policy(message: Mapping[str, object]) -> None:
+        async def with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ())]  # type: ignore[misc]
-                headers += [
-                    (b"content-security-policy", PAGE_POLICY.encode()),
-                    (b"cache-control", b"no-cache"),
-                ]
-                message = {**message, "headers": headers}
-            await send(message)  # type: ignore[arg-type]
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = PAGE_POLICY
+                headers["Cache-Control"] = "no-cache"
+            await send(message)
 
         await self._files(scope, receive, with_policy)
