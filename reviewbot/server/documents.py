@@ -6,15 +6,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from reviewbot.core.render.inert import well_formed
+from reviewbot.core.safety.redact import redact_file
 from reviewbot.store.eventlog import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import ReviewProgress
     from reviewbot.core.events.report import Report
-    from reviewbot.core.safety.redact import FileRedaction
     from reviewbot.store.reviews import ReviewRow
 
 Json = dict[str, Any]
@@ -76,12 +76,13 @@ def entry_document(
     }
 
 
-def diff_document(files: Sequence[FileDiff], redact: Callable[[FileDiff], FileRedaction]) -> Json:
+def diff_document(files: Sequence[FileDiff]) -> Json:
     """Return a parsed diff for display, with secrets replaced."""
-    return {"files": [_file(file, redact(file)) for file in files]}
+    return {"files": [_file(file) for file in files]}
 
 
-def _file(file: FileDiff, redaction: FileRedaction) -> Json:
+def _file(file: FileDiff) -> Json:
+    redaction = redact_file(file)
     return {
         "path": _text(file.path),
         "old_path": None if file.old_path is None else _text(file.old_path),

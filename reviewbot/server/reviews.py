@@ -14,7 +14,6 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold
 from reviewbot.core.render import markdown
-from reviewbot.core.safety.redact import redact_file
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.options import options_from_query, parse_options, stored_options
 from reviewbot.pipeline.rule_texts import render_sarif
@@ -321,7 +320,7 @@ def _entry(connection: sa.Connection, row: ReviewRow) -> dict[str, Any]:
 
 
 def _drawn(data: bytes) -> bytes:
-    document = diff_document(parse_diff(data), redact_file)
+    document = diff_document(parse_diff(data))
     return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode()
 
 

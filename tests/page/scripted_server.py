@@ -22,7 +22,6 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.safety.redact import redact_file
 from reviewbot.server.documents import diff_document
 from tests.event_schema import assert_valid_event
 from tests.record_streams import WITH_SECRET
@@ -60,7 +59,7 @@ def recorded(name: str) -> list[Json]:
 
 def parsed_diff(data: bytes) -> Json:
     """A diff as the API has it when JSON is asked for."""
-    return diff_document(parse_diff(data), redact_file)
+    return diff_document(parse_diff(data))
 
 
 @dataclass
