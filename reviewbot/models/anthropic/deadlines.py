@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from reviewbot.models.base import Fault, ModelFault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import Awaitable
 
 T = TypeVar("T")
 
@@ -77,27 +77,16 @@ class ResponseDeadline:
         """Apply the shorter limit for silence, after the first content of the report."""
         self._writing = True
 
-    async def response(self, coming: Awaitable[T]) -> T:
-        """Return the result of ``coming``, the response's head.
-
-        Raises:
-            ModelFault: the time limit was exceeded.
-        """
-        return await self._limited(coming)
-
     def restart_silence(self) -> None:
         """Restart the limit for silence, after an event other than a ping."""
         self._silent = 0.0
 
-    async def frame(self, frames: AsyncIterator[Frame]) -> Frame | None:
-        """Return the next frame; None at the end of the body.
+    async def wait(self, coming: Awaitable[T]) -> T:
+        """Return the result of ``coming``: the response's head, or the next frame of its body.
 
         Raises:
             ModelFault: the time limit was exceeded.
         """
-        return await self._limited(anext(frames, None))
-
-    async def _limited(self, coming: Awaitable[T]) -> T:
         loop = asyncio.get_running_loop()
         started = loop.time()
         quick = self._writing and self._piecewise

@@ -138,7 +138,7 @@ class MessagesApi:
         kept = {name: body[name] for name in _COUNTED if name in body}
         waiting = ResponseDeadline(self._timeouts, self._faults.server, piecewise=False)
         try:
-            counted = await waiting.response(client.messages.count_tokens(**kept))
+            counted = await waiting.wait(client.messages.count_tokens(**kept))
         except ModelFault:
             raise
         except anthropic.APIStatusError as error:
@@ -157,7 +157,7 @@ class MessagesApi:
     ) -> AsyncIterator[httpx2.Response]:
         """Open the response, and yield it before its body is read."""
         sending = client.messages.with_streaming_response.create(**body, stream=True)
-        response = await waiting.response(self._sent(sending))
+        response = await waiting.wait(self._sent(sending))
         try:
             yield response.http_response
         finally:
@@ -197,7 +197,7 @@ class MessagesApi:
         self, reader: AnswerReader, frames: AsyncGenerator[Frame, None], waiting: ResponseDeadline
     ) -> AsyncGenerator[ModelEvent, None]:
         while not reader.ended:
-            frame = await waiting.frame(frames)
+            frame = await waiting.wait(anext(frames, None))
             if frame is None:
                 raise ModelFault(
                     f"{self._faults.server} ended its answer in the middle", fault=Fault.TRANSIENT
