@@ -21,8 +21,7 @@ from reviewbot.models.anthropic.errors import Faults
 from reviewbot.models.base import Fault, ModelFault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
     import httpx2
     from anthropic import APIStatusError, AsyncAnthropic
@@ -132,20 +131,13 @@ class MessagesApi:
         Raises:
             ModelFault: the server does not count, or the request failed.
         """
-        import anthropic
-
         client = await self._opened()
         kept = {name: body[name] for name in _COUNTED if name in body}
         waiting = ResponseDeadline(self._timeouts, self._faults.server, piecewise=False)
         try:
-            counted = await waiting.wait(client.messages.count_tokens(**kept))
-        except ModelFault:
-            raise
-        except anthropic.APIStatusError as error:
-            refusal = self._of_status(error)
-            raise (refusal.fault if isinstance(refusal, BadRequest) else refusal) from None
-        except Exception as error:  # noqa: BLE001 -- a library's, and of any kind
-            raise self._faults.of_sending(error) from None
+            counted = await waiting.wait(self._sent(client.messages.count_tokens(**kept)))
+        except BadRequest as refusal:
+            raise refusal.fault from None
         tokens: object = counted.input_tokens  # as the server wrote it, not validated
         if not isinstance(tokens, int) or tokens < 1:
             raise ModelFault(f"{self._faults.server} counts no tokens", fault=Fault.UNUSABLE)
@@ -157,7 +149,7 @@ class MessagesApi:
     ) -> AsyncIterator[httpx2.Response]:
         """Open the response, and yield it before its body is read."""
         sending = client.messages.with_streaming_response.create(**body, stream=True)
-        response = await waiting.wait(self._sent(sending))
+        response = await waiting.wait(self._sent(sending.__aenter__()))
         try:
             yield response.http_response
         finally:
@@ -165,12 +157,12 @@ class MessagesApi:
             with suppress(Exception):
                 await response.close()
 
-    async def _sent(self, sending: AbstractAsyncContextManager[T]) -> T:
+    async def _sent(self, sending: Awaitable[T]) -> T:
         """Return the SDK's response to a request. Convert all its exceptions to our errors."""
         import anthropic
 
         try:
-            return await sending.__aenter__()
+            return await sending
         except anthropic.APIStatusError as error:
             raise self._of_status(error) from None
         except Exception as error:  # noqa: BLE001 -- a library's, and of any kind
