@@ -273,7 +273,7 @@ class Claude:
         """Send one request. Retry without a feature as long as the server refuses one."""
         speed = self._info.prefill_tokens_per_s
         prefill_s = math.ceil(ask.tokens / speed) if speed else 0.0
-        async with self._room, self._gate.slot(self._prefix_key(ask)) as slot:
+        async with self._room, self._gate.slot(key := self._prefix_key(ask)):
             if speed:
                 yield Prefill(ask.tokens)
             while True:
@@ -286,8 +286,8 @@ class Claude:
                 try:
                     async with aclosing(sent) as events:
                         async for event in events:
-                            if slot is not None and isinstance(event, Answering):
-                                slot.began()
+                            if key is not None and isinstance(event, Answering):
+                                self._gate.warm(key)
                             yield event
                 except BadRequest as refusal:
                     feature = refused_feature(sent_features(ask, features), refusal.complaint)

@@ -18,17 +18,6 @@ _LIFETIME_S: Final = 240.0
 use."""
 
 
-class PrefixSlot:
-    """Slot of one request; call :meth:`began` when its response begins."""
-
-    def __init__(self, gate: PrefixGate, key: bytes) -> None:
-        self._gate, self._key = gate, key
-
-    def began(self) -> None:
-        """Record that the prefix is cached, and release the waiting requests."""
-        self._gate.warm(self._key)
-
-
 class PrefixGate:
     """Gate that orders the requests of one model.
 
@@ -42,20 +31,20 @@ class PrefixGate:
         self._ahead: dict[bytes, asyncio.Event] = {}
 
     @asynccontextmanager
-    async def slot(self, key: bytes | None) -> AsyncGenerator[PrefixSlot | None, None]:
+    async def slot(self, key: bytes | None) -> AsyncGenerator[None, None]:
         """Wait for the slot of a request. ``key`` identifies its prefix; None if not cached."""
         if key is None:
-            yield None
+            yield
             return
         mine = await self._first(key)
         try:
-            yield PrefixSlot(self, key)
+            yield
         finally:
             if mine is not None and self._ahead.get(key) is mine:
                 self._release(key)
 
     def warm(self, key: bytes) -> None:
-        """Record that the prefix of ``key`` is cached now."""
+        """Record that the prefix of ``key`` is cached now, and release the waiting requests."""
         now = asyncio.get_running_loop().time()
         self._warm = {one: until for one, until in self._warm.items() if until > now}
         self._warm[key] = now + _LIFETIME_S
