@@ -136,7 +136,9 @@ class Claude:
                             yield UsageReport(earlier + usage, requests=2 if schema else 1)
                         case Answering() if schema:
                             pass
-                        case Stopped(stop=Stop.NO_REPORT) if not schema and self._formats:
+                        case Stopped(stop=Stop.NO_REPORT) if (
+                            not schema and Feature.FORMAT in self._features
+                        ):
                             break
                         case Stopped():
                             yield event
@@ -222,8 +224,7 @@ class Claude:
         )
 
     async def _json(self, ask: Ask, used: Callable[[Usage], None]) -> dict[str, Any]:
-        text = ""
-        stopped: Stopped | None = None
+        text, stopped = "", Stopped(Stop.NO_REPORT)
         async for event in self._answer(ask):
             match event:
                 case ToolInput(text=piece):
@@ -265,10 +266,6 @@ class Claude:
                     pass
         return Probe(stopped.stop, usage, self.refused, stopped.answered)
 
-    @property
-    def _formats(self) -> bool:
-        return Feature.FORMAT in self._features
-
     async def _answer(self, ask: Ask) -> AsyncGenerator[ModelEvent, None]:
         """Send one request. Retry without a feature as long as the server refuses one."""
         speed = self._info.prefill_tokens_per_s
@@ -307,15 +304,14 @@ class Claude:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _object_in(text: str, stopped: Stopped | None) -> dict[str, Any]:
+def _object_in(text: str, stopped: Stopped) -> dict[str, Any]:
     """Return the last JSON object of a response, if possible one that is not empty.
 
     Servers without structured output may add text, and the text may have braces.
     """
-    stop = stopped.stop if stopped else Stop.NO_REPORT
-    if stop is Stop.REFUSED:
-        raise ModelFault(stopped.detail if stopped else "", fault=Fault.REFUSED)
-    if stop is Stop.COMPLETE:
+    if stopped.stop is Stop.REFUSED:
+        raise ModelFault(stopped.detail, fault=Fault.REFUSED)
+    if stopped.stop is Stop.COMPLETE:
         found: dict[str, Any] | None = None
         at = text.find("{")
         for _ in range(_MAX_BRACES):
@@ -330,5 +326,6 @@ def _object_in(text: str, stopped: Stopped | None) -> dict[str, Any]:
             at = text.find("{", end)
         if found is not None:
             return found
-    what = "was truncated at its length limit" if stop is Stop.TRUNCATED else "is not a JSON object"
+    cut = stopped.stop is Stop.TRUNCATED
+    what = "was truncated at its length limit" if cut else "is not a JSON object"
     raise ModelFault(f"the model's answer {what}", fault=Fault.UNUSABLE)
