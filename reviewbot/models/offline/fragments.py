@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.models.offline.assignments import span
 from reviewbot.models.offline.php_markup import blank_markup
 from reviewbot.models.offline.stitching import candidate_contexts
 
@@ -54,7 +55,7 @@ class Fragment:
 
         The text after ``place``, such as the rest of a function, may be incomplete.
         """
-        start, end = _span(match)[0], _span(place)[1]
+        start, end = span(match)[0], span(place)[1]
         # An error that only touches the border belongs to the neighbour.
         if any(first < end and start < last for first, last in self.errors):
             return False
@@ -78,7 +79,7 @@ def parse(lines: Sequence[str], fresh: Sequence[bool], language: str) -> Fragmen
     least = 0
     for before, after in candidate_contexts(text, language):
         root = SgRoot(before + text + after, language).root()
-        errors = tuple(_span(node) for node in root.find_all(kind="ERROR"))
+        errors = tuple(span(node) for node in root.find_all(kind="ERROR"))
         cost = sum(end - start for start, end in errors) + len(root.find_all(regex="^$"))
         if best is None or cost < least:
             best, least = Fragment(lines, fresh, root, before.count("\n"), errors, language), cost
@@ -105,14 +106,9 @@ def _readable(text: str) -> str:
     return _UNREADABLE.sub("\ufffd", text)
 
 
-def _span(node: SgNode) -> tuple[int, int]:
-    span = node.range()
-    return span.start.index, span.end.index
-
-
 def _is_prose(fragment: Fragment) -> bool:
     rows: set[int] = set()
     for node in fragment.root.find_all(kind="ERROR"):
-        span = node.range()
-        rows.update(range(span.start.line, span.end.line + 1))
+        place = node.range()
+        rows.update(range(place.start.line, place.end.line + 1))
     return len(rows) > max(_PROSE_LINES, _PROSE_SHARE * len(fragment.lines))
