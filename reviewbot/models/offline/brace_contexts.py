@@ -51,7 +51,7 @@ def _lexemes(quotes: str) -> re.Pattern[str]:
     return re.compile(_LEXEME.format(quotes=quotes), re.VERBOSE | re.DOTALL)
 
 
-_CLAUSES: Final = {"else": "if(0){", "catch": "try{", "finally": "try{", "while": "do{"}
+CLAUSES: Final = {"else": "if(0){", "catch": "try{", "finally": "try{", "while": "do{"}
 _C: Final = Dialect(
     token=_lexemes(_CHARACTER),
     condition="if(0)",
@@ -61,7 +61,7 @@ _C: Final = Dialect(
     closure="{",
     literal="{",
     items=("int _[]={", "};"),
-    clauses=_CLAUSES,
+    clauses=CLAUSES,
 )
 DIALECTS: Final = {
     "c": _C,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.models.offline.brace_contexts import DIALECTS, brace_contexts
+from reviewbot.models.offline.brace_contexts import CLAUSES, DIALECTS, brace_contexts
 from reviewbot.models.offline.brackets import scan_brackets
 from reviewbot.models.offline.line_contexts import ruby_contexts, yaml_contexts
 
@@ -36,12 +36,6 @@ _PYTHON: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _PYTHON_CLAUSE: Final = re.compile(r"[ \t]*(elif|else|except|finally)\b")
-_STATEMENT_BEFORE: Final = {
-    "else": "if(0){",
-    "catch": "try{",
-    "finally": "try{",
-    "while": "do{",
-}
 
 
 def candidate_contexts(text: str, language: str) -> Iterator[tuple[str, str]]:
@@ -140,7 +134,7 @@ def _open(closers: Sequence[Closer], context: str, unclear: str) -> str:
             text, context = f"{text}{value or '_=' * (context == 'block')}{{", "object"
         else:
             text += {"class": "_(){", "object": "_:()=>{", "array": "()=>{"}.get(
-                context, _STATEMENT_BEFORE.get(closer.after, "{")
+                context, CLAUSES.get(closer.after, "{")
             )
             context = "block"
     return text
@@ -148,7 +142,7 @@ def _open(closers: Sequence[Closer], context: str, unclear: str) -> str:
 
 def _is_object(closer: Closer, unclear: str) -> bool:
     """Return whether a brace closes an object literal rather than statements."""
-    if closer.after in _STATEMENT_BEFORE or closer.before == ";":
+    if closer.after in CLAUSES or closer.before == ";":
         return False
     return closer.before == "," or unclear == "object"
 
