@@ -250,10 +250,6 @@ def _folder(text: str, origin: str) -> Path:
         raise ConfigError(f"{text!r} begins with ~ and an unknown user", source=origin) from error
 
 
-def _strings(items: Any) -> tuple[str, ...]:  # noqa: ANN401  a list of strings, by the schema
-    return tuple(items)
-
-
 def _path_instructions(items: Any) -> tuple[PathInstruction, ...]:  # noqa: ANN401  as the schema says
     return tuple(PathInstruction(tuple(item["paths"]), item["instructions"]) for item in items)
 
@@ -286,8 +282,8 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "summary": bool,
         "instructions": str,
         "path_instructions": _path_instructions,
-        "exclude": _strings,
-        "accept_unread": _strings,
+        "exclude": tuple,
+        "accept_unread": tuple,
         "linters": bool,
         "verify": bool,
         "callers": bool,
@@ -303,7 +299,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "confidence": float,
         "max_notes": int,
         "max_inline": int,
-        "link_hosts": _strings,
+        "link_hosts": tuple,
         "context_lines": int,
         "chunk_tokens": int,
         "batch_tokens": int,
