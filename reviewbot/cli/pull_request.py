@@ -44,8 +44,8 @@ def load_pull_request(
     flags: Mapping[str, object],
     *,
     config: Path | None,
-    context: bool = True,
-    then: Callable[[Settings], None] | None = None,
+    context: bool,
+    then: Callable[[Settings], None] | None,
 ) -> tuple[Settings, Source]:
     """Return the settings and the source for ``--pr``.
 
@@ -77,7 +77,9 @@ def load_pull_request(
 
     async def read(api: Api, waiting: WaitIndicator) -> tuple[Settings, Source]:
         names = CONFIG_NAMES if named is None else ()
-        change, base = await _read(api, pull, waiting, config_names=names)
+        change = await get_change(api, pull.repo, pull.number, report=waiting.report)
+        waiting.report("the configuration of its base")
+        base = await base_files(api, pull.repo, change.pull.base, config_names=names)
         custom = await base_rules(api, pull.repo, base) if context else ()
         settings, source = load(base.config, custom), _source(change, base)
         if then is not None:
@@ -144,12 +146,3 @@ def _host(address: str) -> str:
     return (
         parts.netloc.lower() if parts.path.strip("/") else parts.netloc.lower().removeprefix("api.")
     )
-
-
-async def _read(
-    api: Api, pull: PullName, waiting: WaitIndicator, *, config_names: tuple[str, ...]
-) -> tuple[Change, BaseFiles]:
-    change = await get_change(api, pull.repo, pull.number, report=waiting.report)
-    waiting.report("the configuration of its base")
-    base = change.pull.base
-    return change, await base_files(api, pull.repo, base, config_names=config_names)
