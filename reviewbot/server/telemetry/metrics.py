@@ -28,6 +28,7 @@ from reviewbot import __version__
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events.events import Outcome
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES, PlacementKind
+from reviewbot.models.cached import CacheUse
 from reviewbot.models.catalog import known_models, lookup
 from reviewbot.models.linters.rules import find_rule
 from reviewbot.rules import rule_ids
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
-    from reviewbot.models.cached import CacheUse
     from reviewbot.store.load import Load
 
 OTHER: Final = "other"
@@ -210,7 +210,7 @@ class Metrics:
 
     def watch_cache(self, use: CacheUse) -> None:
         """Export the counts of ``use``, which are read at each scrape."""
-        self._cache.uses.append(use)
+        self._cache.use = use
 
     def exposition(self, accept: str, state: Load | None) -> tuple[bytes, str]:
         """Return the metrics as text, and its media type.
@@ -272,7 +272,7 @@ class _Cache(Collector):
     """Collector of the hits and misses of the review cache."""
 
     def __init__(self) -> None:
-        self.uses: list[CacheUse] = []
+        self.use = CacheUse()
 
     def collect(self) -> Iterator[Metric]:
         chunks = CounterMetricFamily(
@@ -280,28 +280,29 @@ class _Cache(Collector):
             "Chunks that were looked up in the review cache.",
             labels=("result",),
         )
+        use = self.use
         for result, found in (
-            ("exact", sum(use.exact for use in self.uses)),
-            ("hunks", sum(use.hunks for use in self.uses)),
-            ("lines", sum(use.lines for use in self.uses)),
-            ("miss", sum(use.misses for use in self.uses)),
+            ("exact", use.exact),
+            ("hunks", use.hunks),
+            ("lines", use.lines),
+            ("miss", use.misses),
         ):
             chunks.add_metric((result,), found)
         yield chunks
         yield CounterMetricFamily(
             "reviewbot_cache_findings",
             "Findings that came from the review cache.",
-            value=sum(use.findings for use in self.uses),
+            value=use.findings,
         )
         yield CounterMetricFamily(
             "reviewbot_cache_saved_tokens",
             "Input tokens that were not sent thanks to the review cache, by the plan's estimate.",
-            value=sum(use.tokens_saved for use in self.uses),
+            value=use.tokens_saved,
         )
         yield CounterMetricFamily(
             "reviewbot_cache_failures",
             "Times that the review cache's store failed or was too slow.",
-            value=sum(use.failures for use in self.uses),
+            value=use.failures,
         )
 
     def describe(self) -> Iterable[Metric]:

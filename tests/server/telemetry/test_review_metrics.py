@@ -147,10 +147,10 @@ def test_a_question_is_counted_apart_and_as_no_review() -> None:
     assert "answered" not in str(exposed(Metrics()).of("reviewbot_reviews_total"))
 
 
-def test_the_use_of_several_caches_adds_up() -> None:
-    metrics = Metrics()
-    for use in (CacheUse(exact=1, misses=2), CacheUse(exact=3, hunks=1, lines=2, failures=1)):
-        metrics.watch_cache(use)
+def test_the_use_of_the_cache_is_read_at_each_scrape() -> None:
+    metrics, use = Metrics(), CacheUse(exact=1, misses=2)
+    metrics.watch_cache(use)
+    use.exact, use.hunks, use.lines, use.failures = 4, 1, 2, 1
     seen = exposed(metrics)
     assert seen.value("reviewbot_cache_chunks_total", result="exact") == 4
     assert seen.value("reviewbot_cache_chunks_total", result="hunks") == 1
