@@ -122,15 +122,7 @@ def open_reviews(
     *,
     runs: int = 1,
 ) -> list[Work]:
-    """Return the reviews that are not in the store, and say how many are.
-
-    Args:
-        args: the common arguments.
-        contestants: the contestants.
-        cases: the cases.
-        store: has the results so far.
-        runs: reviews of each case.
-    """
+    """Return the reviews that are not in the store, and say how many are."""
     from reviewbot.eval.run import latest, open_work
 
     found = latest(store.results.read())
@@ -147,11 +139,6 @@ async def confirm_reviews(
     judging: Sequence[JudgeTask] = (),
 ) -> None:
     """Say what reviews will cost, with the requests to judges, and ask whether to continue.
-
-    Args:
-        args: the common arguments.
-        work: the reviews.
-        judging: requests to judges, as far as they can be known.
 
     Raises:
         ConfigError: nobody can be asked, or the answer is no.
@@ -170,14 +157,7 @@ async def confirm_reviews(
 async def make_reviews(
     args: argparse.Namespace, work: Sequence[Work], store: Store, spending: Spending
 ) -> bool:
-    """Make the reviews, and return whether the budget was enough.
-
-    Args:
-        args: the common arguments.
-        work: the reviews.
-        store: takes the results.
-        spending: what the command has spent.
-    """
+    """Make the reviews, and return whether the budget was enough."""
     from reviewbot.eval.run import perform
 
     with Progress(len(work)) as progress:

@@ -43,12 +43,6 @@ async def fetch(
 ) -> T:
     """Return what ``read`` fetches from GitHub; show the progress meanwhile.
 
-    Args:
-        what: name of the pull request or the repository.
-        address: address of the API.
-        token: token of the user, if any.
-        read: fetches it.
-
     Raises:
         SourceError: there is no such thing, or a token is needed to see it.
         GitHubError: GitHub refuses a request, or does not respond.

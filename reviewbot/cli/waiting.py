@@ -19,11 +19,7 @@ T = TypeVar("T")
 
 
 class WaitIndicator:
-    """Indicator of a long wait: a temporary line on a terminal, else a few lines.
-
-    Args:
-        what: description of the work.
-    """
+    """Indicator of a long wait: a temporary line on a terminal, else a few lines."""
 
     def __init__(self, what: str) -> None:
         self._what = what

@@ -169,10 +169,6 @@ def _read_text(path: Path) -> str:
 def text_of(data: bytes, source: str) -> str:
     """Return the text of a configuration file.
 
-    Args:
-        data: bytes of the file.
-        source: name of the file in messages.
-
     Raises:
         ConfigError: the file is too large, or not UTF-8.
     """

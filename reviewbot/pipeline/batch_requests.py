@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 
 
 class BatchRequests:
-    """The requests of one review.
-
-    Args:
-        job: the review.
-    """
+    """The requests of one review."""
 
     def __init__(self, job: Job) -> None:
         self._job = job

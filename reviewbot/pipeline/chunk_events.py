@@ -28,13 +28,7 @@ CUT: Final = "A line is too long to be shown whole."
 def announced(
     event: RequestSent | Retrying, batch: str, chunks: Mapping[str, Chunk]
 ) -> Iterator[ChunkStarted | ChunkRetrying]:
-    """Yield an event for each chunk of a request, or of a retry.
-
-    Args:
-        event: the event of the batch.
-        batch: id of the batch.
-        chunks: the chunks by id.
-    """
+    """Yield an event for each chunk of a request, or of a retry."""
     for name in event.chunks:
         path = chunks[name].path
         if isinstance(event, RequestSent):

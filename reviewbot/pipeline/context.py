@@ -90,12 +90,6 @@ class _Piece:
 class ContextPlanner:
     """Planner of the files of a diff to read in full: for more context, and for linters.
 
-    Args:
-        files: the parsed diff to review.
-        settings: settings of the review.
-        attributes: text of the base's ``.gitattributes``.
-        limits: limits of the files to read.
-
     Raises:
         ConfigError: a pattern is invalid, or a context window is too small.
     """

@@ -118,11 +118,7 @@ class CrossFile:
 
 
 class UseFinder:
-    """Finder of the uses of names in the files of a review; an instance is a :data:`FindUses`.
-
-    Args:
-        code: the files of the review.
-    """
+    """Finder of the uses of names in the files of a review; an instance is a :data:`FindUses`."""
 
     def __init__(self, code: QuotableCode) -> None:
         self._code = code

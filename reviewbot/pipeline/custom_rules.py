@@ -62,10 +62,6 @@ def is_rule_file(name: str) -> bool:
 def check_number(names: Sequence[str], *, source: str) -> None:
     """Check the number of files before they are read.
 
-    Args:
-        names: names or paths of the files.
-        source: name of the folder in messages.
-
     Raises:
         ConfigError: there are more than :data:`MOST_RULES` rules.
     """

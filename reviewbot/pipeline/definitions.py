@@ -77,12 +77,7 @@ def defined_name(line: str) -> str | None:
 
 
 def call_lines(symbol: str, lines: Sequence[str]) -> list[int]:
-    """Return the indices of the lines that look like a call of a name, not like its definition.
-
-    Args:
-        symbol: the name.
-        lines: the lines.
-    """
+    """Return the indices of the lines that look like a call of a name, not like its definition."""
     call = re.compile(rf"\b{re.escape(symbol)}[ \t]*\(")
     defined = set(definition_lines(symbol, lines))
     return [
@@ -93,12 +88,7 @@ def call_lines(symbol: str, lines: Sequence[str]) -> list[int]:
 
 
 def definition_lines(symbol: str, lines: Iterable[str]) -> list[int]:
-    """Return the indices of the lines that look like a definition of a name.
-
-    Args:
-        symbol: the name.
-        lines: the lines.
-    """
+    """Return the indices of the lines that look like a definition of a name."""
     forms = _forms(symbol)
     return [
         index

@@ -59,17 +59,7 @@ def finished(
     time_to_first_finding_s: float | None,
     reasons: Sequence[str],
 ) -> ReviewFinished:
-    """Return the last event.
-
-    Args:
-        job: the review.
-        tally: its counts.
-        task: its findings and coverage.
-        stopped: the outcome of a review that was stopped.
-        duration_s: seconds that this run took.
-        time_to_first_finding_s: seconds until the first finding; None if there was none.
-        reasons: more reasons for an incomplete review.
-    """
+    """Return the last event."""
     findings, coverage = task.findings, task.coverage
     outcome = outcome_of(coverage, findings)
     causes = reasons_of(coverage) if outcome == "incomplete" else ()

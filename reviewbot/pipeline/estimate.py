@@ -35,21 +35,12 @@ def output_tokens(diff_tokens: int) -> int:
 
     A finding has 200 to 300 tokens. The thinking of a model depends on the code and is not
     estimated; it is charged once the server reports it.
-
-    Args:
-        diff_tokens: tokens of the diff in the request.
     """
     return min(OUTPUT_BASE + diff_tokens // 4, OUTPUT_LIMIT)
 
 
 class Estimator:
-    """Estimator of the plans of one diff.
-
-    Args:
-        planner: planner of the diff.
-        settings: the loaded settings.
-        chains: chains of the settings.
-    """
+    """Estimator of the plans of one diff."""
 
     def __init__(self, planner: Planner, settings: Settings, chains: Chains) -> None:
         self._planner, self._settings, self._chains = planner, settings, chains

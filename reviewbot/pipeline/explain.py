@@ -180,12 +180,6 @@ async def explainers(
 ) -> AsyncIterator[Workers]:
     """Yield the models that answer, within their budget; close the models at the end.
 
-    Args:
-        prepared: the job.
-        settings: the loaded settings.
-        inquiry: the question.
-        spent_usd: US dollars that earlier runs have spent.
-
     Raises:
         ConfigError: a model has no key, or its overrides are invalid.
     """

@@ -160,9 +160,6 @@ class GitRepository:
         """Return path and text of the lines with a word in the text files of :attr:`start`.
 
         Symbolic links and submodules are not searched. Of many lines, only the first are returned.
-
-        Args:
-            word: an identifier.
         """
         arguments = (*_SEARCH, "-e", word, self.start, "--", ":/")
         data = start_of_output(self.directory, self._environment, *arguments)

@@ -171,11 +171,6 @@ def run_git(
 def start_of_output(directory: Path, environment: Mapping[str, str], *arguments: str) -> bytes:
     """Return the first bytes that git writes within some seconds; empty after an error.
 
-    Args:
-        directory: working folder of git.
-        environment: environment of git, as of :func:`safe_environment`.
-        arguments: the command with its options.
-
     Raises:
         SourceError: git is missing.
     """

@@ -144,10 +144,6 @@ async def read_guidelines(tree: BaseTree, changed: Sequence[str]) -> Guidelines:
 
     A file that cannot be used is named in the result, with the reason.
 
-    Args:
-        tree: the files of the base commit.
-        changed: the changed paths.
-
     Raises:
         ReviewbotError: GitHub refuses a blob, or the search for secrets failed.
     """

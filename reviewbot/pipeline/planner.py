@@ -76,14 +76,7 @@ class Chains:
 
 
 class Planner:
-    """Planner of one diff with the models of the settings.
-
-    Args:
-        files: the parsed diff.
-        settings: the loaded settings.
-        chains: chains of the settings.
-        calibration: corrections of token counts, learned in earlier reviews.
-    """
+    """Planner of one diff with the models of the settings."""
 
     def __init__(
         self,

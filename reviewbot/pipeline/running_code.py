@@ -18,10 +18,6 @@ def running_code(parser: Parser, code: QuotableCode) -> FindCode:
     A file that is known in full is parsed in full. Otherwise its parts are parsed, which is less
     certain: a part may begin inside a string. A line of several parts counts if each of them has it
     as running code.
-
-    Args:
-        parser: the parser of the review.
-        code: the files that are known.
     """
 
     async def find(path: str, parts: Sequence[CodePart]) -> Collection[int] | None:

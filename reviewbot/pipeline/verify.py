@@ -117,13 +117,7 @@ class Verification:
     async def of_batch(
         self, batch: Batch, request: ModelRequest, book: Callable[[Spent], None]
     ) -> list[FindingRaised | FindingVerified | FindingWithdrawn]:
-        """Return the verdicts about the pending findings of a batch.
-
-        Args:
-            batch: the batch, whose model requests are done.
-            request: its request.
-            book: function that charges the usage.
-        """
+        """Return the verdicts about the pending findings of a batch."""
         findings = self.waiting(batch, request)
         result = self._finished.get(self._name(batch))
         if result is not None:

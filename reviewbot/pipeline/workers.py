@@ -228,10 +228,6 @@ def check_choices(settings: Settings) -> None:
 class ModelClients:
     """Clients of the models of the settings; chains that contain the same model share a client.
 
-    Args:
-        settings: the loaded settings.
-        parser: parser of source code for the offline rules.
-
     Raises:
         ConfigError: a model has no key. The error names the route.
     """

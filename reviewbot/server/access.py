@@ -124,10 +124,6 @@ class BudgetMiddleware:
 
     The headers are ``X-Tokens-Used``, ``-Remaining`` and ``-Reset``. Reserved tokens count as
     used in ``-Remaining``. Responses to a caller are not stored by caches.
-
-    Args:
-        app: the application that responds.
-        database: the database that stores the budgets.
     """
 
     def __init__(self, app: ASGIApp, database: Database) -> None:

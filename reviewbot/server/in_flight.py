@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 class InFlight:
     """Bytes of request bodies in memory, bounded for all tenants together and for each tenant.
 
-    Args:
-        most: most bytes of all tenants.
-        most_of_one: most bytes of one tenant.
-
     Attributes:
         held: reserved bytes by tenant.
     """

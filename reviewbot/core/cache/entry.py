@@ -108,16 +108,6 @@ def make_entry(
 ) -> Entry:
     """Return the entry of a reviewed chunk.
 
-    Args:
-        view: the chunk.
-        key: hashes of the chunk.
-        drafts: all draft findings about the chunk.
-        index: finds quotes in this chunk and in others.
-        model: the model that reviewed the chunk.
-        prompt_version: version of the prompt.
-        salt: a random text, for the digests of lines.
-        change: the model's line on what changed in the file.
-
     Raises:
         ReviewbotError: the search for secrets failed.
     """

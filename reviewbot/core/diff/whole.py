@@ -36,12 +36,7 @@ def shows_whole_file(file: FileDiff) -> bool:
 
 
 def added_file(path: str, content: bytes) -> FileDiff:
-    """Return a diff that adds a file, for code that takes a diff, such as the policy.
-
-    Args:
-        path: path of the file.
-        content: content of the file.
-    """
+    """Return a diff that adds a file, for code that takes a diff, such as the policy."""
     lines = content.removesuffix(b"\n").split(b"\n") if content else []
     body = b"".join(b"+%b\n" % line for line in lines)
     if lines and not content.endswith(b"\n"):

@@ -50,13 +50,7 @@ def coverage_of(
     outcomes: Mapping[str, ChunkEnd],
     checks: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[FileCoverage, ...]:
-    """Return every file with its status and reason; those that are not in the diff at the end.
-
-    Args:
-        plan: the plan of the review.
-        outcomes: the ends of the chunks that are finished.
-        checks: rules and linters that read a chunk, by the chunk.
-    """
+    """Return every file with its status and reason; those that are not in the diff at the end."""
     of_diff = (
         FileCoverage(file.path, "skipped", file.reason)
         if file.reason is not None

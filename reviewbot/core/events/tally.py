@@ -57,17 +57,7 @@ class Tally:
         checks: Sequence[str] = (),
         unlinted: str | None = None,
     ) -> None:
-        """Record the end of a chunk, completed by ``model``.
-
-        Args:
-            chunk: the chunk.
-            status: its status.
-            reason: the reason of the status.
-            model: the model.
-            fault: the kind of a model failure.
-            checks: rules and linters that read the chunk.
-            unlinted: a sentence why a linter did not read it.
-        """
+        """Record the end of a chunk, completed by ``model``."""
         self._outcomes[chunk] = ChunkEnd(status, reason, fault)
         self._ended_by[chunk] = model
         self._checks[chunk] = checks
@@ -103,11 +93,7 @@ class Tally:
         return VerificationTally(**self._verdicts, usage=used, cost_usd=cost)
 
     def by_model(self, findings: Iterable[Finding]) -> tuple[ModelShare, ...]:
-        """Return the share of each model. Models with usage come first, in order of first use.
-
-        Args:
-            findings: the open findings.
-        """
+        """Return the share of each model. Models with usage come first, in order of first use."""
         found = Counter(finding.model for finding in findings)
         chunks = Counter(self._ended_by.values())
         return tuple(

@@ -81,12 +81,6 @@ class Intake:
         Return None if the configuration turns the rule or category off, or if a comment in the code
         suppresses the rule.
 
-        Args:
-            draft: the draft finding from the model.
-            model: name of the model.
-            attempt: number of the attempt.
-            cached: whether the draft is from an earlier review.
-
         Raises:
             ReviewbotError: the search for secrets failed.
         """

@@ -35,10 +35,6 @@ def quoted_rule(message: str, rules: Sequence[Guideline]) -> Guideline | None:
     A quote is at least four words or twenty characters in quotation marks. White space, letter case
     and the marks of Markdown may differ.
 
-    Args:
-        message: the message as the model wrote it.
-        rules: the rules that the model got.
-
     Raises:
         ReviewbotError: the search for secrets failed.
     """

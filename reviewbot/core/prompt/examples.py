@@ -98,10 +98,6 @@ def choose_examples(
     language (or else the first) provides the one without. The general set provides both if no
     language is known, and a violated rule if the repository has instructions. The choice depends
     only on the arguments, so it is the same in every request.
-
-    Args:
-        manifest: the changed files.
-        has_rules: whether the prompt has instructions of the repository.
     """
     sets = example_sets()
     by_language = {language: name for name, each in sets.items() for language in each.languages}

@@ -103,10 +103,6 @@ def parse_summary(value: object, paths: Iterable[str]) -> ReviewSummary:
     Unchanged paths are dropped. ``look_at`` and ``claim_mismatch`` may be missing: not every server
     enforces a schema.
 
-    Args:
-        value: the decoded JSON.
-        paths: the changed files.
-
     Raises:
         ValueError: the value does not match :data:`SUMMARY_SCHEMA`.
     """

@@ -151,13 +151,7 @@ def _answer(event: ev.ReviewAnswer, width: int) -> list[Line]:
 
 
 def verified_lines(finding: Finding, reason: str, *, width: int) -> list[Line]:
-    """Return the lines for the verdict about a finding that was shown.
-
-    Args:
-        finding: the finding, with its verdict.
-        reason: the reason of the verdict, a sentence.
-        width: columns of the terminal.
-    """
+    """Return the lines for the verdict about a finding that was shown."""
     word = state_of(finding) or "verified"
     why = (finding.placement.held and finding.placement.reason) or reason
     text = f"{finding.title} ({finding.path}:{finding.line}): {why}"

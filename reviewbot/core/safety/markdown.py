@@ -104,11 +104,7 @@ def code_block(text: str, language: str = "") -> str:
 
 
 class MarkdownWriter:
-    """Writer of the nodes of a document.
-
-    Args:
-        link_hosts: hosts that a link may lead to.
-    """
+    """Writer of the nodes of a document."""
 
     def __init__(self, link_hosts: Collection[str]) -> None:
         self._hosts = frozenset(map(str.lower, link_hosts))

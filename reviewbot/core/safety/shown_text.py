@@ -25,10 +25,6 @@ _ESCAPE: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
 def shown_markdown(text: str, *, link_hosts: Collection[str]) -> str:
     """Return ``text`` as :func:`safe_markdown`, without secrets and personal data. Idempotent.
 
-    Args:
-        text: Markdown from a model.
-        link_hosts: hosts that links may point to.
-
     Raises:
         ReviewbotError: the search for secrets failed.
     """

@@ -125,9 +125,6 @@ class MessagesApi:
     async def count(self, body: dict[str, Any]) -> int:
         """Return the input tokens of a request, as the server counts them.
 
-        Args:
-            body: arguments for ``messages.create``.
-
         Raises:
             ModelFault: the server does not count, or the request failed.
         """

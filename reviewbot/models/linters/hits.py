@@ -72,13 +72,7 @@ def is_test_path(path: str) -> bool:
 def choose_hits(
     linter: str, text: LintedText, diagnostics: Iterable[Diagnostic]
 ) -> tuple[LintHit, ...]:
-    """Return the results on added lines whose rule is in the rule list, in the order of the lines.
-
-    Args:
-        linter: name of the linter.
-        text: the text that it has read.
-        diagnostics: its results.
-    """
+    """Return the results on added lines whose rule is in the rule list, in order of the lines."""
     is_test = is_test_path(text.path)
     found: dict[tuple[int, str], LintHit] = {}
     for one in sorted(diagnostics, key=lambda one: one.line):

@@ -71,10 +71,6 @@ def read_results(data: bytes, paths: Collection[str]) -> tuple[ImportedHit, ...]
     Left out are results on other files than ``paths`` or without a line, and results that SARIF
     marks as passed or suppressed.
 
-    Args:
-        data: the file.
-        paths: paths of the files in the diff.
-
     Raises:
         SourceError: the file is too large, is neither SARIF 2.1.0 nor rdjson, is invalid, has too
             many results, or names a path outside the repository.

@@ -98,12 +98,7 @@ DIALECTS: Final = {
 
 
 def brace_contexts(text: str, dialect: Dialect) -> Iterator[tuple[str, str]]:
-    """Yield candidate texts before and after ``text``, likeliest first.
-
-    Args:
-        text: the new side of a hunk.
-        dialect: the language.
-    """
+    """Yield candidate texts before and after ``text``, likeliest first."""
     closers, behind = scan_brackets(dialect.token, text)
     # The line break ends a line comment, and a statement in Go.
     tail = "\n*/" if text.rfind("/*") > text.rfind("*/") else ""

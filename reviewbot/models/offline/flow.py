@@ -174,13 +174,7 @@ class _Step:
 
 
 def find_flows(root: SgNode, language: str, flow: Flow) -> Iterator[tuple[SgNode, ...]]:
-    """Yield the nodes of each dangerous use, the one to report first.
-
-    Args:
-        root: the parsed text.
-        language: its language.
-        flow: what to look for.
-    """
+    """Yield the nodes of each dangerous use, the one to report first."""
     scopes = Scopes(root, language)
     for count, match in enumerate(root.find_all(cast("Config", {"rule": flow.sinks}))):
         if count == _MAX_SINKS:

@@ -89,12 +89,7 @@ def parse(lines: Sequence[str], fresh: Sequence[bool], language: str) -> Fragmen
 
 
 def parse_whole(text: str, language: str) -> Fragment:
-    """Parse a whole file as it is.
-
-    Args:
-        text: the text.
-        language: a language that ast-grep has a grammar for.
-    """
+    """Parse a whole file as it is."""
     from ast_grep_py import SgRoot
 
     text = _readable(text)

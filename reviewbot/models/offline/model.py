@@ -157,10 +157,6 @@ def _rules_for(language: str | None, custom: Sequence[Rule]) -> list[Rule]:
 def checked(view: ChunkView, custom: Sequence[Rule] = ()) -> Checked:
     """Return which rules read a chunk.
 
-    Args:
-        view: the chunk.
-        custom: rules of the repository.
-
     Raises:
         ConfigError: a rule file of this installation is broken.
     """
@@ -233,11 +229,7 @@ class Scan:
         ]
 
     def items(self, matches: Sequence[Match]) -> list[dict[str, Any]]:
-        """Return the findings as items of the report, from the first line to the last.
-
-        Args:
-            matches: the matches of ``patterns`` in ``hunks``.
-        """
+        """Return the findings as items of the report, from the first line to the last."""
         kept: dict[str, list[_RuleMatch]] = {}
         for hit in (*self._text_hits(), *map(self._hit, matches)):
             kept.setdefault(hit.rule.id, []).append(hit)

@@ -131,12 +131,7 @@ class ParserPool:
 
 
 class Parser:
-    """The parser of one tenant.
-
-    Args:
-        pool: the processes.
-        tenant: the tenant's id.
-    """
+    """The parser of one tenant."""
 
     def __init__(self, pool: ParserPool, tenant: str) -> None:
         self._pool, self._tenant = pool, tenant
@@ -149,12 +144,6 @@ class Parser:
         allowance: Allowance,
     ) -> list[Match]:
         """Return the matches of ``patterns`` in ``hunks``, hunk by hunk.
-
-        Args:
-            language: a language that there are syntax rules for.
-            hunks: the text.
-            patterns: what to look for.
-            allowance: the time limit of the file.
 
         Raises:
             ParseError: the text was not parsed.

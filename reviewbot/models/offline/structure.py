@@ -87,14 +87,10 @@ class Enclosing:
 
 
 def enclosing(file: Fragment, lines: Sequence[int]) -> list[Enclosing | None]:
-    """Return the innermost definition around each line.
+    """Return the innermost definition around each 1-based line.
 
     It is a function with a name; else one without a name that has several lines, such as a
     callback; else a class of several lines.
-
-    Args:
-        file: a whole file.
-        lines: 1-based lines.
     """
     rows = sorted({line - 1 for line in lines})
     best: dict[int, tuple[int, SgNode]] = {}
@@ -121,9 +117,6 @@ def code_lines(part: Fragment) -> list[int]:
     Such a line contains a word or a number outside comments and strings; code inside a string, as
     in a template, counts. Brackets and operators alone do not. A line that the grammar does not
     fully understand is not code. Dead code, such as that below ``#if 0``, does count.
-
-    Args:
-        part: a file, or a part of it.
     """
     rows: set[int] = set()
     unclear: set[int] = set()

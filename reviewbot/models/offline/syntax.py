@@ -66,13 +66,7 @@ class Match:
 
 
 def match(patterns: Sequence[Pattern], hunk: int, fragment: Fragment) -> Iterator[Match]:
-    """Yield the matches that include a fresh line; of one pattern at most one a line.
-
-    Args:
-        patterns: the patterns.
-        hunk: the index of the hunk.
-        fragment: the hunk, parsed.
-    """
+    """Yield the matches that include a fresh line; of one pattern at most one a line."""
     text = "\n".join(fragment.lines)
     for index, pattern in enumerate(patterns):
         if pattern.words and not any(word in text for word in pattern.words):
