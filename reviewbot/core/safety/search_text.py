@@ -19,8 +19,7 @@ BREAK: Final = "\x01"
 MASK: Final = "\ufffd"
 KEY_MASK: Final = "\x02"
 """Masks a redacted line of a private key, which still belongs to the key."""
-_OURS: Final = re.compile("[\x01\x02]")
-_UNSCANNABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_UNSCANNABLE: Final = re.compile("[\x00-\x02\n\ud800-\udfff]")
 # betterleaks skips lines with such a comment. A line must be searched before it is sent, even so.
 _ALLOW: Final = re.compile(r"((?:git|better)leaks):(?=allow)", re.IGNORECASE)
 
@@ -55,11 +54,7 @@ class ScanText:
     """
 
     def __init__(self, lines: Sequence[str], placeholder: re.Pattern[str]) -> None:
-        text = "\n".join(
-            line if line is BREAK else _OURS.sub(MASK, line).replace("\n", MASK) for line in lines
-        )
-        if "\x00" in text or not _encodes(text):
-            text = _UNSCANNABLE.sub(MASK, text)
+        text = "\n".join(line if line is BREAK else _UNSCANNABLE.sub(MASK, line) for line in lines)
         if ":" in text:
             text = _ALLOW.sub(r"\1 ", text)
             text = placeholder.sub(_mask, text)
@@ -75,11 +70,3 @@ class ScanText:
 
 def _mask(match: re.Match[str]) -> str:
     return (KEY_MASK if "private-key" in match[0] else MASK) * len(match[0])
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
