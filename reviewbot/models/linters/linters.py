@@ -58,10 +58,6 @@ class Linters:
         self._left_s = REVIEW_S
         self._programs = tuple(one for one in find_programs() if one.usable)
 
-    def available(self) -> tuple[str, ...]:
-        """Return the names of the linters that can be used."""
-        return tuple(one.linter.name for one in self._programs)
-
     def linter_of(self, path: str, first_line: str = "") -> str | None:
         """Return the name of the linter that reads a file; None if there is none.
 

@@ -309,7 +309,7 @@ async def test_a_linter_that_is_not_installed_is_not_available(
 ) -> None:
     monkeypatch.setattr(sysconfig, "get_path", lambda _: os.fspath(tmp_path))
     linters = Linters(heed_added=False)
-    assert linters.available() == ()
+    assert linters.linter_of("a.py") is None
     assert programs.versions() == {}
     assert await linters.lint("a.py", "undefined_name\n", [1]) == Linted()
 
@@ -318,7 +318,7 @@ async def test_another_version_of_a_linter_is_not_used(monkeypatch: pytest.Monke
     need("ruff")
     others = {**wanted_versions(), "ruff": "0.1.0"}
     monkeypatch.setattr(programs, "wanted_versions", lambda: others)
-    assert "ruff" not in Linters(heed_added=False).available()
+    assert Linters(heed_added=False).linter_of("a.py") is None
     state = next(one for one in programs.find_programs() if one.linter.name == "ruff").state
     assert state.endswith("is installed, and version 0.1.0 is needed")
 
