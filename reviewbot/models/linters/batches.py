@@ -120,7 +120,7 @@ class LintedBatches:
                 case Drafted() if self._is_covered(event, batch, paths):
                     pass
                 case ChunkOutcome():
-                    await emit(_linted_outcome(event, batch.found.get(event.chunk)))
+                    await emit(_linted_outcome(event, batch.found[event.chunk]))
                 case _:
                     await emit(event)
 
@@ -136,9 +136,7 @@ class LintedBatches:
                 *batch.drafts,
                 *(one for one in result.drafts if not self._is_covered(one, batch, paths)),
             ),
-            outcomes=tuple(
-                _linted_outcome(one, batch.found.get(one.chunk)) for one in result.outcomes
-            ),
+            outcomes=tuple(_linted_outcome(one, batch.found[one.chunk]) for one in result.outcomes),
         )
 
     async def _lint(self, view: ChunkView) -> Linted:
@@ -252,10 +250,8 @@ def _together(parts: Sequence[Linted]) -> Linted:
     )
 
 
-def _linted_outcome(outcome: ChunkOutcome, linted: Linted | None) -> ChunkOutcome:
+def _linted_outcome(outcome: ChunkOutcome, linted: Linted) -> ChunkOutcome:
     """Return the end of a chunk with what the linters add to it."""
-    if linted is None:
-        return outcome
     checks = tuple(dict.fromkeys((*outcome.checks, *linted.ran, *linted.instead)))
     is_told = outcome.model == OFFLINE or linted.problem != ONLY_HUNKS
     outcome = replace(outcome, checks=checks, unlinted=linted.problem if is_told else None)
