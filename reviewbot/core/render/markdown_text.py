@@ -10,10 +10,10 @@ from typing import Final
 
 from reviewbot.core.render.inert import neutralize_commands
 from reviewbot.core.safety.escape import show
+from reviewbot.core.safety.markdown import longest_ticks
 from reviewbot.core.safety.safe_text import safe_line
 from reviewbot.core.wording import count
 
-_TICKS: Final = re.compile("`+")
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]<>&#|~!]")
 _LINKED: Final = re.compile(
     r"[#@]|://|\bwww\.|\b(?:mailto|xmpp):|\bgh-[0-9]|\b[0-9a-f]{7,40}\b|\$[^$]*\$(?!\w)",
@@ -43,7 +43,7 @@ def literal(text: str, limit: int = 300) -> str:
 def code_span(text: str, limit: int = 200) -> str:
     """Return ``text`` as inline code, with more backticks than it has in a row (section 6.3)."""
     flat = _clipped(neutralize_commands(show(text)), limit)
-    ticks = "`" * (_longest(flat) + 1)
+    ticks = "`" * (longest_ticks(flat) + 1)
     pad = " " if "`" in flat or not flat else ""
     return f"{ticks}{pad}{flat}{pad}{ticks}"
 
@@ -72,7 +72,7 @@ def fence(text: str, *, lines: int) -> str:
     ]
     if len(all_lines) > lines:
         kept.append(f"{_CUT} {count(len(all_lines) - lines, 'more line')}")
-    ticks = "`" * max(_longest("\n".join(kept)) + 1, 3)
+    ticks = "`" * max(longest_ticks("\n".join(kept)) + 1, 3)
     return "\n".join(f"> {line}" for line in (ticks, *kept, ticks))
 
 
@@ -94,7 +94,3 @@ def quoted(markdown: str, limit: int) -> str:
 
 def _clipped(line: str, limit: int) -> str:
     return line if len(line) <= limit else line[:limit] + _CUT
-
-
-def _longest(text: str) -> int:
-    return max((len(run) for run in _TICKS.findall(text)), default=0)

@@ -91,7 +91,7 @@ def is_ordinary(text: str) -> bool:
 
 def code_span(text: str) -> str:
     """Return ``text`` as inline code."""
-    ticks = "`" * (_longest_run(text) + 1)
+    ticks = "`" * (longest_ticks(text) + 1)
     padded = text.startswith("`") or text.endswith("`") or (text[:1] == " " == text[-1:])
     space = " " if padded and text.strip(" ") else ""
     return f"{ticks}{space}{text}{space}{ticks}"
@@ -99,7 +99,7 @@ def code_span(text: str) -> str:
 
 def code_block(text: str, language: str = "") -> str:
     """Return ``text`` as a fenced block."""
-    fence = "`" * max(3, _longest_run(text) + 1)
+    fence = "`" * max(3, longest_ticks(text) + 1)
     return "\n".join((fence + language, *([text] if text else []), fence))
 
 
@@ -287,5 +287,6 @@ def _language(info: str) -> str:
     return match[0] if match and match[0].lower() not in _ACTING_LANGUAGES else ""
 
 
-def _longest_run(text: str) -> int:
+def longest_ticks(text: str) -> int:
+    """Return the number of backticks in the longest row of them."""
     return max((len(run) for run in _TICKS.findall(text)), default=0)
