@@ -205,7 +205,8 @@ async def test_neither_linters_nor_the_cache_take_part() -> None:
         cached = CachedBatches(
             Attempts([model]), store, identities=lambda _: {name: "m"}, prompt_version="p"
         )
-        hit = ImportedHit("shop.py", 3, 3, "imported/x/y", "warning", "bug", "Linted", "It is.")
+        rule = "imported/x/y"
+        hit = ImportedHit(3, 3, rule, "warning", "bug", "Linted", "It is.", path="shop.py")
         batches = LintedBatches(cached, None, [hit])
         seen = await run(job(longer), run_batch=batches, find_uses=finder())
         asked.append([bool(one.uses) for one in model.requests])

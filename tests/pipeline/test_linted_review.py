@@ -262,7 +262,7 @@ async def test_an_added_comment_outside_of_the_reviewed_part_hides_no_result(
 async def test_results_of_other_tools_are_reported_on_added_lines() -> None:
     def hit(line: int) -> ImportedHit:
         rule = f"imported/tool/R{line}"
-        return ImportedHit("a.py", line, line, rule, "error", "bug", "Wrong", "It is wrong.")
+        return ImportedHit(line, line, rule, "error", "bug", "Wrong", "It is.", path="a.py")
 
     report = await reviewed(added("a.py", "x = 1"), (hit(1), hit(2)))
     assert rules(report) == {"imported/tool/R1": 1}
@@ -313,7 +313,8 @@ async def test_a_file_that_only_loses_lines_counts_as_linted() -> None:
 
 
 async def test_a_result_of_another_tool_with_a_huge_range_is_cut() -> None:
-    hit = ImportedHit("a.py", 1, 10_000_000, "imported/tool/R", "error", "bug", "Wrong", "It is.")
+    end_line, rule = 10_000_000, "imported/tool/R"
+    hit = ImportedHit(1, end_line, rule, "error", "bug", "Wrong", "It is.", path="a.py")
     (finding,) = (await reviewed(added("a.py", "x = 1", "y = 2"), (hit,))).findings
     assert (finding.line, finding.end_line) == (1, 2)
 

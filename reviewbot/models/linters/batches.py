@@ -182,22 +182,14 @@ class LintedBatches:
         first = new[0].new_no or 1
         return await linters.lint(view.path, text, added, whole=whole, first=first)
 
-    def _imported_into(self, view: ChunkView) -> list[LintHit]:
+    def _imported_into(self, view: ChunkView) -> list[ImportedHit]:
         hits = self._imported.get(view.path, ())
         if not hits:
             return []
         added = _added_lines(view.hunks)
         last = max(line.new_no or 0 for hunk in view.hunks for line in hunk.lines)
         return [
-            LintHit(
-                one.line,
-                min(one.end_line, last, one.line + MAX_LINES - 1),
-                one.rule,
-                one.severity,
-                one.category,
-                one.title,
-                one.message,
-            )
+            replace(one, end_line=min(one.end_line, last, one.line + MAX_LINES - 1))
             for one in hits
             if one.line in added
         ]

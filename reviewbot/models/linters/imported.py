@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from reviewbot.core.safety.markdown import code_block, code_span
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown, safe_terminal
 from reviewbot.errors import SourceError
+from reviewbot.models.linters.hits import LintHit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -48,21 +49,14 @@ _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/\\]")
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9_.:@-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedHit:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedHit(LintHit):
     """A result of another tool on lines of the new file.
 
     ``rule`` is ``imported/TOOL/RULE``. ``title`` and ``message`` are safe to show.
     """
 
     path: str
-    line: int
-    end_line: int
-    rule: str
-    severity: Severity
-    category: Category
-    title: str
-    message: str
 
 
 def read_results(data: bytes, paths: Collection[str]) -> tuple[ImportedHit, ...]:
