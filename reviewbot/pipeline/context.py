@@ -194,10 +194,6 @@ class ContextPlanner:
 
         A file is left out unless git's hash in the diff proves its content. Uses the CPU: call in a
         thread.
-
-        Args:
-            contents: as for :meth:`shown`.
-            whole: as for :meth:`shown`.
         """
         complete = whole or self._files
         often = Counter(file.path for file in complete)

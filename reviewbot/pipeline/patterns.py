@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 def policy_of(settings: Settings, attributes: str) -> Policy:
     """Return the policy that skips files.
 
-    Args:
-        settings: the loaded settings.
-        attributes: text of the base's ``.gitattributes``.
-
     Raises:
         ConfigError: a pattern is invalid.
     """

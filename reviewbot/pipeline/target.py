@@ -19,9 +19,6 @@ class OutputTarget:
 
     A link is followed. Special files (a device, a pipe) are written to directly.
 
-    Args:
-        path: the file; None is standard output.
-
     Raises:
         SourceError: the file cannot be written; this is checked before a review starts.
     """

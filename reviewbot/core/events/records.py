@@ -26,14 +26,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 def record(event: Event, *, seq: int, review_id: str, at: str) -> Json:
-    """Return the JSON object of ``event``, as used in NDJSON lines, SSE ``data:`` and the store.
-
-    Args:
-        event: the event.
-        seq: number of the event within the review, from 1.
-        review_id: the review.
-        at: RFC 3339 time.
-    """
+    """Return the JSON object of ``event``, as used in NDJSON lines, SSE ``data:`` and the store."""
     return {"type": event.type, "seq": seq, "review_id": review_id, "at": at, **asdict(event)}
 
 
@@ -45,9 +38,6 @@ def from_record(obj: Mapping[str, Any]) -> Event:
 
     Fields that are not known are ignored; fields with a default may be missing. An unknown outcome
     of a newer version is read as ``incomplete``, and an unknown status as ``failed``.
-
-    Args:
-        obj: the decoded JSON object.
 
     Raises:
         ValueError: the type is unknown, or a field is missing or not of its type. Names it.

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 
 class Views:
-    """Factory of views of the chunks of one diff. Each file is searched for secrets once.
-
-    Args:
-        files: the diff.
-        instructions: returns the repository's instructions for a path.
-    """
+    """Factory of views of the chunks of one diff. Each file is searched for secrets once."""
 
     def __init__(
         self, files: Sequence[FileDiff], instructions: Callable[[str], tuple[str, ...]]

@@ -54,10 +54,7 @@ _INSTALL: Final = re.compile(r"(?i)^\s*RUN\s+(?:sudo\s+)?apt(?:-get)?\s+(?:-\S+\
 
 
 def check_dockerfile(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]:
-    """Yield the problems of instructions.
-
-    Args:
-        lines: the new side of a hunk.
+    """Yield the problems of the instructions in the new side of a hunk.
 
     Yields:
         The rule's id, the index of the line, and values for the rule's texts.

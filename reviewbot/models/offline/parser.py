@@ -184,12 +184,7 @@ class Parser:
     async def enclosing(
         self, path: str, text: str, lines: Sequence[int]
     ) -> tuple[Enclosing | None, ...]:
-        """Return the innermost function, else class, around each line.
-
-        Args:
-            path: the path of the file, which decides its language.
-            text: the whole file.
-            lines: 1-based lines.
+        """Return the innermost function, else class, around each 1-based line.
 
         Returns:
             One value for each line; None where there is none, or the text was not parsed.

@@ -54,10 +54,7 @@ _ADDED: Final = re.compile(
 
 
 def check_sql(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]:
-    """Yield the problems of the statements that end in ``lines``.
-
-    Args:
-        lines: the new side of a hunk.
+    """Yield the problems of the statements that end in the new side of a hunk.
 
     Yields:
         The rule's id, the index of the line, and values for the rule's texts.

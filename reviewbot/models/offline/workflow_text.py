@@ -60,12 +60,9 @@ _ENVIRONMENT: Final = re.compile(
 
 
 def check_workflow(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]:
-    """Yield the problems in the scripts of a workflow.
+    """Yield the problems in the scripts in the new side of a hunk of a workflow.
 
     Only scripts whose ``run:`` or ``script:`` is among the lines are read.
-
-    Args:
-        lines: the new side of a hunk.
 
     Yields:
         The rule's id, the index of the line, and values for the rule's texts.

@@ -19,11 +19,7 @@ TOKEN: Final = "token"  # noqa: S105 - the name of the parameter
 
 
 class OneTimeLink:
-    """A link, the cookie of the browser that used the link, and the state for another site.
-
-    Args:
-        clock: function that returns seconds.
-    """
+    """A link, the cookie of the browser that used the link, and the state for another site."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._ends = clock, clock() + LIFE_S

@@ -45,12 +45,7 @@ class _CountedRun:
 
 
 class Counting:
-    """Counter of runs, events and requests of reviews.
-
-    Args:
-        metrics: the metrics to update.
-        clock: function that returns seconds.
-    """
+    """Counter of runs, events and requests of reviews."""
 
     def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._metrics, self._clock = metrics, clock
