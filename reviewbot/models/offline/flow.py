@@ -270,7 +270,7 @@ class _Tracer:
             body = self._scopes.heredoc(node)
             if body is not None:
                 self._texts.append(body.text())
-                yield from self._to(step, body)
+                yield replace(step, node=body)
         else:
             yield from self._through_operator(step)
 
@@ -286,7 +286,7 @@ class _Tracer:
             condition = span(node.field("condition") or children[1])
             for child in children:
                 if span(child) != condition or len(children) == 2:  # of a ?: b, a is a value
-                    yield from self._to(step, child)
+                    yield replace(step, node=child)
         elif self._is_transparent(step):
             yield from self._parts(step, pastes=kind in _TEXTS)
 
@@ -296,9 +296,6 @@ class _Tracer:
         if is_function(node) or (kind == "cast_expression" and _NUMBER_CAST.match(node.text())):
             return False
         return not _STOPS.search(kind) or (step.in_list and bool(_LISTS.search(kind)))
-
-    def _to(self, step: _Step, node: SgNode) -> Iterator[_Step]:
-        yield replace(step, node=node)
 
     def _parts(self, step: _Step, *, pastes: bool) -> Iterator[_Step]:
         """Yield the parts of a text; with ``whole`` only the one that it begins with."""
