@@ -8,7 +8,6 @@ import logging
 import math
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -208,7 +207,11 @@ def run(args: argparse.Namespace) -> int:
     log_format: LogFormat = args.log_format or ("text" if sys.stderr.isatty() else "json")
     configure(log_format, args.log_level)
     dotenv = dotenv_of(Path.cwd(), None)  # once: a git pull must not redirect a running server
-    load = partial(_load_for_request, args.model, args.config, dotenv)
+
+    def load(options: Mapping[str, object]) -> Settings:
+        """Return the settings of one review; its options override those of serve."""
+        return read_settings({"model": args.model, **options}, config=args.config, dotenv=dotenv)
+
     settings = load({})
     for sentence in (*settings.ignored, *_of_dotenv(settings, dotenv)):
         log.warning("%s", sentence)
@@ -316,16 +319,6 @@ def github_side(
     api_url = (os.environ.get(GITHUB_ADDRESS) or API_URL).rstrip("/")
     setup = SetupConfig(settings.state_folder, api_url, public_url)
     return GitHubSide(app, setup, service, load, limits)
-
-
-def _load_for_request(
-    model: str | None,
-    config: Path | None,
-    dotenv: Mapping[str, str],
-    options: Mapping[str, object],
-) -> Settings:
-    """Return the settings of one review; options of the request override those of serve."""
-    return read_settings({"model": model, **options}, config=config, dotenv=dotenv)
 
 
 def _of_dotenv(settings: Settings, dotenv: Mapping[str, str]) -> Iterator[str]:
