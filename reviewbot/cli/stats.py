@@ -250,10 +250,7 @@ def _columns(headings: tuple[str, ...], every: Sequence[tuple[str, ...]]) -> str
     rows = [headings, *every[:MOST_ROWS]]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
-        "  ".join(
-            (row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])),
-        )
-        for row in rows
+        "  ".join((row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:]))) for row in rows
     ]
     if len(every) > MOST_ROWS:
         lines.append(f"and {len(every) - MOST_ROWS:,} more")
