@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.cli import eval_check, eval_run
+from reviewbot.cli import eval_check, eval_consistency, eval_run
 from reviewbot.cli.amounts import whole_number
-from reviewbot.cli.eval_consistency import add_consistency
 from reviewbot.cli.eval_session import check_extra, note
 from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_OK, SourceError
@@ -43,7 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     eval_check.add_arguments(check_parser)
     check_parser.set_defaults(perform=eval_check.run)
-    add_consistency(commands)
+    consistency_parser = _add(
+        commands,
+        "consistency",
+        "repeat one review, or a prompt, and score how alike the results are",
+    )
+    eval_consistency.add_arguments(consistency_parser)
+    consistency_parser.set_defaults(perform=eval_consistency.run)
     _add_imports(commands)
     compare_parser = _add(
         commands,

@@ -59,18 +59,9 @@ examples:
 """
 
 
-def add_consistency(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
-) -> argparse.ArgumentParser:
-    """Add the command to those of ``reviewbot eval``; ``perform`` of its arguments runs it."""
-    summary = "repeat one review, or a prompt, and score how alike the results are"
-    parser = subparsers.add_parser(
-        "consistency",
-        help=summary,
-        description=summary,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``eval consistency``."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("diff", nargs="?", metavar="DIFF", help="a diff file, or -")
     parser.add_argument(
         "--prompt",
@@ -106,11 +97,9 @@ def add_consistency(
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the scores as SVG")
     add_common_arguments(parser)
     parser.epilog = EPILOG
-    parser.set_defaults(perform=perform)
-    return parser
 
 
-def perform(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Make the runs, and report the scores."""
     prompts = dict(named(one, "'fact=Name the planets.'") for one in args.prompts)
     if len(prompts) < len(args.prompts):
