@@ -23,11 +23,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.headings import Heading, first_change, with_headings
-from reviewbot.core.diff.parse import SUBMODULE
 from reviewbot.core.diff.whole import shows_whole_file
 from reviewbot.core.diff.widen import widen
 from reviewbot.core.diff.write import file_diff_text
-from reviewbot.core.plan.chunk_view import SYMLINK
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.plan.policy import skip_reason
 from reviewbot.core.plan.split import split_file
@@ -36,6 +34,7 @@ from reviewbot.models.tokens import Calibration
 from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.planner import Chains, Planner
 from reviewbot.pipeline.prepare import CALIBRATION_FILE
+from reviewbot.pipeline.quotable_code import NO_FILES
 from reviewbot.pipeline.workers import own_pool
 from reviewbot.rules import rules_for
 
@@ -55,7 +54,6 @@ _STATUSES: Final = frozenset({"modified", "renamed", "copied"})
 """Statuses of files with more lines around their hunks: an added file is already whole."""
 _LINTED: Final = frozenset({"bash", "dockerfile"})
 """Languages without offline rules for which there are linters."""
-_NO_FILES: Final = frozenset({SYMLINK, SUBMODULE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +277,7 @@ class ContextPlanner:
 
 def _may_grow(file: FileDiff) -> bool:
     """Return whether the new file is a plain file that the diff may show in part."""
-    return file.status in _STATUSES and file.new_mode not in _NO_FILES
+    return file.status in _STATUSES and file.new_mode not in NO_FILES
 
 
 def _is_for_linter(piece: _Piece, linters: Linters) -> bool:

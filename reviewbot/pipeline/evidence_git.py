@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from reviewbot.core.diff.parse import SUBMODULE, parse_diff
+from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.widen import new_content
-from reviewbot.core.plan.chunk_view import SYMLINK
 from reviewbot.errors import ReviewbotError, SourceError
 from reviewbot.pipeline.definitions import call_lines, definition_lines, is_symbol
 from reviewbot.pipeline.evidence import PLACES
+from reviewbot.pipeline.quotable_code import NO_FILES
 
 if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.pipeline.git import GitRepository
-
-_NO_FILES: Final = frozenset({SYMLINK, SUBMODULE})
 
 
 class GitFiles:
@@ -78,4 +76,4 @@ class GitFiles:
 def _new_content(file: FileDiff) -> bytes | None:
     """Return the new file of a diff with all its lines; None if it has not all or is not text."""
     whole = len(file.hunks) == 1 and file.hunks[0].new_start == 1
-    return new_content(file) if whole and file.new_mode not in _NO_FILES else None
+    return new_content(file) if whole and file.new_mode not in NO_FILES else None

@@ -34,7 +34,8 @@ FILE_BYTES: Final = 200_000
 """Most bytes of a file that is read."""
 _HEADING_CHARS: Final = 45
 """Characters of the headings of a file and a hunk, without path and header."""
-_NO_FILES: Final = frozenset({SYMLINK, SUBMODULE})
+NO_FILES: Final = frozenset({SYMLINK, SUBMODULE})
+"""Modes of changed paths that are no files."""
 
 
 class CodeFiles(Protocol):
@@ -115,7 +116,7 @@ class QuotableCode:
 
     async def _load(self, path: str) -> tuple[str, ...] | None:
         file = self._files.get(path)
-        if file is not None and (file.new_mode in _NO_FILES or file.binary):
+        if file is not None and (file.new_mode in NO_FILES or file.binary):
             return None
         whole = self._whole_files.get(path)
         if whole is None and file is not None and await asyncio.to_thread(shows_whole_file, file):
