@@ -8,6 +8,7 @@ ASCII, so that it prints in any encoding.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events import events as ev
@@ -211,8 +212,7 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
     if verdicts := verification(report):
         lines += _row("verified", verdicts.partition(": ")[2].removesuffix("."), width)
     lines += _skipped(report, width)
-    spent = spending(report)
-    if spent:
+    if spent := spending(report):
         lines += _row("spent", spent, width)
     for share in shares(report):
         lines += _row("by model", f"{share.model}: {share_of(share)}", width)
@@ -225,10 +225,7 @@ def _row(label: str, text: str, width: int) -> list[Line]:
 
 def _skipped(report: Report, width: int) -> list[Line]:
     """Return lines that count skipped files by reason. Earlier lines name the files."""
-    reasons: dict[str, int] = {}
-    for file in report.covered("skipped"):
-        reason = file.reason or NO_REASON
-        reasons[reason] = reasons.get(reason, 0) + 1
+    reasons = Counter(file.reason or NO_REASON for file in report.covered("skipped"))
     parts = [f"{count(number, 'file')} ({why.rstrip('.')})" for why, number in reasons.items()]
     if len(parts) > LISTED:
         parts = [*parts[:LISTED], count(len(parts) - LISTED, "more reason")]
