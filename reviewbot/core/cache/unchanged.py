@@ -12,6 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.diff.paths import encoded
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
@@ -38,11 +40,11 @@ def hunk_digest(path: str, hunk: Hunk) -> str:
     first = max(0, changed[0] - CONTEXT) if changed else 0
     last = changed[-1] + CONTEXT if changed else len(lines)
     # Many functions share three lines of context; the heading distinguishes them.
-    digest = hashlib.sha256(_encoded(f"{path}\n{hunk.section}\n"))
+    digest = hashlib.sha256(encoded(f"{path}\n{hunk.section}\n"))
     for line in lines[first : last + 1]:
         # As git writes it: no other line starts so.
         ended = "\n\\\n" if line.no_newline else "\n"
-        digest.update(_encoded(f"{line.kind[0]}{line.text}{ended}"))
+        digest.update(encoded(f"{line.kind[0]}{line.text}{ended}"))
     return digest.hexdigest()[:LENGTH]
 
 
@@ -54,13 +56,13 @@ def hunk_digests(file: FileDiff) -> list[str]:
     modes = {file.old_mode, file.new_mode} - {None}
     mode = file.new_mode if file.status == "modified" and len(modes) > 1 else ""
     head = f"{file.old_path}\n{file.new_path}\n{file.status}\n{mode}\n{file.binary}"
-    digest = hashlib.sha256(_encoded(head)).hexdigest()[:LENGTH]
+    digest = hashlib.sha256(encoded(head)).hexdigest()[:LENGTH]
     return [digest, *(hunk_digest(file.path, hunk) for hunk in file.hunks)]
 
 
 def file_digest(path: str, digests: Iterable[str]) -> str:
     """Return one digest of the digests of a file's hunks."""
-    return hashlib.sha256(_encoded("\n".join([path, *digests]))).hexdigest()[:LENGTH]
+    return hashlib.sha256(encoded("\n".join([path, *digests]))).hexdigest()[:LENGTH]
 
 
 def fresh_hunks(
@@ -124,7 +126,3 @@ def remaining(
             reduced = replace(file, hunks=new)
             left.append(file if skipped(reduced) else reduced)
     return UnreviewedHunks(tuple(left), tuple(unchanged))
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

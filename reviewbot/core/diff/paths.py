@@ -33,6 +33,11 @@ def text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
+def encoded(text: str) -> bytes:
+    """Return text of a diff as the bytes that it was."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def unquote(name: bytes) -> bytes:
     """Return ``name`` without C-quoting, if it has any.
 

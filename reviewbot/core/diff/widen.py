@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reviewbot.core.diff.cursor import Cursor
 from reviewbot.core.diff.hunks import scan_hunk
+from reviewbot.core.diff.paths import encoded
 from reviewbot.errors import DiffError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def widen(
 def new_content(file: FileDiff) -> bytes:
     """Return the new file from a diff that has all its lines."""
     return b"".join(
-        _bytes(line.text) + (b"" if line.no_newline else b"\n")
+        encoded(line.text) + (b"" if line.no_newline else b"\n")
         for hunk in file.hunks
         for line in hunk.iter_lines()
         if line.new_no is not None
@@ -185,7 +186,7 @@ def _written(wide: _MergedHunk, texts: Sequence[_LineText]) -> Hunk:
         f"@@ -{old - (not old_count)},{old_count} +{wide.start - (not new_count)},{new_count} @@"
         + (f" {heading}" if heading else "")
     )
-    data = _bytes(header) + b"\n" + b"".join(body)
+    data = encoded(header) + b"\n" + b"".join(body)
     return scan_hunk(Cursor(data), crlf=False)
 
 
@@ -196,8 +197,4 @@ def _section(hunk: Hunk, lead: Sequence[_LineText]) -> str:
 
 
 def _context_line(line: _LineText) -> bytes:
-    return b" " + _bytes(line.text) + b"\n" + (_UNENDED if line.no_newline else b"")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    return b" " + encoded(line.text) + b"\n" + (_UNENDED if line.no_newline else b"")

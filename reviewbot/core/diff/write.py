@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.diff.paths import ABSENT
+from reviewbot.core.diff.paths import ABSENT, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def file_diff_text(file: FileDiff) -> bytes:
     """
     if file.status == "type-changed":
         return b"".join(map(file_diff_text, _halves(file)))
-    old, new = (None if path is None else _name(path) for path in (file.old_path, file.new_path))
+    old, new = (None if path is None else encoded(path) for path in (file.old_path, file.new_path))
     left, right = old or new or b"", new or old or b""
     # If no other line has both names, a space within a name must not separate them.
     apart = file.status == "modified" and left != right
@@ -67,10 +67,6 @@ def quoted(name: bytes, *, always: bool = False) -> bytes:
 
 def _escaped(match: re.Match[bytes]) -> bytes:
     return _LETTERS.get(match[0]) or b"\\%03o" % match[0][0]
-
-
-def _name(path: str) -> bytes:
-    return path.encode("utf-8", "surrogateescape")
 
 
 def _ended(name: bytes) -> bytes:
