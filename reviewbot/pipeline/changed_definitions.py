@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.plan.languages import is_source
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.pipeline.definitions import defined_name
@@ -20,6 +19,8 @@ from reviewbot.pipeline.quotable_code import CHARS_PER_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from reviewbot.core.plan.chunk_view import ChunkView
 
 NAMES: Final = 10
 """Most changed names of a view, and of a request."""
@@ -62,7 +63,8 @@ def changed_definitions(view: ChunkView) -> ChangedDefinitions | None:
                     names[name] = None
                     places.append(index)
         if places:
-            hunks.append(_reduced(hunk, places[0] - _AROUND, places[-1] + _AROUND + 1))
+            start = max(0, places[0] - _AROUND)
+            hunks.append(hunk.between(start, places[-1] + _AROUND + 1))
     if not names:
         return None
     reduced = replace(view, hunks=tuple(hunks), is_whole=False)
@@ -83,16 +85,3 @@ def _name_in(path: str, text: str) -> str | None:
 def _key_of(text: str) -> str | None:
     found = _KEY.match(text)
     return found[1] if found else None
-
-
-def _reduced(hunk: ShownHunk, start: int, stop: int) -> ShownHunk:
-    start = max(0, start)
-    lines = hunk.lines[start:stop]
-    before = hunk.lines[:start]
-    return ShownHunk(
-        hunk.old_start + sum(line.old_no is not None for line in before),
-        hunk.new_start + sum(line.new_no is not None for line in before),
-        hunk.section,
-        lines,
-        hunk.owned[start:stop],
-    )

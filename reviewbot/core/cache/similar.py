@@ -25,14 +25,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from reviewbot.core.cache.entry import HunkRange
 from reviewbot.core.cache.line_digests import MARKS, line_digests, split_records
 from reviewbot.core.findings.anchors import AnchorIndex
-from reviewbot.core.plan.chunk_view import ShownHunk
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from reviewbot.core.cache.entry import AnchoredDraft, Entry
     from reviewbot.core.cache.keys import ChunkKey
-    from reviewbot.core.plan.chunk_view import ChunkView
+    from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 
 T = TypeVar("T")
 
@@ -161,7 +160,7 @@ def _hunk_cut(view: ChunkView, entry: Entry, pair: _Pair, least: float) -> _Hunk
         return None
     extents = tuple(_extents(pair.before[1:], entry.extents[pair.old], pieces))
     cut = _HunkCut(pair, pieces, extents)
-    kept = tuple(_shown(hunk, piece) for piece in pieces if piece.is_kept)
+    kept = tuple(hunk.between(*piece.now) for piece in pieces if piece.is_kept)
     index = AnchorIndex([replace(view, hunks=kept)])
     for placed in entry.drafts:
         if placed.hunk != pair.old:
@@ -209,18 +208,6 @@ def _extents(
         old, new = old + old_count, new + new_count
 
 
-def _shown(hunk: ShownHunk, piece: _Piece) -> ShownHunk:
-    """Return a part of ``hunk``."""
-    above, lines = hunk.lines[: piece.now[0]], slice(*piece.now)
-    return ShownHunk(
-        hunk.old_start + sum(line.old_no is not None for line in above),
-        hunk.new_start + sum(line.new_no is not None for line in above),
-        hunk.section,
-        hunk.lines[lines],
-        hunk.owned[lines],
-    )
-
-
 def _cut(uncut: CutChunk, base: int, cuts: Sequence[_HunkCut]) -> CutChunk:
     """Return the chunk with its hunks and those of entry ``base`` cut into pieces."""
     view, key, entry = uncut.view, uncut.key, uncut.entries[base]
@@ -229,7 +216,7 @@ def _cut(uncut: CutChunk, base: int, cuts: Sequence[_HunkCut]) -> CutChunk:
         old, now = cut.pair.old, cut.pair.now
         ours, theirs = key.hunks[now], entry.key.hunks[old]
         numbered = list(enumerate(cut.pieces))
-        shown[now] = [_shown(view.hunks[now], piece) for piece in cut.pieces]
+        shown[now] = [view.hunks[now].between(*piece.now) for piece in cut.pieces]
         names[now] = [f"{ours}.{n}" for n, _ in numbered]
         then_names[old] = [f"{ours if piece.is_kept else theirs}.{n}" for n, piece in numbered]
     by_old = {cut.pair.old: cut for cut in cuts}

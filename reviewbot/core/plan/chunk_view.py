@@ -38,6 +38,17 @@ class ShownHunk:
     lines: tuple[DiffLine, ...]
     owned: tuple[bool, ...]
 
+    def between(self, start: int, stop: int) -> ShownHunk:
+        """Return the lines from index ``start`` to before ``stop`` as a hunk."""
+        above = self.lines[:start]
+        return ShownHunk(
+            self.old_start + sum(line.old_no is not None for line in above),
+            self.new_start + sum(line.new_no is not None for line in above),
+            self.section,
+            self.lines[start:stop],
+            self.owned[start:stop],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkView:
