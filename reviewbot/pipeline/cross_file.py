@@ -7,7 +7,6 @@ elsewhere. It is sent after the last batch, and only if there are uses.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -20,11 +19,11 @@ from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.core.render.author import UNCHECKED_USES
 from reviewbot.models.batch import AnswerRecalled, ChunkOutcome, Drafted, RequestSent, Retrying
 from reviewbot.pipeline.changed_definitions import NAMES, changed_definitions, tokens_of
-from reviewbot.pipeline.definitions import definition_lines
+from reviewbot.pipeline.definitions import use_lines
 from reviewbot.pipeline.quotable_code import CHARS_PER_TOKEN, Piece
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from reviewbot.core.prompt.request import ManifestEntry
     from reviewbot.models.batch import BatchEvent, Emit
@@ -42,7 +41,6 @@ FILES: Final = 10
 """Most files in which the uses of a name are looked up."""
 _AROUND: Final = 3
 """Lines on both sides of a use."""
-_LINE_CHARS: Final = 400
 
 FindUses: TypeAlias = Callable[
     [Sequence[str], Sequence[ChunkView]], Awaitable[tuple[ChunkView, ...]]
@@ -144,20 +142,12 @@ class UseFinder:
         for path in sources[:FILES]:
             lines = await self._code.lines(path) or ()
             last = 0
-            for number in _numbers(name, lines):
+            for index in use_lines(name, lines):
+                number = index + 1
                 if number > last and (path, number) not in shown:
                     first = max(1, number - _AROUND)
                     last = min(number + _AROUND, len(lines))
                     yield Piece(path, first, last, "", (number, number))
-
-
-def _numbers(name: str, lines: Sequence[str]) -> Iterator[int]:
-    """Yield the numbers of the lines that contain a name and do not define it."""
-    word = re.compile(rf"\b{name}\b")
-    defined = set(definition_lines(name, lines))
-    for index, line in enumerate(lines):
-        if name in line and index not in defined and word.search(line[:_LINE_CHARS]):
-            yield index + 1
 
 
 def _is_test(path: str) -> bool:

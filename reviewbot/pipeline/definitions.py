@@ -78,12 +78,17 @@ def defined_name(line: str) -> str | None:
 
 def call_lines(symbol: str, lines: Sequence[str]) -> list[int]:
     """Return the indices of the lines that look like a call of a name, not like its definition."""
-    call = re.compile(rf"\b{re.escape(symbol)}[ \t]*\(")
+    return use_lines(symbol, lines, end=r"[ \t]*\(")
+
+
+def use_lines(symbol: str, lines: Sequence[str], *, end: str = r"\b") -> list[int]:
+    """Return the indices of the lines with a name and ``end`` after it that do not define it."""
+    use = re.compile(rf"\b{re.escape(symbol)}{end}")
     defined = set(definition_lines(symbol, lines))
     return [
         index
         for index, line in enumerate(lines)
-        if symbol in line and index not in defined and call.search(line[:_LINE_CHARS])
+        if symbol in line and index not in defined and use.search(line[:_LINE_CHARS])
     ]
 
 
