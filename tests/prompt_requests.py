@@ -14,7 +14,7 @@ from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
-from reviewbot.core.prompt.explanation import FindingQuestion, ThreadComment, render_explanation
+from reviewbot.core.prompt.explanation import FindingQuestion, ThreadComment
 from reviewbot.core.prompt.guidelines import GuidelineFile, Guidelines, SelectedRule
 from reviewbot.core.prompt.question import PullQuestion, render_question
 from reviewbot.core.prompt.request import KnownFinding, ManifestEntry, ModelRequest, render
@@ -187,7 +187,9 @@ def golden() -> dict[Path, str]:
             "web/src/größe.ts": 'doubles the "size"',
         },
     )
-    explain = render_explanation(INQUIRY, chunks=[CHARGE], instructions=REQUEST.instructions)
+    explain = render_question(
+        INQUIRY, chunks=[CHARGE], manifest=(), instructions=REQUEST.instructions
+    )
     answer = render_question(
         ASKED, chunks=[CHARGE, MOVED], manifest=MANIFEST, instructions=REQUEST.instructions
     )

@@ -11,15 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.finding import Side  # noqa: TC001 - the decoder resolves it at run time
-from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
-from reviewbot.core.prompt.templates import render_template
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from reviewbot.core.plan.chunk_view import ChunkView
+    from collections.abc import Collection
 
 FINDING_LIMIT: Final = 4_000
 REMARK_LIMIT: Final = 2_000
@@ -103,34 +99,6 @@ def redacted_comments(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment,
         ReviewbotError: the search for secrets failed.
     """
     return tuple(replace(one, text=redact_text(one.text)) for one in thread[-MOST_REMARKS:])
-
-
-def render_explanation(
-    inquiry: FindingQuestion, *, chunks: Iterable[ChunkView], instructions: str = ""
-) -> tuple[str, str]:
-    """Return the system prompt and the user message that ask for the answer.
-
-    Args:
-        inquiry: the :func:`redacted` question.
-        chunks: the hunk of the finding.
-        instructions: the repository's instructions, from its base.
-    """
-    thread = latest_comments(inquiry.thread)
-    user = render_template(
-        "explanation",
-        instructions=trimmed(instructions),
-        instructions_limit=INSTRUCTIONS_LIMIT,
-        place=inquiry.place,
-        finding=trimmed(inquiry.finding),
-        finding_limit=FINDING_LIMIT,
-        changes="\n".join(line for chunk in chunks for line in chunk_lines(chunk)),
-        thread=thread,
-        left_out=len(inquiry.thread) - len(thread),
-        remark_limit=REMARK_LIMIT,
-        question=trimmed(inquiry.question),
-        question_limit=QUESTION_LIMIT,
-    )
-    return render_template("explanation-system").strip("\n"), user.strip("\n")
 
 
 def latest_comments(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, ...]:

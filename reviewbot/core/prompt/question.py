@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from reviewbot.core.decode import decoder
 from reviewbot.core.prompt import explanation
 from reviewbot.core.prompt.explanation import (
+    FINDING_LIMIT,
     QUESTION_LIMIT,
     REMARK_LIMIT,
     FindingQuestion,
     ThreadComment,
     latest_comments,
-    render_explanation,
     trimmed,
 )
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
@@ -115,22 +115,29 @@ def render_question(
     Args:
         inquiry: the :func:`redacted` question.
         chunks: the hunks to show.
-        manifest: the changed files.
+        manifest: the changed files, of which a question about a finding shows none.
         instructions: the repository's instructions, from its base.
     """
-    if isinstance(inquiry, FindingQuestion):
-        return render_explanation(inquiry, chunks=chunks, instructions=instructions)
     thread = latest_comments(inquiry.thread)
+    values: dict[str, Any]
+    if isinstance(inquiry, FindingQuestion):
+        name = "explanation"
+        values = {"finding": trimmed(inquiry.finding), "finding_limit": FINDING_LIMIT}
+    else:
+        name = "question"
+        values = {
+            "title": inquiry.title,
+            "title_limit": TITLE_LIMIT,
+            "description": trimmed(inquiry.description),
+            "description_limit": DESCRIPTION_LIMIT,
+            "manifest": manifest_within(manifest, MANIFEST_LIMIT),
+            "path_limit": LISTED_PATH_LIMIT,
+        }
     user = render_template(
-        "question",
+        name,
+        **values,
         instructions=trimmed(instructions),
         instructions_limit=INSTRUCTIONS_LIMIT,
-        title=inquiry.title,
-        title_limit=TITLE_LIMIT,
-        description=trimmed(inquiry.description),
-        description_limit=DESCRIPTION_LIMIT,
-        manifest=manifest_within(manifest, MANIFEST_LIMIT),
-        path_limit=LISTED_PATH_LIMIT,
         changes="\n".join(line for chunk in chunks for line in chunk_lines(chunk)),
         thread=thread,
         left_out=len(inquiry.thread) - len(thread),
@@ -139,4 +146,4 @@ def render_question(
         question=trimmed(inquiry.question),
         question_limit=QUESTION_LIMIT,
     )
-    return render_template("question-system").strip("\n"), user.strip("\n")
+    return render_template(f"{name}-system").strip("\n"), user.strip("\n")

@@ -24,10 +24,10 @@ from reviewbot.core.prompt.explanation import (
     FindingQuestion,
     ThreadComment,
     redacted,
-    render_explanation,
     shown_answer,
     shown_so_far,
 )
+from reviewbot.core.prompt.question import render_question
 from tests.prompt_requests import CHARGE, INQUIRY
 from tests.support.injections import INJECTIONS
 
@@ -36,7 +36,7 @@ HOSTS = ("github.com",)
 
 
 def asked(inquiry: FindingQuestion, **parts: Any) -> str:
-    return render_explanation(inquiry, **{"chunks": [CHARGE], **parts})[1]
+    return render_question(inquiry, **{"chunks": [CHARGE], "manifest": (), **parts})[1]
 
 
 def block(user: str, name: str) -> list[str]:
@@ -191,7 +191,7 @@ def test_an_answer_that_says_nothing_is_empty(cut: bool) -> None:
 
 
 def test_the_rules_name_every_block_of_the_question() -> None:
-    system, user = render_explanation(INQUIRY, chunks=[CHARGE], instructions="x")
+    system, user = render_question(INQUIRY, chunks=[CHARGE], manifest=(), instructions="x")
     blocks = re.findall(r"^<([a-z_]+)>$", user, re.MULTILINE)
     assert len(blocks) == 5
     assert all(f"`{name}`" in system for name in blocks)
