@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.finding import Side  # noqa: TC001 - the decoder resolves it at run time
-from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 
 if TYPE_CHECKING:
@@ -76,29 +75,6 @@ class FindingQuestion:
             ReviewbotError: the search for secrets failed.
         """
         return shown_line(self.question) or NO_WORDS
-
-
-def redacted(inquiry: FindingQuestion) -> FindingQuestion:
-    """Return ``inquiry`` without secrets, personal data, and comments that are not shown.
-
-    Raises:
-        ReviewbotError: the search for secrets failed.
-    """
-    return replace(
-        inquiry,
-        finding=redact_text(inquiry.finding),
-        thread=redacted_comments(inquiry.thread),
-        question=redact_text(inquiry.question),
-    )
-
-
-def redacted_comments(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, ...]:
-    """Return the latest comments without secrets and personal data.
-
-    Raises:
-        ReviewbotError: the search for secrets failed.
-    """
-    return tuple(replace(one, text=redact_text(one.text)) for one in thread[-MOST_REMARKS:])
 
 
 def latest_comments(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, ...]:

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from reviewbot.core.decode import decoder
-from reviewbot.core.prompt import explanation
 from reviewbot.core.prompt.explanation import (
     FINDING_LIMIT,
+    MOST_REMARKS,
     QUESTION_LIMIT,
     REMARK_LIMIT,
     FindingQuestion,
@@ -91,15 +91,16 @@ def redacted(inquiry: Inquiry) -> Inquiry:
     Raises:
         ReviewbotError: the search for secrets failed.
     """
+    latest = inquiry.thread[-MOST_REMARKS:]
+    thread = tuple(replace(one, text=redact_text(one.text)) for one in latest)
+    inquiry = replace(inquiry, thread=thread, question=redact_text(inquiry.question))
     if isinstance(inquiry, FindingQuestion):
-        return explanation.redacted(inquiry)
+        return replace(inquiry, finding=redact_text(inquiry.finding))
     return replace(
         inquiry,
         title=redact_text(inquiry.title),
         description=redact_text(inquiry.description),
-        thread=explanation.redacted_comments(inquiry.thread),
         place=redact_text(inquiry.place),
-        question=redact_text(inquiry.question),
     )
 
 

@@ -23,7 +23,6 @@ from reviewbot.core.prompt.explanation import (
     THREAD_LIMIT,
     FindingQuestion,
     ThreadComment,
-    redacted,
     shown_answer,
     shown_so_far,
 )
@@ -135,7 +134,7 @@ def test_secrets_and_personal_data_are_not_sent() -> None:
         ThreadComment("left out", ours=False),
         *(ThreadComment(text, ours=False),) * MOST_REMARKS,
     )
-    clean = redacted(FindingQuestion("RIGHT", 1, 1, text, thread, text))
+    clean = question.redacted(FindingQuestion("RIGHT", 1, 1, text, thread, text))
     told = json.dumps(question.to_json(clean))
     assert TOKEN not in told
     assert "jane.roe" not in told
