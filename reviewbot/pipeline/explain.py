@@ -84,7 +84,13 @@ def prepare_explanation(
     chain = Chain(MODEL, models)
     if stored is None:
         counter = TokenCounter(lookup(models[0], settings.models).token_factor)
-        planned = _plan(files, _reasons(files, settings, inquiry, counter), chain, counter)
+        planned = plan_routed(
+            files,
+            reasons=_reasons(files, settings, inquiry, counter),
+            route=lambda some: [Routed(chain) for _ in some],
+            sizes=lambda _: SplitLimits(counter, _WHOLE, _WHOLE),
+            max_batch_chunks=len(files),
+        )
     else:
         check_fits(stored, files)
         planned = stored
@@ -150,21 +156,6 @@ def _unsearchable(file: FileDiff) -> str | None:
     except ReviewbotError as error:
         return str(error)
     return None
-
-
-def _plan(
-    files: tuple[FileDiff, ...],
-    reasons: list[str | None],
-    chain: Chain,
-    counter: TokenCounter,
-) -> Plan:
-    return plan_routed(
-        files,
-        reasons=reasons,
-        route=lambda some: [Routed(chain) for _ in some],
-        sizes=lambda _: SplitLimits(counter, _WHOLE, _WHOLE),
-        max_batch_chunks=len(files),
-    )
 
 
 def _estimate(model: str, prompt: str, settings: Settings) -> Estimate:
