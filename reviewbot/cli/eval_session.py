@@ -122,7 +122,10 @@ def open_reviews(
     *,
     runs: int = 1,
 ) -> list[Work]:
-    """Return the reviews that are not in the store, and say how many are."""
+    """Return the reviews that are not in the store, and say how many are.
+
+    Each case has ``runs`` reviews by each contestant.
+    """
     from reviewbot.eval.run import latest, open_work
 
     found = latest(store.results.read())
@@ -139,6 +142,8 @@ async def confirm_reviews(
     judging: Sequence[JudgeTask] = (),
 ) -> None:
     """Say what reviews will cost, with the requests to judges, and ask whether to continue.
+
+    ``judging`` has the requests to judges as far as they can be known.
 
     Raises:
         ConfigError: nobody can be asked, or the answer is no.
@@ -157,7 +162,10 @@ async def confirm_reviews(
 async def make_reviews(
     args: argparse.Namespace, work: Sequence[Work], store: Store, spending: Spending
 ) -> bool:
-    """Make the reviews, and return whether the budget was enough."""
+    """Make the reviews, and return whether the budget was enough.
+
+    ``store`` takes the results. ``spending`` counts for the whole command.
+    """
     from reviewbot.eval.run import perform
 
     with Progress(len(work)) as progress:

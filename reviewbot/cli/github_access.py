@@ -43,6 +43,8 @@ async def fetch(
 ) -> T:
     """Return what ``read`` fetches from GitHub; show the progress meanwhile.
 
+    ``what`` names the pull request or the repository for the user.
+
     Raises:
         SourceError: there is no such thing, or a token is needed to see it.
         GitHubError: GitHub refuses a request, or does not respond.

@@ -120,7 +120,7 @@ def _show(lab: _Lab, concept: str) -> None:
 
 
 class _Lab:
-    """The studies of one diff, each made when it is needed."""
+    """The studies of one diff, each made when it is needed; the model is asked only if ``live``."""
 
     def __init__(self, subject: Subject, settings: Settings, *, live: bool) -> None:
         self._subject, self._settings, self._live = subject, settings, live

@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 
 class WaitIndicator:
-    """Indicator of a long wait: a temporary line on a terminal, else a few lines."""
+    """Indicator of a long wait: a temporary line on a terminal, else a few lines.
+
+    ``what`` describes the work.
+    """
 
     def __init__(self, what: str) -> None:
         self._what = what

@@ -167,7 +167,7 @@ def _read_text(path: Path) -> str:
 
 
 def text_of(data: bytes, source: str) -> str:
-    """Return the text of a configuration file.
+    """Return the text of a configuration file, which messages call ``source``.
 
     Raises:
         ConfigError: the file is too large, or not UTF-8.

@@ -28,7 +28,10 @@ CUT: Final = "A line is too long to be shown whole."
 def announced(
     event: RequestSent | Retrying, batch: str, chunks: Mapping[str, Chunk]
 ) -> Iterator[ChunkStarted | ChunkRetrying]:
-    """Yield an event for each chunk of a request, or of a retry."""
+    """Yield an event for each chunk of a request, or of a retry.
+
+    ``batch`` is the id of the batch. ``chunks`` has the chunks by id.
+    """
     for name in event.chunks:
         path = chunks[name].path
         if isinstance(event, RequestSent):

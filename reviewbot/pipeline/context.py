@@ -88,6 +88,8 @@ class _Piece:
 class ContextPlanner:
     """Planner of the files of a diff to read in full: for more context, and for linters.
 
+    ``attributes`` is the text of the base's ``.gitattributes``.
+
     Raises:
         ConfigError: a pattern is invalid, or a context window is too small.
     """
@@ -189,6 +191,8 @@ class ContextPlanner:
         self, contents: Mapping[str, bytes], whole: Sequence[FileDiff] | None = None
     ) -> bytes:
         """Return a diff of the files that were read, which shows each one in full.
+
+        ``contents`` and ``whole`` are as for :meth:`shown`.
 
         A file is left out unless git's hash in the diff proves its content. Uses the CPU: call in a
         thread.

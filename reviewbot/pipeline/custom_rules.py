@@ -62,6 +62,8 @@ def is_rule_file(name: str) -> bool:
 def check_number(names: Sequence[str], *, source: str) -> None:
     """Check the number of files before they are read.
 
+    ``names`` are names or paths, and ``source`` names the folder in messages.
+
     Raises:
         ConfigError: there are more than :data:`MOST_RULES` rules.
     """

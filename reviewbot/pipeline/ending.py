@@ -59,7 +59,12 @@ def finished(
     time_to_first_finding_s: float | None,
     reasons: Sequence[str],
 ) -> ReviewFinished:
-    """Return the last event."""
+    """Return the last event.
+
+    ``stopped`` is the outcome of a review that was stopped, else None. ``duration_s`` is that of
+    this run. ``time_to_first_finding_s`` is None without a finding. ``reasons`` are more reasons
+    for an incomplete review.
+    """
     findings, coverage = task.findings, task.coverage
     outcome = outcome_of(coverage, findings)
     causes = reasons_of(coverage) if outcome == "incomplete" else ()

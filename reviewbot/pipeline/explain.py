@@ -171,6 +171,8 @@ async def explainers(
 ) -> AsyncIterator[Workers]:
     """Yield the models that answer, within their budget; close the models at the end.
 
+    ``spent_usd`` is what earlier runs have spent.
+
     Raises:
         ConfigError: a model has no key, or its overrides are invalid.
     """

@@ -159,7 +159,8 @@ class GitRepository:
     def search(self, word: str) -> list[tuple[str, str]]:
         """Return path and text of the lines with a word in the text files of :attr:`start`.
 
-        Symbolic links and submodules are not searched. Of many lines, only the first are returned.
+        ``word`` is an identifier. Symbolic links and submodules are not searched. Of many lines,
+        only the first are returned.
         """
         arguments = (*_SEARCH, "-e", word, self.start, "--", ":/")
         data = start_of_output(self.directory, self._environment, *arguments)

@@ -171,6 +171,8 @@ def run_git(
 def start_of_output(directory: Path, environment: Mapping[str, str], *arguments: str) -> bytes:
     """Return the first bytes that git writes within some seconds; empty after an error.
 
+    ``environment`` is one of :func:`safe_environment`. ``arguments`` are a command and its options.
+
     Raises:
         SourceError: git is missing.
     """

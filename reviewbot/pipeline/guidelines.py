@@ -140,7 +140,7 @@ def tree_of(repository: GitRepository) -> BaseTree:
 
 
 async def read_guidelines(tree: BaseTree, changed: Sequence[str]) -> Guidelines:
-    """Return the selected rules for a change.
+    """Return the selected rules for a change of the paths ``changed``.
 
     A file that cannot be used is named in the result, with the reason.
 

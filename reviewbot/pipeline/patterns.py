@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def policy_of(settings: Settings, attributes: str) -> Policy:
     """Return the policy that skips files.
 
+    ``attributes`` is the text of the base's ``.gitattributes``.
+
     Raises:
         ConfigError: a pattern is invalid.
     """

@@ -94,6 +94,8 @@ class Planner:
     def plan(self, attributes: str) -> Plan:
         """Return the plan: reviewed files, their models, and chunks that fit the context windows.
 
+        ``attributes`` is the text of the base's ``.gitattributes``.
+
         Raises:
             ConfigError: a pattern is invalid, or a context window is too small.
         """

@@ -188,7 +188,10 @@ def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:
 def _plan_notices(
     settings: Settings, planned: Plan, first: Callable[[Batch], str]
 ) -> Iterator[str]:
-    """Yield notices about truncated lines, replaced models, and a review without a model."""
+    """Yield notices about truncated lines, replaced models, and a review without a model.
+
+    ``first`` returns the name of the first model of a batch.
+    """
     paths = list(dict.fromkeys(chunk.path for chunk in planned.chunks if chunk.cut))
     if paths:
         yield f"A line is too long to be shown whole, so it is shown in part: {_which(paths)}."

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class OutputTarget:
     """Standard output, or a file that is replaced as a whole or, for streams, appended to.
 
-    A link is followed. Special files (a device, a pipe) are written to directly.
+    ``path`` is None for standard output. A link is followed. Special files (a device, a pipe) are
+    written to directly.
 
     Raises:
         SourceError: the file cannot be written; this is checked before a review starts.

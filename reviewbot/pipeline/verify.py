@@ -117,7 +117,10 @@ class Verification:
     async def of_batch(
         self, batch: Batch, request: ModelRequest, book: Callable[[Spent], None]
     ) -> list[FindingRaised | FindingVerified | FindingWithdrawn]:
-        """Return the verdicts about the pending findings of a batch."""
+        """Return the verdicts about the pending findings of a batch.
+
+        The model requests of the batch must be done. ``book`` charges the usage.
+        """
         findings = self.waiting(batch, request)
         result = self._finished.get(self._name(batch))
         if result is not None:

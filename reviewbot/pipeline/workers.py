@@ -228,6 +228,8 @@ def check_choices(settings: Settings) -> None:
 class ModelClients:
     """Clients of the models of the settings; chains that contain the same model share a client.
 
+    ``parser`` parses source code for the offline rules.
+
     Raises:
         ConfigError: a model has no key. The error names the route.
     """

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class InFlight:
     """Bytes of request bodies in memory, bounded for all tenants together and for each tenant.
 
+    ``most`` is the bound of all tenants, and ``most_of_one`` that of each tenant, in bytes.
+
     Attributes:
         held: reserved bytes by tenant.
     """

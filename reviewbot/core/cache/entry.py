@@ -108,6 +108,9 @@ def make_entry(
 ) -> Entry:
     """Return the entry of a reviewed chunk.
 
+    ``drafts`` are all draft findings about the chunk. ``index`` finds quotes in this chunk and in
+    others. ``salt`` is a random text. ``change`` is as in :class:`Entry`.
+
     Raises:
         ReviewbotError: the search for secrets failed.
     """

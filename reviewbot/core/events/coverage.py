@@ -50,7 +50,11 @@ def coverage_of(
     outcomes: Mapping[str, ChunkEnd],
     checks: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[FileCoverage, ...]:
-    """Return every file with its status and reason; those that are not in the diff at the end."""
+    """Return every file with its status and reason; those that are not in the diff at the end.
+
+    ``outcomes`` has the ends of the finished chunks, and ``checks`` the rules and linters that read
+    a chunk, both by the id of the chunk.
+    """
     of_diff = (
         FileCoverage(file.path, "skipped", file.reason)
         if file.reason is not None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def computed_summary(files: Sequence[PlannedFile], changes: Mapping[str, str]) -> ReviewSummary:
-    """Return a summary: the size, and the lines of a model about files."""
+    """Return a summary: the size, and the lines of a model about files, by path in ``changes``."""
     added, removed = sum(file.added for file in files), sum(file.removed for file in files)
     return ReviewSummary(
         what=f"{count(len(files), 'file')} changed, +{added} -{removed}.",

@@ -26,7 +26,10 @@ Json: TypeAlias = dict[str, Any]
 
 
 def record(event: Event, *, seq: int, review_id: str, at: str) -> Json:
-    """Return the JSON object of ``event``, as used in NDJSON lines, SSE ``data:`` and the store."""
+    """Return the JSON object of ``event``, as used in NDJSON lines, SSE ``data:`` and the store.
+
+    ``seq`` is the number of the event within the review, from 1. ``at`` is an RFC 3339 time.
+    """
     return {"type": event.type, "seq": seq, "review_id": review_id, "at": at, **asdict(event)}
 
 

@@ -57,7 +57,11 @@ class Tally:
         checks: Sequence[str] = (),
         unlinted: str | None = None,
     ) -> None:
-        """Record the end of a chunk, completed by ``model``."""
+        """Record the end of the chunk with this id, completed by ``model``.
+
+        ``reason`` is that of the status, and ``fault`` the kind of a model failure. ``checks`` are
+        the rules and linters that read the chunk. ``unlinted`` is a sentence why a linter did not.
+        """
         self._outcomes[chunk] = ChunkEnd(status, reason, fault)
         self._ended_by[chunk] = model
         self._checks[chunk] = checks
@@ -93,7 +97,10 @@ class Tally:
         return VerificationTally(**self._verdicts, usage=used, cost_usd=cost)
 
     def by_model(self, findings: Iterable[Finding]) -> tuple[ModelShare, ...]:
-        """Return the share of each model. Models with usage come first, in order of first use."""
+        """Return the share of each model. Models with usage come first, in order of first use.
+
+        ``findings`` are the open findings of the review.
+        """
         found = Counter(finding.model for finding in findings)
         chunks = Counter(self._ended_by.values())
         return tuple(

@@ -81,6 +81,8 @@ class Intake:
         Return None if the configuration turns the rule or category off, or if a comment in the code
         suppresses the rule.
 
+        ``attempt`` is the number of the attempt. A ``cached`` draft is from an earlier review.
+
         Raises:
             ReviewbotError: the search for secrets failed.
         """

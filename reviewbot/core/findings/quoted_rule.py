@@ -35,6 +35,8 @@ def quoted_rule(message: str, rules: Sequence[Guideline]) -> Guideline | None:
     A quote is at least four words or twenty characters in quotation marks. White space, letter case
     and the marks of Markdown may differ.
 
+    ``message`` is as the model wrote it. ``rules`` are those that the model got.
+
     Raises:
         ReviewbotError: the search for secrets failed.
     """

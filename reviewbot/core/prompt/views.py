@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Views:
-    """Factory of views of the chunks of one diff. Each file is searched for secrets once."""
+    """Factory of views of the chunks of one diff. Each file is searched for secrets once.
+
+    ``instructions`` returns the repository's instructions for a path.
+    """
 
     def __init__(
         self, files: Sequence[FileDiff], instructions: Callable[[str], tuple[str, ...]]

@@ -27,6 +27,8 @@ def plan_lines(plan: ReviewStarted, skipped: Mapping[str, str], *, width: int) -
     """Return a line for each file, with its chunks or the reason to skip it, then the sums.
 
     If several models review, each line names the model of the file and the deciding setting.
+
+    ``skipped`` has the reasons by path. ``width`` is in columns of the terminal.
     """
     chunks = {chunk.id: chunk for chunk in plan.chunks}
     paths = [*(file.path for file in plan.files), *(file.path for file in plan.beside)]

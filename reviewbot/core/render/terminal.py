@@ -152,7 +152,10 @@ def _answer(event: ev.ReviewAnswer, width: int) -> list[Line]:
 
 
 def verified_lines(finding: Finding, reason: str, *, width: int) -> list[Line]:
-    """Return the lines for the verdict about a finding that was shown."""
+    """Return the lines for the verdict about a finding that was shown.
+
+    ``finding`` has the verdict, and ``reason`` is a sentence. ``width`` is in columns.
+    """
     word = state_of(finding) or "verified"
     why = (finding.placement.held and finding.placement.reason) or reason
     text = f"{finding.title} ({finding.path}:{finding.line}): {why}"

@@ -104,7 +104,7 @@ def code_block(text: str, language: str = "") -> str:
 
 
 class MarkdownWriter:
-    """Writer of the nodes of a document."""
+    """Writer of the nodes of a document. Links may lead to ``link_hosts`` only."""
 
     def __init__(self, link_hosts: Collection[str]) -> None:
         self._hosts = frozenset(map(str.lower, link_hosts))

@@ -125,6 +125,8 @@ class MessagesApi:
     async def count(self, body: dict[str, Any]) -> int:
         """Return the input tokens of a request, as the server counts them.
 
+        ``body`` has the arguments for ``messages.create``.
+
         Raises:
             ModelFault: the server does not count, or the request failed.
         """

@@ -98,7 +98,7 @@ DIALECTS: Final = {
 
 
 def brace_contexts(text: str, dialect: Dialect) -> Iterator[tuple[str, str]]:
-    """Yield candidate texts before and after ``text``, likeliest first."""
+    """Yield candidate texts before and after ``text``, the new side of a hunk, likeliest first."""
     closers, behind = scan_brackets(dialect.token, text)
     # The line break ends a line comment, and a statement in Go.
     tail = "\n*/" if text.rfind("/*") > text.rfind("*/") else ""

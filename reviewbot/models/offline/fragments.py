@@ -89,7 +89,7 @@ def parse(lines: Sequence[str], fresh: Sequence[bool], language: str) -> Fragmen
 
 
 def parse_whole(text: str, language: str) -> Fragment:
-    """Parse a whole file as it is."""
+    """Parse a whole file as it is. ast-grep must have a grammar for ``language``."""
     from ast_grep_py import SgRoot
 
     text = _readable(text)

@@ -155,7 +155,7 @@ def _rules_for(language: str | None, custom: Sequence[Rule]) -> list[Rule]:
 
 
 def checked(view: ChunkView, custom: Sequence[Rule] = ()) -> Checked:
-    """Return which rules read a chunk.
+    """Return which rules read a chunk. ``custom`` are rules of the repository.
 
     Raises:
         ConfigError: a rule file of this installation is broken.
@@ -229,7 +229,10 @@ class Scan:
         ]
 
     def items(self, matches: Sequence[Match]) -> list[dict[str, Any]]:
-        """Return the findings as items of the report, from the first line to the last."""
+        """Return the findings as items of the report, from the first line to the last.
+
+        ``matches`` are those of :attr:`patterns` in :attr:`hunks`.
+        """
         kept: dict[str, list[_RuleMatch]] = {}
         for hit in (*self._text_hits(), *map(self._hit, matches)):
             kept.setdefault(hit.rule.id, []).append(hit)

@@ -145,6 +145,8 @@ class Parser:
     ) -> list[Match]:
         """Return the matches of ``patterns`` in ``hunks``, hunk by hunk.
 
+        There must be syntax rules for ``language``. ``allowance`` is the time limit of the file.
+
         Raises:
             ParseError: the text was not parsed.
         """
@@ -185,6 +187,8 @@ class Parser:
         self, path: str, text: str, lines: Sequence[int]
     ) -> tuple[Enclosing | None, ...]:
         """Return the innermost function, else class, around each 1-based line.
+
+        ``text`` is the whole file, and ``path`` decides its language.
 
         Returns:
             One value for each line; None where there is none, or the text was not parsed.

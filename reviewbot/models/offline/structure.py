@@ -87,7 +87,7 @@ class Enclosing:
 
 
 def enclosing(file: Fragment, lines: Sequence[int]) -> list[Enclosing | None]:
-    """Return the innermost definition around each 1-based line.
+    """Return the innermost definition around each 1-based line of a whole file.
 
     It is a function with a name; else one without a name that has several lines, such as a
     callback; else a class of several lines.
@@ -112,7 +112,7 @@ def enclosing(file: Fragment, lines: Sequence[int]) -> list[Enclosing | None]:
 
 
 def code_lines(part: Fragment) -> list[int]:
-    """Return the 1-based lines that contain running code.
+    """Return the 1-based lines of a file, or of a part of it, that contain running code.
 
     Such a line contains a word or a number outside comments and strings; code inside a string, as
     in a template, counts. Brackets and operators alone do not. A line that the grammar does not

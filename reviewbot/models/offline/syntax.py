@@ -66,7 +66,10 @@ class Match:
 
 
 def match(patterns: Sequence[Pattern], hunk: int, fragment: Fragment) -> Iterator[Match]:
-    """Yield the matches that include a fresh line; of one pattern at most one a line."""
+    """Yield the matches that include a fresh line; of one pattern at most one a line.
+
+    ``fragment`` is the parsed hunk with the index ``hunk``.
+    """
     text = "\n".join(fragment.lines)
     for index, pattern in enumerate(patterns):
         if pattern.words and not any(word in text for word in pattern.words):

@@ -109,7 +109,15 @@ def keeps_syntax(
     old: Sequence[str],
     new: Sequence[str],
 ) -> bool:
-    """Return whether an edit leaves a hunk with no more syntax errors than it had."""
+    """Return whether an edit leaves a hunk with no more syntax errors than it had.
+
+    Args:
+        language: a language that ast-grep has a grammar for.
+        before: the lines of the hunk.
+        after: the lines of the edited hunk.
+        old: the lines that the edit replaces.
+        new: the lines that it puts there.
+    """
     faults = _errors(language, before)
     if _errors(language, after) > faults:
         return False

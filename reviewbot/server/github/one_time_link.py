@@ -19,7 +19,10 @@ TOKEN: Final = "token"  # noqa: S105 - the name of the parameter
 
 
 class OneTimeLink:
-    """A link, the cookie of the browser that used the link, and the state for another site."""
+    """A link, the cookie of the browser that used the link, and the state for another site.
+
+    ``clock`` returns seconds.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._ends = clock, clock() + LIFE_S

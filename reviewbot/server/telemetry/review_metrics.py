@@ -45,7 +45,7 @@ class _CountedRun:
 
 
 class Counting:
-    """Counter of runs, events and requests of reviews."""
+    """Counter of runs, events and requests of reviews. ``clock`` returns seconds."""
 
     def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._metrics, self._clock = metrics, clock
