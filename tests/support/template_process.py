@@ -6,10 +6,10 @@ over the socket FD: JSON with the arguments, the environment and the folder of a
 it runs linters, and file descriptors for its input, output and errors. The template answers with
 the process id. A last descriptor of the request gets the exit code once the process is over.
 
-What a fork inherits is what ``python -m reviewbot`` would have loaded anyway. Nothing has run in
-the template: the threads of a library would be missing in the forks. At the end of a fork its
-threads are joined and its exit handlers run. The interpreter is not taken down: that would copy
-what the fork shares with the template, for 0.1 CPU seconds.
+What a fork inherits is what ``python -m reviewbot`` would have loaded anyway: modules, and the
+parsed rules. Nothing else has run in the template: the threads of a library would be missing in the
+forks. At the end of a fork its threads are joined and its exit handlers run. The interpreter is not
+taken down: that would copy what the fork shares with the template, for 0.1 CPU seconds.
 """
 
 from __future__ import annotations
@@ -144,11 +144,13 @@ def _run() -> int:
 
 if __name__ == "__main__":
     from reviewbot.models.anthropic.messages_api import load_sdk
+    from reviewbot.rules import load_rules
 
     for module in LOADED:
         import_module(module)
     load_sdk()
     import_module(LINTERS)
+    load_rules()
     gc.collect()
     gc.freeze()
     fork_on_request(socket.socket(fileno=int(sys.argv[1])))
