@@ -205,6 +205,7 @@ def test_a_reader_that_leaves_ends_the_command_quietly() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is full")
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     "arguments",
@@ -228,6 +229,7 @@ def test_an_output_that_takes_nothing_is_one_sentence(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("arguments", ["--version", "rules", "review -"])
 def test_streams_that_are_closed_are_no_bug(arguments: str) -> None:
     def shell(rest: str) -> "subprocess.CompletedProcess[str]":
