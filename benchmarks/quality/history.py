@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -62,6 +63,7 @@ def named_repository(path: Path) -> Repository:
     return Repository(name, inner, known["commit"], known["group"])
 
 
+@cache
 def _listed(kind: Kind) -> dict[str, dict[str, str]]:
     entries: list[dict[str, str]] = tomllib.loads(LISTED.read_text("utf-8"))[kind]
     return {one["name"]: one for one in entries}
