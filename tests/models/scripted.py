@@ -132,8 +132,9 @@ class Scripted:
             if say.restart:
                 yield ToolInput(say.restart)
                 yield InputRestarted()
-            for start in range(0, len(say.json), 7):
-                yield ToolInput(say.json[start : start + 7])
+            text = say.json
+            for start in range(0, len(text), 7):
+                yield ToolInput(text[start : start + 7])
             yield UsageReport(say.usage)
             if say.fault:
                 raise say.fault
