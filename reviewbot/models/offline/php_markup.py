@@ -13,7 +13,7 @@ _VISIBLE: Final = re.compile(r"[^\n]")
 def blank_markup(text: str) -> str:
     """Return PHP without HTML; every character keeps its place.
 
-    A value that ``<?=`` prints becomes ``~`` and the value, a statement that no program needs.
+    ``<?=`` becomes ``$_=``: a program hardly writes it, and all that the tag prints is its value.
 
     Args:
         text: PHP that may begin inside a file.
@@ -27,7 +27,7 @@ def blank_markup(text: str) -> str:
 
 
 def _blank(markup: str, start: str) -> str:
-    """Return blanks for HTML, with ``start`` at its beginning and ``~`` for a tag that prints."""
+    """Return blanks for HTML, with ``start`` at its beginning and ``$_=`` for a tag that prints."""
     blank = _VISIBLE.sub(" ", markup)
-    end = "~" if markup.endswith("<?=") else ""
+    end = "$_=" if markup.endswith("<?=") else ""
     return start + blank[len(start) : len(blank) - len(end)] + end

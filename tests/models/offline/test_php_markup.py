@@ -22,7 +22,7 @@ def test_only_php_is_left_where_it_was() -> None:
         " " * 14,
         "      $name = $_GET['name']; ; ",
         "      if ($name): ; ",
-        " " * 20 + "~ $name ;     ",
+        " " * 18 + "$_= $name ;     ",
         "      endif; ; ",
         "",
     ]
