@@ -33,8 +33,9 @@ _LIMITED: Final = re.compile(
     r"\b(?:where(?!\s+(?:1\s*=\s*1|true)\s*$)|limit|join|using)\b", re.IGNORECASE
 )
 _CONSTANT: Final = re.compile(
-    r"\s*set\s+(?P<column>\w+)\s*=\s*(?:q{2,}|\d+|true|false|null|(?:coalesce\s*\([^()]*,\s*)?"
-    r"(?P<now>now\s*\(\)|current_timestamp)\s*\)?)\s*(?:,|$)",
+    r"\s*set\s+(?P<column>\w+)\s*=\s*"
+    r"(?:(?:(?:date|time|timestamp|timestamptz|interval)\s*)?q{2,}(?:::\w+)?|-?\d+(?:\.\d+)?|true|"
+    r"false|null|(?:coalesce\s*\([^()]*,\s*)?(?P<now>now\s*\(\)|current_(?:timestamp|date))\s*\)?)\s*(?:,|$)",
     re.IGNORECASE,
 )
 _EVENT: Final = re.compile(
