@@ -43,6 +43,20 @@ def show():
 
 
 @pytest.mark.parametrize(
+    ("call", "rule"),
+    [("db.query<Row>", "javascript/sql-injection"), ("axios.get<Row>", "javascript/ssrf")],
+)
+def test_a_value_is_followed_into_an_awaited_call_with_type_arguments(call: str, rule: str) -> None:
+    code = f"""
+app.get("/rows", async (req, res) => {{
+  const given = req.query.text;
+  const {{ rows }} = await {call}(given + " where name");
+}});
+"""
+    assert (3, rule) in found("a.ts", code)
+
+
+@pytest.mark.parametrize(
     "change",
     ['int(given or "1")', "choose(given)", "COLUMNS[given]", 'given == "name"', "len(given) + 1"],
 )
