@@ -94,19 +94,19 @@ class Threads:
             variables["after"] = after
 
     async def resolve(self, thread: str) -> bool:
-        """Resolve a thread; return False if GitHub does not permit it."""
+        """Resolve a thread; return False without permission, or if it is gone."""
         return await self._change(_RESOLVE, {"threadId": thread})
 
     async def minimize(self, node_id: str) -> bool:
-        """Hide a comment or a review as outdated; return False if GitHub does not permit it."""
+        """Hide a comment or a review as outdated; return False as :meth:`resolve` does."""
         return await self._change(_MINIMIZE, {"subjectId": node_id, "classifier": "OUTDATED"})
 
     async def unresolve(self, thread: str) -> bool:
-        """Reopen a thread; return False if GitHub does not permit it."""
+        """Reopen a thread; return False as :meth:`resolve` does."""
         return await self._change(_UNRESOLVE, {"threadId": thread})
 
     async def unminimize(self, node_id: str) -> bool:
-        """Show a hidden comment again; return False if GitHub does not permit it."""
+        """Show a hidden comment again; return False as :meth:`resolve` does."""
         return await self._change(_UNMINIMIZE, {"subjectId": node_id})
 
     async def _change(self, mutation: str, given: dict[str, str]) -> bool:

@@ -46,7 +46,7 @@ REFUSED_S: Final = 1.0
 otherwise cost a check run until the next push."""
 
 _DENIED: Final = ("FORBIDDEN", "INSUFFICIENT_SCOPES", "NOT_FOUND")
-"""Types of errors with which GraphQL refuses what an installation may not do."""
+"""Types of errors with which GraphQL refuses what an installation may not do, or cannot see."""
 UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError)
 """Errors raised for a response without GitHub's fields, such as the response of a proxy."""
 
@@ -169,7 +169,7 @@ class AccountClient:
         raise UnavailableError(reason)
 
     async def graphql(self, text: str, variables: Record, *, writes: bool = False) -> Record | None:
-        """Return the data of a GraphQL response; None if we lack the permission.
+        """Return the data of a GraphQL response; None without permission, or if it is gone.
 
         The operation must be idempotent, because the request may be repeated.
 

@@ -73,7 +73,7 @@ class Published:
 class Publication:
     """Publication of one review.
 
-    ``key`` identifies the review in our markers. It has letters and digits only.
+    ``key`` identifies the review in our markers. It has letters, digits and hyphens.
     """
 
     def __init__(

@@ -67,8 +67,8 @@ _DRAFT: Final = (
 class CommentPublisher:
     """Publisher of one review.
 
-    ``key`` identifies the review in our markers. It has letters and digits only. The attributes
-    are explained in ``publication.Published``.
+    ``key`` identifies the review in our markers. It has letters, digits and hyphens. The
+    attributes are explained in ``publication.Published``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Aggregate what became of the findings of several pull requests. Pure.
+"""Count what became of the findings of several pull requests, and reactions to them. Pure.
 
 The states come from comments. Nobody here can check their signature, so all their texts are
 untrusted.
