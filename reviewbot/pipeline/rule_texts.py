@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewbot import REPOSITORY
 from reviewbot.core.render import sarif
 from reviewbot.core.render.sarif import RuleText
-from reviewbot.core.safety.safe_text import safe_line, safe_markdown
+from reviewbot.core.safety.redact import redact_text
+from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 from reviewbot.models.linters.rules import find_rule
 from reviewbot.rules import FOLDERS, META_VARIABLE, load_folder, parse_rule
 
@@ -40,6 +41,7 @@ def render_sarif(report: Report, custom_rules: Iterable[Mapping[str, Any]] = ())
 
     Raises:
         ConfigError: a rule file is broken.
+        ReviewbotError: the search for secrets failed.
     """
     ids = {one.rule for one in report.findings}
     own = {data["id"]: _of_repository(data) for data in custom_rules if data["id"] in ids}
@@ -74,9 +76,11 @@ def _of_folder(folder: str) -> dict[str, RuleText]:
 
 def _of_repository(data: Mapping[str, Any]) -> RuleText:
     rule = parse_rule(data, source=f"{data['id']}.yml")
-    url = rule.url if rule.url and _URL.fullmatch(rule.url) else None
-    text = _of_rule(rule, url)
-    return replace(text, title=safe_line(text.title), help=safe_markdown(text.help))
+    url = rule.url or ""
+    is_shown = _URL.fullmatch(url) and redact_text(url) == url
+    text = _of_rule(rule, url if is_shown else None)
+    help_text = shown_markdown(text.help, link_hosts=())
+    return replace(text, title=shown_line(text.title), help=help_text)
 
 
 def _of_rule(rule: Rule, url: str | None) -> RuleText:

@@ -54,3 +54,11 @@ def test_sarif_describes_a_rule_of_the_repository_with_its_own_texts(url: str | 
     )
     assert rule["defaultConfiguration"] == {"level": "error"}
     assert rule.get("helpUri") == (url if url == "https://example.com/log" else None)
+
+
+def test_a_secret_in_a_rule_of_the_repository_is_not_in_sarif() -> None:
+    token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    data = yaml.safe_load(RULE)
+    data |= {"message": f"Not {token}", "note": f"Use {token}", "url": f"https://x.test/{token}"}
+    report = report_of(replace(FINDING, rule="custom/no-print"))
+    assert token not in render_sarif(report, (data,))

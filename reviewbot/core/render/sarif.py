@@ -71,13 +71,13 @@ _MAX_DESCRIPTION: Final = 1_024
 
 @dataclass(frozen=True, slots=True)
 class RuleText:
-    """Texts of a rule, which no finding changes.
+    """Texts of a rule.
 
     Attributes:
         title: the title, in Markdown like ``help``.
         help: what goes wrong, and what to do.
-        severity: the severity without configuration. Code scanning shows all findings of a rule in
-            the category ``security`` with it.
+        severity: the severity without configuration; for a category, that of its worst finding.
+            Code scanning shows all findings of a rule in the category ``security`` with it.
         url: address of a page about the rule, if any.
     """
 
