@@ -61,7 +61,7 @@ async def test_a_summary_that_the_model_did_not_write_leaves_no_trace(
     assert len(model.requests) > 1
     assert "### Summary" not in summary_of(pull)
     assert "summary:" not in shown
-    assert "401" not in shown
+    assert not re.search(r"\b401\b", shown)  # a hidden marker may have these digits within a digest
 
 
 async def test_a_known_finding_leads_to_its_comment_from_the_check_and_the_job_summary(
