@@ -46,6 +46,7 @@ def file(page: Page, server: ScriptedServer) -> Locator:
 
 def rows(file: Locator) -> list[list[str]]:
     """The numbers and code of each row that is not a hunk's head, and the titles of findings."""
+    expect(file.locator("tr .code").first).to_be_attached()  # the diff comes after the outcome
     found: list[list[str]] = file.locator("tr:not(.hunk)").evaluate_all(
         """rows => rows.map((row) => [...row.querySelectorAll(
             ".number, .code, .finding-title, .withdrawn s"
