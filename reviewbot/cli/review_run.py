@@ -167,7 +167,9 @@ def _refuse_local_options(args: argparse.Namespace) -> None:
     }
     for name, given in local.items():
         if given:
-            raise ConfigError(f"{name} is for reviews on this machine; leave it or --server out")
+            raise ConfigError(
+                f"{name} is for reviews on this machine; leave out {name} or --server"
+            )
 
 
 async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:

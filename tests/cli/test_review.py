@@ -188,7 +188,7 @@ def test_an_option_that_a_server_would_not_heed_is_refused(
 ) -> None:
     assert main(["review", write(BAD), option, "--server", "http://127.0.0.1:9"]) == 2
     name = option.partition("=")[0]
-    said = f"{name} is for reviews on this machine; leave it or --server out"
+    said = f"{name} is for reviews on this machine; leave out {name} or --server"
     assert said in capsys.readouterr().err
 
 

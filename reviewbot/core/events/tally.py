@@ -60,7 +60,7 @@ class Tally:
         """Record the end of the chunk with this id, completed by ``model``.
 
         ``reason`` is that of the status, and ``fault`` the kind of a model failure. ``checks`` are
-        the rules and linters that read the chunk. ``unlinted`` is a sentence why a linter did not.
+        the rules and linters that read the chunk. ``unlinted`` says why a linter did not.
         """
         self._outcomes[chunk] = ChunkEnd(status, reason, fault)
         self._ended_by[chunk] = model

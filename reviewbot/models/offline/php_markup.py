@@ -13,7 +13,7 @@ _VISIBLE: Final = re.compile(r"[^\n]")
 def blank_markup(text: str) -> str:
     """Return PHP without HTML; every character keeps its place.
 
-    ``<?=`` becomes ``$_=``: a program hardly writes it, and all that the tag prints is its value.
+    ``<?=`` becomes ``$_=``, which assigns all that the tag prints. Programs hardly use ``$_``.
 
     Args:
         text: PHP that may begin inside a file.
