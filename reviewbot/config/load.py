@@ -128,11 +128,11 @@ def find_config(start: Path) -> Path | None:
     Outside a repository, only ``start`` is searched: folders above it may belong to others.
 
     Raises:
-        ConfigError: a folder contains files with both names.
+        ConfigError: a folder contains files with both names, or cannot be searched.
     """
     start, root = start.resolve(), repository_root(start)
     for folder in (start, *start.parents):
-        there = [folder / name for name in CONFIG_NAMES if (folder / name).is_file()]
+        there = [folder / name for name in CONFIG_NAMES if _is_file(folder / name)]
         if len(there) > 1:
             raise ambiguous_file_error(str(there[0]))
         if there:
@@ -154,15 +154,26 @@ def repository_root(start: Path) -> Path:
     return next((one for one in (start, *start.parents) if (one / ".git").exists()), start)
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"cannot be read: {error.strerror}", source=str(path))
+
+
 def _read_text(path: Path) -> str:
     """Return the text of an untrusted file, reading a bounded number of bytes."""
+    if not _is_file(path):  # a pipe would block, a device never ends
+        raise ConfigError("is not a file", source=str(path))
     try:
-        if not path.is_file():  # a pipe would block, a device never ends
-            raise ConfigError("is not a file", source=str(path))
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", source=str(path)) from error
+        raise _unreadable(path, error) from error
     return text_of(data, str(path))
 
 
@@ -191,7 +202,7 @@ def dotenv_of(cwd: Path, base: GitRepository | None) -> Mapping[str, str]:
     if base is not None and base.tracks(DOTENV_NAME):
         name = f"{base.folders()[0]}{DOTENV_NAME}"
         text = text_of(base.file(name) or b"", name)
-    elif path.is_file():
+    elif _is_file(path):
         text = _read_text(path)
     else:
         return {}

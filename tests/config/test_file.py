@@ -180,6 +180,15 @@ def test_two_files_in_one_folder_are_refused(tmp_path: Path) -> None:
         find_config(tmp_path)
 
 
+@pytest.mark.parametrize("name", [".reviewbot.yml", ".env"])
+def test_a_file_that_the_system_cannot_look_up_is_a_configuration_error(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).symlink_to("x" * 300)
+    with pytest.raises(ConfigError, match="cannot be read: File name too long"):
+        read_settings({}, cwd=tmp_path, env={})
+
+
 def test_a_file_that_the_user_names_is_read_instead_and_trusted(tmp_path: Path) -> None:
     (tmp_path / ".reviewbot.yml").write_text("jobs: 5")
     own = tmp_path / "own.yml"
