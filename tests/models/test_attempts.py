@@ -149,7 +149,7 @@ async def test_a_refusal_by_the_last_model_is_a_failed_chunk() -> None:
         Say([item(1)], cut=-1),
         Say([item(1)], cut=40),
         Say(stop=None),
-        Say([item(1), item(2, severity="dire")]),
+        Say([item(1), item(2, confidence=2)]),
         Say(text='{"findings": [7], "outcome": "complete"}'),
         Say(restart='{"findings": ["SQL injection in line 3"], "outcome": "complete"}'),
         Say(restart=Say([item(1)]).json[:-30]),

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.findings.finding import Category, Severity, Side  # noqa: TC001 - decoders look them up
+from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES, Category, Severity, Side
 from reviewbot.core.findings.report_tool import FINDING_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from jsonschema.protocols import Validator
 
@@ -40,8 +40,8 @@ _FORGIVEN: Final[dict[str, Any]] = {
 message are required."""
 
 _FIELDS: Final = frozenset(FINDING_SCHEMA["properties"])
-_UPPER: Final = frozenset({"side"})
-_LOWER: Final = frozenset({"category", "severity"})
+_WORST: Final = frozenset({"blocker", "critical", "fatal", "high", "major", "severe"})
+"""Severities of other tools that count as an error."""
 
 
 class InvalidFinding(ValueError):
@@ -97,12 +97,37 @@ def own_draft(item: Mapping[str, Any]) -> Draft:
     return Draft(**item)
 
 
+def _severity(text: str) -> str:
+    name = text.lower()
+    if not name or name in SEVERITIES:
+        return name
+    return "error" if name in _WORST else "warning"
+
+
+def _category(text: str) -> str:
+    return name if (name := text.lower()) in CATEGORIES else "bug"
+
+
+def _side(text: str) -> Side:
+    return "LEFT" if text.upper() == "LEFT" else "RIGHT"
+
+
+_KNOWN: Final[dict[str, Callable[[str], str]]] = {
+    "severity": _severity,
+    "category": _category,
+    "side": _side,
+}
+"""For each enum, the function from a text to its nearest value."""
+
+
 def parse_draft(item: Mapping[str, Any]) -> Draft:
     """Validate one item of the ``findings`` array of a model.
 
     Enums are compared without regard to case (Anthropic's documentation does not guarantee their
-    capitalisation), whole numbers may be written as ``12.0``, ``end_line`` defaults to ``line``.
-    Unknown fields are left out, ``rule`` among them: only our own rules may name one.
+    capitalisation). An unknown value never loses a finding: a severity becomes an error or a
+    warning, a category a bug, a side the new one. Whole numbers may be written as ``12.0``, and
+    ``end_line`` defaults to ``line``. Unknown fields are left out, ``rule`` among them: only our
+    own rules may name one.
 
     Raises:
         InvalidFinding: a field is missing or out of bounds.
@@ -113,9 +138,9 @@ def parse_draft(item: Mapping[str, Any]) -> Draft:
             value[name] = default
     if value.get("end_line") is None:
         value["end_line"] = value["line"]
-    for name in _UPPER | _LOWER:
+    for name, known in _KNOWN.items():
         if isinstance(value.get(name), str):
-            value[name] = value[name].upper() if name in _UPPER else value[name].lower()
+            value[name] = known(value[name])
     error = next(iter(_validator().iter_errors(value)), None)
     if error is not None:
         where = ".".join(str(part) for part in error.absolute_path)

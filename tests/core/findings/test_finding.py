@@ -56,6 +56,26 @@ def test_enums_are_compared_without_regard_to_case() -> None:
     assert (draft.side, draft.severity, draft.category) == ("LEFT", "warning", "error-handling")
 
 
+@pytest.mark.parametrize(
+    ("change", "known"),
+    [
+        ({"severity": "Critical"}, {"severity": "error"}),
+        ({"severity": "high"}, {"severity": "error"}),
+        ({"severity": "blocker"}, {"severity": "error"}),
+        ({"severity": "medium"}, {"severity": "warning"}),
+        ({"severity": "style"}, {"severity": "warning"}),
+        ({"category": "style"}, {"category": "bug"}),
+        ({"category": ""}, {"category": "bug"}),
+        ({"side": "BOTH"}, {"side": "RIGHT"}),
+    ],
+)
+def test_an_unknown_value_of_an_enum_is_mapped_to_one_that_hides_nothing(
+    change: dict[str, Any], known: dict[str, Any]
+) -> None:
+    draft = parse_draft(ITEM | change)
+    assert {name: getattr(draft, name) for name in known} == known
+
+
 def test_whole_numbers_may_be_written_as_decimals_and_ranges_upside_down() -> None:
     draft = parse_draft(ITEM | {"line": 9.0, "end_line": 7.0})
     assert (draft.line, draft.end_line) == (7, 9)
@@ -65,9 +85,7 @@ def test_whole_numbers_may_be_written_as_decimals_and_ranges_upside_down() -> No
 @pytest.mark.parametrize(
     "change",
     [
-        {"severity": "critical"},
-        {"side": "BOTH"},
-        {"category": "style"},
+        {"severity": ["error"]},
         {"confidence": 1.5},
         {"confidence": "high"},
         {"line": -1},
