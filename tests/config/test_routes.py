@@ -137,6 +137,12 @@ def test_a_share_of_nothing_turns_the_split_off() -> None:
     assert load("ab_split: null").ab_split is None
 
 
+@pytest.mark.parametrize("bound", ["lines", "change_lines"])
+def test_a_route_may_match_exactly_one_size(bound: str) -> None:
+    (route,) = load(f"routes: [{{min_{bound}: 3, max_{bound}: 3, model: a}}]").routes
+    assert (getattr(route, f"min_{bound}"), getattr(route, f"max_{bound}")) == (3, 3)
+
+
 # --- What is refused
 
 

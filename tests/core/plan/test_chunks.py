@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.plan import weigh
 from reviewbot.core.plan.chunk_view import view
-from reviewbot.core.plan.split import OVERLAP_LINES
+from reviewbot.core.plan.split import OVERLAP_LINES, boundary_score
 from reviewbot.core.plan.stored import check_fits, plan_from_json, plan_to_json
-from reviewbot.core.plan.weigh import CHUNK_HEADER, CUT_MARK, HUNK_HEADER, LINE_PREFIX
+from reviewbot.core.plan.weigh import CHUNK_HEADER, CUT_MARK, HUNK_HEADER, LINE_PREFIX, LineCost
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.models.tokens import TokenCounter
 from tests.support.chunk_plans import Bytes, budgets, counts, diff_of, diffs, one, plan, planned
@@ -369,3 +369,11 @@ def test_what_is_weighed_of_a_hunk_is_what_its_lines_are(
     assert [(kind, raw.decode("utf-8", "surrogateescape")) for kind, raw in hunk.iter_raw()] == [
         (line.kind, line.text) for line in hunk.lines
     ]
+
+
+def test_the_worst_split_is_between_removed_lines_and_their_replacement() -> None:
+    removed = LineCost(1, "removed", replacing=True, head=b"a = 1")
+    added = LineCost(1, "added", replacing=True, head=b"a = 2")
+    between = boundary_score(removed, added)
+    assert between < boundary_score(removed, removed) < 0
+    assert between < boundary_score(added, added) < 0

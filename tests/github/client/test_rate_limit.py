@@ -9,7 +9,7 @@ import pytest
 from reviewbot.github.client.errors import RateLimitedError
 from reviewbot.github.client.exchange import GRAPHQL, Request, Urgency, read, write
 from reviewbot.github.client.limits import Limit
-from reviewbot.github.client.rate_limit import HOUR_S, Pace, RateLimiter
+from reviewbot.github.client.rate_limit import HOUR_S, MINUTE_S, Pace, RateLimiter
 from tests.virtual_time import in_virtual_time
 
 READ = read("/x")
@@ -113,6 +113,17 @@ async def test_no_minute_has_more_points_than_github_grants() -> None:
     (await limiter.acquire(NORMAL))()
     assert all(sum(at < one <= at + 60 for one in sent) <= 100 for at in sent)
     assert sent[-1] - sent[0] == pytest.approx(2 * 61.0)
+
+
+@in_virtual_time
+async def test_a_request_is_sent_as_soon_as_the_minute_has_room_for_it() -> None:
+    limiter = RateLimiter(Pace(points_a_minute=2))
+    sent: list[float] = []
+    for _ in range(3):
+        (await limiter.acquire(READ))()
+        sent.append(now())
+        await asyncio.sleep(10)
+    assert [at - sent[0] for at in sent] == [0.0, 10.0, MINUTE_S]
 
 
 @in_virtual_time
