@@ -19,8 +19,10 @@ from reviewbot.core.events.events import (
 )
 from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import ReportBuilder, fold
-from reviewbot.core.render import FINAL, STREAMING, final, streaming, terminal
+from reviewbot.core.render import FINAL, final, terminal
+from reviewbot.core.render.inert import json_text
 from reviewbot.core.render.layout import plain
+from reviewbot.core.render.sse import frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,10 +69,8 @@ def outputs(stream: Path) -> Iterator[tuple[Path, str]]:
             stream.with_suffix(f".terminal-{width}.txt"),
             plain(terminal_lines(events, width)),
         )
-    for name in STREAMING:
-        if name != "ndjson":  # that is the stream itself
-            text = "".join(map(streaming(name), records))
-            yield stream.with_suffix(f".{name}.txt"), text
+    frames = (frame(one["type"], one["seq"], json_text(one)) for one in records)
+    yield stream.with_suffix(".sse.txt"), b"".join(frames).decode()
     for name in FINAL:
         yield stream.with_suffix(_SUFFIXES[name]), final(name)(fold(events))
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.cli.amounts import dollars, whole_number
-from reviewbot.core.render import FINAL, STREAMING
+from reviewbot.core.render import FINAL
 
 if TYPE_CHECKING:
     import argparse
 
-FORMATS: Final = ("terminal", *(name for name in STREAMING if name != "sse"), *FINAL)
+FORMATS: Final = ("terminal", "ndjson", *FINAL)
 
 MAX_JOBS: Final = 64
 

@@ -26,7 +26,7 @@ from reviewbot.core.events.events import (
 )
 from reviewbot.core.events.records import record as record_of
 from reviewbot.core.events.report import ReportBuilder, reaches_threshold
-from reviewbot.core.render import STREAMING, final, streaming, terminal
+from reviewbot.core.render import final, ndjson, terminal
 from reviewbot.core.render.document import plan_document
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.render.wording import duration
@@ -136,8 +136,8 @@ PLAN_FORMATS: Final = ("terminal", "ndjson", "json")
 def write_plan(job: Job, name: str, path: Path | None) -> None:
     """Write the output of ``--dry-run``: text, records, or one document."""
     if name == "ndjson":
-        recorder, render = _Recorder(), streaming("ndjson")
-        text = "".join(render(recorder.record(event)) for event in opening(job))
+        recorder = _Recorder()
+        text = "".join(ndjson.render(recorder.record(event)) for event in opening(job))
     elif name == "json":
         text = plan_document(*opening(job))
     else:
@@ -203,11 +203,11 @@ class _Sink(Protocol):
 class _Records:
     """Sink that writes each record at once."""
 
-    def __init__(self, name: str, target: OutputTarget) -> None:
-        self._render, self._target = streaming(name), target
+    def __init__(self, target: OutputTarget) -> None:
+        self._target = target
 
     def take(self, shown: _Shown) -> None:
-        self._target.append(self._render(shown.record))
+        self._target.append(ndjson.render(shown.record))
 
     def close(self, report: Report, *, shows_end: bool) -> None:
         del report, shows_end
@@ -322,8 +322,8 @@ def _terminal(stream: TextIO, color: ColorChoice) -> _Sink:
 def _format(name: str, target: OutputTarget, custom_rules: Iterable[Mapping[str, Any]]) -> _Sink:
     if name == "terminal":
         return _TextSink(target)
-    if name in STREAMING:
-        return _Records(name, target)
+    if name == "ndjson":
+        return _Records(target)
     if name != "sarif":
         return _Whole(final(name), target)
     from reviewbot.pipeline.rule_texts import render_sarif

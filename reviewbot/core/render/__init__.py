@@ -1,9 +1,9 @@
 """Events to text, one module a format. Pure: the caller writes what comes back.
 
-Streaming formats take one record (:func:`reviewbot.core.events.records.record`) at a time, final
-ones the :class:`~reviewbot.core.events.report.Report`. ``terminal`` has a separate interface,
-because it needs code around a finding and the width of the screen. Modules are imported on first
-use.
+``ndjson`` and ``sse`` take one record (:func:`reviewbot.core.events.records.record`) at a time,
+the other formats the :class:`~reviewbot.core.events.report.Report`. ``terminal`` has a separate
+interface, because it needs code around a finding and the width of the screen. Modules are imported
+on first use.
 """
 
 from __future__ import annotations
@@ -16,14 +16,10 @@ from reviewbot import REPOSITORY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report
 
 TOOL_NAME: Final = "reviewbot"
 TOOL_URL: Final = REPOSITORY
-
-STREAMING: Final = {"ndjson": "ndjson", "sse": "sse"}
-"""Format to module with ``render(record) -> str``."""
 
 FINAL: Final = {
     "json": "document",
@@ -33,16 +29,6 @@ FINAL: Final = {
     "rdjson": "rdjson",
 }
 """Format to module with ``render(report) -> str``; some take further keyword arguments."""
-
-
-def streaming(name: str) -> Callable[[Json], str]:
-    """Return the renderer of a streaming format: one record in, its text out.
-
-    Raises:
-        KeyError: no streaming format is called ``name``.
-    """
-    module = import_module(f"{__name__}.{STREAMING[name]}")
-    return cast("Callable[[Json], str]", module.render)
 
 
 def final(name: str) -> Callable[[Report], str]:
