@@ -169,7 +169,7 @@ class Run:
             description=work.description if is_whole else "",
             spent_usd=spent_usd,
             parser=self._kit.parsers.for_tenant(self.row.tenant),
-            lint_slots=self._kit.lint_slots,
+            lint_slots=self._kit.lint_slots.for_review(self.row.tenant),
             code=code,
         )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import Event
     from reviewbot.models.batch import BatchEvent, BatchTask, Spent
     from reviewbot.models.cached import CacheUse
+    from reviewbot.models.linters.slots import LinterSlots
     from reviewbot.models.offline.parser import ParserPool
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.pipeline.quotable_code import CodeFiles
@@ -92,7 +93,7 @@ class RunDependencies:
     load: Callable[[Mapping[str, object]], Settings]
     preparing: asyncio.Semaphore
     parsers: ParserPool
-    lint_slots: asyncio.Semaphore
+    lint_slots: LinterSlots
     waits: ModelRetryPolicy
     cache_bytes: int
     cache_use: CacheUse

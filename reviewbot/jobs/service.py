@@ -27,6 +27,7 @@ from reviewbot.jobs.run_dependencies import Hooks, ModelRetryPolicy, RunDependen
 from reviewbot.jobs.runner import Runner
 from reviewbot.jobs.warm_up import warm_up
 from reviewbot.models.cached import CacheUse
+from reviewbot.models.linters.slots import LinterSlots
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.store import nodes, reviews, turns
 from reviewbot.store.connect import connection_options, file_of, others_can_read
@@ -54,7 +55,7 @@ PREPARED_AT_ONCE: Final = 2
 PARSERS: Final = 2
 """Processes that parse source code: with two, one tenant does not block the others."""
 LINTERS_AT_ONCE: Final = 2
-"""Maximum number of processes of linters at once."""
+"""Maximum number of processes of linters of one tenant at once."""
 LISTEN_AGAIN_S: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ class ReviewService:
             load=load,
             preparing=asyncio.Semaphore(PREPARED_AT_ONCE),
             parsers=self._parsers,
-            lint_slots=asyncio.Semaphore(LINTERS_AT_ONCE),
+            lint_slots=LinterSlots(LINTERS_AT_ONCE),
             waits=config.waits,
             cache_bytes=config.cache_bytes,
             cache_use=CacheUse(),

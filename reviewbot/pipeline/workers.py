@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.linters.imported import ImportedHit
     from reviewbot.models.linters.linters import Linters
+    from reviewbot.models.linters.slots import ReviewSlots
     from reviewbot.models.offline.parser import Parser
     from reviewbot.pipeline.cross_file import FindUses
     from reviewbot.pipeline.job import Summarize
@@ -87,7 +88,7 @@ async def workers(
     description: str = "",
     spent_usd: float = 0.0,
     parser: Parser | None = None,
-    lint_slots: asyncio.Semaphore | None = None,
+    lint_slots: ReviewSlots | None = None,
     code: CodeFiles | None = None,
 ) -> AsyncIterator[Workers]:
     """Yield the models of the settings, within their budget; close the models at the end.
@@ -99,7 +100,7 @@ async def workers(
         description: description of the change, for the summary.
         spent_usd: US dollars that earlier runs of the review have spent.
         parser: parser of source code; None starts a separate process.
-        lint_slots: limits the processes of linters at a time, in all reviews that share it.
+        lint_slots: limits the processes of linters at a time; None limits those of this review.
         code: reader of more files of the reviewed commit, as evidence for the verifier.
 
     Raises:
@@ -180,7 +181,7 @@ def _own_rules(prepared: Prepared, crew: ModelClients) -> dict[str, RunBatch]:
     return {name: rules for name, model in models.items() if not model.info.offline}
 
 
-def _linters(prepared: Prepared, slots: asyncio.Semaphore | None) -> Linters:
+def _linters(prepared: Prepared, slots: ReviewSlots | None) -> Linters:
     from reviewbot.models.linters.linters import Linters
 
     return Linters(heed_added=prepared.job.gates.heed_added, slots=slots)

@@ -13,6 +13,7 @@ from reviewbot.models.linters.base import NotLintedError
 from reviewbot.models.linters.hits import LintedText, LintHit, choose_hits
 from reviewbot.models.linters.process import run_linter
 from reviewbot.models.linters.programs import find_programs
+from reviewbot.models.linters.slots import LinterSlots
 from reviewbot.models.linters.suppressions import disable_suppressions
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from reviewbot.models.linters.base import Diagnostic, Linter
     from reviewbot.models.linters.programs import Program
+    from reviewbot.models.linters.slots import ReviewSlots
 
 REVIEW_S: Final = 300.0
 """Seconds that the linters of one review may take, all files together."""
@@ -49,12 +51,12 @@ class Linters:
     Args:
         heed_added: whether suppression comments on added lines count. In the App and the Action
             they must not, because the author of a pull request writes them.
-        slots: limits the number of processes at a time; reviews can share it.
+        slots: limits the number of processes at a time, also over several reviews.
     """
 
-    def __init__(self, *, heed_added: bool, slots: asyncio.Semaphore | None = None) -> None:
+    def __init__(self, *, heed_added: bool, slots: ReviewSlots | None = None) -> None:
         self._heed_added = heed_added
-        self._slots = slots or asyncio.Semaphore(2)
+        self._slots = slots or LinterSlots().for_review("local")
         self._left_s = REVIEW_S
         self._programs = tuple(one for one in find_programs() if one.usable)
 
@@ -142,7 +144,7 @@ class Linters:
             )
             return linter.parse(done.code, done.output)
 
-        async with self._slots:
+        async with self._slots.slot(linter.name, len(data)):
             if self._left_s <= 0:
                 raise NotLintedError(
                     f"the linters may take {REVIEW_S:g} s for a whole review.", failed=True

@@ -16,6 +16,7 @@ from reviewbot.models.linters import process, programs
 from reviewbot.models.linters.base import copy_name
 from reviewbot.models.linters.linters import Linted, Linters
 from reviewbot.models.linters.rules import find_rule, wanted_versions
+from reviewbot.models.linters.slots import LinterSlots
 from tests.models.linters.samples import SAMPLES, Sample, found, need
 
 if TYPE_CHECKING:
@@ -398,7 +399,7 @@ async def test_reviews_can_share_the_number_of_processes(monkeypatch: pytest.Mon
             running -= 1
 
     monkeypatch.setattr(module, "run_linter", counted)
-    slots = asyncio.Semaphore(1)
-    reviews = [Linters(heed_added=False, slots=slots) for _ in range(4)]
+    slots = LinterSlots(1)
+    reviews = [Linters(heed_added=False, slots=slots.for_review("local")) for _ in range(4)]
     await asyncio.gather(*(one.lint("a.py", PYTHON.text, [3]) for one in reviews))
     assert most == 1
