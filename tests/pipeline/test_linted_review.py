@@ -13,6 +13,7 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.report import Report, fold
 from reviewbot.models.batch import BatchResult, ChunkOutcome
+from reviewbot.models.linters import linters as limits
 from reviewbot.models.linters.imported import ImportedHit
 from reviewbot.models.linters.linters import Linted, Linters
 from reviewbot.models.linters.overlap import ALIKE, BETTER
@@ -24,6 +25,7 @@ from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers
 from reviewbot.rules import rule_ids, rules_for
 from tests.in_process import parser
+from tests.models.linters.samples import need
 from tests.support.reviews import added
 
 if TYPE_CHECKING:
@@ -335,3 +337,22 @@ async def test_only_a_linter_that_breaks_off_makes_a_review_without_a_model_inco
     monkeypatch.setattr(Linters, "lint", lint)
     report = await reviewed(added("a.py", "x = 1"))
     assert report.outcome == ("incomplete" if failed else "clean")
+
+
+async def test_padded_files_leave_time_for_other_files_and_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    need("shellcheck")
+    monkeypatch.setattr(limits, "REVIEW_S", 0.000_1)
+    monkeypatch.setattr(limits, "RESERVE_S", 0.000_1, raising=False)
+    padding = "# " + "x" * 20_000
+    padded = "".join(added(f"{number}.sh", "echo", padding) for number in range(20))
+    report = await reviewed(padded + BROKEN + SHELL, jobs=1)
+    assert rules(report) == {"ruff/F632": 2, "ruff/F821": 3, "shellcheck/SC2115": 2}
+    assert report.outcome == "incomplete"
+    partly = {file.path: file.reason for file in report.coverage if file.status == "partly"}
+    assert len(partly) >= 16  # four may begin before any has used the time
+    assert set(partly) < {f"{number}.sh" for number in range(20)}
+    assert set(partly.values()) == {
+        "shellcheck did not read this file: the linters have used the time of this review."
+    }

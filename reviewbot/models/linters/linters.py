@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, Final
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
     from reviewbot.models.linters.slots import ReviewSlots
 
 REVIEW_S: Final = 300.0
-"""Seconds that the linters of one review may take, all files together."""
+"""Seconds that the linters of one review may take together; the first files use them."""
+RESERVE_S: Final = 10.0
+"""Seconds that each linter may take after that for files of each size, so that many slow files of
+one kind leave time for the others."""
+SIZES: Final = (4_000, 16_000)
+"""Limits between the sizes, in bytes. shellcheck can take 2 s and 10 s for files at the limits."""
 _LONE_RETURN: Final = re.compile(r"\r(?!\n|\Z)")
 
 
@@ -57,7 +63,7 @@ class Linters:
     def __init__(self, *, heed_added: bool, slots: ReviewSlots | None = None) -> None:
         self._heed_added = heed_added
         self._slots = slots or LinterSlots().for_review("local")
-        self._left_s = REVIEW_S
+        self._budget = _Budget()
         self._programs = tuple(one for one in find_programs() if one.usable)
 
     def linter_of(self, path: str, first_line: str = "") -> str | None:
@@ -144,11 +150,9 @@ class Linters:
             )
             return linter.parse(done.code, done.output)
 
+        self._budget.account(linter.name, len(data))  # without time left, wait for no slot
         async with self._slots.slot(linter.name, len(data)):
-            if self._left_s <= 0:
-                raise NotLintedError(
-                    f"the linters may take {REVIEW_S:g} s for a whole review.", failed=True
-                )
+            account = self._budget.account(linter.name, len(data))
             started = time.monotonic()
             work = asyncio.ensure_future(asyncio.to_thread(run))
             # Retrieved here, too: after a second cancellation no task awaits the work.
@@ -160,7 +164,36 @@ class Linters:
                 await asyncio.wait({work})
                 raise
             finally:
-                self._left_s -= time.monotonic() - started
+                account.left_s -= time.monotonic() - started
+
+
+@dataclass(slots=True)
+class _Account:
+    """Seconds that are left for some files of a review."""
+
+    left_s: float
+
+
+class _Budget:
+    """The time of the linters of one review, in seconds of processes."""
+
+    def __init__(self) -> None:
+        self._common = _Account(REVIEW_S)
+        self._reserves: dict[tuple[str, int], _Account] = {}
+
+    def account(self, linter: str, size: int) -> _Account:
+        """Return the account that pays for a file of ``size`` bytes.
+
+        Raises:
+            NotLintedError: no time is left for such a file.
+        """
+        if self._common.left_s > 0:
+            return self._common
+        key = (linter, bisect_left(SIZES, size))
+        account = self._reserves.setdefault(key, _Account(RESERVE_S))
+        if account.left_s <= 0:
+            raise NotLintedError("the linters have used the time of this review.", failed=True)
+        return account
 
 
 def _data_of(linter: Linter, text: str, *, whole: bool) -> bytes:

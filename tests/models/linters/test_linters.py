@@ -377,11 +377,29 @@ async def test_a_review_has_a_time_limit_for_all_its_files(
 ) -> None:
     need("ruff")
     monkeypatch.setattr(module, "REVIEW_S", 0.000_1)
+    monkeypatch.setattr(module, "RESERVE_S", 0.000_1)
     linters = Linters(heed_added=False)
-    assert found(await linters.lint("a.py", PYTHON.text, [3])) == [(3, "ruff/F821")]
+    for _ in range(2):  # with the common time, and with that of ruff
+        assert found(await linters.lint("a.py", PYTHON.text, [3])) == [(3, "ruff/F821")]
     linted = await linters.lint("a.py", PYTHON.text, [3])
-    assert linted.problem is not None
-    assert "for a whole review" in linted.problem
+    assert linted.failed
+    assert linted.problem == (
+        "ruff did not read this file: the linters have used the time of this review."
+    )
+
+
+async def test_slow_files_leave_time_for_smaller_files_and_other_linters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    need("shellcheck")
+    monkeypatch.setattr(module, "REVIEW_S", 0.000_1)
+    monkeypatch.setattr(module, "RESERVE_S", 0.000_1)
+    linters = Linters(heed_added=False)
+    padded = SCRIPT.text + "#" * max(module.SIZES) + "\n"
+    problems = [(await linters.lint("a.sh", padded, [3])).problem for _ in range(4)]
+    assert [problem is None for problem in problems] == [True, True, False, False]
+    assert found(await linters.lint("b.sh", SCRIPT.text, [3])) == [(3, "shellcheck/SC2164")]
+    assert found(await linters.lint("a.py", PYTHON.text, [3])) == [(3, "ruff/F821")]
 
 
 async def test_reviews_can_share_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
