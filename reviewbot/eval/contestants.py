@@ -115,7 +115,7 @@ class OwnReview:
                 aclosing(
                     review(
                         prepared.job,
-                        work.with_linters(work.run_batch),
+                        work.with_linters(work.run_batch, wait_for_all=True),
                         verify=work.verify,
                         find_uses=work.find_uses,
                         keeps_syntax=work.keeps_syntax,

@@ -27,6 +27,7 @@ from reviewbot.jobs.options import settings_for
 from reviewbot.jobs.review_cache import cached
 from reviewbot.jobs.truncation import leaving_out
 from reviewbot.models.base import ModelFault
+from reviewbot.models.linters.batches import RequestCheckpoints
 from reviewbot.pipeline.explain import explainers, prepare_explanation
 from reviewbot.pipeline.job import Postponed, StopSignal
 from reviewbot.pipeline.prepare import prepare
@@ -104,8 +105,9 @@ class Run:
         making = self._workers(prepared, settings, work, spent_usd=spent_usd or 0.0, code=code)
         async with making as able:
             run_batch, verify = self._cached(able, prepared, settings, work)
+            requests = RequestCheckpoints(earlier.finished, self._save_request)
             steps = Checkpoints(
-                leaving_out(work.left_out, able.with_linters(run_batch)),
+                leaving_out(work.left_out, able.with_linters(run_batch, checkpoints=requests)),
                 save_result=self._save_result,
                 save_spent=self._save_spent,
                 may_wait=self._may_wait(),
@@ -253,6 +255,12 @@ class Run:
 
         self.got_on = True
         self._log.change(change)
+
+    def _save_request(self, name: str, listed: BatchResult) -> None:
+        """Store what a request lists. A review that only sends requests makes no progress."""
+        self._log.change(
+            partial(checkpoints.save_result, review_id=self.row.id, batch=name, result=listed)
+        )
 
     def _save_spent(self, batch: str | None, spent: Spent) -> None:
         def change(connection: sa.Connection) -> None:

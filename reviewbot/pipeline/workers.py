@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from reviewbot.models.base import Model, ModelFault
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch, Verify
     from reviewbot.models.catalog import ModelInfo
+    from reviewbot.models.linters.batches import RequestCheckpoints
     from reviewbot.models.linters.imported import ImportedHit
     from reviewbot.models.linters.linters import Linters
     from reviewbot.models.linters.slots import ReviewSlots
@@ -69,14 +70,37 @@ class Workers:
     own_rules: Mapping[str, RunBatch] = field(default_factory=dict)
     find_uses: FindUses | None = None
 
-    def with_linters(self, run_batch: RunBatch, imported: Iterable[ImportedHit] = ()) -> RunBatch:
-        """Return ``run_batch`` with the linters beside it, and the results of other tools."""
+    def with_linters(
+        self,
+        run_batch: RunBatch,
+        imported: Iterable[ImportedHit] = (),
+        *,
+        wait_for_all: bool = False,
+        checkpoints: RequestCheckpoints | None = None,
+    ) -> RunBatch:
+        """Return ``run_batch`` with the linters beside it.
+
+        Args:
+            run_batch: runner of the models.
+            imported: results of other tools, which are reported, too.
+            wait_for_all: whether the request of a model waits for every linter, so that it is the
+                same each time.
+            checkpoints: store of the linter results that the requests list; None stores nothing.
+        """
         imported = tuple(imported)
         if self.linters is None and not imported:
             return run_batch
-        from reviewbot.models.linters.batches import LintedBatches
+        from reviewbot.models.linters.batches import REQUEST_WAIT_S, LintedBatches
 
-        return LintedBatches(run_batch, self.linters, imported, self.whole_files, self.own_rules)
+        return LintedBatches(
+            run_batch,
+            self.linters,
+            imported,
+            self.whole_files,
+            self.own_rules,
+            wait_s=None if wait_for_all else REQUEST_WAIT_S,
+            checkpoints=checkpoints,
+        )
 
 
 @asynccontextmanager

@@ -17,12 +17,15 @@ from reviewbot.eval.contestants import OwnReview, check_names, recorded
 from reviewbot.eval.history import History
 from reviewbot.eval.scores import score_all, scores_of
 from reviewbot.models.catalog import cost_usd, lookup
+from reviewbot.models.linters import batches, linters
+from reviewbot.models.linters.programs import find_programs
 from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.review import review
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError, finding
 from tests.fake_anthropic.replies import CHARS_PER_TOKEN
 from tests.fake_anthropic.verdicts import asked, says, verdict
 from tests.in_process import parser
+from tests.models.linters.samples import need
 from tests.support.evaluations import added, case, golden, result
 from tests.support.repositories import _alone, git, write
 from tests.support.settings import load
@@ -204,6 +207,19 @@ async def test_repositories_give_the_hunks_context() -> None:
         gone = await contestant.review(replace(one, repository="o/gone"), 1)
     assert shown == [False, True, False]
     assert gone.error == "o/gone is not in clones"
+
+
+async def test_requests_of_an_evaluation_list_all_results_of_linters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("ruff")
+    monkeypatch.setattr(linters, "find_programs", find_programs)
+    monkeypatch.setattr(batches, "REQUEST_WAIT_S", 0.0)
+    one = Case("x", added().replace("line_1 = 1", "x = unknown"))
+    async with FakeAnthropic(lambda _: Answer()) as fake:
+        settings = replace(settings_for(fake, tmp_path), linters=True)
+        assert (await OwnReview("reviewbot", settings, parser()).review(one, 1)).error is None
+        assert "line 1 (ruff/F821)" in fake.requests[0].text
 
 
 def lines(path: Path, *records: dict[str, Any]) -> Path:

@@ -69,7 +69,7 @@ def checkpointed(database: str, review_id: str) -> set[int]:
             batches = connection.scalars(
                 sa.select(BATCHES.c.batch).where(BATCHES.c.review_id == review_id)
             )
-            reviewed = [batch for batch in batches if not batch.endswith("/verify")]
+            reviewed = [batch for batch in batches if "/" not in batch]
             return {int(batch.removeprefix("b")) - 1 for batch in reviewed}
     finally:
         engine.dispose()

@@ -17,13 +17,14 @@ from reviewbot.core.findings.draft import Draft
 from reviewbot.core.safety.escape import show_line
 from reviewbot.errors import ReviewbotError
 from reviewbot.models.batch import BatchResult, ChunkOutcome, Drafted
-from reviewbot.models.linters.hits import MAX_LINES, LintHit, is_test_path
+from reviewbot.models.linters.hits import MAX_LINES, LintHit
+from reviewbot.models.linters.linted_batch import ONLY_HUNKS, LintedBatch, linted_outcome
 from reviewbot.models.linters.linters import Linted, Linters
-from reviewbot.models.linters.overlap import ALIKE, BETTER, is_alike
+from reviewbot.models.linters.overlap import ALIKE
 from reviewbot.models.linters.whole_text import first_line, read_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
@@ -33,25 +34,25 @@ if TYPE_CHECKING:
 CONFIDENCE: Final = 0.9
 NOTE_CONFIDENCE: Final = 0.5
 QUOTE_CHARS: Final = 4000
-ONLY_HUNKS: Final = "Only hunks of this file are known, and linters need the whole file."
+REQUEST_WAIT_S: Final = 2.0
+"""Seconds that the request to a model waits for linters."""
 LISTED: Final = 40
 """Results of a chunk that the request to a model lists."""
 
 
-@dataclass(slots=True)
-class _LintedBatch:
-    """The results of the linters for one batch, by chunk."""
+@dataclass(frozen=True, slots=True)
+class RequestCheckpoints:
+    """Store of the linter results that a request to a model lists.
 
-    found: dict[str, Linted] = field(default_factory=dict)
-    drafts: list[Drafted] = field(default_factory=list)
-    waiting: list[Drafted] = field(default_factory=list)
-    """Drafts of the rules in :data:`ALIKE`, which are emitted if the own rules are silent."""
-    reported: dict[str, list[str]] = field(default_factory=dict)
-    """Descriptions of the reported lines, for the request to a model."""
+    A run that sends the request of an interrupted run again lists the same results.
 
-    def ran_on(self, path: str, chunks: Iterable[str], paths: dict[str, str]) -> bool:
-        """Return whether a linter read ``path``, which is one of ``chunks``."""
-        return any(self.found[name].ran for name in chunks if paths.get(name) == path)
+    Attributes:
+        earlier: results that earlier runs stored, by name.
+        save: function that stores a result under a name.
+    """
+
+    earlier: Mapping[str, BatchResult] = field(default_factory=dict)
+    save: Callable[[str, BatchResult], object] = lambda _name, _result: None
 
 
 class LintedBatches:
@@ -66,6 +67,9 @@ class LintedBatches:
         imported: results of other tools, of which those on added lines are reported.
         whole_files: files that are known in full, by path. The chunks may show less of them.
         own_rules: runner of the own rules for the batches of models, by the id of the batch.
+        wait_s: seconds that the request to a model waits for the linters of its chunks; None waits
+            for all. The batch ends when they have ended, too.
+        checkpoints: store of the results that the requests list.
     """
 
     def __init__(
@@ -75,9 +79,13 @@ class LintedBatches:
         imported: Iterable[ImportedHit] = (),
         whole_files: Mapping[str, FileDiff] = MappingProxyType({}),
         own_rules: Mapping[str, RunBatch] = MappingProxyType({}),
+        *,
+        wait_s: float | None = REQUEST_WAIT_S,
+        checkpoints: RequestCheckpoints | None = None,
     ) -> None:
         self._inner, self._linters, self._whole_files = inner, linters, whole_files
-        self._own_rules = own_rules
+        self._own_rules, self._wait_s = own_rules, wait_s
+        self._checkpoints = checkpoints or RequestCheckpoints()
         self._imported: dict[str, list[ImportedHit]] = {}
         for hit in imported:
             self._imported.setdefault(hit.path, []).append(hit)
@@ -86,58 +94,58 @@ class LintedBatches:
         """Run one batch; a request about uses is for its model alone."""
         if task.request.uses:
             return await self._inner(task, emit)
-        batch = _LintedBatch()
         chunks = task.request.chunks
-        paths = {view.id: view.path for view in chunks}
-
-        async def lint(view: ChunkView) -> None:
-            found, own = await self._lint(view), tuple[Drafted, ...]()
-            if found.problem == ONLY_HUNKS and task.id in self._own_rules:
-                own, outcome = await _run_rules(self._own_rules[task.id], task, view)
-                problem = outcome.reason or found.problem
-                found = replace(found, problem=problem, instead=outcome.checks)
-            batch.found[view.id] = found
-            batch.reported[view.id] = _places(found, own)
-            batch.drafts += own
-            for drafted in own:
-                await emit(drafted)
-            hits = (*found.hits, *self._imported_into(view))
-            texts = _texts(view) if hits else {}
-            for hit in hits:
-                drafted = _drafted(view, hit, texts)
-                if hit.rule in ALIKE:
-                    batch.waiting.append(drafted)
-                else:
-                    batch.drafts.append(drafted)
-                    await emit(drafted)
-
+        batch = LintedBatch({view.id: view.path for view in chunks}, emit)
         async with asyncio.TaskGroup() as group:
             for view in chunks:
-                group.create_task(lint(view))
-
-        async def pass_on(event: BatchEvent) -> None:
-            match event:
-                case Drafted() if self._is_covered(event, batch, paths):
-                    pass
-                case ChunkOutcome():
-                    await emit(_linted_outcome(event, batch.found[event.chunk]))
-                case _:
-                    await emit(event)
-
-        shown = tuple(_with_reported(view, batch.reported[view.id]) for view in chunks)
-        request = replace(task.request, chunks=shown)
-        result = await self._inner(replace(task, request=request), pass_on)
+                batch.tasks[view.id] = group.create_task(self._lint_chunk(task, view, batch))
+            reported = await self._reported(task, batch)
+            shown = tuple(_with_reported(view, reported) for view in chunks)
+            request = replace(task.request, chunks=shown)
+            result = await self._inner(replace(task, request=request), batch.pass_on)
         for drafted in batch.waiting:
-            batch.drafts.append(drafted)
-            await emit(drafted)
+            await batch.add(drafted)
+        own = (one for one in result.drafts if not batch.is_covered(one))
         return replace(
             result,
-            drafts=(
-                *batch.drafts,
-                *(one for one in result.drafts if not self._is_covered(one, batch, paths)),
-            ),
-            outcomes=tuple(_linted_outcome(one, batch.found[one.chunk]) for one in result.outcomes),
+            drafts=(*batch.drafts, *own),
+            outcomes=tuple(linted_outcome(one, batch.found[one.chunk]) for one in result.outcomes),
         )
+
+    async def _reported(self, task: BatchTask, batch: LintedBatch) -> tuple[Drafted, ...]:
+        """Return the results that the request lists.
+
+        Only the request to a model has a time limit: own rules are compared with all results.
+        """
+        is_for_model, name = task.id in self._own_rules, f"{task.id}/linters"
+        if is_for_model and name in self._checkpoints.earlier:
+            return self._checkpoints.earlier[name].drafts
+        await asyncio.wait(batch.tasks.values(), timeout=self._wait_s if is_for_model else None)
+        reported = tuple(
+            drafted
+            for view in task.request.chunks
+            for drafted in batch.reported.get(view.id, ())[:LISTED]
+        )
+        if is_for_model:
+            self._checkpoints.save(name, BatchResult(reported, (), ()))
+        return reported
+
+    async def _lint_chunk(self, task: BatchTask, view: ChunkView, batch: LintedBatch) -> None:
+        linted, own = await self._lint(view), tuple[Drafted, ...]()
+        if linted.problem == ONLY_HUNKS and task.id in self._own_rules:
+            own, outcome = await _run_rules(self._own_rules[task.id], task, view)
+            problem = outcome.reason or linted.problem
+            linted = replace(linted, problem=problem, instead=outcome.checks)
+        hits = (*linted.hits, *self._imported_into(view))
+        texts = _texts(view) if hits else {}
+        drafts = [_drafted(view, hit, texts) for hit in hits]
+        batch.reported[view.id] = [*drafts[: len(linted.hits)], *own]
+        for drafted in (*own, *drafts):
+            if drafted.draft.rule in ALIKE:
+                batch.waiting.append(drafted)
+            else:
+                await batch.add(drafted)
+        await batch.end_linters(view.id, linted)
 
     async def _lint(self, view: ChunkView) -> Linted:
         if self._linters is None or view.is_link:
@@ -194,16 +202,6 @@ class LintedBatches:
             if one.line in added
         ]
 
-    def _is_covered(self, drafted: Drafted, batch: _LintedBatch, paths: dict[str, str]) -> bool:
-        """Return whether a linter reports the finding of an own rule, or decided against it."""
-        draft = drafted.draft
-        if draft.rule is None:
-            return False
-        if draft.rule in BETTER and batch.ran_on(draft.path, drafted.chunks, paths):
-            return not is_test_path(draft.path)
-        batch.waiting = [one for one in batch.waiting if not is_alike(one.draft, draft)]
-        return False
-
 
 def _nothing_to_report(linters: Linters, path: str) -> Linted:
     """Return the result for a chunk without added lines: its linter counts as run."""
@@ -242,18 +240,6 @@ def _together(parts: Sequence[Linted]) -> Linted:
     )
 
 
-def _linted_outcome(outcome: ChunkOutcome, linted: Linted) -> ChunkOutcome:
-    """Return the end of a chunk with what the linters add to it."""
-    checks = tuple(dict.fromkeys((*outcome.checks, *linted.ran, *linted.instead)))
-    is_told = outcome.model == OFFLINE or linted.problem != ONLY_HUNKS
-    outcome = replace(outcome, checks=checks, unlinted=linted.problem if is_told else None)
-    if linted.ran and outcome.status == "unread":
-        outcome = replace(outcome, status="reviewed", reason=None)
-    if linted.failed and outcome.model == OFFLINE and outcome.status in ("reviewed", "unread"):
-        outcome = replace(outcome, status="partly", reason=linted.problem)
-    return outcome
-
-
 async def _run_rules(
     rules: RunBatch, task: BatchTask, view: ChunkView
 ) -> tuple[tuple[Drafted, ...], ChunkOutcome]:
@@ -268,22 +254,18 @@ async def _run_rules(
     return result.drafts, outcome
 
 
-def _places(linted: Linted, own: Iterable[Drafted]) -> list[str]:
-    """Return the lines that were reported, each with its rule.
+def _with_reported(view: ChunkView, reported: Iterable[Drafted]) -> ChunkView:
+    """Return the chunk with a list of its reported lines, so that a model does not repeat them.
 
     Messages are left out, because those of linters can quote the code.
     """
-    reported = [(hit.line, hit.rule) for hit in linted.hits]
-    reported += [(one.draft.line, one.draft.rule or "") for one in own]
-    return [f"line {line} ({rule})" for line, rule in reported]
-
-
-def _with_reported(view: ChunkView, places: Sequence[str]) -> ChunkView:
-    """Return the chunk with a list of reported lines, so that a model does not repeat them."""
+    places = [
+        f"line {one.draft.line} ({one.draft.rule})" for one in reported if view.id in one.chunks
+    ]
     if not places:
         return view
     text = "Linters have reported these lines, so do not report the same problems: "
-    return replace(view, instructions=(*view.instructions, f"{text}{', '.join(places[:LISTED])}."))
+    return replace(view, instructions=(*view.instructions, f"{text}{', '.join(places)}."))
 
 
 def _texts(view: ChunkView) -> dict[int, str]:

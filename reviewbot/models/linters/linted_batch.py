@@ -1,0 +1,93 @@
+"""One batch while linters and a model work on it: results by chunk, and outcomes of its chunks."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.events.tally import OFFLINE
+from reviewbot.models.batch import ChunkOutcome, Drafted
+from reviewbot.models.linters.hits import is_test_path
+from reviewbot.models.linters.overlap import BETTER, is_alike
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reviewbot.models.batch import BatchEvent, Emit
+    from reviewbot.models.linters.linters import Linted
+
+ONLY_HUNKS: Final = "Only hunks of this file are known, and linters need the whole file."
+
+
+@dataclass(slots=True)
+class LintedBatch:
+    """The results of the linters for one batch, by chunk, and the outcomes of its chunks."""
+
+    paths: dict[str, str]
+    emit: Emit
+    tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    """The linters of each chunk."""
+    found: dict[str, Linted] = field(default_factory=dict)
+    """Results of the chunks whose linters have ended."""
+    outcomes: dict[str, ChunkOutcome] = field(default_factory=dict)
+    drafts: list[Drafted] = field(default_factory=list)
+    waiting: list[Drafted] = field(default_factory=list)
+    """Drafts of the rules in :data:`ALIKE`, which are emitted if the own rules are silent."""
+    reported: dict[str, list[Drafted]] = field(default_factory=dict)
+    """Results for the request to a model."""
+
+    async def add(self, drafted: Drafted) -> None:
+        """Emit a result of a linter, or of an own rule that runs instead."""
+        self.drafts.append(drafted)
+        await self.emit(drafted)
+
+    async def pass_on(self, event: BatchEvent) -> None:
+        """Emit an event of the runner of the models.
+
+        A finding of an own rule, and the outcome of a chunk, wait for the linters of the chunk. An
+        outcome does not delay later events.
+        """
+        match event:
+            case Drafted() if event.draft.rule is not None:
+                await asyncio.wait([self.tasks[chunk] for chunk in event.chunks])
+                if not self.is_covered(event):
+                    await self.emit(event)
+            case ChunkOutcome():
+                self.outcomes[event.chunk] = event
+                if event.chunk in self.found:
+                    await self.emit(linted_outcome(event, self.found[event.chunk]))
+            case _:
+                await self.emit(event)
+
+    async def end_linters(self, chunk: str, linted: Linted) -> None:
+        """Store the results for a chunk, and emit its outcome if it is known."""
+        self.found[chunk] = linted
+        if chunk in self.outcomes:
+            await self.emit(linted_outcome(self.outcomes[chunk], linted))
+
+    def is_covered(self, drafted: Drafted) -> bool:
+        """Return whether a linter reports the finding of an own rule, or decided against it."""
+        draft = drafted.draft
+        if draft.rule is None:
+            return False
+        if draft.rule in BETTER and self._ran_on(draft.path, drafted.chunks):
+            return not is_test_path(draft.path)
+        self.waiting = [one for one in self.waiting if not is_alike(one.draft, draft)]
+        return False
+
+    def _ran_on(self, path: str, chunks: Iterable[str]) -> bool:
+        """Return whether a linter read ``path``, which is one of ``chunks``."""
+        return any(self.found[name].ran for name in chunks if self.paths.get(name) == path)
+
+
+def linted_outcome(outcome: ChunkOutcome, linted: Linted) -> ChunkOutcome:
+    """Return the end of a chunk with what the linters add to it."""
+    checks = tuple(dict.fromkeys((*outcome.checks, *linted.ran, *linted.instead)))
+    is_told = outcome.model == OFFLINE or linted.problem != ONLY_HUNKS
+    outcome = replace(outcome, checks=checks, unlinted=linted.problem if is_told else None)
+    if linted.ran and outcome.status == "unread":
+        outcome = replace(outcome, status="reviewed", reason=None)
+    if linted.failed and outcome.model == OFFLINE and outcome.status in ("reviewed", "unread"):
+        outcome = replace(outcome, status="partly", reason=linted.problem)
+    return outcome
