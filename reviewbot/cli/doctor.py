@@ -99,6 +99,7 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
     yield _guard("offline rules", _rules)
     yield _guard("parser", _parser)
     yield _guard("linters", _linters)
+    yield _sandbox()
     yield _guard("own rules", _own_rules)
     yield _guard("secrets", _secrets)
     yield from _variables()
@@ -204,6 +205,14 @@ def _linters() -> Check:
         return Check(WARNING, "linters", " ".join(found))
     usable = all(one.usable for one in find_programs())
     return Check(OK if usable else WARNING, "linters", describe_programs())
+
+
+def _sandbox() -> Check:
+    from reviewbot.models.sandbox.confine import unconfined
+
+    if gaps := unconfined():
+        return Check(WARNING, "linter sandbox", f"unconfined: {gaps}")
+    return Check(OK, "linter sandbox", "confined: no other files, no network, no other programs")
 
 
 def _own_rules() -> Check:

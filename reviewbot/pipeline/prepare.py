@@ -188,13 +188,18 @@ def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:
 def _plan_notices(
     settings: Settings, planned: Plan, first: Callable[[Batch], str]
 ) -> Iterator[str]:
-    """Yield notices about truncated lines, replaced models, and a review without a model.
+    """Yield notices about truncated lines, unconfined linters, replaced models and no model.
 
     ``first`` returns the name of the first model of a batch.
     """
     paths = list(dict.fromkeys(chunk.path for chunk in planned.chunks if chunk.cut))
     if paths:
         yield f"A line is too long to be shown whole, so it is shown in part: {_which(paths)}."
+    if settings.linters:
+        from reviewbot.models.linters.programs import unconfined_notice
+
+        if notice := unconfined_notice(chunk.path for chunk in planned.chunks):
+            yield notice
     asked = [(batch, first(batch)) for batch in planned.batches]
     gone = {(batch.chain.models[0], name) for batch, name in asked if batch.chain.models}
     for wanted, instead in sorted((old, new) for old, new in gone if old != new):

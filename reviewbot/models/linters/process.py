@@ -1,8 +1,9 @@
 """Run a linter on a copy of one file, confined as far as the system allows.
 
-The process sees a fresh private folder that holds only the copy, an empty home folder and an empty
-environment. On POSIX systems it is limited in memory, processor time, and the size of the files it
-writes, its output included. It is ended after :data:`WALL_S` seconds with all that it started.
+The process gets a fresh private folder that holds only the copy, an empty home folder and an empty
+environment. On Linux it can read nothing else, write no file, and use no network and no other
+program (:mod:`reviewbot.models.sandbox`). On POSIX systems it is limited in memory, processor time,
+and the size of its output. It is ended after :data:`WALL_S` seconds with all that it started.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -17,6 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.models.linters.base import NotLintedError
+from reviewbot.models.sandbox.launcher import (
+    READ,
+    Launch,
+    LaunchError,
+    files_to_start,
+    run_confined,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +45,7 @@ _LIMITS: Final = (
     f" && ulimit -f {OUTPUT_BYTES // _BLOCK}"
     ' && exec "$@"'
 )
-"""A script for the system's shell: a limit that cannot be set ends it."""
+"""A script for the shell where nothing is confined: a limit that cannot be set ends it."""
 _NEEDED: Final = ("SYSTEMROOT",)
 """Variables without which no program starts on Windows."""
 
@@ -80,18 +89,15 @@ def run_linter(
         target.write_bytes(copy[1])
         if configuration is not None:
             (ours / configuration[0]).write_text(configuration[1], "utf-8")
-        output = root / "output"
-        with output.open("wb") as sink:
-            process = _start(
-                [os.fspath(program), *arguments], work, _environment(home), sink.fileno()
-            )
-            _wait(process, stop)
-        if process.returncode == _TOO_MUCH_OUTPUT:
+        command, output = [os.fspath(program), *arguments], root / "output"
+        run = _run_confined if sys.platform == "linux" else _run_unconfined
+        code = run(command, root, output, stop)
+        if code == _TOO_MUCH_OUTPUT:
             raise NotLintedError(f"it reported more than {OUTPUT_BYTES >> 20} MiB.", failed=True)
-        if process.returncode < 0:
-            raise NotLintedError(f"it crashed (signal {-process.returncode}).", failed=True)
+        if code < 0:
+            raise NotLintedError(f"it crashed (signal {-code}).", failed=True)
         with output.open("rb") as source:
-            return Completed(process.returncode, source.read(OUTPUT_BYTES))
+            return Completed(code, source.read(OUTPUT_BYTES))
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -105,23 +111,55 @@ def _environment(home: Path) -> dict[str, str]:
     }
 
 
-def _start(
-    command: list[str], work: Path, environment: dict[str, str], output: int
-) -> subprocess.Popen[bytes]:
+def _run_confined(command: list[str], root: Path, output: Path, stop: Event) -> int:
+    """Run a linter in a sandbox.
+
+    Raises:
+        NotLintedError: it did not start, could not be confined, or was ended.
+    """
+    try:
+        launch = Launch(
+            command=tuple(command),
+            folder=os.fspath(root / "work"),
+            output=os.fspath(output),
+            environment=_environment(root / "home"),
+            limits={
+                "RLIMIT_CORE": 0,
+                "RLIMIT_CPU": int(WALL_S),
+                "RLIMIT_DATA": MEMORY_KIB << 10,
+                "RLIMIT_FSIZE": OUTPUT_BYTES,
+            },
+            allowed={**files_to_start(Path(command[0])), os.fspath(root): READ},
+        )
+        return run_confined(launch, wall_s=WALL_S, stop=stop)
+    except LaunchError as error:
+        raise NotLintedError(f"{error}.", failed=True) from error
+
+
+def _run_unconfined(command: list[str], root: Path, output: Path, stop: Event) -> int:
+    """Run a linter without a sandbox.
+
+    Raises:
+        NotLintedError: it did not start, or was ended.
+    """
     if os.name == "posix":
         command = ["/bin/sh", "-c", _LIMITS, "sh", *command]
-    try:
-        return subprocess.Popen(  # noqa: S603 - a linter of this installation, without text of others
-            command,
-            cwd=work,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise NotLintedError(f"it could not start ({error.strerror}).", failed=True) from error
+    with output.open("wb") as sink:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - a linter of this installation
+                command,
+                cwd=root / "work",
+                env=_environment(root / "home"),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            reason = f"it could not start ({error.strerror})."
+            raise NotLintedError(reason, failed=True) from error
+        _wait(process, stop)
+        return process.returncode
 
 
 def _wait(process: subprocess.Popen[bytes], stop: Event) -> None:

@@ -20,8 +20,11 @@ from reviewbot.models.linters.ruff import RUFF
 from reviewbot.models.linters.rules import wanted_versions
 from reviewbot.models.linters.shellcheck import SHELLCHECK
 from reviewbot.models.linters.zizmor import ZIZMOR
+from reviewbot.models.sandbox.confine import unconfined
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reviewbot.models.linters.base import Linter
 
 LINTERS: Final[tuple[Linter, ...]] = (RUFF, OXLINT, SHELLCHECK, HADOLINT, ZIZMOR)
@@ -85,6 +88,17 @@ def describe_programs() -> str:
 def versions() -> dict[str, str]:
     """Return the versions of the linters that can be used, by name."""
     return {one.linter.name: one.wanted for one in find_programs() if one.usable}
+
+
+def unconfined_notice(paths: Iterable[str]) -> str | None:
+    """Return a sentence if a linter reads one of the files without being confined; else None."""
+    gaps = unconfined()
+    if gaps is None:
+        return None
+    linters = [one.linter for one in find_programs() if one.usable]
+    if any(one.reads(path, "") for path in paths for one in linters):
+        return f"The linters run unconfined: {gaps}."
+    return None
 
 
 def _version_of(package: str) -> str | None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewbot.models.offline.fragments import parse, parse_whole
 from reviewbot.models.offline.structure import code_lines, enclosing, has_markup
 from reviewbot.models.offline.syntax import Pattern, match
+from reviewbot.models.sandbox.confine import restrict_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,8 @@ def main() -> None:
     except ImportError as error:
         _send(replies, {"error": f"the parser is not installed ({error})"})
         return
+    with suppress(OSError):
+        restrict_thread({})  # no files, network or processes from here on, where Linux offers it
     while len(head := requests.read(HEAD.size)) == HEAD.size:
         request = json.loads(requests.read(*HEAD.unpack(head)))
         _limit_cpu(request["seconds"])

@@ -1,0 +1,1 @@
+"""Confine processes that read strangers' text, with Landlock and seccomp of Linux."""
