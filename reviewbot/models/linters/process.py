@@ -8,6 +8,7 @@ and the size of its output. It is ended after :data:`WALL_S` seconds with all th
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -125,7 +126,7 @@ def _run_confined(command: list[str], root: Path, output: Path, stop: Event) -> 
             environment=_environment(root / "home"),
             limits={
                 "RLIMIT_CORE": 0,
-                "RLIMIT_CPU": int(WALL_S),
+                "RLIMIT_CPU": math.ceil(WALL_S),
                 "RLIMIT_DATA": MEMORY_KIB << 10,
                 "RLIMIT_FSIZE": OUTPUT_BYTES,
             },

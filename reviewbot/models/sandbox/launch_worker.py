@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 from typing import Any
 
@@ -51,6 +52,8 @@ def _become(launch: dict[str, Any]) -> None:
         OSError: a file is missing, or a restriction cannot be applied.
         ValueError: a limit is above the one that holds already.
     """
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and thus by the program
+        signal.signal(ignored, signal.SIG_DFL)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     for number, opened in enumerate(
         (
