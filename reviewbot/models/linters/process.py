@@ -91,8 +91,7 @@ def run_linter(
         if configuration is not None:
             (ours / configuration[0]).write_text(configuration[1], "utf-8")
         command, output = [os.fspath(program), *arguments], root / "output"
-        run = _run_confined if sys.platform == "linux" else _run_unconfined
-        code = run(command, root, output, stop)
+        code = _run(command, root, output, stop)
         if code == _TOO_MUCH_OUTPUT:
             raise NotLintedError(f"it reported more than {OUTPUT_BYTES >> 20} MiB.", failed=True)
         if code < 0:
@@ -110,6 +109,17 @@ def _environment(home: Path) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",  # programs in Haskell read and write text in this encoding
         "RAYON_NUM_THREADS": "1",
     }
+
+
+def _run(command: list[str], root: Path, output: Path, stop: Event) -> int:
+    """Run a linter in its private folder, and return its exit code.
+
+    Raises:
+        NotLintedError: it did not start, or was ended.
+    """
+    if sys.platform == "linux":
+        return _run_confined(command, root, output, stop)
+    return _run_unconfined(command, root, output, stop)
 
 
 def _run_confined(command: list[str], root: Path, output: Path, stop: Event) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sysconfig
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -20,7 +20,6 @@ from reviewbot.models.linters.slots import LinterSlots
 from tests.models.linters.samples import SAMPLES, Sample, found, need
 
 if TYPE_CHECKING:
-    import subprocess
     from pathlib import Path
 
 PYTHON, SCRIPT = SAMPLES[0], SAMPLES[2]
@@ -339,25 +338,25 @@ async def test_a_program_of_the_working_folder_or_the_path_is_never_run(
     assert not mark.exists()
 
 
-async def test_a_cancelled_review_ends_its_linter(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.real_time
+async def test_a_cancelled_review_ends_its_linter() -> None:
     need("shellcheck")
-    started: asyncio.Queue[int] = asyncio.Queue()
-    loop, start = asyncio.get_running_loop(), process._start
 
-    def noted(*arguments: Any) -> subprocess.Popen[bytes]:
-        made = start(*arguments)
-        loop.call_soon_threadsafe(started.put_nowait, made.pid)
-        return made
+    def running() -> list[psutil.Process]:
+        children = psutil.Process().children(recursive=True)
+        return [one for one in children if one.name() == "shellcheck"]
 
-    monkeypatch.setattr(process, "_start", noted)
     text = "#!/bin/sh\n" + "a;" * 20_000  # takes longer than the limit
     task = asyncio.create_task(Linters(heed_added=False).lint("a.sh", text, [2]))
-    pid = await started.get()
+    for _ in range(1000):
+        if running():
+            break
+        await asyncio.sleep(0.01)
     task.cancel()
     cancelled = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not psutil.pid_exists(pid)
+    assert not running()
     assert time.monotonic() - cancelled < process.WALL_S / 2
 
 

@@ -164,3 +164,30 @@ def test_a_stop_ends_the_process_at_once() -> None:
     stop.set()
     with pytest.raises(NotLintedError, match="it was stopped"):
         run_program("/bin/sleep", "60", stop=stop)
+
+
+@pytest.fixture
+def _unconfined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linters run as on other systems than Linux."""
+    monkeypatch.setattr(process, "_run", process._run_unconfined)
+
+
+@pytest.mark.usefixtures("_unconfined")
+def test_an_unconfined_linter_has_its_limits_too() -> None:
+    assert run_program("/bin/cat", "a.py", copy=("a.py", b"text")) == Completed(0, b"text")
+    assert run("ulimit -d; ulimit -t").output.split() == [b"524288", b"10"]
+    with pytest.raises(NotLintedError, match="it reported more than 4 MiB"):
+        run_program("/usr/bin/yes")
+    assert run_program("/nowhere/ruff").code in (126, 127)
+
+
+@pytest.mark.usefixtures("_unconfined")
+@pytest.mark.parametrize("background", ["", "& wait"])
+def test_the_time_limit_ends_an_unconfined_linter_and_what_it_started(
+    background: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "WALL_S", 0.3)
+    seconds = f"9{os.getpid()}"
+    with pytest.raises(NotLintedError, match=r"it took longer than 0\.3 s"):
+        run(f"/bin/sleep {seconds} {background}")
+    assert [one for one in processes(seconds) if one.status() != psutil.STATUS_ZOMBIE] == []

@@ -114,14 +114,14 @@ async def test_a_planted_file_changes_nothing(
 ) -> None:
     need(sample.linter)
     plant(outside, name, text)
-    start = process._start
+    run = process._run
 
-    def beside(command: list[str], work: Path, *rest: Any) -> subprocess.Popen[bytes]:
-        for folder in (work, work.parent, work.parent / "home"):
+    def beside(command: list[str], root: Path, *rest: Any) -> int:
+        for folder in (root / "work", root, root / "home"):
             plant(folder, name, text)
-        return start(command, work, *rest)
+        return run(command, root, *rest)
 
-    monkeypatch.setattr(process, "_start", beside)
+    monkeypatch.setattr(process, "_run", beside)
     linted = await Linters(heed_added=False).lint(sample.path, sample.text, sample.lines)
     assert found(linted) == [(sample.line, sample.rule)]
 

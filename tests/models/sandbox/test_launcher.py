@@ -156,9 +156,13 @@ def test_programs_run_after_the_end_of_the_process_that_starts_them(own: Path) -
     assert run_python("print(1)", own).output == "1\n"
 
 
-def test_no_process_is_left_at_the_end() -> None:
+def test_no_process_is_left_after_the_launchers_are_closed(own: Path) -> None:
     close_launchers()
-    assert [one for one in psutil.Process().children(recursive=True) if one.is_running()] == []
+    before = psutil.Process().children()
+    run_python("", own)
+    assert len(psutil.Process().children()) == len(before) + 1
+    close_launchers()
+    assert psutil.Process().children() == before
 
 
 def test_a_program_that_cannot_be_confined_does_not_run(own: Path) -> None:
