@@ -44,9 +44,11 @@ START_S: Final = 30.0
 _LOOK_MS: Final = 20
 """Milliseconds between two looks at ``stop``."""
 _START: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
+    "import sys; sys.path.append(sys.argv[1]);"
     " from reviewbot.models.sandbox.launch_worker import main; main()"
 )
+_PACKAGES: Final = Path(__file__).resolve().parents[3]
+"""The folder of our package."""
 _ENVIRONMENT: Final = ("LD_LIBRARY_PATH",)
 """The variable that an interpreter may need to load libraries."""
 
@@ -125,14 +127,7 @@ class _Launcher:
         self._is_new = True
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
-                [
-                    sys.executable,
-                    "-I",
-                    "-S",
-                    "-c",
-                    _START,
-                    json.dumps([*map(os.path.abspath, sys.path)]),
-                ],
+                [sys.executable, "-I", "-S", "-c", _START, os.fspath(_PACKAGES)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -1,7 +1,7 @@
 """Deny system calls to a thread, and to the processes that it starts, with seccomp.
 
 Landlock limits which files can be opened. This filter denies what Landlock leaves: sockets of every
-kind, other processes, attributes of files, and calls for administrators; ``denied_calls.toml``
+kind, other processes, attributes of files, and calls for administrators; ``denied_calls``
 lists them. The filter is a classic BPF program as in ``seccomp(2)`` and ``linux/filter.h``.
 """
 
@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import platform
+import os
 import struct
 import sys
-import tomllib
-from functools import cache
-from pathlib import Path
 from typing import Final
 
-from reviewbot.models.sandbox.landlock import forbid_new_privileges, last_error, libc
+from reviewbot.models.sandbox.denied_calls import DENIED_CALLS
+from reviewbot.models.sandbox.landlock import LIBC, forbid_new_privileges, last_error
 
 MACHINES: Final = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """``AUDIT_ARCH_*`` by machine: the processors whose system calls are listed here."""
@@ -37,12 +35,11 @@ _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
 _PR_GET_SECCOMP, _PR_SET_SECCOMP, _MODE_FILTER = 21, 22, 2
 
 
-@cache
 def available() -> bool:
     """Return whether the kernel has seccomp, and the system calls of the processor are listed."""
-    if sys.platform != "linux" or sys.maxsize < 1 << 32 or platform.machine() not in MACHINES:
+    if sys.platform != "linux" or sys.maxsize < 1 << 32 or os.uname().machine not in MACHINES:
         return False
-    return int(libc().prctl(_PR_GET_SECCOMP, 0, 0, 0, 0)) >= 0
+    return int(LIBC.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0)) >= 0
 
 
 def restrict_thread() -> None:
@@ -53,23 +50,19 @@ def restrict_thread() -> None:
     Raises:
         OSError: the kernel refused.
     """
-    code = program(platform.machine())
+    code = program(os.uname().machine)
     instructions = ctypes.create_string_buffer(code, len(code))
     # struct sock_fprog: the number of instructions, and their address
     fields = struct.pack("@HP", len(code) // 8, ctypes.addressof(instructions))
     forbid_new_privileges()
-    if libc().prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_MODE_FILTER), fields, 0, 0) != 0:
+    if LIBC.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_MODE_FILTER), fields, 0, 0) != 0:
         raise last_error()
 
 
-@cache
 def program(machine: str) -> bytes:
     """Return the filter for a machine, one of :data:`MACHINES`."""
     column = list(MACHINES).index(machine)
-    text = (Path(__file__).parent / "denied_calls.toml").read_text("utf-8")
-    denied = [
-        numbers[column] for group in tomllib.loads(text).values() for numbers in group.values()
-    ]
+    denied = [numbers[column] for numbers in DENIED_CALLS.values()]
     refuse, unknown = _ERROR | errno.EPERM, _ERROR | errno.ENOSYS
 
     def unless(test: int, value: int, *instructions: bytes) -> list[bytes]:
@@ -89,7 +82,7 @@ def program(machine: str) -> bytes:
             *(
                 one
                 for number in denied
-                if number >= 0
+                if number is not None
                 for one in unless(_EQUAL, number, _instruction(_RETURN, refuse))
             ),
             *unless(
