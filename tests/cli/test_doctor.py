@@ -24,6 +24,7 @@ from reviewbot.models.linters.base import NotLintedError
 from reviewbot.models.linters.programs import find_programs, versions
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.offline.parser_process import ParserProcess
+from reviewbot.models.sandbox import confine
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.fake_github import FakeGitHub
 
@@ -87,6 +88,17 @@ def test_linters_that_are_missing_or_fail_are_a_warning(
     assert code == 0
     assert "! linters " in out
     assert install_command("linters") in out
+
+
+def test_linters_that_are_not_confined_are_a_warning(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confine, "unconfined", lambda: None)
+    assert "✓ linter sandbox confined: no other files, no network" in doctor()[1]
+    monkeypatch.setattr(confine, "unconfined", lambda: "this kernel has no Landlock")
+    code, out = doctor()
+    assert code == 0
+    assert "! linter sandbox unconfined: this kernel has no Landlock" in out
 
 
 def test_a_damaged_encoding_is_found(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:

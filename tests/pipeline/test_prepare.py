@@ -13,10 +13,12 @@ from reviewbot.core.events.report import fold
 from reviewbot.core.plan.stored import plan_from_json, plan_to_json
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, GuidelineFile, Guidelines, SelectedRule
 from reviewbot.errors import ConfigError
+from reviewbot.models.linters import programs
 from reviewbot.pipeline.job import started
 from reviewbot.pipeline.prepare import Prepared, prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers
+from tests.models.linters.samples import need
 from tests.support.reviews import added, numbered
 
 
@@ -160,6 +162,17 @@ def test_lines_that_are_too_long_to_be_shown_whole_are_told_before_anything_is_s
     assert prepared(added("a.py", wide) + added("b.py", wide)).job.notices == (
         f"{told}a.py and 1 more.",
     )
+
+
+def test_linters_that_run_unconfined_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("ruff")
+    told = ("The linters run unconfined: this kernel has no Landlock.",)
+    monkeypatch.setattr(programs, "unconfined", lambda: "this kernel has no Landlock")
+    assert prepared(numbered("a.py")).job.notices == told
+    assert prepared(numbered("a.txt")).job.notices == ()
+    assert prepared(numbered("a.py"), "linters: false").job.notices == ()
+    monkeypatch.setattr(programs, "unconfined", lambda: None)
+    assert prepared(numbered("a.py")).job.notices == ()
 
 
 def test_the_prompt_of_a_model_has_a_version() -> None:

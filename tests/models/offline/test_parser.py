@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -19,6 +20,7 @@ from reviewbot.models.offline.parser import Allowance, ParserHunk, ParserPool
 from reviewbot.models.offline.parser_process import START, ParseError
 from reviewbot.models.offline.syntax import Match, Pattern
 from reviewbot.models.offline.worker import ADDRESS_SPACE
+from tests.models.sandbox.canaries import need_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -169,6 +171,22 @@ async def test_the_process_has_limits_of_its_own_and_no_secrets(
     assert process.rlimit(psutil.RLIMIT_CORE) == (0, 0)
     assert process.rlimit(psutil.RLIMIT_FSIZE) == (0, 0)
     assert 0 < process.rlimit(psutil.RLIMIT_CPU)[0] < 20
+
+
+@pytest.mark.skipif(WITHOUT_LIMITS, reason="only Linux has a sandbox")
+async def test_the_process_confines_itself(pool: ParserPool) -> None:
+    need_sandbox()
+    await look(pool.for_tenant("a"), "eval(a)")
+    (process,) = processes()
+    filters = [filters_of(one) for one in (process.pid, os.getpid())]
+    assert filters[0] == filters[1] + 1
+
+
+def filters_of(pid: int) -> int:
+    """Return the number of seccomp filters of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    return int(fields["Seccomp_filters"])
 
 
 @pytest.mark.skipif(WITHOUT_LIMITS, reason="this limit is Linux's")
