@@ -26,7 +26,7 @@ from reviewbot.pipeline.patterns import accepted_unread, check_path_rules, patte
 from reviewbot.pipeline.planner import Chains, Planner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
@@ -110,6 +110,7 @@ def prepare(
     online = not all(planner.info(name).offline for name in asked)
     prefixes = {name: planner.prefix(name) for name in asked}
     guidelines = settings.selected_guidelines if online else NO_GUIDELINES
+    whole = _by_path(files, whole_files)
     job = Job(
         files=files,
         plan=planned,
@@ -126,6 +127,7 @@ def prepare(
             *notices,
             *settings.notices,
             *guidelines.notices,
+            *_linter_notices(settings, planned, files, whole),
             *_plan_notices(settings, planned, chains.first),
         ),
         prompt_version=_prompt_version() if online else None,
@@ -140,7 +142,7 @@ def prepare(
         planner.info(settings.model.name),
         calibration,
         estimator.fallbacks(planned),
-        _by_path(files, whole_files),
+        whole,
         attributes,
     )
 
@@ -185,21 +187,28 @@ def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.name for one in (*firsts, *others)))
 
 
+def _linter_notices(
+    settings: Settings, planned: Plan, files: Iterable[FileDiff], whole: Collection[str]
+) -> Iterator[str]:
+    """Yield a notice if linters read files without being confined."""
+    if settings.linters:
+        from reviewbot.models.linters.programs import unconfined_notice
+
+        known = {*whole, *(file.path for file in files if file.status == "added")}
+        if notice := unconfined_notice((chunk.path for chunk in planned.chunks), known):
+            yield notice
+
+
 def _plan_notices(
     settings: Settings, planned: Plan, first: Callable[[Batch], str]
 ) -> Iterator[str]:
-    """Yield notices about truncated lines, unconfined linters, replaced models and no model.
+    """Yield notices about truncated lines, replaced models, and a review without a model.
 
     ``first`` returns the name of the first model of a batch.
     """
     paths = list(dict.fromkeys(chunk.path for chunk in planned.chunks if chunk.cut))
     if paths:
         yield f"A line is too long to be shown whole, so it is shown in part: {_which(paths)}."
-    if settings.linters:
-        from reviewbot.models.linters.programs import unconfined_notice
-
-        if notice := unconfined_notice(chunk.path for chunk in planned.chunks):
-            yield notice
     asked = [(batch, first(batch)) for batch in planned.batches]
     gone = {(batch.chain.models[0], name) for batch, name in asked if batch.chain.models}
     for wanted, instead in sorted((old, new) for old, new in gone if old != new):

@@ -166,13 +166,17 @@ def test_lines_that_are_too_long_to_be_shown_whole_are_told_before_anything_is_s
 
 def test_linters_that_run_unconfined_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     need("ruff")
+    need("shellcheck")
     told = ("The linters run unconfined: this kernel has no Landlock.",)
     monkeypatch.setattr(programs, "unconfined", lambda: "this kernel has no Landlock")
-    assert prepared(numbered("a.py")).job.notices == told
-    assert prepared(numbered("a.txt")).job.notices == ()
-    assert prepared(numbered("a.py"), "linters: false").job.notices == ()
+    assert prepared(added("a.py", "x = 1")).job.notices == told
+    for path, expected in (("a.py", ()), ("a.sh", told)):  # only shellcheck reads hunks
+        hunk = f"--- a/{path}\n+++ b/{path}\n@@ -8,2 +8,2 @@\n a\n-b\n+c\n"
+        assert prepared(hunk).job.notices == expected
+    assert prepared(added("a.txt", "x = 1")).job.notices == ()
+    assert prepared(added("a.py", "x = 1"), "linters: false").job.notices == ()
     monkeypatch.setattr(programs, "unconfined", lambda: None)
-    assert prepared(numbered("a.py")).job.notices == ()
+    assert prepared(added("a.py", "x = 1")).job.notices == ()
 
 
 def test_the_prompt_of_a_model_has_a_version() -> None:

@@ -23,7 +23,7 @@ from reviewbot.models.linters.zizmor import ZIZMOR
 from reviewbot.models.sandbox.confine import unconfined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from reviewbot.models.linters.base import Linter
 
@@ -90,13 +90,22 @@ def versions() -> dict[str, str]:
     return {one.linter.name: one.wanted for one in find_programs() if one.usable}
 
 
-def unconfined_notice(paths: Iterable[str]) -> str | None:
-    """Return a sentence if a linter reads one of the files without being confined; else None."""
+def unconfined_notice(paths: Iterable[str], whole: Collection[str]) -> str | None:
+    """Return a sentence if a linter will read a file without being confined; else None.
+
+    Args:
+        paths: the files to review.
+        whole: those of them that are known in full.
+    """
     gaps = unconfined()
     if gaps is None:
         return None
     linters = [one.linter for one in find_programs() if one.usable]
-    if any(one.reads(path, "") for path in paths for one in linters):
+    if any(
+        one.reads(path, "") and (path in whole or not one.needs_whole)
+        for path in paths
+        for one in linters
+    ):
         return f"The linters run unconfined: {gaps}."
     return None
 
