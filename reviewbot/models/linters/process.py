@@ -117,9 +117,8 @@ def _run(command: list[str], root: Path, output: Path, stop: Event) -> int:
     Raises:
         NotLintedError: it did not start, or was ended.
     """
-    if sys.platform == "linux":
-        return _run_confined(command, root, output, stop)
-    return _run_unconfined(command, root, output, stop)
+    run = _run_confined if sys.platform == "linux" else _run_unconfined
+    return run(command, root, output, stop)
 
 
 def _run_confined(command: list[str], root: Path, output: Path, stop: Event) -> int:
