@@ -10,6 +10,7 @@ import os
 import stat
 import struct
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -31,11 +32,8 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _GET_VERSION, _PATH_BENEATH = 1, 1
 _PR_SET_NO_NEW_PRIVS = 38
 
-if sys.platform == "linux":
-    LIBC: Final = ctypes.CDLL(None, use_errno=True)
-    LIBC.syscall.restype = ctypes.c_long
 
-
+@cache
 def version() -> int:
     """Return the version of Landlock that the kernel offers; 0 if it offers none."""
     if sys.platform != "linux":
@@ -78,8 +76,16 @@ def forbid_new_privileges() -> None:
     Raises:
         OSError: the kernel refused.
     """
-    if LIBC.prctl(*map(ctypes.c_ulong, (_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))) != 0:
+    if libc().prctl(*map(ctypes.c_ulong, (_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))) != 0:
         raise last_error()
+
+
+@cache
+def libc() -> ctypes.CDLL:
+    """Return the C library of the process."""
+    library = ctypes.CDLL(None, use_errno=True)
+    library.syscall.restype = ctypes.c_long
+    return library
 
 
 def last_error() -> OSError:
@@ -106,7 +112,7 @@ def _call(number: int, *arguments: int | bytes | None) -> int:
         OSError: it failed.
     """
     values = [ctypes.c_long(one) if isinstance(one, int) else one for one in arguments]
-    result = int(LIBC.syscall(ctypes.c_long(number), *values))
+    result = int(libc().syscall(ctypes.c_long(number), *values))
     if result < 0:
         raise last_error()
     return result

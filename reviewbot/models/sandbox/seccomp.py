@@ -12,10 +12,11 @@ import errno
 import os
 import struct
 import sys
+from functools import cache
 from typing import Final
 
 from reviewbot.models.sandbox.denied_calls import DENIED_CALLS
-from reviewbot.models.sandbox.landlock import LIBC, forbid_new_privileges, last_error
+from reviewbot.models.sandbox.landlock import forbid_new_privileges, last_error, libc
 
 MACHINES: Final = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """``AUDIT_ARCH_*`` by machine: the processors whose system calls are listed here."""
@@ -35,11 +36,12 @@ _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
 _PR_GET_SECCOMP, _PR_SET_SECCOMP, _MODE_FILTER = 21, 22, 2
 
 
+@cache
 def available() -> bool:
     """Return whether the kernel has seccomp, and the system calls of the processor are listed."""
     if sys.platform != "linux" or sys.maxsize < 1 << 32 or os.uname().machine not in MACHINES:
         return False
-    return int(LIBC.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0)) >= 0
+    return int(libc().prctl(_PR_GET_SECCOMP, 0, 0, 0, 0)) >= 0
 
 
 def restrict_thread() -> None:
@@ -55,10 +57,11 @@ def restrict_thread() -> None:
     # struct sock_fprog: the number of instructions, and their address
     fields = struct.pack("@HP", len(code) // 8, ctypes.addressof(instructions))
     forbid_new_privileges()
-    if LIBC.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_MODE_FILTER), fields, 0, 0) != 0:
+    if libc().prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_MODE_FILTER), fields, 0, 0) != 0:
         raise last_error()
 
 
+@cache
 def program(machine: str) -> bytes:
     """Return the filter for a machine, one of :data:`MACHINES`."""
     column = list(MACHINES).index(machine)

@@ -185,6 +185,18 @@ def test_a_program_that_is_no_elf_file_is_refused(own: Path) -> None:
         files_to_start(script)
 
 
+@pytest.mark.parametrize("system", ["darwin", "win32"])
+def test_other_systems_import_the_modules_and_say_that_they_cannot_confine(system: str) -> None:
+    code = (
+        f"import sys; import ctypes, subprocess, tempfile; sys.platform = {system!r}\n"
+        "import reviewbot.models.linters.process\n"
+        "from reviewbot.models.sandbox.confine import unconfined\n"
+        "print(unconfined())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "only Linux can limit files, network and other programs\n"
+
+
 def test_what_the_kernel_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert confine.unconfined() is None
     monkeypatch.setattr(landlock, "version", lambda: 0)
