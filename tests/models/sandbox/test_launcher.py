@@ -96,6 +96,18 @@ def test_a_program_is_refused_what_it_could_do_outside(
         assert outside.code == 0
 
 
+def test_in_ci_on_linux_a_missing_sandbox_is_a_failure_and_not_skipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception):
+        need_sandbox()
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="unconfined"):
+        need_sandbox()
+
+
 def test_a_program_reads_its_own_folder(own: Path) -> None:
     (own / "work" / "a.py").write_text("text")
     done = run_python("print(open('a.py').read(), __import__('os').listdir())", own)
