@@ -50,7 +50,6 @@ def _become(launch: dict[str, Any]) -> None:
 
     Raises:
         OSError: a file is missing, or a restriction cannot be applied.
-        ValueError: a limit is above the one that holds already.
     """
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and thus by the program
         signal.signal(ignored, signal.SIG_DFL)
