@@ -1,25 +1,27 @@
 #!/bin/sh
-# Prepares what the GitHub Action runs with, and tells the next step which interpreter that is.
+# Prepares the environment of the GitHub Action, and writes the path of its interpreter to GITHUB_OUTPUT.
 #
 #   sh requirements/install-action.sh      in a runner: it needs RUNNER_TEMP and GITHUB_OUTPUT
 #
-# uv comes by its hash from uv.txt, the packages come by theirs from action.txt; reviewbot itself runs from
-# the action's own files. The environment is kept in RUNNER_TOOL_CACHE, by the lock file and the interpreter
-# that it was made of: a self-hosted runner has it from the job before, a hosted one starts without. Where
-# nothing can be written there, it is in RUNNER_TEMP, which the runner empties before and after a job. It is
-# not kept by actions/cache: other workflows of a repository can write there, and what is restored would run
-# beside a key and a token that can write.
+# uv is installed by its hash from uv.txt, and the packages by theirs from action.txt. Only wheels are installed:
+# a source distribution would run build requirements that no lock has. reviewbot itself runs from the files of the
+# action. Each run makes a new environment, in a private folder in RUNNER_TEMP.
+#
+# A self-hosted runner keeps its tool cache, where an earlier job may have written. Therefore the cache holds
+# wheels only, and cached_wheels.py copies a wheel from it only if its content has a hash of the locks. A
+# GitHub-hosted runner has no such cache. actions/cache is not used: other workflows of a repository can write there.
+# The interpreter and its pip belong to the runner; nothing here can check them.
 set -eu
 : "${RUNNER_TEMP:?is not set: this script is for a GitHub Actions runner}"
 : "${GITHUB_OUTPUT:?is not set: this script is for a GitHub Actions runner}"
 cd "$(dirname "$0")" # never among the files of a pull request: Python and uv read some from where they start
 unset PYTHONPATH PYTHONHOME
-# A job may have set these for its own packages. Where an index is, is for it to say.
-unset PIP_REQUIRE_VIRTUALENV PIP_USER PIP_PREFIX PIP_TARGET PIP_ROOT UV_EXCLUDE_NEWER UV_TARGET UV_PREFIX
+# A job may have set these for its own packages. The address of an index is for the job to choose.
+unset PIP_REQUIRE_VIRTUALENV PIP_USER PIP_PREFIX PIP_TARGET PIP_ROOT UV_EXCLUDE_NEWER UV_TARGET UV_PREFIX UV_NO_VERIFY_HASHES
 
-temp=$RUNNER_TEMP tools=${RUNNER_TOOL_CACHE:-$RUNNER_TEMP} bin=bin
+temp=$RUNNER_TEMP tools=${RUNNER_TOOL_CACHE:-} bin=bin
 case $(uname -s) in
-    MINGW* | MSYS* | CYGWIN*) temp=$(cygpath -u "$temp") tools=$(cygpath -u "$tools") bin=Scripts ;;
+    MINGW* | MSYS* | CYGWIN*) temp=$(cygpath -u "$temp") tools=${tools:+$(cygpath -u "$tools")} bin=Scripts ;;
 esac
 
 fail() {
@@ -45,45 +47,54 @@ if ! python=$(find_python); then
     fail "reviewbot needs Python 3.11 or newer, and this runner has $has. Add a step before reviewbot that installs one: uses: actions/setup-python, with python-version: \"3.13\""
 fi
 
-# An environment is whole if it has the packages of the lock. To import them all would take a second.
-whole() {
-    "$1" -I -c 'import re, sys
-from importlib.metadata import version
-for name, pin in re.findall(r"^(\S+)==(\S+) \\$", open("action.txt").read(), re.M):  # those for every machine
-    if version(name) != pin:
-        sys.exit(1)
-import ijson, pydantic_core, regex, yaml' >/dev/null 2>&1
-}
+work=$(mktemp -d "$temp/reviewbot-XXXXXXXX") # only this user can read it
+wheels=$work/wheels
+export UV_CACHE_DIR="$work/uv-cache" PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
 
-home=$temp/reviewbot cache=$tools/reviewbot
-mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || cache=$home
-key=$("$python" -I -c 'import hashlib, sys
-lock = open("action.txt", "rb").read()
-print(hashlib.sha256(lock + f"{sys.version} {sys.executable}".encode()).hexdigest()[:16])') || fail 'Python does not run.'
-env=$cache/env-$key
-
-if ! whole "$env/$bin/python"; then
-    if [ ! -x "$home/uv/bin/uv" ] && "$python" -m pip --version >/dev/null 2>&1; then
-        PIP_ROOT_USER_ACTION=ignore "$python" -m pip install --quiet --disable-pip-version-check --no-deps \
-            --only-binary :all: --require-hashes --target "$home/uv" -r uv.txt || fail 'uv could not be installed; the lines above say why.'
-    fi
-    PATH=$home/uv/bin:$PATH
-    export UV_CACHE_DIR="$cache/downloads"
-    mkdir -p "$cache"
-    new=$(mktemp -d "$cache/new-XXXXXXXX") # other jobs may be at it, in containers with the same numbers
-    trap 'rm -rf "$new"' EXIT
-    PYTHON=$python sh ./install.sh "$new" action.txt ||
-        fail 'the packages of reviewbot could not be installed; the lines above say why.'
-    if [ -e "$env" ] && ! whole "$env/$bin/python"; then
-        mv "$env" "$new-old" 2>/dev/null && rm -rf "$new-old" || :
-    fi
-    # By a rename, which is done or not; where another job has done it, that one's is as good.
-    if [ -e "$env" ] || ! mv "$new" "$env" 2>/dev/null; then
-        whole "$env/$bin/python" || { env=$new && trap - EXIT; }
+pip=$python
+if ! "$pip" -I -m pip --version >/dev/null 2>&1; then
+    pip=
+    if ! uv --version >/dev/null 2>&1; then
+        "$python" -I -m venv "$work/pip" || fail 'Python has neither pip nor venv, and there is no uv; the lines above say more.'
+        pip=$work/pip/$bin/python
     fi
 fi
-echo "python=$env/$bin/python" >>"$GITHUB_OUTPUT"
 
-# Those that nobody has used for a month go. It does not matter if they cannot.
-touch "$env" 2>/dev/null || :
-find "$cache" -maxdepth 1 \( -name 'env-*' -o -name 'new-*' \) -mtime +30 -exec rm -rf {} + 2>/dev/null || :
+# install [OPTION...]: the options say where wheels come from.
+install() {
+    if [ -n "$pip" ]; then
+        "$pip" -I -m pip install --quiet --no-deps --only-binary :all: --require-hashes --upgrade "$@" \
+            --target "$work/uv" -r uv.txt || return
+        PATH=$work/uv/bin:$PATH
+    fi
+    uv venv --quiet --clear --python "$python" "$work/env" &&
+        uv pip install --quiet --python "$work/env/$bin/python" --only-binary :all: --require-hashes "$@" -r action.txt
+}
+
+install_from_wheels() { install --no-index --find-links "$wheels"; }
+
+cache=
+if [ "${RUNNER_ENVIRONMENT:-}" != github-hosted ] && [ -n "$tools" ] && [ -n "$pip" ]; then
+    key=$("$python" -I -c 'import hashlib
+print(hashlib.sha256(b"".join(open(name, "rb").read() for name in ("uv.txt", "action.txt"))).hexdigest()[:16])') ||
+        fail 'Python does not run.'
+    cache=$tools/reviewbot/wheels-$key
+fi
+
+if [ -z "$cache" ]; then
+    install || fail 'the packages of reviewbot could not be installed; the lines above say why.'
+else
+    "$python" -I cached_wheels.py take "$cache" "$wheels" uv.txt action.txt
+    if ! install_from_wheels >/dev/null 2>&1; then
+        # pip keeps a wheel that is there if its hash is right, and fetches the others.
+        "$pip" -I -m pip download --quiet --no-deps --only-binary :all: --require-hashes --dest "$wheels" \
+            -r uv.txt -r action.txt || fail 'the packages of reviewbot could not be fetched; the lines above say why.'
+        install_from_wheels || fail 'the packages of reviewbot could not be installed; the lines above say why.'
+        "$python" -I cached_wheels.py keep "$cache" "$wheels"
+    fi
+    # Those that nobody has used for a month go, with what earlier versions kept. It does not matter if they cannot.
+    touch "$cache" 2>/dev/null || :
+    find "$tools/reviewbot" -maxdepth 1 \( -name 'wheels-*' -o -name 'env-*' -o -name 'new-*' -o -name downloads \) \
+        -mtime +30 -exec rm -rf {} + 2>/dev/null || :
+fi
+echo "python=$work/env/$bin/python" >>"$GITHUB_OUTPUT"

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def install(env: Mapping[str, str], folder: Path) -> tuple[int, str, dict[str, str]]:
+SCRIPT = ROOT / "requirements" / "install-action.sh"
+
+
+def install(
+    env: Mapping[str, str], folder: Path, script: Path = SCRIPT
+) -> tuple[int, str, dict[str, str]]:
+    """Run the first step in a folder and return its exit code, its log and its outputs."""
     output = folder / "output"
     output.write_text("")
     done = subprocess.run(
-        ["/bin/sh", str(ROOT / "requirements" / "install-action.sh")],
+        ["/bin/sh", str(script)],
         env={**env, "GITHUB_OUTPUT": str(output)},
         cwd=folder,
         stdout=subprocess.PIPE,
