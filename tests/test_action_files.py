@@ -62,7 +62,7 @@ def test_our_own_files_are_clean_under_every_tool() -> None:
 
 def test_what_users_copy_is_clean_under_every_tool(written: list[Path]) -> None:
     assert len(written) > 3
-    assert not workflow_checks.zizmor(*written)
+    assert not workflow_checks.zizmor(*written, config=workflow_checks.COPIED_WORKFLOWS)
     assert not workflow_checks.jactionlint(*written)
     assert not workflow_checks.schema("github-workflows", *written)
 
@@ -86,7 +86,7 @@ def test_the_scripts_that_install_are_clean_under_shellcheck() -> None:
 
 def said_by(tool: str, path: Path, schema: str) -> str:
     if tool == "zizmor":
-        return workflow_checks.zizmor(path)
+        return workflow_checks.zizmor(path, config=workflow_checks.COPIED_WORKFLOWS)
     if tool == "jactionlint":
         return workflow_checks.jactionlint(path)
     return workflow_checks.schema(schema, path)
@@ -116,6 +116,7 @@ def test_a_fault_planted_in_the_action_is_found(
     ("old", "new", "tool", "says"),
     [
         ("@v0 # zizmor: ignore[unpinned-uses]", "@v0", "zizmor", "unpinned-uses"),
+        ("secrets.ANTHROPIC_API_KEY", "secrets.KEY", "zizmor", "secrets-outside-env"),
         ("permissions: {}", "permissions: write-all", "zizmor", "excessive-permissions"),
         ("synchronize", "synchronise", "jactionlint", "invalid-activity-type"),
         ("runs-on", "run-on", "schema", "run-on"),

@@ -20,7 +20,7 @@ PLANTED = "import os; open(os.environ['PLANTED'], 'a').write('ran\\n')\n"
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a tool cache after one job, without what the package index would be asked for."""
+    """Return the tool cache that one job leaves behind."""
     folder = tmp_path_factory.mktemp("filled")
     env = {
         **os.environ,

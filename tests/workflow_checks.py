@@ -14,9 +14,15 @@ PROGRAMS: Final = Path(sys.executable).parent
 """Where the requirements put their programs; jactionlint finds shellcheck there, too."""
 
 
-def zizmor(*paths: Path) -> str:
-    """What an outsider could do with a workflow, and what is not good practice."""
-    return run(["zizmor", "--offline", "--pedantic", "--strict-collection", "--quiet"], paths)
+COPIED_WORKFLOWS: Final = Path(__file__).parent / "zizmor-copied-workflows.yml"
+"""Configuration of zizmor for the workflows that users copy, with the reason of each exception."""
+
+
+def zizmor(*paths: Path, config: Path | None = None) -> str:
+    """Return what zizmor reports with its auditor persona, which is its strictest."""
+    options = ["--config", str(config)] if config else ["--no-config"]
+    command = ["zizmor", "--offline", "--persona=auditor", "--strict-collection", "--quiet"]
+    return run([*command, *options], paths)
 
 
 def jactionlint(*paths: Path) -> str:
