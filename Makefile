@@ -6,7 +6,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all properties lint lock bench quality fuzz wheel
+.PHONY: help demo test test-all properties lint lock bench quality fuzz atheris wheel
 
 VENV ?= .venv
 ARGS ?=
@@ -66,6 +66,15 @@ properties: $(DEV) ## Run the property tests with many random examples
 fuzz: $(DEV) ## Review hostile diffs in a watched process: ARGS="--seed 1 --cases 200"
 	@$(PY) -m tests.fuzz $(ARGS)
 
+# atheris has wheels for Linux and some Pythons only, so it has an environment of its own.
+ATHERIS := .venv-atheris
+$(ATHERIS)/.ready: requirements/fuzz.txt requirements/install.sh
+	@sh requirements/install.sh $(ATHERIS) requirements/fuzz.txt
+	@touch $@
+
+atheris: $(ATHERIS)/.ready ## Fuzz a parser by coverage: ARGS="diff -max_total_time=60"
+	@$(ATHERIS)/bin/python -m tests.fuzz.atheris_targets $(ARGS)
+
 wheel: $(DEV) ## Build the sdist, and from it the wheel, into dist/
 	@$(PY) -m build --no-isolation $(ARGS)
 
@@ -82,3 +91,7 @@ lock: $(DEV) ## Write requirements/*.txt anew from pyproject.toml
 	@$(LOCK) pyproject.toml --extra dev --constraint requirements/server.txt --constraint requirements/action.txt \
 		--output-file requirements/dev.txt
 	@echo uv | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/uv.txt
+	@echo 'cyclonedx-bom cyclonedx-python-lib[json-validation]' | tr ' ' '\n' | \
+		$(LOCK) - --constraint requirements/dev.txt --output-file requirements/release.txt
+	@echo atheris | $(subst --python-version 3.11,--python-version 3.13,$(LOCK)) pyproject.toml - --extra github \
+		--constraint requirements/dev.txt --output-file requirements/fuzz.txt

@@ -1,9 +1,10 @@
 """Measure the installation of the Action: ``python -m benchmarks.bench_action``.
 
-``requirements/install-action.sh`` runs as in a runner: cold, in an empty tool cache, and warm, in
-the cache of the cold run. For comparison, pip installs the same lock into a new environment, as an
-Action without a cache and without uv would. Medians and their ratio are printed. A cold run uses
-the package index, so it depends on the network.
+``requirements/install-action.sh`` runs as on a runner of GitHub, which keeps nothing, and as on a
+self-hosted runner: cold, with an empty tool cache, and warm, with the wheels of the cold run. For
+comparison, pip installs the same lock into a new environment, as an Action without a cache and
+without uv would. Medians and their ratio are printed. All but the warm runs use the package index,
+so they depend on the network.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ def seconds(*command: str, env: dict[str, str]) -> float:
     return time.perf_counter() - begun
 
 
-def by_action(runner: Path) -> float:
-    """Install as the first step of the Action does, in a runner with existing folders."""
+def by_action(runner: Path, kind: str) -> float:
+    """Install as the first step of the Action does, on a runner of a kind."""
     env = os.environ | {
+        "RUNNER_ENVIRONMENT": kind,
         "RUNNER_TEMP": str(runner / "temp"),
         "RUNNER_TOOL_CACHE": str(runner / "tools"),
         "GITHUB_OUTPUT": str(runner / "output"),
@@ -55,14 +57,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", type=int, default=RUNS, help="runs of each (default: %(default)s)")
     runs: int = parser.parse_args().n
-    pip, cold, warm = [], [], []
+    pip, hosted, cold, warm = [], [], [], []
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder:
             pip.append(by_pip(Path(folder) / "pip"))
-            cold.append(by_action(Path(folder) / "runner"))
-            warm.append(by_action(Path(folder) / "runner"))
+            hosted.append(by_action(Path(folder) / "hosted", "github-hosted"))
+            cold.append(by_action(Path(folder) / "runner", "self-hosted"))
+            warm.append(by_action(Path(folder) / "runner", "self-hosted"))
     base = statistics.median(pip)
-    for name, times in (("cold", cold), ("warm", warm)):
+    for name, times in (("hosted", hosted), ("cold", cold), ("warm", warm)):
         ours = statistics.median(times)
         print(f"{name}: {ours:.2f} s beside {base:.2f} s of pip alone: {ours / base:.2f} times")
 

@@ -1,0 +1,69 @@
+"""Write the software bill of materials of a wheel: make_sbom.py WHEEL FILE.
+
+It runs at the top of a checkout. The wheel and the packages that requirements/server.txt locks are
+installed into a new environment. cyclonedx-py, from requirements/release.txt, lists them in
+CycloneDX with licences and dependencies, and checks the list against the schema. Packages for other
+systems and Pythons than those of this machine are not in it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+LOCK = Path("requirements/server.txt")
+
+
+def install(environment: Path, *arguments: str) -> Path:
+    """Make an environment by requirements/install.sh and return the folder of its programs."""
+    script = ["sh", "requirements/install.sh", str(environment), *arguments]
+    subprocess.run(script, check=True, stdout=sys.stderr)
+    return environment / ("Scripts" if sys.platform == "win32" else "bin")
+
+
+def normalized(name: str) -> str:
+    """Return the name of a package as PyPI compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def problems(bill: dict[str, object], wheel: Path) -> list[str]:
+    """Return what the bill lacks, or has beyond the wheel and the lock."""
+    name, version = wheel.name.split("-")[:2]
+    root = bill["metadata"]["component"]  # type: ignore[index]
+    found = []
+    if (root["name"], root.get("version")) != (name, version):
+        found.append(f"it is about {root['name']} {root.get('version')}, not {name} {version}")
+    locked = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", LOCK.read_text("utf-8"), re.MULTILINE))
+    listed = {normalized(one["name"]): one["version"] for one in bill["components"]}  # type: ignore[attr-defined]
+    found += [
+        f"{one} {version} is not in {LOCK}"
+        for one, version in listed.items()
+        if locked.get(one) != version
+    ]
+    required = re.findall(r"^([\w.-]+)==\S+ \\$", LOCK.read_text("utf-8"), re.MULTILINE)
+    found += [f"{one} is missing" for one in required if one not in listed]
+    return found
+
+
+def main() -> None:
+    """Write the bill and check it."""
+    wheel, target = Path(sys.argv[1]), Path(sys.argv[2])
+    with tempfile.TemporaryDirectory() as folder:
+        programs = install(Path(folder) / "tool", "requirements/release.txt")
+        python = install(Path(folder) / "server", str(LOCK), str(wheel)) / "python"
+        options = ["--pyproject", "pyproject.toml", "--mc-type", "application"]
+        written = ["--output-format", "JSON", "--spec-version", "1.6", "--output-reproducible"]
+        command = [str(programs / "cyclonedx-py"), "environment", "--validate", *options, *written]
+        subprocess.run([*command, "--output-file", str(target), str(python)], check=True)
+    bill = json.loads(target.read_text("utf-8"))
+    if found := problems(bill, wheel):
+        sys.exit("\n".join(f"{target.name}: {one}" for one in found))
+    print(f"{target.name}: CycloneDX {bill['specVersion']}, {len(bill['components'])} components")
+
+
+if __name__ == "__main__":
+    main()
