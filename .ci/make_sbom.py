@@ -9,6 +9,7 @@ systems and Pythons than those of this machine are not in it.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,8 +22,18 @@ LOCK = Path("requirements/server.txt")
 def install(environment: Path, *arguments: str) -> Path:
     """Make an environment by requirements/install.sh and return the folder of its programs."""
     script = ["sh", "requirements/install.sh", str(environment), *arguments]
-    subprocess.run(script, check=True, stdout=sys.stderr)
+    # uv, which is installed beside this Python, makes an environment without pip.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(script, check=True, stdout=sys.stderr, env={**os.environ, "PATH": path})
     return environment / ("Scripts" if sys.platform == "win32" else "bin")
+
+
+def write_project(folder: Path, version: str) -> Path:
+    """Write pyproject.toml with the version, which cyclonedx-py cannot find elsewhere."""
+    text = Path("pyproject.toml").read_text("utf-8")
+    path = folder / "pyproject.toml"
+    path.write_text(text.replace('dynamic = ["version"]', f'version = "{version}"'), "utf-8")
+    return path
 
 
 def normalized(name: str) -> str:
@@ -55,7 +66,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         programs = install(Path(folder) / "tool", "requirements/release.txt")
         python = install(Path(folder) / "server", str(LOCK), str(wheel)) / "python"
-        options = ["--pyproject", "pyproject.toml", "--mc-type", "application"]
+        project = write_project(Path(folder), wheel.name.split("-")[1])
+        options = ["--pyproject", str(project), "--mc-type", "application"]
         written = ["--output-format", "JSON", "--spec-version", "1.6", "--output-reproducible"]
         command = [str(programs / "cyclonedx-py"), "environment", "--validate", *options, *written]
         subprocess.run([*command, "--output-file", str(target), str(python)], check=True)
