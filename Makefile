@@ -91,6 +91,7 @@ lock: $(DEV) ## Write requirements/*.txt anew from pyproject.toml
 	@$(LOCK) pyproject.toml --extra dev --constraint requirements/server.txt --constraint requirements/action.txt \
 		--output-file requirements/dev.txt
 	@echo uv | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/uv.txt
+	@echo hatchling | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/build.txt
 	@echo 'cyclonedx-bom cyclonedx-python-lib[json-validation]' | tr ' ' '\n' | \
 		$(LOCK) - --constraint requirements/dev.txt --output-file requirements/release.txt
 	@echo atheris | $(subst --python-version 3.11,--python-version 3.13,$(LOCK)) pyproject.toml - --extra github \

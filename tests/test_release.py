@@ -149,6 +149,16 @@ def test_pypi_gets_the_packages_and_no_other_file() -> None:
     assert not re.search(r"(> ?|mv \S+ |cdx\.json )dist", made)
 
 
+def test_the_image_fetches_nothing_without_a_hash() -> None:
+    text = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    fetches = re.findall(r"pip (?:install|wheel|download) (.*?)(?: \\\n|\n)", text)
+    assert len(fetches) == 4
+    for options in fetches:
+        alone = "--no-deps" in options and re.search("--no-(build-isolation|index)", options)
+        assert alone or "--require-hashes" in options, options
+    assert "PIP_ONLY_BINARY=:all:" in text
+
+
 # --- Sources of the programs under the GPL
 
 SOURCES = tomllib.loads((ROOT / "deploy" / "sources.toml").read_text("utf-8"))["source"]
