@@ -92,7 +92,7 @@ else
         install_from_wheels || fail 'the packages of reviewbot could not be installed; the lines above say why.'
         "$python" -I cached_wheels.py keep "$cache" "$wheels"
     fi
-    # Those that nobody has used for a month go, with what earlier versions kept. It does not matter if they cannot.
+    # Remove what no job has used for a month, and what earlier versions kept. A failure does not matter.
     touch "$cache" 2>/dev/null || :
     find "$tools/reviewbot" -maxdepth 1 \( -name 'wheels-*' -o -name 'env-*' -o -name 'new-*' -o -name downloads \) \
         -mtime +30 -exec rm -rf {} + 2>/dev/null || :
