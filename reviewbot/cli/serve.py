@@ -196,7 +196,7 @@ def run(args: argparse.Namespace) -> int:
         from reviewbot.server.telemetry.logs import configure
         from reviewbot.server.telemetry.metrics import Metrics
         from reviewbot.server.telemetry.traces import Traces, provider_from
-        from reviewbot.store import keys
+        from reviewbot.store import keys, store_key
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("reviewbot"):
             raise
@@ -223,6 +223,7 @@ def run(args: argparse.Namespace) -> int:
     service = ReviewService(
         ServiceConfig(
             database_url=url,
+            cipher=store_key.read_cipher(os.environ.get, settings.state_folder, url),
             at_once=args.reviews_at_once,
             per_tenant=args.reviews_per_key,
             retention_days=args.retention_days,

@@ -1,8 +1,8 @@
 """Names of the environment variables, and those that a ``.env`` file may set. Pure.
 
 A ``.env`` file is part of the working folder, which may be an untrusted checkout. The file may
-choose models and hold keys. It may not choose where this machine stores its data, or its GitHub
-App.
+choose models and hold keys. It may not choose where and how this machine stores its data, or its
+GitHub App.
 """
 
 from __future__ import annotations
@@ -42,13 +42,16 @@ DOTENV: Final = frozenset(
 STATE_DIR: Final = "REVIEWBOT_STATE_DIR"
 PROMPTS_DIR: Final = "REVIEWBOT_PROMPTS_DIR"
 DATABASE_URL: Final = "REVIEWBOT_DATABASE_URL"
+STORE_KEY: Final = "REVIEWBOT_STORE_KEY"
 APP_ID: Final = "REVIEWBOT_GITHUB_APP_ID"
 PRIVATE_KEY: Final = "REVIEWBOT_GITHUB_PRIVATE_KEY"
 PRIVATE_KEY_FILE: Final = "REVIEWBOT_GITHUB_PRIVATE_KEY_FILE"
 WEBHOOK_SECRET: Final = "REVIEWBOT_GITHUB_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
 APP: Final = (APP_ID, PRIVATE_KEY, PRIVATE_KEY_FILE, WEBHOOK_SECRET)
 
-MACHINE: Final = frozenset({STATE_DIR, PROMPTS_DIR, DATABASE_URL, *APP, "REVIEWBOT_DEBUG"})
+MACHINE: Final = frozenset(
+    {STATE_DIR, PROMPTS_DIR, DATABASE_URL, STORE_KEY, *APP, "REVIEWBOT_DEBUG"}
+)
 """Variables that reviewbot reads from the real environment only."""
 
 

@@ -15,6 +15,7 @@ from reviewbot.core.plan.stored import plan_to_json
 from reviewbot.core.prompt import question
 from reviewbot.core.prompt.request import TITLE_LIMIT
 from reviewbot.core.prompt.summary import DESCRIPTION_LIMIT
+from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ConfigError, ReviewbotError
 from reviewbot.jobs.options import ReviewOptions, settings_for
 from reviewbot.jobs.truncation import middle_to_leave_out
@@ -158,7 +159,7 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
             }
         ),
         request_hash=request.digest,
-        title=request.title,
+        title=redact_text(request.title),  # lists and pages show it
         description=request.description,
         attributes=request.attributes,
         subject=request.subject,

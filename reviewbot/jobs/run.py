@@ -92,12 +92,13 @@ class Run:
             return await self._give_up(_broke_off(row.breaks, files), files)
         if self.signal.outcome is not None:  # stopped before the start: not even the diff is needed
             return await self._give_up(NOT_REACHED)
-        work = await self._database.read(partial(reviews.work_of, review_id=row.id))
         try:
+            work = await self._database.read(partial(reviews.work_of, review_id=row.id))
             async with self._kit.preparing:
                 prepared, settings = await asyncio.to_thread(self._prepare, work)
         except (ReviewbotError, ValueError) as error:
-            # The configuration, or reviewbot itself, has changed since the review was planned.
+            # The configuration, the key, or reviewbot itself, has changed since the review was
+            # planned.
             return await self._give_up(f"It cannot continue: {error}")
         earlier = await self._database.read(partial(checkpoints.earlier_of, review_id=row.id))
         _, spent_usd = await self._spent()

@@ -29,7 +29,7 @@ from reviewbot.jobs.warm_up import warm_up
 from reviewbot.models.cached import CacheUse
 from reviewbot.models.linters.slots import LinterSlots
 from reviewbot.models.offline.parser import ParserPool
-from reviewbot.store import nodes, reviews, turns
+from reviewbot.store import nodes, reviews, store_key, turns
 from reviewbot.store.connect import connection_options, file_of, others_can_read
 from reviewbot.store.database import PATIENCE_S, StoreError, open_database
 from reviewbot.store.hub import Hub
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from reviewbot.models.offline.parser import Parser
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.pipeline.quotable_code import CodeFiles
+    from reviewbot.store.encryption import StoreCipher
     from reviewbot.store.reviews import ReviewRow
 
 PREPARED_AT_ONCE: Final = 2
@@ -71,6 +72,7 @@ class ServiceConfig:
 
     Args:
         database_url: URL of a SQLite or Postgres database.
+        cipher: encryption of stored source; all nodes of a database need the same key.
         at_once: most concurrent reviews on the node.
         per_tenant: most concurrent reviews of one tenant, on all nodes.
         retention_days: days that finished reviews are kept; 0 keeps them forever.
@@ -80,6 +82,7 @@ class ServiceConfig:
     """
 
     database_url: str
+    cipher: StoreCipher
     at_once: int = 16
     per_tenant: int = 8
     retention_days: int = 30
@@ -104,7 +107,9 @@ class ReviewService:
     ) -> None:
         self.config, self._load = config, load
         self.node = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(4)}"
-        self.database = open_database(config.database_url)
+        self.database = open_database(config.database_url, config.cipher)
+        with self.database.engine.begin() as connection:
+            store_key.register(connection)
         self.hub = Hub(self.database)
         self._parsers = ParserPool(PARSERS)
         self.find_code: FindCode | None = None

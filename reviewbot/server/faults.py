@@ -10,6 +10,7 @@ from reviewbot.jobs.service import ClosingError
 from reviewbot.server.problems import EXCEPTION_HANDLERS, Problem, problem_response
 from reviewbot.store.budgets import OverLimitError
 from reviewbot.store.database import StoreError
+from reviewbot.store.encryption import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,8 @@ async def _answer(_request: Request, error: Exception) -> Response:
             problem = Problem(429, str(error), headers=headers)
         case IdempotencyConflictError():
             problem = Problem(422, str(error))
+        case UnreadableError():
+            problem = Problem(410, f"the review cannot be read: {error}")
         case ClosingError():
             problem = Problem(503, str(error), headers={"Retry-After": AGAIN_S})
         case _:
@@ -58,6 +61,7 @@ HANDLERS: Final[Mapping[type[Exception], HTTPExceptionHandler]] = MappingProxyTy
                 TooManyTokensError,
                 IdempotencyConflictError,
                 ClosingError,
+                UnreadableError,
                 StoreError,
             ),
             _answer,

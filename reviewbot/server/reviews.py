@@ -14,6 +14,7 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold
 from reviewbot.core.render import markdown
+from reviewbot.core.safety.redacted_diff import redact_diff
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.options import options_from_query, parse_options, stored_options
 from reviewbot.pipeline.rule_texts import render_sarif
@@ -155,7 +156,7 @@ class ReviewApi:
         row = await self._find(request)
         data = await self._service.database.read(partial(reviews.diff_of, review_id=row.id))
         if "application/json" not in request.headers.get("accept", ""):
-            return Response(data, media_type="text/x-diff")
+            return Response(await asyncio.to_thread(redact_diff, data), media_type="text/x-diff")
         return Response(await asyncio.to_thread(_drawn, data), media_type="application/json")
 
     async def sarif(self, request: Request) -> Response:

@@ -63,6 +63,15 @@ def psycopg_url(url: str) -> sa.URL:
     )
 
 
+def is_postgres(url: str) -> bool:
+    """Return whether ``url`` names a Postgres database, which several nodes can share.
+
+    Raises:
+        ConfigError: ``url`` is not a URL of SQLite or Postgres.
+    """
+    return psycopg_url(url).drivername.startswith("postgresql")
+
+
 def connection_options(url: sa.URL) -> dict[str, int]:
     """Return the options of a connection to Postgres that ``url`` does not set."""
     return {name: value for name, value in CONNECTION.items() if name not in url.query}

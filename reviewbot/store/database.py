@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlch
 
 from reviewbot.errors import ConfigError
 from reviewbot.store.connect import engine_of
+from reviewbot.store.encryption import CIPHER_OPTION, StoreCipher
 from reviewbot.store.tables import META, METADATA, UPGRADES, VERSION
 
 if TYPE_CHECKING:
@@ -256,15 +257,17 @@ def named(error: BaseException) -> str:
     return f"{type(cause).__name__} {code}" if isinstance(code, str) else type(cause).__name__
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, cipher: StoreCipher | None = None) -> Database:
     """Open ``url`` and bring its tables up to date.
 
-    The URL is ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+    The URL is ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``. ``cipher`` is needed
+    to store and read source.
 
     Raises:
         ConfigError: ``url`` is invalid, cannot be opened, or was created by a newer reviewbot.
     """
     engine = engine_of(url, connections=READERS + 1)
+    engine.update_execution_options(**{CIPHER_OPTION: cipher or StoreCipher()})
     try:
         _prepare_tables(engine, url)
     except BaseException:

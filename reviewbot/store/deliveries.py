@@ -79,10 +79,13 @@ def insert(connection: sa.Connection, new: NewDelivery, at: int) -> bool:
 
 
 def read(connection: sa.Connection, delivery: str) -> tuple[str, bytes]:
-    """Return the name of the event of a delivery, and its payload, compressed."""
-    columns = (DELIVERIES.c.event, DELIVERIES.c.body)
-    row = connection.execute(sa.select(*columns).where(DELIVERIES.c.id == delivery)).one()
-    return row.event, row.body
+    """Return the name of the event of a delivery, and its payload, compressed.
+
+    Raises:
+        UnreadableError: the key of the payload is missing, or the payload is damaged.
+    """
+    query = sa.select(DELIVERIES.c.event).where(DELIVERIES.c.id == delivery)
+    return connection.execute(query).scalar_one(), QUEUE.body(connection, delivery)
 
 
 def delete_finished(connection: sa.Connection, before: int) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import sqlalchemy as sa
 
 from reviewbot.store.database import insert_into, rows_changed
+from reviewbot.store.encryption import cipher_of, place_of
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
 
 if TYPE_CHECKING:
@@ -74,14 +75,18 @@ class Queue:
         """Store work. Work of the same id is kept; if it failed, it is replaced.
 
         ``values`` has ``id``, ``installation``, ``body`` and the columns that only this table has.
-        ``at`` is the current time. ``needless`` is the reason why no work is needed, so that it is
-        stored as done; None if work is needed.
+        The body is compressed; it is encrypted here, unless empty. ``at`` is the current time.
+        ``needless`` is the reason why no work is needed, so that it is stored as done; None if work
+        is needed.
 
         Returns:
             Whether the work was stored.
         """
         done = needless is not None
+        if body := values["body"]:
+            body = cipher_of(connection).encrypt(body, place_of(self.table.c.body, values["id"]))
         row = values | {
+            "body": body,
             "state": "done" if done else "waiting",
             "finished_at": at if done else None,
             "reason": needless,
@@ -190,9 +195,14 @@ class Queue:
         return [Claimed(row.id, row.tries) for row in connection.execute(query)]
 
     def body(self, connection: sa.Connection, work: str) -> bytes:
-        """Return the compressed body; empty if the work is finished or missing."""
+        """Return the compressed body; empty if the work is finished or missing.
+
+        Raises:
+            UnreadableError: the key of the body is missing, or the body is damaged.
+        """
         query = sa.select(self.table.c.body).where(self.table.c.id == work)
-        return connection.scalar(query) or b""
+        stored = connection.scalar(query) or b""
+        return cipher_of(connection).decrypt(stored, place_of(self.table.c.body, work))
 
     def complete(
         self, connection: sa.Connection, claimed: Claimed, at: int, reason: str | None = None

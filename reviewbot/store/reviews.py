@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import sqlalchemy as sa
 
 from reviewbot.core.prompt import question
+from reviewbot.store.encryption import cipher_of, place_of
 from reviewbot.store.tables import (
     BATCHES,
     EVENTS,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 State = Literal["queued", "running", "waiting", "finished"]
 
 OPEN: Final = ("queued", "running", "waiting")
+_TEXTS: Final = (REVIEWS.c.description, REVIEWS.c.options, REVIEWS.c.attributes)
+"""The encrypted columns of text."""
 LIGHT: Final = (
     *(
         column
@@ -52,6 +55,8 @@ def now_ms() -> int:
 @dataclass(frozen=True, slots=True)
 class NewReview:
     """A review to store: ``diff`` is :func:`packed`, ``plan`` and ``options`` are JSON.
+
+    ``title`` is redacted. :func:`insert` encrypts the other texts and the diffs.
 
     ``inquiry`` is a question that is answered instead of a review. ``whole_files`` is a packed
     diff that shows some files in full; None if no file is known in full.
@@ -133,7 +138,12 @@ def insert(connection: sa.Connection, new: NewReview, at: int, *, last_seq: int)
     Raises:
         sqlalchemy.exc.IntegrityError: the idempotency key is already in use.
     """
+    cipher = cipher_of(connection)
     columns = {name: getattr(new, name) for name in new.__dataclass_fields__ if name in REVIEWS.c}
+    columns["diff"] = cipher.encrypt(new.diff, place_of(REVIEWS.c.diff, new.id))
+    for column in _TEXTS:
+        place = place_of(column, new.id)
+        columns[column.name] = cipher.encrypt_text(columns[column.name], place)
     columns |= {
         "left_out": json.dumps(new.left_out),
         "state": "queued",
@@ -143,10 +153,12 @@ def insert(connection: sa.Connection, new: NewReview, at: int, *, last_seq: int)
     }
     connection.execute(sa.insert(REVIEWS).values(columns))
     if new.inquiry is not None:
-        inquiry = json.dumps(question.to_json(new.inquiry))
+        place = place_of(QUESTIONS.c.inquiry, new.id)
+        inquiry = cipher.encrypt_text(json.dumps(question.to_json(new.inquiry)), place)
         connection.execute(sa.insert(QUESTIONS).values(review_id=new.id, inquiry=inquiry))
     if new.whole_files is not None:
-        connection.execute(sa.insert(WHOLE_FILES).values(review_id=new.id, diff=new.whole_files))
+        files = cipher.encrypt(new.whole_files, place_of(WHOLE_FILES.c.diff, new.id))
+        connection.execute(sa.insert(WHOLE_FILES).values(review_id=new.id, diff=files))
 
 
 def by_idempotency_key(connection: sa.Connection, tenant: str, key: str) -> ReviewRow | None:
@@ -166,9 +178,14 @@ def find(connection: sa.Connection, review_id: str, tenant: str | None = None) -
 
 
 def diff_of(connection: sa.Connection, review_id: str) -> bytes:
-    """Return the diff as it was sent."""
-    packed = connection.scalar(sa.select(REVIEWS.c.diff).where(REVIEWS.c.id == review_id))
-    return zlib.decompress(packed or b"")
+    """Return the diff as it was sent.
+
+    Raises:
+        UnreadableError: the key of the diff is missing, or the diff is damaged.
+    """
+    stored = connection.scalar(sa.select(REVIEWS.c.diff).where(REVIEWS.c.id == review_id)) or b""
+    place = place_of(REVIEWS.c.diff, review_id)
+    return zlib.decompress(cipher_of(connection).decrypt(stored, place))
 
 
 def recent(
@@ -193,7 +210,11 @@ def recent(
 
 
 def work_of(connection: sa.Connection, review_id: str) -> ReviewInput:
-    """Return the input for a run of a review."""
+    """Return the input for a run of a review.
+
+    Raises:
+        UnreadableError: the key of the review is missing, or a value is damaged.
+    """
     found = (
         connection.execute(
             sa.select(
@@ -214,15 +235,26 @@ def work_of(connection: sa.Connection, review_id: str) -> ReviewInput:
     whole_files = connection.scalar(
         sa.select(WHOLE_FILES.c.diff).where(WHOLE_FILES.c.review_id == review_id)
     )
+    cipher = cipher_of(connection)
+
+    def text(column: sa.Column[str], stored: str) -> str:
+        return cipher.decrypt_text(stored, place_of(column, review_id))
+
+    def diff(column: sa.Column[bytes], stored: bytes) -> bytes:
+        return zlib.decompress(cipher.decrypt(stored, place_of(column, review_id)))
+
+    texts = {column.name: text(column, found[column.name]) for column in _TEXTS}
     return ReviewInput(
-        diff=zlib.decompress(found["diff"]),
+        diff=diff(REVIEWS.c.diff, found["diff"]),
         plan=json.loads(found["plan"]),
-        options=json.loads(found["options"]),
+        options=json.loads(texts["options"]),
         left_out=frozenset(json.loads(found["left_out"])),
-        description=found["description"],
-        attributes=found["attributes"],
-        inquiry=None if inquiry is None else question.from_json(json.loads(inquiry)),
-        whole_files=b"" if whole_files is None else zlib.decompress(whole_files),
+        description=texts["description"],
+        attributes=texts["attributes"],
+        inquiry=None
+        if inquiry is None
+        else question.from_json(json.loads(text(QUESTIONS.c.inquiry, inquiry))),
+        whole_files=b"" if whole_files is None else diff(WHOLE_FILES.c.diff, whole_files),
     )
 
 

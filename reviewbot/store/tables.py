@@ -1,4 +1,8 @@
-"""The tables, for SQLite and Postgres alike."""
+"""The tables, for SQLite and Postgres alike.
+
+Columns with source of a pull request, or other text as it was sent, are encrypted
+(:mod:`reviewbot.store.encryption`). All other columns hold redacted text or no text of a change.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Version of these tables. A newer database is refused, an older database is upgraded."""
 UPGRADES: Final[dict[int, tuple[tuple[str, str], ...]]] = {
     1: (("rb_keys", "ADD COLUMN scope VARCHAR(16) NOT NULL DEFAULT 'reviews'"),),
@@ -27,12 +31,21 @@ UPGRADES: Final[dict[int, tuple[tuple[str, str], ...]]] = {
         ("rb_publications", "RENAME COLUMN review_id TO id"),
         ("rb_publications", "RENAME COLUMN diff TO body"),
     ),
+    3: (),  # older nodes cannot read encrypted values
 }
 """Alterations of tables from a version to the next version. New tables need no entry."""
 
 METADATA: Final = MetaData()
 
 META: Final = Table("rb_meta", METADATA, Column("version", Integer, primary_key=True))
+
+# The key of the latest node (store.store_key), in one row.
+STORE_KEYS: Final = Table(
+    "rb_store_keys",
+    METADATA,
+    Column("key", String(8), primary_key=True),  # id of the key
+    Column("at", BigInteger, nullable=False),
+)
 
 REVIEWS: Final = Table(
     "rb_reviews",
@@ -41,7 +54,7 @@ REVIEWS: Final = Table(
     # The owner: the id of a key, or "local".
     Column("tenant", String(64), nullable=False),
     Column("subject", Text),
-    Column("title", Text, nullable=False),
+    Column("title", Text, nullable=False),  # redacted
     # The reservation in the daily budget of the tenant, and its day.
     Column("held_tokens", BigInteger, nullable=False),
     Column("held_usd", Float, nullable=False),
@@ -67,10 +80,10 @@ REVIEWS: Final = Table(
     Column("next_try_at", BigInteger),
     Column("entry", Text),  # JSON, store.checkpoints.entry_of, if finished
     # Last: to read a column after a long column, SQLite reads the long column too.
-    Column("description", Text, nullable=False),
-    Column("options", Text, nullable=False),  # JSON, the options of the request
-    Column("diff", LargeBinary, nullable=False),  # compressed
-    Column("attributes", Text, nullable=False),  # .gitattributes of the base
+    Column("description", Text, nullable=False),  # encrypted
+    Column("options", Text, nullable=False),  # encrypted JSON, the options of the request
+    Column("diff", LargeBinary, nullable=False),  # compressed, encrypted
+    Column("attributes", Text, nullable=False),  # encrypted, .gitattributes of the base
     Column("plan", Text, nullable=False),  # JSON, core.plan.stored
     Column("left_out", Text, nullable=False),  # JSON: ids of batches that are not sent
     Index("rb_reviews_recent", "tenant", "created_at", "id"),
@@ -90,7 +103,7 @@ QUESTIONS: Final = Table(
     "rb_questions",
     METADATA,
     Column("review_id", String(32), primary_key=True),
-    Column("inquiry", Text, nullable=False),  # JSON, core.prompt.question
+    Column("inquiry", Text, nullable=False),  # encrypted JSON, core.prompt.question
 )
 
 # Files of a diff that are known in full, for linters: reviews of pull requests alone have them.
@@ -98,7 +111,7 @@ WHOLE_FILES: Final = Table(
     "rb_whole_files",
     METADATA,
     Column("review_id", String(32), primary_key=True),
-    Column("diff", LargeBinary, nullable=False),  # compressed
+    Column("diff", LargeBinary, nullable=False),  # compressed, encrypted
 )
 
 EVENTS: Final = Table(
@@ -215,7 +228,7 @@ def queue_table(name: str, *own: Column[Any] | Index) -> Table:
         Column("reason", Text),  # why no work was needed, or the last failure
         *own,
         # Last, for the same reason.
-        Column("body", LargeBinary, nullable=False),  # compressed; empty once finished
+        Column("body", LargeBinary, nullable=False),  # compressed, encrypted; empty once finished
         Index(f"{name}_state", "state", "next_try_at"),
         Index(f"{name}_finished", "finished_at"),
     )

@@ -25,6 +25,7 @@ from reviewbot.store import nodes, publications, reviews
 from reviewbot.store.database import StoreError
 from reviewbot.store.queue import Queue
 from reviewbot.store.tables import DELIVERIES, PUBLICATIONS
+from tests.support.store_keys import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -188,7 +189,7 @@ async def app_server(
         source="the test",
     )
     service = ReviewService(
-        ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}"), load, hooks=hooks
+        ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}", CIPHER), load, hooks=hooks
     )
     _share_statements(service.database.engine)
     queue = DirectQueue(service.runner)

@@ -41,6 +41,7 @@ from tests.server.nodes import (
     until,
     until_state,
 )
+from tests.support.store_keys import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -418,7 +419,7 @@ def test_many_files_in_flight_are_counted() -> None:
 
 
 async def test_a_clock_that_was_set_back_keeps_no_review_waiting(database: str) -> None:
-    opened = open_database(database)
+    opened = open_database(database, CIPHER)
     minute = 60_000
 
     def due(connection: sa.Connection) -> list[str]:

@@ -30,6 +30,7 @@ from reviewbot.store.tables import (
 )
 from tests.server.in_process import reviewed, service
 from tests.server.nodes import DEMO, follow, node, post, until_state
+from tests.support.store_keys import CIPHER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +99,7 @@ async def test_old_reviews_are_deleted_with_all_that_is_theirs(
             while rows_of(database, old):  # noqa: ASYNC110 - the node brings it about
                 await asyncio.sleep(0.05)
     assert rows_of(database, recent) == before
-    engine = open_database(database).engine
+    engine = open_database(database, CIPHER).engine
     with engine.connect() as connection:
         assert connection.scalars(sa.select(RATES.c.minute)).all() == []
     engine.dispose()
@@ -134,7 +135,7 @@ def test_every_table_of_a_review_is_one_that_is_cleaned() -> None:
 
 
 def test_a_deleted_review_leaves_no_publication(database: str) -> None:
-    engine = open_database(database).engine
+    engine = open_database(database, CIPHER).engine
     with engine.begin() as connection:
         for review_id in ("old", "recent"):
             publications.insert(connection, review_id, NewPublication(1, {}, b"diff"))

@@ -11,6 +11,7 @@ from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.service import ReviewService, ServiceConfig
 from reviewbot.store.eventlog import records_of
 from tests.server.nodes import DEMO
+from tests.support.store_keys import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -33,7 +34,7 @@ async def service(
             flags["verify_model"] = settings["verify_model"]
         return read_settings(flags, cwd=folder, env=environment)
 
-    config = ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}")
+    config = ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}", CIPHER)
     made = ReviewService(config, load, hooks=observed.hooks)
     observed.watch(made)
     made._engine = NoQueue()  # type: ignore[assignment]

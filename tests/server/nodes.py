@@ -20,6 +20,7 @@ from tests.models.scripted import item
 from tests.server.described import assert_described
 from tests.support.forks import may_fork, start_fork
 from tests.support.reviews import numbered
+from tests.support.store_keys import KEY_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -66,6 +67,8 @@ class Node:
             "PYTHONPATH": str(ROOT),
             **self.environment,
         }
+        if any("postgresql://" in one for one in (*self.arguments, *environment.values())):
+            environment.setdefault("REVIEWBOT_STORE_KEY", KEY_TEXT)
         serve = [sys.executable, "-m", "reviewbot", "serve", "--port", "0"]
         return [*serve, "--config", str(config), *self.arguments], environment
 

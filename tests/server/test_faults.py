@@ -33,6 +33,7 @@ from tests.server.nodes import (
     node,
     post,
 )
+from tests.support.store_keys import CIPHER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,7 +138,7 @@ def progress(findings: int) -> ReviewProgress:
 @pytest.fixture
 def log_of(database: str) -> Any:
     """Makes event logs of one review that is in the database."""
-    opened = open_database(database)
+    opened = open_database(database, CIPHER)
     with opened.engine.begin() as connection:
         new = reviews.NewReview("r" * 32, "local", b"", "{}", "{}", "")
         reviews.insert(connection, new, 1, last_seq=0)

@@ -46,6 +46,7 @@ from tests.server.nodes import (
     post,
 )
 from tests.support.examples import PROFILE
+from tests.support.store_keys import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +117,7 @@ def test_every_part_is_referred_to_and_every_reference_leads_to_one() -> None:
 def app_of(folder: Path) -> Starlette:
     """The application inside of what wraps it."""
     service = ReviewService(
-        ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}"),
+        ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}", CIPHER),
         lambda _: read_settings({}, cwd=folder),
     )
     service.database.engine.dispose()  # it is never started, and so never ended

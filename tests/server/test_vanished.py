@@ -26,6 +26,7 @@ from reviewbot.store.tables import RATES
 from tests.server.databases import postgres_url
 from tests.server.in_process import service
 from tests.server.nodes import DEMO, START_S, node, post, until, until_state
+from tests.support.store_keys import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -105,7 +106,7 @@ def minutes(connection: sa.Connection) -> list[int]:
 @pytest.mark.usefixtures("impatient")
 async def test_a_postgres_that_says_nothing_is_given_up_and_asked_again_once_it_does() -> None:
     async with hole() as way:
-        opened = await asyncio.to_thread(open_database, way.url)
+        opened = await asyncio.to_thread(open_database, way.url, CIPHER)
         assert await opened.read(minutes) == []
         assert await opened.write(one_more(1)) == 1
         way.swallow()
@@ -141,7 +142,7 @@ class Stuck:
 
 @pytest.fixture
 async def opened(tmp_path: Path) -> AsyncIterator[Database]:
-    made = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
+    made = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}", CIPHER)
     yield made
     await made.close()
 
@@ -242,7 +243,7 @@ def option(connection: sa.Connection, name: int) -> int:
 @pytest.mark.slow
 async def test_a_connection_notices_within_seconds_that_the_other_side_is_gone() -> None:
     async with hole() as way:
-        opened = await asyncio.to_thread(open_database, way.url)
+        opened = await asyncio.to_thread(open_database, way.url, CIPHER)
         named = await asyncio.to_thread(open_database, f"{way.url}?keepalives_idle=77")
         names = [
             *(socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT),

@@ -22,6 +22,7 @@ from reviewbot.store.database import open_database
 from reviewbot.store.deliveries import QUEUE, NewDelivery
 from reviewbot.store.tables import DELIVERIES
 from tests.server import nodes as processes
+from tests.support.store_keys import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -120,7 +121,7 @@ async def hangs() -> None:
 @asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[Database]:
     """A database of the test, closed at its end."""
-    database = open_database(url)
+    database = open_database(url, CIPHER)
     try:
         yield database
     finally:

@@ -15,6 +15,7 @@ from reviewbot.store.eventlog import insert_events, stored
 from reviewbot.store.hub import Hub
 from reviewbot.store.tables import REVIEWS
 from tests.server.nodes import until
+from tests.support.store_keys import CIPHER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -131,7 +132,7 @@ class Reader:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
+    opened = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}", CIPHER)
     yield opened
     await opened.close()
 

@@ -235,9 +235,10 @@ import sqlalchemy as sa
 from reviewbot.store.database import open_database
 from reviewbot.store.deliveries import QUEUE
 from tests.support.queues import OWN, record
+from tests.support.store_keys import CIPHER
 
 url, last = sys.argv[1:]
-engine = open_database(url).engine
+engine = open_database(url, CIPHER).engine
 
 def at(step):
     if step == last:

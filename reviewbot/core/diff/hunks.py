@@ -94,6 +94,11 @@ class Hunk:
         return self._end - self._head
 
     @property
+    def span(self) -> tuple[int, int]:
+        """Offsets of the hunk in the diff, from its header to behind its last line."""
+        return self._head, self._end
+
+    @property
     def line_count(self) -> int:
         """Lines of the hunk: context and removed ones are the old side's."""
         return self.old_count + self.added

@@ -27,13 +27,13 @@ from reviewbot.config.variables import (
 from reviewbot.core.wording import listed
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.gateway import API_URL
-from reviewbot.github.app.private_files import (
+from reviewbot.github.client.auth import AppCredentials
+from reviewbot.store.private_files import (
     check_creatable,
     check_private_folder,
     create_folder,
     read_file,
 )
-from reviewbot.github.client.auth import AppCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

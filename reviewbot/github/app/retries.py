@@ -16,6 +16,7 @@ from reviewbot.github.client.errors import (
     TooLargeError,
 )
 from reviewbot.store.budgets import OverLimitError
+from reviewbot.store.encryption import UnreadableError
 
 LONGEST_PAUSE_S: Final = 600.0
 LONGEST_LIMIT_S: Final = 3600.0
@@ -36,7 +37,7 @@ class OtherHeadError(ReviewbotError):
     """GitHub returns another head than its webhook named: a replica may lag."""
 
 
-HOPELESS: Final = (ConfigError, DiffError)
+HOPELESS: Final = (ConfigError, DiffError, UnreadableError)
 """Errors that the same input causes again."""
 REFUSED: Final = (
     *(BlockedError, DiffTooLargeError, IncompleteListError, InvalidError, NotFoundError),

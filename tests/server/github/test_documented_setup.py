@@ -13,7 +13,7 @@ import httpx2 as httpx
 import pytest
 
 from reviewbot.errors import ConfigError
-from reviewbot.github.app.private_files import check_private_folder, read_file
+from reviewbot.store.private_files import check_private_folder, read_file
 from tests.support.forks import ROOT
 from tests.support.setup_pages import PUBLIC, Html, asked, browsing
 

@@ -81,15 +81,41 @@ def create_folder(folder: Path, files: Mapping[str, str]) -> None:
         raise _unwritable(folder, error) from error
 
 
+def create_file(path: Path, text: str) -> None:
+    """Create a file with ``text`` if ``path`` does not exist. Missing parents are created, too.
+
+    If two processes call this at once, both see the same complete file afterwards.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    draft = _folder_beside(path)
+    try:
+        _write(draft / path.name, text)
+        path.hardlink_to(draft / path.name)  # a rename would replace a file
+        _keep(path.parent)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
 def _draft(folder: Path) -> Path:
-    """Create a temporary folder next to ``folder``. mkdtemp makes it private."""
+    """Create a temporary folder next to ``folder``, which must not exist."""
     if os.path.lexists(folder):
         raise _exists(folder)
+    return _folder_beside(folder)
+
+
+def _folder_beside(path: Path) -> Path:
+    """Create a temporary folder next to ``path``. mkdtemp makes it private."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise _unwritable(path, error) from error
 
 
 def _write(path: Path, text: str) -> None:
