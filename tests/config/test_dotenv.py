@@ -12,7 +12,7 @@ import pytest
 
 from reviewbot.config.load import read_variable
 from reviewbot.config.settings import load_settings
-from reviewbot.config.variables import APP, DOTENV, MACHINE
+from reviewbot.config.variables import APP, DOTENV, MACHINE, STORE_KEY
 from tests.server.nodes import DEMO, ROOT, Node, post, until_state
 from tests.support.forks import run_fork
 
@@ -151,7 +151,7 @@ class Checkout:
             f"REVIEWBOT_STATE_DIR={self.planted}\n"
             f"REVIEWBOT_PROMPTS_DIR={self.planted}\n"
             "DATABASE_URL=postgresql://other\nDEBUG=1\n"
-            + "".join(f"{name}=planted\n" for name in APP)
+            + "".join(f"{name}=planted\n" for name in (*APP, STORE_KEY))
         )
         self.environment = {
             "PATH": os.environ["PATH"],

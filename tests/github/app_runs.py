@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.jobs.run_dependencies import Hooks
     from reviewbot.jobs.runner import Runner
+    from reviewbot.store.encryption import StoreCipher
     from reviewbot.store.keys import Limits
     from reviewbot.store.queue import Claimed
     from tests.fake_anthropic import FakeAnthropic
@@ -155,6 +156,7 @@ async def app_server(
     public_url: str | None = None,
     limits: Limits | None = None,
     hooks: Hooks | None = None,
+    cipher: StoreCipher = CIPHER,
     **variables: str,
 ) -> AsyncIterator[AppServer]:
     """The App at work; its database is in ``folder``.
@@ -167,6 +169,7 @@ async def app_server(
         public_url: where it can be reached.
         limits: what an installation may use.
         hooks: what is called after events.
+        cipher: encryption of stored source.
         variables: more of the environment.
     """
 
@@ -189,7 +192,7 @@ async def app_server(
         source="the test",
     )
     service = ReviewService(
-        ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}", CIPHER), load, hooks=hooks
+        ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}", cipher), load, hooks=hooks
     )
     _share_statements(service.database.engine)
     queue = DirectQueue(service.runner)
