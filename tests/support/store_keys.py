@@ -10,6 +10,7 @@ from reviewbot.store.encryption import KEY_BYTES, StoreCipher
 KEY: Final = bytes(range(KEY_BYTES))
 KEY_TEXT: Final = base64.b64encode(KEY).decode()
 """The key as ``REVIEWBOT_STORE_KEY`` has it."""
-OTHER_TEXT: Final = base64.b64encode(b"k" * KEY_BYTES).decode()
+OTHER: Final = b"k" * KEY_BYTES
 """Another key."""
+OTHER_TEXT: Final = base64.b64encode(OTHER).decode()
 CIPHER: Final = StoreCipher([KEY])
