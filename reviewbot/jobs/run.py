@@ -96,11 +96,11 @@ class Run:
             work = await self._database.read(partial(reviews.work_of, review_id=row.id))
             async with self._kit.preparing:
                 prepared, settings = await asyncio.to_thread(self._prepare, work)
+            earlier = await self._database.read(partial(checkpoints.earlier_of, review_id=row.id))
         except (ReviewbotError, ValueError) as error:
             # The configuration, the key, or reviewbot itself, has changed since the review was
             # planned.
             return await self._give_up(f"It cannot continue: {error}")
-        earlier = await self._database.read(partial(checkpoints.earlier_of, review_id=row.id))
         _, spent_usd = await self._spent()
         code = await self._code(prepared) if prepared.job.verified else None
         making = self._workers(prepared, settings, work, spent_usd=spent_usd or 0.0, code=code)

@@ -30,6 +30,7 @@ from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold, verified
 from reviewbot.models.batch import Spent, result_from_json, result_to_json
 from reviewbot.pipeline.job import PriorRun
+from reviewbot.store.encryption import cipher_of, place_of
 from reviewbot.store.eventlog import records_of
 from reviewbot.store.tables import BATCHES, EVENTS, SPENT
 
@@ -52,11 +53,13 @@ ENTRY_TYPES: Final = tuple(
 
 def save_result(connection: sa.Connection, review_id: str, batch: str, result: BatchResult) -> None:
     """Store the result of a batch, so that no later run repeats its model requests."""
-    connection.execute(
-        sa.insert(BATCHES).values(
-            review_id=review_id, batch=batch, result=json.dumps(result_to_json(result))
-        )
-    )
+    text = json.dumps(result_to_json(result))
+    stored = cipher_of(connection).encrypt_text(text, _place(review_id, batch))
+    connection.execute(sa.insert(BATCHES).values(review_id=review_id, batch=batch, result=stored))
+
+
+def _place(review_id: str, batch: str) -> str:
+    return place_of(BATCHES.c.result, f"{review_id} {batch}")
 
 
 def save_spent(connection: sa.Connection, review_id: str, batch: str | None, spent: Spent) -> None:
@@ -67,9 +70,16 @@ def save_spent(connection: sa.Connection, review_id: str, batch: str | None, spe
 
 
 def earlier_of(connection: sa.Connection, review_id: str) -> PriorRun:
-    """Return the results and events of earlier runs."""
+    """Return the results and events of earlier runs.
+
+    Raises:
+        UnreadableError: the key of a result is missing, or the result is damaged.
+    """
+    cipher = cipher_of(connection)
     results = {
-        row.batch: result_from_json(json.loads(row.result))
+        row.batch: result_from_json(
+            json.loads(cipher.decrypt_text(row.result, _place(review_id, row.batch)))
+        )
         for row in connection.execute(
             sa.select(BATCHES.c.batch, BATCHES.c.result).where(BATCHES.c.review_id == review_id)
         )

@@ -128,7 +128,7 @@ BATCHES: Final = Table(
     METADATA,
     Column("review_id", String(32), primary_key=True),
     Column("batch", String(32), primary_key=True),
-    Column("result", Text, nullable=False),  # JSON, models.batch
+    Column("result", Text, nullable=False),  # encrypted JSON, models.batch: drafts may quote
 )
 
 SPENT: Final = Table(
