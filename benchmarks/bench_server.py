@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from benchmarks.bench_review import FINDINGS, diff
+from tests.support.store_keys import KEY_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -59,6 +60,7 @@ def node(folder: str, port: int, *arguments: str) -> Iterator[tuple[str, int]]:
     env = {
         **os.environ,
         "REVIEWBOT_STATE_DIR": folder,
+        "REVIEWBOT_STORE_KEY": KEY_TEXT,
         "ANTHROPIC_API_KEY": "unused",
         "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}",
     }

@@ -219,8 +219,8 @@ class ReviewService:
         self._unlock = lock.release
         if others_can_read(path):
             log.warning(
-                "every user of this machine can read the database, which holds diffs as they were"
-                " sent: chmod 600 %s",
+                "every user of this machine can read the database, which holds findings, titles and"
+                " paths: chmod 600 %s",
                 path,
             )
 

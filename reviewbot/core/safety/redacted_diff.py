@@ -34,8 +34,8 @@ def redact_diff(data: bytes) -> bytes:
     for file in parse_diff(data):
         redaction = redact_file(file)
         changes: dict[int, dict[int, str]] = {}
-        for (hunk, line), text in redaction.replacements.items():
-            changes.setdefault(hunk, {})[line] = text
+        for (at, line), text in redaction.replacements.items():
+            changes.setdefault(at, {})[line] = text
         for at, hunk in enumerate(file.hunks):
             start, end = hunk.span
             raw = data[start:end]
