@@ -108,8 +108,6 @@ class ReviewService:
         self.config, self._load = config, load
         self.node = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(4)}"
         self.database = open_database(config.database_url, config.cipher)
-        with self.database.engine.begin() as connection:
-            store_key.register(connection)
         self.hub = Hub(self.database)
         self._parsers = ParserPool(PARSERS)
         self.find_code: FindCode | None = None
@@ -144,6 +142,7 @@ class ReviewService:
         )
         self._ended = AsyncExitStack()
         self._unlock: Callable[[], object] | None = None
+        self._is_locked = False
         self.ready = False
 
     async def __aenter__(self) -> Self:
@@ -192,15 +191,27 @@ class ReviewService:
         self.hub.close()
 
     def lock(self) -> None:
-        """Lock the SQLite file, if the database has a file, since two nodes would conflict.
+        """Prevent conflicts with other nodes: lock a SQLite file, and compare the keys.
 
-        Starting the service locks the file too. A call before the start reports a conflict early.
+        Two nodes on one SQLite file would conflict. Nodes on one Postgres need the same key of
+        stored source. Starting the service does this too. A call before the start reports a
+        conflict early.
 
         Raises:
-            ConfigError: another node has locked the file, or the file cannot be locked.
+            ConfigError: another node has locked the file or uses another key, or the file cannot be
+                locked.
         """
+        if self._is_locked:
+            return
+        self._lock_file()
+        with self.database.engine.begin() as connection:
+            store_key.register(connection)
+        self._is_locked = True
+
+    def _lock_file(self) -> None:
+        """Lock the SQLite file, if the database has a file."""
         path = file_of(self.database.engine.url)
-        if path is None or self._unlock is not None:
+        if path is None:
             return
         from filelock import FileLock, Timeout
 

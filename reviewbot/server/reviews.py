@@ -14,7 +14,7 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold
 from reviewbot.core.render import markdown
-from reviewbot.core.safety.redacted_diff import redact_diff
+from reviewbot.core.render.redacted_diff import redact_diff
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.options import options_from_query, parse_options, stored_options
 from reviewbot.pipeline.rule_texts import render_sarif

@@ -30,7 +30,10 @@ CODE: Final = BASE["app.py"] + f'key = "{SECRETS["file"]}"\n'
 """A secret far from the change, which only the whole file has."""
 CHANGED: Final = ONE["app.py"] + f'key = "{SECRETS["file"]}"\n'
 HEAD: Final = {"app.py": CHANGED, "leak.py": f'token = "{SECRETS["diff"]}"\n'}
-TEXTS: Final = {"title": f"Use {SECRETS['title']}", "body": f"It is {SECRETS['body']}."}
+TEXTS: Final[dict[str, Any]] = {
+    "title": f"Use {SECRETS['title']}",
+    "body": f"It is {SECRETS['body']}.",
+}
 
 
 def stored(folder: Path) -> set[str]:

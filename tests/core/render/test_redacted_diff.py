@@ -7,7 +7,7 @@ import base64
 from hypothesis import given
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.safety.redacted_diff import redact_diff
+from reviewbot.core.render.redacted_diff import redact_diff
 from tests.github.diff_strategies import diffs
 from tests.server.nodes import DEMO
 from tests.support.planted_secrets import BEGIN, BODY, END, KEY
