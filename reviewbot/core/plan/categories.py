@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from reviewbot.core.plan.languages import language_of
-from reviewbot.core.plan.policy import LOCKFILES
+from reviewbot.core.plan.lockfiles import LOCKFILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,34 +1,43 @@
-"""Policy for files that a review skips, with a sentence as the reason. Pure.
+"""Policy for the files that no model reviews, with a sentence as the reason. Pure.
 
-Names and directories follow github-linguist's ``vendor.yml`` and ``generated.rb`` loosely: files
-that GitHub collapses in a pull request are not worth a review. Skipping real code is worse than
-reviewing generated code. So the lists are narrow if a name is also an ordinary word. Every skipped
-file is listed with its reason, and a ``!pattern`` includes a file again.
+Files without anything to review, and those that the configuration excludes, are skipped. So are
+vendored, generated and minified files and lock files, which are not worth a review. The author of a
+change must not choose what is read, so a mark (:mod:`reviewbot.core.plan.marks`) counts fully only
+if the base has it:
 
-The policy is not a defence: authors can name a file ``x.min.js``. Reasons are shown so that people
-can judge. ``.gitattributes`` and configuration come from the base, never from the diff.
+- The configuration and ``.gitattributes`` come from the base, never from the diff.
+- A name counts if the old path has it, and a header if it is on a line of the old side. The diff
+  alone decides; nothing more is read.
+- Without that, a file that existed before is reviewed as usual. A new file is left unread: the
+  review lists it and is never clean.
+- A lock file is skipped if its added lines have the shape of its format, and left unread otherwise.
+
+Every file is listed with its reason, and a ``!pattern`` includes a file again.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reviewbot.core.diff.parse import SUBMODULE
 from reviewbot.core.plan.globs import read_pattern
 from reviewbot.core.plan.languages import language_of
+from reviewbot.core.plan.lockfiles import has_shape_of_lock_file, is_lock_file
+from reviewbot.core.plan.marks import (
+    generated_name,
+    has_generated_header,
+    minified_average,
+    vendored_directory,
+    was_minified,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from reviewbot.core.diff.parse import FileDiff, FileStatus
     from reviewbot.core.plan.globs import PathPattern
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
 
 
 EXCLUDED = "Excluded by the configuration."
@@ -38,68 +47,23 @@ MAX_PATH = 4096
 """Maximum bytes of a path: Linux's PATH_MAX. A longer path cannot be checked out, and would fill
 the prompt."""
 
-MINIFIED_LINE = 500
-"""Average bytes a line from which code counts as minified; linguist takes 110 for whole files,
-but a hunk of few lines may have a long one by chance."""
-
-HEADER_LINES = 10
-"""Number of lines at the start of a file that may contain a "generated" header."""
-
-LOCKFILES = _names(
-    """
-    berksfile.lock buf.lock buildscript-gradle.lockfile bun.lock bun.lockb cabal.project.freeze
-    cargo.lock cartfile.resolved chart.lock composer.lock conda-lock.yml deno.lock devbox.lock
-    flake.lock gemfile.lock go.sum go.work.sum gradle.lockfile mise.lock mix.lock
-    module.bazel.lock npm-shrinkwrap.json package-lock.json package.resolved packages.lock.json
-    paket.lock pdm.lock pipfile.lock pixi.lock pnpm-lock.yaml podfile.lock poetry.lock
-    pubspec.lock pylock.toml rebar.lock shard.lock stack.yaml.lock uv.lock yarn.lock
-    .terraform.lock.hcl
-    """
-)
-
-VENDORED_DIRECTORIES = _names(
-    """
-    3rdparty 3rd-party 3rd_party bower_components carthage godeps jspm_packages node_modules pods
-    site-packages third-party third_party thirdparty vendored _vendor .yarn
-    """
-)
-
-VENDOR_PARENTS = _names(
-    "assets css javascripts js lib libs public scripts static stylesheets styles"
-)
-"""``vendor`` is also an ordinary word (a shop has vendors): it counts at the top of a repository,
-in one of these, or where a host name follows (``vendor/github.com/``)."""
-
-GENERATED_NAMES = _names(".pnp.cjs .pnp.js .pnp.loader.mjs gradlew gradlew.bat mvnw mvnw.cmd")
-
-GENERATED_SUFFIXES = (
-    *(".pb.go", ".pb.gw.go", ".pb.cc", ".pb.h", ".pb.swift", ".pb.rs", ".pb.validate.go"),
-    *("_pb2.py", "_pb2.pyi", "_pb2_grpc.py", "_pb.js", "_pb.ts", "_pb.d.ts", "_pb.rb"),
-    *(".g.dart", ".gr.dart", ".freezed.dart", ".pb.dart", ".mocks.dart"),
-    *(".designer.cs", ".designer.vb", ".g.cs", ".g.i.cs", ".generated.cs", ".feature.cs"),
-    *(".generated.ts", ".generated.js", "_generated.go", "_generated.rs", "_generated.h"),
-    *(".js.map", ".mjs.map", ".cjs.map", ".css.map", ".tsbuildinfo", ".snap"),
-    *(".nib", ".xcworkspacedata", ".xcuserstate"),
-)
-
-BUILT_SUFFIXES = (".js", ".cjs", ".mjs", ".css", ".map", ".d.ts")
-"""Under ``dist/`` these are build output; packaging scripts that live there are not."""
-
-MINIFIED_NAMES = (".min.js", ".min.mjs", ".min.cjs", ".min.css", "-min.js", "-min.css")
-MINIFIABLE = (".js", ".mjs", ".cjs", ".css", ".json", ".svg", ".html")
-
-_HEADER = re.compile(
-    rb"code generated .{0,200}do not edit|@generated\b|<auto-?generated"
-    rb"|generated by the protocol buffer compiler|autogenerated by thrift"
-    rb"|this file (?:was|is|has been) (?:auto|automatically )-?generated",
-    re.IGNORECASE,
-)
 _SUBPROJECT = re.compile(rb"Subproject commit [0-9a-f]{40,64}(?:-dirty)?\r?")
 _ATTRIBUTE_PATTERN = re.compile(r'"((?:[^"\\]|\\.)*)"(.*)|(\S+)(.*)')
 MAX_ATTRIBUTE_LINE = 2048
 """Bytes from which git ignores a line of ``.gitattributes``. So patterns stay short."""
 
 _VALUES = {"true": True, "false": False}
+
+
+class Exclusion(NamedTuple):
+    """Why no model reviews a file. ``reason`` is a sentence.
+
+    A skipped file does not change the outcome of a review. An unread file does: the review is never
+    clean.
+    """
+
+    reason: str
+    is_unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,42 +174,94 @@ def _attribute(word: str) -> tuple[str, bool | None]:
     return name, True
 
 
-def skip_reason(file: FileDiff, policy: Policy) -> str | None:
-    """Return the reason why ``file`` is skipped, as a sentence; None to review the file.
+def exclusion(file: FileDiff, policy: Policy) -> Exclusion | None:
+    """Return why no model reviews ``file``; None to review the file.
 
-    A ``!pattern`` of the configuration overrides decisions by path or header. It cannot include
+    A ``!pattern`` of the configuration overrides decisions by path or content. It cannot include
     files with nothing to review. Symbolic links are reviewed: the target is only one line, and a
     link to outside the repository deserves a finding.
     """
     if reason := _nothing_to_review(file):
-        return reason
+        return Exclusion(reason)
     configured = policy.configured(file.path)
-    if configured is not None:
-        return EXCLUDED if configured else None
+    if configured:
+        return Exclusion(EXCLUDED)
+    marks = () if configured is False else tuple(_marks(file, policy))
+    for mark in marks:
+        if mark.at_base:
+            return Exclusion(mark.reason)
+    if file.binary:
+        return Exclusion(_HIDDEN, is_unread=True)
+    if marks and marks[0].is_lock_file:
+        return Exclusion("Lockfile with lines that its format does not have.", is_unread=True)
+    if marks and file.status in ("added", "copied"):
+        reason = marks[0].reason
+        return Exclusion(f"New, and {reason[0].lower()}{reason[1:]}", is_unread=True)
+    return None
+
+
+_HIDDEN = "Binary for git, although its name is that of source code: check it yourself."
+
+
+class _Mark(NamedTuple):
+    """A mark of a file; ``at_base`` is True if it counts fully."""
+
+    reason: str
+    at_base: bool
+    is_lock_file: bool = False
+
+
+def _marks(file: FileDiff, policy: Policy) -> Iterator[_Mark]:
+    """Yield the marks of a file that has something to review."""
     attributes = policy.attributes(file.path)
-    return (
-        _lockfile(file.path)
-        or _vendored(file.path, attributes)
-        or _generated(file.path, attributes)
-        or _minified(file)
-        or (_generated_header(file) if attributes.generated is None else None)
-    )
+    # A copy is a new file: nobody has vouched for its name.
+    old = None if file.status in ("added", "copied") else file.old_path
+    before = None if old is None else policy.attributes(old)
+    if is_lock_file(file.path):
+        reason = "Lockfile: a package manager writes it."
+        yield _Mark(reason, has_shape_of_lock_file(file), is_lock_file=True)
+    for mark_of in (_vendored, _generated):
+        if (reason := mark_of(file.path, attributes)) is not None:
+            was_marked = old is not None and before is not None and mark_of(old, before) is not None
+            yield _Mark(reason, was_marked or reason.endswith(_NAMED))
+    if not file.hunks:
+        return
+    if (average := minified_average(file)) is not None:
+        reason = f"Minified: {average} bytes a line on average."
+        yield _Mark(reason, old is not None and was_minified(file))
+    if attributes.generated is None and has_generated_header(file, "new"):
+        reason = "Generated: its header says so."
+        yield _Mark(reason, old is not None and has_generated_header(file, "old"))
+
+
+_NAMED = ": .gitattributes says so."
+
+
+def _vendored(path: str, attributes: Attributes) -> str | None:
+    if attributes.vendored is not None:
+        return f"Vendored{_NAMED}" if attributes.vendored else None
+    directory = vendored_directory(path)
+    return directory and f"Vendored: third-party code, in {directory}/."
+
+
+def _generated(path: str, attributes: Attributes) -> str | None:
+    if attributes.generated is not None:
+        return f"Generated{_NAMED}" if attributes.generated else None
+    return generated_name(path)
 
 
 def _nothing_to_review(file: FileDiff) -> str | None:
     if (file.new_mode or file.old_mode) == SUBMODULE and _names_commits_only(file):
         return "Submodule: only the commit it points to changed."
-    if file.binary:
-        if language_of(file.path) is not None and file.status != "deleted":
-            return "Binary for git, although its name is that of source code: check it yourself."
-        return "Binary file: there is no text to review."
     # A deletion breaks code that still uses the file, which its own lines cannot show;
     # the manifest names it to the model.
+    if file.binary and (file.status == "deleted" or language_of(file.path) is None):
+        return "Binary file: there is no text to review."
     if file.status == "deleted":
         return "Deleted: there is nothing new to review."
     if len(file.path.encode("utf-8", "surrogateescape")) > MAX_PATH:
         return f"Its path is longer than {MAX_PATH} bytes, which no system can check out."
-    return None if file.hunks else _unchanged(file.status)
+    return None if file.hunks or file.binary else _unchanged(file.status)
 
 
 def _names_commits_only(file: FileDiff) -> bool:
@@ -259,61 +275,3 @@ def _unchanged(status: FileStatus) -> str:
     if status in ("renamed", "copied"):
         return f"Only {status}: its content did not change."
     return "Only its mode changed, not its content."
-
-
-def _lockfile(path: str) -> str | None:
-    name = path.rpartition("/")[2].lower()
-    return "Lockfile: a package manager writes it." if name in LOCKFILES else None
-
-
-def _vendored(path: str, attributes: Attributes) -> str | None:
-    if attributes.vendored is not None:
-        return "Vendored: .gitattributes says so." if attributes.vendored else None
-    directories = path.lower().split("/")[:-1]
-    for index, name in enumerate(directories):
-        if name in VENDORED_DIRECTORIES or (name == "vendor" and _is_vendor(directories, index)):
-            return f"Vendored: third-party code, in {name}/."
-    return None
-
-
-def _is_vendor(directories: list[str], index: int) -> bool:
-    return (
-        index == 0
-        or directories[index - 1] in VENDOR_PARENTS
-        or (index + 1 < len(directories) and "." in directories[index + 1])
-    )
-
-
-def _generated(path: str, attributes: Attributes) -> str | None:
-    if attributes.generated is not None:
-        return "Generated: .gitattributes says so." if attributes.generated else None
-    *directories, name = path.lower().split("/")
-    if name.endswith(MINIFIED_NAMES):
-        return "Minified code."
-    if name in GENERATED_NAMES or name.endswith(GENERATED_SUFFIXES):
-        return "Generated: its name says so."
-    if name.startswith("zz_generated.") or "__generated__" in directories:
-        return "Generated: its name says so."
-    if "dist" in directories and name.endswith(BUILT_SUFFIXES):
-        return "Generated: build output, in dist/."
-    return None
-
-
-def _minified(file: FileDiff) -> str | None:
-    if not file.path.lower().endswith(MINIFIABLE):
-        return None
-    lines = sum(hunk.old_count + hunk.added for hunk in file.hunks)
-    if file.size <= lines * MINIFIED_LINE:
-        return None
-    return f"Minified: {file.size // lines} bytes a line on average."
-
-
-def _generated_header(file: FileDiff) -> str | None:
-    first = file.hunks[0]
-    if first.new_start > 1:
-        return None
-    for kind, raw in islice(first.iter_raw(), HEADER_LINES):
-        # Only the new file counts: a file that loses its header is worth a review.
-        if kind != "removed" and _HEADER.search(raw, 0, 400):
-            return "Generated: its header says so."
-    return None
