@@ -121,7 +121,7 @@ def report(name: str, path: Path) -> None:
 def measure(path: Path) -> Figures:
     """Parse and plan ``path`` in this process."""
     from reviewbot.core.diff.parse import parse_diff
-    from reviewbot.core.plan.policy import Policy, skip_reason
+    from reviewbot.core.plan.policy import Policy, exclusion
     from reviewbot.models.tokens import TokenCounter
     from tests.support.chunk_plans import plan
 
@@ -131,7 +131,7 @@ def measure(path: Path) -> Figures:
     started = time.perf_counter()
     files = parse_diff(data)
     parsed = time.perf_counter()
-    made = plan(files, skip=lambda file: skip_reason(file, policy), count=counter)
+    made = plan(files, skip=lambda file: exclusion(file, policy), count=counter)
     done = time.perf_counter()
     return Figures(parsed - started, done - parsed, len(made.chunks), peak_memory() - idle)
 

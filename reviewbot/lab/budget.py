@@ -104,10 +104,12 @@ def _fates(prepared: Prepared) -> Iterator[FileFate]:
     chunks = plan.by_id
     for file in plan.files:
         mine = [chunks[one] for one in file.chunks]
-        fate = f"skipped: {file.reason}" if file.reason else "whole"
-        if len(mine) > 1:
+        fate = "whole"
+        if file.reason:
+            fate = f"{'unread' if file.is_unread else 'skipped'}: {file.reason}"
+        elif len(mine) > 1:
             fate = f"in {len(mine)} parts"
-        if any(chunk.cut for chunk in mine):
+        if not file.reason and any(chunk.cut for chunk in mine):
             fate += ", long lines cut"
         yield FileFate(file.path, sum(chunk.tokens for chunk in mine), fate)
 
@@ -135,7 +137,7 @@ def _limit(name: str, prepared: Prepared) -> Limit:
     plan, estimate = prepared.job.plan, prepared.job.estimate
     return Limit(
         name,
-        requests=len(plan.batches),
+        requests=len(plan.reviewed_batches),
         split=sum(len(file.chunks) > 1 for file in plan.files),
         cut=len({chunk.file for chunk in plan.chunks if chunk.cut}),
         input=estimate.input_tokens,

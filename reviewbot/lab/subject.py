@@ -117,7 +117,8 @@ def requests_of(prepared: Prepared) -> tuple[ModelRequest, ...]:
     views, chunks = Views(job.files, job.path_instructions), job.plan.by_id
     manifest = manifest_of(job.plan)
     shown = [
-        (batch, views.of(chunks[one] for one in batch.chunks)[0]) for batch in job.plan.batches
+        (batch, views.of(chunks[one] for one in batch.chunks)[0])
+        for batch in job.plan.reviewed_batches
     ]
     return tuple(
         ModelRequest(

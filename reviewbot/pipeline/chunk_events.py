@@ -11,12 +11,15 @@ from reviewbot.core.events.events import (
     ChunkStarted,
     FileCoverage,
 )
+from reviewbot.core.findings.finding import Placement
+from reviewbot.core.findings.secrets import SECRETS
 from reviewbot.models.batch import ChunkOutcome, RequestSent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from reviewbot.core.plan.chunks import Chunk
+    from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.plan.chunks import Chunk, FilePlan
     from reviewbot.models.batch import Retrying
 
 _End = TypeVar("_End", ChunkOutcome, FileCoverage)
@@ -49,23 +52,37 @@ def announced(
 
 
 def final_outcome(
-    outcome: ChunkOutcome, chunk: Chunk, *, accepts_unread: Callable[[str], bool]
+    outcome: ChunkOutcome, chunk: Chunk, file: FilePlan, accepts_unread: Callable[[str, bool], bool]
 ) -> ChunkOutcome:
     """Return the outcome of a chunk under its plan and the configuration.
 
-    A chunk with a truncated line is at most ``partly`` reviewed. An unread file that the
-    configuration accepts is ``skipped``.
+    A chunk with a truncated line is at most ``partly`` reviewed. A file that the policy leaves
+    unread is unread, whatever failed. An unread file that the configuration accepts is ``skipped``.
     """
-    if outcome.status == "reviewed" and chunk.cut:
+    if file.is_unread:
+        failure = outcome.reason if outcome.status == "failed" else None
+        reason = " ".join(filter(None, (file.reason, failure)))
+        outcome = replace(outcome, status="unread", reason=reason, fault=None, unlinted=None)
+    elif outcome.status == "reviewed" and chunk.cut:
         return replace(outcome, status="partly", reason=CUT)
-    return accepted(outcome, chunk.path, accepts_unread)
+    is_accepted = outcome.status == "unread" and accepts_unread(chunk.path, file.is_unread)
+    return accepted(outcome) if is_accepted else outcome
 
 
-def accepted(end: _End, path: str, accepts_unread: Callable[[str], bool]) -> _End:
-    """Return ``end`` as skipped if it is an unread file that the configuration accepts."""
-    if end.status == "unread" and accepts_unread(path):
-        return replace(end, status="skipped", reason=ACCEPTED)
-    return end
+def accepted(end: _End) -> _End:
+    """Return the end of an unread file as skipped."""
+    return replace(end, status="skipped", reason=ACCEPTED)
+
+
+def listed_only(finding: Finding, file: FilePlan) -> Finding:
+    """Return a finding of a rule or linter as held back if the policy leaves its file unread.
+
+    Secrets count in every file.
+    """
+    if not file.is_unread or finding.rule.startswith(SECRETS) or finding.placement.held:
+        return finding
+    reason = f"Its file is not reviewed. {file.reason}"
+    return replace(finding, placement=Placement("outside", reason, held=True))
 
 
 def chunk_finished(outcome: ChunkOutcome, path: str) -> ChunkFinished:

@@ -27,7 +27,7 @@ from reviewbot.core.diff.whole import shows_whole_file
 from reviewbot.core.diff.widen import widen
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.plan.languages import language_of
-from reviewbot.core.plan.policy import skip_reason
+from reviewbot.core.plan.policy import exclusion
 from reviewbot.core.plan.split import split_file
 from reviewbot.models.linters.linters import Linters
 from reviewbot.models.tokens import Calibration
@@ -270,7 +270,7 @@ class ContextPlanner:
 
     def _taken(self, piece: _Piece, wide: FileDiff) -> float | None:
         """Return the tokens of the context; None if the wider file is not possible."""
-        if skip_reason(wide, self._policy) is not None:
+        if exclusion(wide, self._policy) is not None:
             return None
         parts = split_file(wide, count=piece.sizes.count, budget=piece.sizes.budget)
         if len(parts) > 1 or parts[0].line_limit is not None:

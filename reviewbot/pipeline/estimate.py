@@ -54,15 +54,16 @@ class Estimator:
                 chain never fails.
         """
         by_model: dict[str, list[Batch]] = {}
-        for batch in planned.batches:
+        for batch in planned.reviewed_batches:
             choices = self._chains.choices(batch.chain)
             by_model.setdefault(choices[: fallback + 1][-1].name, []).append(batch)
         writer = self._settings.model.name
-        if self._settings.summary and planned.batches and not self._planner.info(writer).offline:
+        is_written = self._settings.summary and planned.reviewed_batches
+        if is_written and not self._planner.info(writer).offline:
             by_model.setdefault(writer, [])
         else:
             writer = ""
-        files = sum(bool(file.chunks) for file in planned.files)
+        files = sum(bool(file.chunks) and not file.is_unread for file in planned.files)
         parts = tuple(
             self._of_model(model, batches, files if model == writer else None)
             for model, batches in by_model.items()
@@ -100,7 +101,7 @@ class Estimator:
 
     def fallbacks(self, planned: Plan) -> tuple[Estimate, ...]:
         """Return the estimates if the first model of each chain fails, the first two, and so on."""
-        chains = {batch.chain for batch in planned.batches}
+        chains = {batch.chain for batch in planned.reviewed_batches}
         longest = max((len(self._chains.choices(chain)) for chain in chains), default=1)
         return tuple(self.of(planned, fallback) for fallback in range(1, longest))
 

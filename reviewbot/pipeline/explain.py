@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import Estimate, ModelEstimate, Usage
 from reviewbot.core.plan.chunks import SplitLimits, plan_routed
-from reviewbot.core.plan.policy import skip_reason
+from reviewbot.core.plan.policy import Exclusion, exclusion
 from reviewbot.core.plan.routing import MODEL, Chain, Routed
 from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.prompt.question import PullQuestion, redacted, render_question
@@ -86,7 +86,10 @@ def prepare_explanation(
         counter = TokenCounter(lookup(models[0], settings.models).token_factor)
         planned = plan_routed(
             files,
-            reasons=_reasons(files, settings, inquiry, counter),
+            exclusions=[
+                Exclusion(reason) if reason else None
+                for reason in _reasons(files, settings, inquiry, counter)
+            ],
             route=lambda some: [Routed(chain) for _ in some],
             sizes=lambda _: SplitLimits(counter, _WHOLE, _WHOLE),
             max_batch_chunks=len(files),
@@ -139,7 +142,8 @@ def _reasons(
     reasons: list[str | None] = []
     for file in files:
         text = file_diff_text(file)
-        reason = skip_reason(file, policy) or (NO_ROOM if len(text) > SHOWN_BYTES else None)
+        why = exclusion(file, policy)
+        reason = why.reason if why else NO_ROOM if len(text) > SHOWN_BYTES else None
         tokens = 0 if reason else counter.count(text.decode(errors="replace"))
         reason = reason or (NO_ROOM if tokens > room else _unsearchable(file))
         room -= 0 if reason else tokens

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE
-from reviewbot.core.plan.policy import skip_reason
+from reviewbot.core.plan.policy import exclusion
 from reviewbot.core.prompt.guideline_selection import (
     GuidelineText,
     applicable,
@@ -103,7 +103,7 @@ def wants_guidelines(settings: Settings) -> bool:
 def reviewed_paths(
     files: Sequence[FileDiff], settings: Settings, attributes: str
 ) -> tuple[str, ...]:
-    """Return the paths of a diff, except those of files that are skipped.
+    """Return the paths of a diff, except those of files that no model reviews.
 
     Args:
         files: the whole change, so that each push selects the same rules.
@@ -114,7 +114,7 @@ def reviewed_paths(
         ConfigError: a pattern of the settings is invalid.
     """
     policy = policy_of(settings, attributes)
-    return tuple(file.path for file in files if skip_reason(file, policy) is None)
+    return tuple(file.path for file in files if exclusion(file, policy) is None)
 
 
 def tree_of(repository: GitRepository) -> BaseTree:

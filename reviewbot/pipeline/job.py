@@ -46,7 +46,8 @@ class Job:
     the tokens of each request besides its chunks, and ``prefix_by_model`` has the tokens of single
     models. ``prompt_version`` names the prompt templates. ``question`` is a question about the
     diff, whose single batch is then answered instead of reviewed. ``accepts_unread`` returns
-    whether a source file may stay unread, by its path. ``verified`` is True if a verifier checks
+    whether a file may stay unread, by its path and whether the policy left it unread. ``verified``
+    is True if a verifier checks
     the findings of models, which their prompt then says. ``priors`` are open findings of earlier
     reviews, which are verified with the batch that has their lines. ``examples`` is the
     maximum number of examples in a prompt; None for that of its profile. ``is_part`` is True if
@@ -67,7 +68,7 @@ class Job:
     notices: tuple[str, ...] = ()
     prompt_version: str | None = None
     question: str | None = None
-    accepts_unread: Callable[[str], bool] = lambda _path: False
+    accepts_unread: Callable[[str, bool], bool] = lambda _path, _by_policy: False
     verified: bool = False
     priors: tuple[PriorFinding, ...] = ()
     examples: int | None = None
@@ -175,7 +176,9 @@ def started(job: Job) -> ReviewStarted:
     return ReviewStarted(
         models=job.models,
         files=tuple(
-            replace(file, model=model_of[file.chunks[0]] if file.chunks else None)
+            replace(
+                file, model=model_of[file.chunks[0]] if file.chunks and not file.unread else None
+            )
             for file in planned_files(plan)
         ),
         chunks=tuple(
@@ -210,13 +213,14 @@ def planned_files(plan: Plan) -> tuple[PlannedFile, ...]:
             file.removed,
             file.chunks,
             routed_by=file.routed_by,
+            unread=file.reason if file.is_unread else None,
         )
         for file in plan.files
     )
 
 
 def manifest_of(plan: Plan) -> tuple[ManifestEntry, ...]:
-    """Return every changed file for the prompt; skipped files are named but not shown."""
+    """Return every changed file for the prompt; those without a review are named but not shown."""
     return tuple(
         ManifestEntry(file.path, file.status, file.added, file.removed, file.reason is None)
         for file in plan.files

@@ -28,10 +28,11 @@ def policy_of(settings: Settings, attributes: str) -> Policy:
     )
 
 
-def accepted_unread(settings: Settings) -> Callable[[str], bool]:
-    """Return whether a source file that nothing read is accepted, by its path.
+def accepted_unread(settings: Settings) -> Callable[[str, bool], bool]:
+    """Return whether an unread file is accepted, by its path and whether the policy left it unread.
 
-    An entry that is the name of a language means its files; others are gitignore patterns.
+    An entry that is the name of a language means its files; others are gitignore patterns. Only
+    patterns accept files that the policy leaves unread: for those, the reason is not the language.
 
     Raises:
         ConfigError: a pattern is invalid.
@@ -39,7 +40,11 @@ def accepted_unread(settings: Settings) -> Callable[[str], bool]:
     names = {one for one in settings.accept_unread if one in LANGUAGES}
     rest = [one for one in settings.accept_unread if one not in names]
     matches = patterns_of(rest, key="accept_unread")
-    return lambda path: language_of(path) in names or matches(path) is True
+
+    def accepts(path: str, by_policy: bool) -> bool:
+        return matches(path) is True or (not by_policy and language_of(path) in names)
+
+    return accepts
 
 
 def patterns_of(

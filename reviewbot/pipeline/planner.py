@@ -15,8 +15,17 @@ from reviewbot.core.plan.chunks import (
     budget_for,
     plan_routed,
 )
-from reviewbot.core.plan.policy import skip_reason
-from reviewbot.core.plan.routing import AB_SPLIT, MODEL, Chain, Route, Routing, Split
+from reviewbot.core.plan.policy import exclusion
+from reviewbot.core.plan.routing import (
+    AB_SPLIT,
+    MODEL,
+    SECRETS_ONLY,
+    UNREAD,
+    Chain,
+    Route,
+    Routing,
+    Split,
+)
 from reviewbot.errors import ConfigError
 from reviewbot.models.catalog import lookup
 from reviewbot.models.tokens import TokenCounter, endpoint_key
@@ -100,10 +109,11 @@ class Planner:
             ConfigError: a pattern is invalid, or a context window is too small.
         """
         policy = policy_of(self._settings, attributes)
-        sizes = {chain: self.sizes(chain.models[0]) for chain in self._chains.of_setting.values()}
+        chains = (*self._chains.of_setting.values(), UNREAD, SECRETS_ONLY)
+        sizes = {chain: self.sizes(chain.models[0]) for chain in chains}
         return plan_routed(
             self._files,
-            reasons=[skip_reason(file, policy) for file in self._files],
+            exclusions=[exclusion(file, policy) for file in self._files],
             route=self.routing().decide,
             sizes=sizes.__getitem__,
         )

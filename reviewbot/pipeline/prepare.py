@@ -100,7 +100,12 @@ def prepare(
     estimator = Estimator(planner, settings, chains)
     accepts_unread = accepted_unread(settings)
     if stored is None:
-        ends = (accepted(file, file.path, accepts_unread) for file in beside)
+        ends = (
+            accepted(file)
+            if file.status == "unread" and accepts_unread(file.path, file.by_policy)
+            else file
+            for file in beside
+        )
         shown = (replace(file, path=redact_text(file.path)) for file in ends)
         planned = replace(planner.plan(attributes), beside=tuple(shown))
     else:
@@ -179,7 +184,7 @@ def check_rule_names(settings: Settings) -> None:
 
 def _models(planned: Plan, chains: Chains) -> tuple[str, ...]:
     """Return every model that may be used, the first models of the chains first."""
-    used = {batch.chain: chains.choices(batch.chain) for batch in planned.batches}
+    used = {batch.chain: chains.choices(batch.chain) for batch in planned.reviewed_batches}
     every = list(used.values()) or [chains.choices(chains.rest)]
     if len(every) == 1:
         return tuple(one.name for one in every[0])
@@ -206,7 +211,8 @@ def _plan_notices(
 
     ``first`` returns the name of the first model of a batch.
     """
-    paths = list(dict.fromkeys(chunk.path for chunk in planned.chunks if chunk.cut))
+    reviewed = (one for one in planned.chunks if not planned.files[one.file].is_unread)
+    paths = list(dict.fromkeys(chunk.path for chunk in reviewed if chunk.cut))
     if paths:
         yield f"A line is too long to be shown whole, so it is shown in part: {_which(paths)}."
     asked = [(batch, first(batch)) for batch in planned.batches]

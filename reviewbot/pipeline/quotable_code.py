@@ -18,7 +18,7 @@ from reviewbot.core.diff.parse import SUBMODULE
 from reviewbot.core.diff.whole import added_file, shows_whole_file
 from reviewbot.core.diff.widen import new_content
 from reviewbot.core.plan.chunk_view import SYMLINK, ChunkView, ShownHunk
-from reviewbot.core.plan.policy import skip_reason
+from reviewbot.core.plan.policy import exclusion
 from reviewbot.core.prompt.numbered import hunk_lines
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ReviewbotError
@@ -74,7 +74,7 @@ class QuotableCode:
 
     Args:
         files: the parsed diff.
-        policy: decides which files are never quoted.
+        policy: decides which files are never quoted; a reviewed file of the diff may be.
         whole_files: diffs of files that are known in full, by path.
         source: reader of more files; None if there is none.
     """
@@ -127,7 +127,16 @@ class QuotableCode:
             content = await self.source.content(path) if self.source else None
         if content is None or len(content) > FILE_BYTES or b"\0" in content:
             return None
-        return await asyncio.to_thread(_quotable, path, content, self._policy)
+        return await asyncio.to_thread(self._quotable, path, content)
+
+    def _quotable(self, path: str, content: bytes) -> tuple[str, ...] | None:
+        """Return the redacted lines of a file; None if the policy or a secret forbids them."""
+        file = self._files.get(path) or added_file(path, content)
+        with suppress(ReviewbotError):  # the file, or its path, cannot be redacted for certain
+            if redact_text(path) == path and exclusion(file, self._policy) is None:
+                text = redact_text(content.decode("utf-8", "surrogateescape"))
+                return tuple(text.removesuffix("\n").split("\n"))
+        return None
 
     async def shown(self, room: int, *groups: Sequence[Piece]) -> tuple[ChunkView, ...]:
         """Return pieces as views of their files.
@@ -153,15 +162,6 @@ class QuotableCode:
     def _status(self, path: str) -> FileStatus | Literal["unchanged"]:
         file = self._files.get(path)
         return "unchanged" if file is None else file.status
-
-
-def _quotable(path: str, content: bytes, policy: Policy) -> tuple[str, ...] | None:
-    """Return the redacted lines of a file; None if the policy or a secret in it forbids them."""
-    with suppress(ReviewbotError):  # the file, or its path, cannot be redacted for certain
-        if redact_text(path) == path and skip_reason(added_file(path, content), policy) is None:
-            text = redact_text(content.decode("utf-8", "surrogateescape"))
-            return tuple(text.removesuffix("\n").split("\n"))
-    return None
 
 
 def _shown(piece: Piece, lines: Sequence[str], share: int) -> ShownHunk | None:

@@ -27,6 +27,7 @@ from reviewbot.core.events.tally import Tally
 from reviewbot.core.findings.file_changes import joined_changes
 from reviewbot.core.findings.intake import Intake
 from reviewbot.core.findings.suggestions import can_be_offered
+from reviewbot.core.plan.routing import SECRETS_ONLY, UNREAD
 from reviewbot.core.wording import count
 from reviewbot.models.batch import (
     Answered,
@@ -41,7 +42,12 @@ from reviewbot.models.batch import (
     Working,
 )
 from reviewbot.pipeline.batch_requests import BatchRequests
-from reviewbot.pipeline.chunk_events import announced, chunk_finished, final_outcome
+from reviewbot.pipeline.chunk_events import (
+    announced,
+    chunk_finished,
+    final_outcome,
+    listed_only,
+)
 from reviewbot.pipeline.cross_file import CrossFile
 from reviewbot.pipeline.ending import finished, summary
 from reviewbot.pipeline.job import (
@@ -65,7 +71,7 @@ if TYPE_CHECKING:
     )
     from reviewbot.core.findings.file_changes import FileChange
     from reviewbot.core.findings.suggestions import Edit, SyntaxCheck
-    from reviewbot.core.plan.chunks import Batch
+    from reviewbot.core.plan.chunks import Batch, FilePlan
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.batch import BatchEvent, Emit, RunBatch, Verify
     from reviewbot.pipeline.cross_file import FindUses
@@ -143,7 +149,7 @@ async def review(
     for event in run.verification.ended():
         yield event
     task = run.summary_task()
-    if not job.plan.batches:
+    if not job.plan.reviewed_batches:
         summarize = None  # nothing was reviewed, so request no summary
     has_summary = job.question is not None or (earlier and earlier.summarized)
     if stop.outcome is None and not has_summary:
@@ -231,7 +237,12 @@ class _ReviewRun:
             for view in request.chunks:
                 for finding in self._requests.secrets(view):
                     await self._put_all(self._ledger.accept(finding, answer=f"secrets/{view.id}"))
-        await self._cross_file.add(request.chunks)
+        if batch.chain == SECRETS_ONLY:
+            for view in request.chunks:
+                await emit(ChunkOutcome(view.id, "unread", self.job.model_of(batch), 1))
+            return
+        if batch.chain != UNREAD:
+            await self._cross_file.add(request.chunks)
         await self._run(batch, request, emit)
 
     async def _ask_across(self) -> None:
@@ -303,13 +314,14 @@ class _ReviewRun:
         finding, edit = admitted
         applies = await can_be_offered(edit, self._keeps_syntax)
         finding = replace(finding, suggestion_applies=applies)
+        finding = listed_only(finding, self._file_of(finding.chunk))
         finding = self.verification.begun(finding)
         events = self._ledger.accept(finding, answer=drafted.answer)
         return list(self.verification.raised(batch, drafted, events))
 
     def _chunk_finished(self, outcome: ChunkOutcome) -> tuple[ChunkFinished, ReviewProgress]:
         chunk = self._chunks[outcome.chunk]
-        outcome = final_outcome(outcome, chunk, accepts_unread=self.job.accepts_unread)
+        outcome = final_outcome(outcome, chunk, self._file_of(chunk.id), self.job.accepts_unread)
         self._tally.finish(
             outcome.chunk,
             outcome.status,
@@ -320,6 +332,10 @@ class _ReviewRun:
             unlinted=outcome.unlinted,
         )
         return (chunk_finished(outcome, chunk.path), self.progress())
+
+    def _file_of(self, chunk: str) -> FilePlan:
+        """Return the plan of the file of the chunk with this id."""
+        return self.job.plan.files[self._chunks[chunk].file]
 
     async def _put_all(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -25,6 +25,7 @@ from reviewbot.core.plan.stored import plan_to_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from reviewbot.core.plan.policy import Exclusion
     from reviewbot.core.plan.weigh import TokenCount
 
 
@@ -61,7 +62,7 @@ def one(*hunks: Sequence[str], **options: str) -> FileDiff:
 def plan(
     files: Sequence[FileDiff],
     *,
-    skip: Callable[[FileDiff], str | None],
+    skip: Callable[[FileDiff], Exclusion | None],
     count: TokenCount,
     budget: int = CHUNK_BUDGET,
     batch_budget: int = BATCH_BUDGET,
@@ -71,7 +72,7 @@ def plan(
     sizes, everyone = SplitLimits(count, budget, batch_budget), Routed(NOBODY)
     return plan_routed(
         files,
-        reasons=[skip(file) for file in files],
+        exclusions=[skip(file) for file in files],
         route=lambda some: [everyone] * len(some),
         sizes=lambda _: sizes,
         max_batch_chunks=max_batch_chunks,

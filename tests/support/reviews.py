@@ -16,7 +16,7 @@ from reviewbot.core.events.events import (
     ReviewStarted,
 )
 from reviewbot.core.events.records import record
-from reviewbot.core.plan.policy import Policy, skip_reason
+from reviewbot.core.plan.policy import Policy, exclusion
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.tokens import TokenCounter
 from reviewbot.pipeline.job import Job
@@ -53,7 +53,7 @@ def job(diff: str, *, apart: bool = True, **changes: Any) -> Job:
     files = parse_diff(diff.encode("utf-8", "surrogateescape"))
     planned = plan(
         files,
-        skip=lambda file: skip_reason(file, Policy()),
+        skip=lambda file: exclusion(file, Policy()),
         count=TokenCounter(1.6),
         budget=changes.pop("budget", 12_000),
         max_batch_chunks=1 if apart else 10,

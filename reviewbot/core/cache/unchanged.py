@@ -109,8 +109,9 @@ def remaining(
         files: the current diff.
         hunks: number of reviewed hunks by digest.
         whole_files: digests of files that were reviewed (:func:`file_digest`).
-        skipped: returns whether the policy skips a file. A skipped file stays whole, so that it is
-            listed with its reason. A file also stays whole if the policy would skip its new part.
+        skipped: returns whether the policy keeps a file from the models. Such a file stays whole,
+            so that it is listed with its reason. A file also stays whole if the policy would keep
+            its new part from the models.
     """
     # A path that occurs twice has no unique content.
     often = Counter(file.path for file in files)

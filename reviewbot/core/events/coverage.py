@@ -2,7 +2,8 @@
 
 The rest of the project relies on these rules: a file that is ``partly`` or ``failed`` makes the
 review ``incomplete``. A chunk without a response counts as failed. A review with ``unread`` files
-is never ``clean``; it is ``incomplete`` if no source file at all was read.
+is never ``clean``; it is ``incomplete`` if no source file at all was read. Files that the policy
+leaves unread make it ``shallow`` at best.
 """
 
 from __future__ import annotations
@@ -56,15 +57,21 @@ def coverage_of(
     a chunk, both by the id of the chunk.
     """
     of_diff = (
-        FileCoverage(file.path, "skipped", file.reason)
-        if file.reason is not None
+        FileCoverage(file.path, "unread" if file.is_unread else "skipped", file.reason)
+        if file.reason is not None and not file.chunks
         else replace(
             file_coverage(file.path, [outcomes.get(name, _UNREACHED) for name in file.chunks]),
             checks=_of_all([checks.get(name, ()) for name in file.chunks]),
         )
         for file in plan.files
     )
-    return (*of_diff, *plan.beside)
+    marked = (
+        replace(covered, by_policy=True)
+        if file.is_unread and covered.status == "unread"
+        else covered
+        for file, covered in zip(plan.files, of_diff, strict=True)
+    )
+    return (*marked, *plan.beside)
 
 
 def _of_all(checks: Sequence[Sequence[str]]) -> tuple[str, ...]:
@@ -95,11 +102,12 @@ def outcome_of(coverage: Sequence[FileCoverage], findings: Collection[Finding]) 
     statuses = {file.status for file in coverage}
     if not statuses.isdisjoint(_MISSING):
         return "incomplete"
-    if "unread" in statuses and not any(
+    if any(file.status == "unread" and not file.by_policy for file in coverage) and not any(
         file.status == "reviewed" and _was_source_read(file) for file in coverage
     ):
         return "incomplete"
-    if findings:
+    unread = {file.path for file in coverage if file.by_policy}
+    if any(not (one.placement.held and one.path in unread) for one in findings):
         return "findings"
     return "shallow" if "unread" in statuses else "clean"
 

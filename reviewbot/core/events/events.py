@@ -44,9 +44,11 @@ class Usage:
 class FileCoverage:
     """Status of one file. ``reason`` is a sentence; None if this run ``reviewed`` the file.
 
-    ``unread`` is a source file that no model, no rule and no linter read. ``checks`` are the rules
-    and linters that read the file, such as ``6 rules for Go`` or ``ruff``. ``fault`` is the kind of
-    the model failure that ``reason`` describes (``models.base.Fault``), if it is one.
+    ``unread`` is a source file that no model, no rule and no linter read, or a file that the policy
+    leaves unread (``by_policy``). What rules and linters find in the latter does not count.
+    ``checks`` are the rules and linters that read the file, such as ``6 rules for Go`` or ``ruff``.
+    ``fault`` is the kind of the model failure that ``reason`` describes (``models.base.Fault``), if
+    it is one.
     """
 
     path: str
@@ -54,6 +56,7 @@ class FileCoverage:
     reason: str | None = None
     checks: tuple[str, ...] = ()
     fault: str | None = None
+    by_policy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class PlannedFile:
     """A file of the diff as planned; ``chunks`` is empty for a skipped file.
 
     ``model`` is the first model, ``routed_by`` the setting that chose it, such as ``routes[0]`` or
-    ``model``. Both are None for a skipped file.
+    ``model``. ``unread`` is the sentence why the policy leaves the file unread, or None. An unread
+    or skipped file has neither ``model`` nor ``routed_by``.
     """
 
     path: str
@@ -71,6 +75,7 @@ class PlannedFile:
     chunks: tuple[str, ...] = ()
     model: str | None = None
     routed_by: str | None = None
+    unread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

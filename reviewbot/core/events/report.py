@@ -234,6 +234,8 @@ class ReportBuilder:
             known = [self._chunks[chunk] for chunk in file.chunks if chunk in self._chunks]
             if file.path in self._skipped:
                 decided.append(self._skipped[file.path])
+            elif file.unread and not file.chunks:
+                decided.append(FileCoverage(file.path, "unread", file.unread, by_policy=True))
             elif file.chunks and len(known) == len(file.chunks):
                 outcomes = [ChunkEnd(one.status, one.reason, one.fault) for one in known]
                 decided.append(file_coverage(file.path, outcomes))

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from reviewbot.core.diff.parse import FileStatus  # noqa: TC001 - stored_plan resolves it at run time
 from reviewbot.core.events.events import FileCoverage  # noqa: TC001 - stored_plan uses it
-from reviewbot.core.plan.routing import NOBODY, Chain
+from reviewbot.core.plan.routing import NOBODY, SECRETS_ONLY, UNREAD, Chain, Routed
 from reviewbot.core.plan.split import Segment, split_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.plan.routing import Routed
+    from reviewbot.core.plan.policy import Exclusion
     from reviewbot.core.plan.weigh import TokenCount
 
 CHUNK_BUDGET = 12_000
@@ -33,6 +33,14 @@ at p75 (13 kB); one at p90 (41 kB) is three or four that run side by side."""
 MAX_BATCH_CHUNKS = 10
 """Maximum number of chunks in a batch, so that a change all over a repository does not become one
 long answer."""
+
+MAX_CHECKED_FILES = 50
+MAX_CHECKED_BYTES = 500_000
+"""Maximum number and bytes of the unread files that rules and linters read, in the order of the
+diff. The others are only searched for secrets, so that a vendored library with thousands of files
+does not slow down a review."""
+
+SECRETS_ALONE = "There are many such files, so it was only searched for secrets."
 
 MIN_BUDGET = 2_000
 """Below this, headers and overlap would crowd out the code."""
@@ -73,9 +81,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class FilePlan:
-    """A file of the diff, in its order: either ``chunks`` (ids) or the ``reason`` to skip it.
+    """A file of the diff, in its order, with the ids of its chunks.
 
-    ``routed_by`` is the setting that chose its models, such as ``routes[0]``.
+    ``reason`` is the sentence why no model reviews the file; None for a reviewed file. A skipped
+    file has no chunks. An unread file (``is_unread``) has chunks for the search for secrets, the
+    rules and the linters, unless it has no lines. ``routed_by`` is the setting that chose the
+    models, such as ``routes[0]``.
     """
 
     path: str
@@ -85,6 +96,7 @@ class FilePlan:
     reason: str | None
     chunks: tuple[str, ...]
     routed_by: str | None = None
+    is_unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +115,12 @@ class Plan:
     @property
     def skipped(self) -> tuple[FilePlan, ...]:
         """Files that policy skips."""
-        return tuple(file for file in self.files if file.reason is not None)
+        return tuple(file for file in self.files if file.reason is not None and not file.is_unread)
+
+    @property
+    def reviewed_batches(self) -> tuple[Batch, ...]:
+        """Batches without those of unread files."""
+        return tuple(one for one in self.batches if one.chain not in (UNREAD, SECRETS_ONLY))
 
     @property
     def tokens(self) -> int:
@@ -151,7 +168,7 @@ def budget_for(context: int) -> int:
 def plan_routed(
     files: Sequence[FileDiff],
     *,
-    reasons: Sequence[str | None],
+    exclusions: Sequence[Exclusion | None],
     route: Callable[[Sequence[FileDiff]], Sequence[Routed]],
     sizes: Callable[[Chain], SplitLimits],
     max_batch_chunks: int = MAX_BATCH_CHUNKS,
@@ -160,8 +177,8 @@ def plan_routed(
 
     Args:
         files: the parsed diff.
-        reasons: the reason why each file is skipped, or None (:mod:`reviewbot.core.plan.policy`). A
-            file without hunks must have a reason.
+        exclusions: why no model reviews each file, or None (:mod:`reviewbot.core.plan.policy`). A
+            file without hunks must have an exclusion.
         route: returns the models for each reviewed file.
         sizes: returns the size limits for the first model of a chain.
         max_batch_chunks: maximum number of chunks in one batch.
@@ -171,12 +188,18 @@ def plan_routed(
     """
     if max_batch_chunks < 1:
         raise ValueError("a batch holds at least one chunk")
-    decided = iter(route([file for file, why in zip(files, reasons, strict=True) if why is None]))
+    pairs = list(zip(files, exclusions, strict=True))
+    decided = iter(route([file for file, why in pairs if why is None]))
+    unread = _unread_routes(file for file, why in pairs if why and why.is_unread and file.hunks)
     planned: list[FilePlan] = []
     by_chain: dict[Chain, list[Chunk]] = {}
     chunks: list[Chunk] = []
-    for index, (file, reason) in enumerate(zip(files, reasons, strict=True)):
-        routed = next(decided) if reason is None else None
+    for index, (file, why) in enumerate(pairs):
+        routed, reason = next(decided) if why is None else None, why and why.reason
+        if why and why.is_unread and file.hunks:
+            routed = next(unread)
+            if routed.chain == SECRETS_ONLY:
+                reason = f"{reason} {SECRETS_ALONE}"
         mine = []
         if routed:
             mine = _chunks_of(file, index, len(chunks), sizes(routed.chain))
@@ -190,14 +213,26 @@ def plan_routed(
                 removed=file.removed,
                 reason=reason,
                 chunks=tuple(chunk.id for chunk in mine),
-                routed_by=routed.by if routed else None,
+                routed_by=routed.by if routed and why is None else None,
+                is_unread=why is not None and why.is_unread,
             )
         )
     batches: list[Batch] = []
-    for chain, some in by_chain.items():
+    # Unread files come last, so that they delay no reviewed file.
+    for chain, some in sorted(by_chain.items(), key=lambda item: item[0] in (UNREAD, SECRETS_ONLY)):
         room = sizes(chain).batch_budget
         batches += _batches(some, chain, len(batches), budget=room, limit=max_batch_chunks)
     return Plan(tuple(planned), tuple(chunks), tuple(batches))
+
+
+def _unread_routes(files: Iterable[FileDiff]) -> Iterator[Routed]:
+    """Yield the chain of each unread file: the first ones are read by rules and linters."""
+    count = size = 0
+    for file in files:
+        is_checked = count < MAX_CHECKED_FILES and size + file.size <= MAX_CHECKED_BYTES
+        if is_checked:
+            count, size = count + 1, size + file.size
+        yield Routed(UNREAD if is_checked else SECRETS_ONLY)
 
 
 def _chunks_of(file: FileDiff, index: int, before: int, sizes: SplitLimits) -> list[Chunk]:

@@ -31,7 +31,7 @@ _STRING: Final = r'"(?:[^"\\]|\\.)*+"'
 _JSON: Final = _shape(rf"(?:[\s{{}}\[\],:]|{_STRING}|-?[0-9][0-9.eE+-]*+|true|false|null)*+")
 
 _COMMENT: Final = r"\s*+#(?: .*+|\s*+)"
-_TOML_KEY: Final = r"(?:[\w.-]++|\"[^\"]*+\")+"
+_TOML_KEY: Final = r"(?:[\w.-]++|\"[^\"]*+\")++"
 _TOML_VALUE: Final = (
     rf"(?:[\s{{}}\[\],]|{_STRING}|'[^']*+'|true\b|false\b"
     r"|[+-]?[0-9][\w.:+-]*+|(?:[a-zA-Z_][\w.-]*+|\"[^\"]*+\") = )*+"

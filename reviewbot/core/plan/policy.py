@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 EXCLUDED = "Excluded by the configuration."
 """Reason for files that the configuration excludes."""
 
+_HIDDEN = "Binary for git, although its name is that of source code: check it yourself."
+_LOCK_FILE = "Lockfile: a package manager writes it."
+_NAMED = ": .gitattributes says so."
+
 MAX_PATH = 4096
 """Maximum bytes of a path: Linux's PATH_MAX. A longer path cannot be checked out, and would fill
 the prompt."""
@@ -186,55 +190,54 @@ def exclusion(file: FileDiff, policy: Policy) -> Exclusion | None:
     configured = policy.configured(file.path)
     if configured:
         return Exclusion(EXCLUDED)
-    marks = () if configured is False else tuple(_marks(file, policy))
-    for mark in marks:
-        if mark.at_base:
-            return Exclusion(mark.reason)
+    marks = [] if configured is False else list(_marks(file, policy))
+    counting = next((mark for mark in marks if mark.counts), None)
+    if counting is not None:
+        return Exclusion(counting.reason)
     if file.binary:
         return Exclusion(_HIDDEN, is_unread=True)
-    if marks and marks[0].is_lock_file:
-        return Exclusion("Lockfile with lines that its format does not have.", is_unread=True)
-    if marks and file.status in ("added", "copied"):
-        reason = marks[0].reason
-        return Exclusion(f"New, and {reason[0].lower()}{reason[1:]}", is_unread=True)
-    return None
-
-
-_HIDDEN = "Binary for git, although its name is that of source code: check it yourself."
+    return marks[0].as_unread() if marks and (_is_new(file) or is_lock_file(file.path)) else None
 
 
 class _Mark(NamedTuple):
-    """A mark of a file; ``at_base`` is True if it counts fully."""
+    """A mark of a file, as a sentence. ``counts`` is True if the file is skipped for it."""
 
     reason: str
-    at_base: bool
-    is_lock_file: bool = False
+    counts: bool
+
+    def as_unread(self) -> Exclusion:
+        """Return the exclusion of a file without a mark that counts."""
+        if self.reason == _LOCK_FILE:
+            return Exclusion("Lockfile with lines that its format does not have.", is_unread=True)
+        return Exclusion(f"New, and {self.reason[0].lower()}{self.reason[1:]}", is_unread=True)
+
+
+def _is_new(file: FileDiff) -> bool:
+    """Return whether the base has no such file. A copy is a new file, whatever it is a copy of."""
+    return file.status in ("added", "copied")
 
 
 def _marks(file: FileDiff, policy: Policy) -> Iterator[_Mark]:
     """Yield the marks of a file that has something to review."""
+    is_new = _is_new(file)
+    old = None if is_new else file.old_path
     attributes = policy.attributes(file.path)
-    # A copy is a new file: nobody has vouched for its name.
-    old = None if file.status in ("added", "copied") else file.old_path
-    before = None if old is None else policy.attributes(old)
     if is_lock_file(file.path):
-        reason = "Lockfile: a package manager writes it."
-        yield _Mark(reason, has_shape_of_lock_file(file), is_lock_file=True)
+        yield _Mark(_LOCK_FILE, has_shape_of_lock_file(file))
     for mark_of in (_vendored, _generated):
         if (reason := mark_of(file.path, attributes)) is not None:
-            was_marked = old is not None and before is not None and mark_of(old, before) is not None
+            was_marked = old is not None and mark_of(old, policy.attributes(old)) is not None
             yield _Mark(reason, was_marked or reason.endswith(_NAMED))
     if not file.hunks:
         return
     if (average := minified_average(file)) is not None:
-        reason = f"Minified: {average} bytes a line on average."
-        yield _Mark(reason, old is not None and was_minified(file))
+        yield _Mark(
+            f"Minified: {average} bytes a line on average.", not is_new and was_minified(file)
+        )
     if attributes.generated is None and has_generated_header(file, "new"):
-        reason = "Generated: its header says so."
-        yield _Mark(reason, old is not None and has_generated_header(file, "old"))
-
-
-_NAMED = ": .gitattributes says so."
+        yield _Mark(
+            "Generated: its header says so.", not is_new and has_generated_header(file, "old")
+        )
 
 
 def _vendored(path: str, attributes: Attributes) -> str | None:

@@ -43,6 +43,12 @@ class Chain:
     models: tuple[str, ...] = ()
 
 
+UNREAD: Final = Chain("unread", ("offline",))
+"""Chain of the files that stay unread: rules and linters read them, and no model does."""
+
+SECRETS_ONLY: Final = Chain("secrets", ("offline",))
+"""Chain of the files that stay unread and are only searched for secrets."""
+
 NOBODY: Final = Chain()
 """Empty chain, for plans where models do not matter."""
 

@@ -62,7 +62,7 @@ def check_fits(plan: Plan, files: Sequence[FileDiff]) -> None:
     if [name for planned in plan.files for name in planned.chunks] != list(by_id):
         raise ValueError("the plan's files do not hold each of its chunks once and in order")
     for index, (planned, file) in enumerate(zip(plan.files, files, strict=True)):
-        if planned.reason is None:
+        if planned.reason is None or (planned.is_unread and planned.chunks):
             _check_lines(file, index, [by_id[name] for name in planned.chunks])
         elif planned.chunks:
             raise ValueError(f"the plan both skips and reviews {file.path!r}")

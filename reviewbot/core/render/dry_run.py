@@ -38,7 +38,11 @@ def plan_lines(plan: ReviewStarted, skipped: Mapping[str, str], *, width: int) -
     for file in plan.files:
         path = clip(shown(file.path), room)
         head = f"{path}{' ' * (room - cells(path))}  +{file.added} -{file.removed}  "
-        if file.chunks:
+        if file.unread:
+            lines += paragraph(
+                f"not read: {file.unread}", width, first=(head, "yellow"), style="yellow"
+            )
+        elif file.chunks:
             where = _chunks([chunks[name] for name in file.chunks])
             assigned = f", {shown(file.model or '')} ({file.routed_by})" if several else ""
             lines.append(((head, ""), (where + assigned, "")))
@@ -66,10 +70,13 @@ def _chunks(chunks: list[PlannedChunk]) -> str:
 
 def _sums(plan: ReviewStarted, width: int) -> list[Line]:
     estimate = plan.estimate
-    reviewed: list[PlannedFile] = [file for file in plan.files if file.chunks]
+    reviewed: list[PlannedFile] = [file for file in plan.files if file.chunks and not file.unread]
+    unread = sum(file.unread is not None for file in plan.files)
+    aside = f"{unread} not read, " if unread else ""
+    skipped = len(plan.files) - len(reviewed) - unread
     text = (
-        f"{count(len(plan.files), 'file')}, {len(reviewed)} to review, "
-        f"{len(plan.files) - len(reviewed)} skipped; {count(len(plan.chunks), 'chunk')} in "
+        f"{count(len(plan.files), 'file')}, {len(reviewed)} to review, {aside}{skipped} skipped; "
+        f"{count(len(plan.chunks), 'chunk')} in "
         f"{count(plan.batches, 'batch', 'batches')}."
     )
     lines = paragraph(text, width, style="bold")

@@ -21,7 +21,6 @@ from reviewbot.core.render.markdown_text import (
     quoted,
 )
 from reviewbot.core.render.wording import (
-    ADVICE,
     acceptance,
     causes,
     confidence,
@@ -100,8 +99,8 @@ def _missing(report: Report, room: int | None) -> list[str]:
 
 def accepting(report: Report) -> list[str]:
     """Return a paragraph about how to accept unread files; empty if all files were read."""
-    setting = acceptance(report)
-    return [f"{literal(ADVICE)} {code_span(setting)}"] if setting else []
+    advice, setting = acceptance(report)
+    return [f"{literal(advice)} {code_span(setting)}"] if setting else []
 
 
 def _answer(report: Report, room: int | None) -> list[str]:

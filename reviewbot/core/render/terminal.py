@@ -15,7 +15,6 @@ from reviewbot.core.events import events as ev
 from reviewbot.core.render.finding_block import STYLES, finding_block
 from reviewbot.core.render.layout import Line, clip, paragraph, shown
 from reviewbot.core.render.wording import (
-    ADVICE,
     acceptance,
     dollars,
     duration,
@@ -102,11 +101,12 @@ def _note(event: Event, width: int) -> list[Line]:
 
 
 def _started(event: ev.ReviewStarted, width: int) -> list[Line]:
-    files = sum(bool(file.chunks) for file in event.files)
+    files = sum(bool(file.chunks) and not file.unread for file in event.files)
     models = reviewers(event) or "no model"
     parts = [count(files, "file")]
-    if len(event.chunks) != files:
-        parts.append(count(len(event.chunks), "chunk"))
+    chunks = sum(len(file.chunks) for file in event.files if not file.unread)
+    if chunks != files:
+        parts.append(count(chunks, "chunk"))
     if event.estimate.requests:
         parts.append(count(event.estimate.requests, "request"))
     what = "Reviewing" if event.question is None else "Answering a question about"
@@ -245,8 +245,8 @@ def _unread(report: Report, width: int) -> list[Line]:
         lines += _row("not read", f"{_named(paths)}: {reason}", width)
     if len(groups) > LISTED:
         lines += _row("not read", count(len(groups) - LISTED, "more reason"), width)
-    setting = acceptance(report)
-    return [*lines, *_row("", f"{ADVICE} {setting}", width)] if setting else lines
+    advice, setting = acceptance(report)
+    return [*lines, *_row("", f"{advice} {setting}", width)] if setting else lines
 
 
 def _named(paths: Sequence[str]) -> str:
@@ -271,6 +271,7 @@ def _not_complete(report: Report, width: int) -> list[Line]:
         lines.append(((f"  and {count(len(groups) - LISTED, 'more reason')}", "red"),))
     for reason in () if missing else report.reasons:
         lines += paragraph(reason, width, first=("  ", ""))
-    if setting := acceptance(report):
-        lines += paragraph(f"{ADVICE} {setting}", width, first=("  ", ""))
+    advice, setting = acceptance(report)
+    if setting:
+        lines += paragraph(f"{advice} {setting}", width, first=("  ", ""))
     return [*lines, (("=" * min(width, 72), "bold red"),)]

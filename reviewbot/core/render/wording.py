@@ -119,22 +119,31 @@ def shallow(report: Report) -> tuple[FileCoverage, ...]:
 ACCEPTED_AT_ONCE = 10
 _GLOB = re.compile(r"([\\*?\[\]])")
 _ESCAPED = r"\\\1"
-ADVICE = (
-    "To have these files read, review with a model. To accept them as they are, add this line to"
-    " .reviewbot.yml:"
-)
+_WITH_A_MODEL = "To have these files read, review with a model."
+_AGAINST_POLICY = "To have vendored or generated files reviewed, add !PATH to exclude."
+_ACCEPTING = "To accept these files as they are, add this line to .reviewbot.yml:"
 
 
-def acceptance(report: Report) -> str:
-    """Return the setting that accepts the files that nothing read; empty if all were read.
+def acceptance(report: Report) -> tuple[str, str]:
+    """Return advice about unread files, and the setting that accepts them; empty without any.
 
-    It names languages, and the paths of files without one, but not more than a line can show.
+    The setting names languages, and the paths of files without one and of those that the policy
+    leaves unread, but not more than a line can show.
     """
-    paths = [file.path for file in report.covered("unread")]
-    names = list(
-        dict.fromkeys(language_of(path) or f"/{_GLOB.sub(_ESCAPED, path)}" for path in paths)
+    files = report.covered("unread")
+    if not files:
+        return "", ""
+    names = dict.fromkeys(
+        (None if file.by_policy else language_of(file.path)) or f"/{_GLOB.sub(_ESCAPED, file.path)}"
+        for file in files
     )
-    return f"accept_unread: [{', '.join(map(_yaml, names[:ACCEPTED_AT_ONCE]))}]" if names else ""
+    advice = [
+        "" if all(file.by_policy for file in files) else _WITH_A_MODEL,
+        _AGAINST_POLICY if any(file.by_policy for file in files) else "",
+        _ACCEPTING,
+    ]
+    shown = ", ".join(map(_yaml, list(names)[:ACCEPTED_AT_ONCE]))
+    return " ".join(filter(None, advice)), f"accept_unread: [{shown}]"
 
 
 def _yaml(text: str) -> str:
@@ -147,8 +156,10 @@ def total(tokens: Usage) -> int:
 
 
 def asked_first(plan: ReviewStarted) -> tuple[str, ...]:
-    """Return the first models of the chunks, each once."""
-    return tuple(dict.fromkeys(chunk.model for chunk in plan.chunks if chunk.model))
+    """Return the first models of the chunks of reviewed files, each once."""
+    unread = {chunk for file in plan.files if file.unread for chunk in file.chunks}
+    chunks = (chunk for chunk in plan.chunks if chunk.id not in unread)
+    return tuple(dict.fromkeys(chunk.model for chunk in chunks if chunk.model))
 
 
 def reviewers(plan: ReviewStarted) -> str:

@@ -22,7 +22,7 @@ from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.findings.suppressions import added_notice
-from reviewbot.core.plan.policy import path_patterns, skip_reason
+from reviewbot.core.plan.policy import exclusion, path_patterns
 from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError, ReviewbotError
@@ -233,7 +233,7 @@ def _part(whole: ReviewScope, block: StateBlock | None, prior: Prior) -> ReviewS
     last = prior.summary[1] if prior.summary else None
     since = _since(last) if last else ""
     unchanged = [path for path in left.unchanged if not only(path)]
-    # The policy lists the files that it skips.
+    # The policy lists the files that it skips or leaves unread.
     shown = [file for file in whole.files if only(file.path) or skipped(file)]
     paths = {*unchanged, *(file.path for file in shown)}
     others = dict.fromkeys(file.path for file in whole.files if file.path not in paths)
@@ -261,7 +261,7 @@ def _matcher(only: str) -> Callable[[str], bool]:
 
 def _skipped(whole: ReviewScope) -> Callable[[FileDiff], bool]:
     policy = policy_of(whole.settings, whole.attributes)
-    return lambda file: skip_reason(file, policy) is not None
+    return lambda file: exclusion(file, policy) is not None
 
 
 def _since(last: Marker) -> str:

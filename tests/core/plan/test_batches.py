@@ -17,6 +17,7 @@ from reviewbot.core.plan.chunks import (
     budget_for,
     plan_routed,
 )
+from reviewbot.core.plan.policy import Exclusion
 from reviewbot.core.plan.routing import Chain, Routed
 from reviewbot.core.plan.stored import check_fits, plan_from_json, plan_to_json
 from tests.support.chunk_plans import Bytes, diffs, plan, planned, small
@@ -49,7 +50,7 @@ def test_skipped_files_are_listed_with_their_reason_and_have_no_chunk() -> None:
     files = [small(0), small(1), small(2)]
     made = plan(
         files,
-        skip=lambda file: "Lockfile." if file.path == "f1.py" else None,
+        skip=lambda file: Exclusion("Lockfile.") if file.path == "f1.py" else None,
         count=Bytes(),
     )
     assert [(file.path, file.reason, file.chunks) for file in made.files] == [
@@ -98,7 +99,7 @@ def routed(files: Sequence[FileDiff], chains: Sequence[Chain]) -> Plan:
     """A plan in which each file goes to the chain at its place."""
     return plan_routed(
         files,
-        reasons=[None] * len(files),
+        exclusions=[None] * len(files),
         route=lambda some: [Routed(chain, f"by {chain.setting}") for chain in chains[: len(some)]],
         sizes=SIZES.__getitem__,
     )
@@ -145,7 +146,10 @@ def test_only_files_that_are_reviewed_are_routed() -> None:
 
     files = [small(1), small(2)]
     made = plan_routed(
-        files, reasons=["Lockfile.", None], route=route, sizes=lambda _: SplitLimits(Bytes())
+        files,
+        exclusions=[Exclusion("Lockfile."), None],
+        route=route,
+        sizes=lambda _: SplitLimits(Bytes()),
     )
     assert seen == [files[1].path]
     assert [(file.reason, file.routed_by) for file in made.files] == [
