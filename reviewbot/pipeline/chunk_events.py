@@ -12,7 +12,6 @@ from reviewbot.core.events.events import (
     FileCoverage,
 )
 from reviewbot.core.findings.finding import Placement
-from reviewbot.core.findings.secrets import SECRETS
 from reviewbot.models.batch import ChunkOutcome, RequestSent
 
 if TYPE_CHECKING:
@@ -74,12 +73,17 @@ def accepted(end: _End) -> _End:
     return replace(end, status="skipped", reason=ACCEPTED)
 
 
-def listed_only(finding: Finding, file: FilePlan) -> Finding:
-    """Return a finding of a rule or linter as held back if the policy leaves its file unread.
+def of_unread_file(
+    finding: Finding, file: FilePlan, accepts_unread: Callable[[str, bool], bool]
+) -> Finding | None:
+    """Return the finding of a rule or linter in a file that the policy leaves unread.
 
-    Secrets count in every file.
+    It is held back. It is None if the configuration accepts the file, which then counts as skipped.
+    Secrets are not among these findings: they count in every file.
     """
-    if not file.is_unread or finding.rule.startswith(SECRETS) or finding.placement.held:
+    if accepts_unread(file.path, True):
+        return None
+    if finding.placement.held:
         return finding
     reason = f"Its file is not reviewed. {file.reason}"
     return replace(finding, placement=Placement("outside", reason, held=True))

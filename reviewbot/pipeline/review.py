@@ -46,7 +46,7 @@ from reviewbot.pipeline.chunk_events import (
     announced,
     chunk_finished,
     final_outcome,
-    listed_only,
+    of_unread_file,
 )
 from reviewbot.pipeline.cross_file import CrossFile
 from reviewbot.pipeline.ending import finished, summary
@@ -314,7 +314,12 @@ class _ReviewRun:
         finding, edit = admitted
         applies = await can_be_offered(edit, self._keeps_syntax)
         finding = replace(finding, suggestion_applies=applies)
-        finding = listed_only(finding, self._file_of(finding.chunk))
+        file = self._file_of(finding.chunk)
+        if file.is_unread:
+            held = of_unread_file(finding, file, self.job.accepts_unread)
+            if held is None:
+                return []
+            finding = held
         finding = self.verification.begun(finding)
         events = self._ledger.accept(finding, answer=drafted.answer)
         return list(self.verification.raised(batch, drafted, events))

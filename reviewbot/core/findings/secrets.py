@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from reviewbot.core.plan.chunks import Chunk
     from reviewbot.core.safety.redact import DetectedSecret, FileRedaction
 
-SECRETS: Final = "secrets/"
-"""Start of the names of these rules."""
 WRITER: Final = "offline"
 """Model name of these findings, which come from no model."""
 MAX_FINDINGS: Final = 20
@@ -78,7 +76,7 @@ def secret_findings(
                 found = min(before, found, key=_rank)._replace(times=before.times + 1)
             lines[number] = found
     for name, lines in by_rule.items():
-        rule = f"{SECRETS}{name}"
+        rule = f"secrets/{name}"
         more = max(0, len(lines) - MAX_FINDINGS)
         for place, (number, found) in enumerate(list(lines.items())[:MAX_FINDINGS], start=1):
             if level := level_of(rule, "security", found.severity, rules):
@@ -142,7 +140,7 @@ def _finding(
     secret = found.secret
     is_note = found.severity == "note"
     confidence = _CONFIDENCE["low" if is_note else secret.confidence]
-    rule = f"{SECRETS}{secret.rule}"
+    rule = f"secrets/{secret.rule}"
     reason = f"Its confidence of {confidence:.2g} is below {threshold:.2g}."
     held = confidence < threshold
     title = "Sample data looks like a secret" if is_note else "A secret is committed"

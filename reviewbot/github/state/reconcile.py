@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.events.coverage import outcome_of
 from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.findings.finding import Finding, level_of, rank
-from reviewbot.core.findings.secrets import SECRETS
 from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.core.wording import count, listed
 from reviewbot.github.state.matching import Matching, carried, places_of, recorded
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from reviewbot.github.state.relocate import HeadCode
 
 LINTERS: Final = ("ruff", "oxlint", "shellcheck", "hadolint", "zizmor")
+SECRETS: Final = "secrets/"
+"""Beginning of the rules that run in every review, whatever else reads a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,6 @@ def _is_resolved(
         return is_gone or (was_read and reread(path, record.side, None))
     if place is None:
         return code.is_known(path, record.side)
-    # The search for secrets runs in every review, whatever else reads a file.
     if coverage is not None and not record.rule.startswith(SECRETS):
         was_read = was_read and _has_run(record.rule, coverage.checks)
     return record.is_of_a_rule and was_read and reread(path, record.side, place)

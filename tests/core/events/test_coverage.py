@@ -19,6 +19,7 @@ from reviewbot.core.events.coverage import (
 )
 from reviewbot.core.events.events import FileCoverage, PlannedFile
 from reviewbot.core.events.overview import computed_summary
+from reviewbot.core.findings.finding import Placement
 from tests.support.findings import finding
 from tests.support.plans import plan_of
 
@@ -98,6 +99,23 @@ def test_a_review_with_unread_source_files_is_never_clean() -> None:
     for nothing in ([unread], [prose, unread], [data, unread]):
         assert outcome_of(nothing, []) == outcome_of(nothing, [finding()]) == "incomplete"
     assert reasons_of([unread, read]) == ("a.cbl not read: There are no rules.",)
+
+
+def test_files_that_the_policy_leaves_unread_make_a_review_shallow_and_never_incomplete() -> None:
+    vendored = FileCoverage("vendor/a.py", "unread", "New, and vendored.", by_policy=True)
+    cobol, prose = FileCoverage("a.cbl", "unread"), FileCoverage("README.md", "reviewed")
+    for coverage in ([vendored], [prose, vendored], [FileCoverage("a.py", "reviewed"), vendored]):
+        assert outcome_of(coverage, []) == "shallow"
+        assert outcome_of(coverage, [finding()]) == "findings"
+    assert outcome_of([vendored, cobol], []) == "incomplete"
+
+
+def test_findings_that_are_only_listed_do_not_change_the_outcome_of_their_unread_file() -> None:
+    vendored = FileCoverage("vendor/a.py", "unread", "New, and vendored.", by_policy=True)
+    listed = replace(finding(), path="vendor/a.py", placement=Placement("outside", "X.", held=True))
+    assert outcome_of([vendored], [listed]) == "shallow"
+    assert outcome_of([vendored], [listed, finding()]) == "findings"
+    assert outcome_of([vendored], [replace(listed, placement=Placement("inline"))]) == "findings"
 
 
 def test_a_script_that_a_linter_read_counts_as_a_source_file_that_was_read() -> None:

@@ -1,4 +1,4 @@
-"""What is left out of a review: with a reason, overruled by the repository, never real code."""
+"""Files that no model reviews: with a reason, overruled by the base, never by the change alone."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import pytest
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.plan.policy import (
     Attributes,
+    Exclusion,
     Policy,
+    exclusion,
     git_attributes,
     path_patterns,
-    skip_reason,
 )
 
 if TYPE_CHECKING:
@@ -35,8 +36,50 @@ def changed(path: str, *added: str, start: int = 20) -> FileDiff:
     )
 
 
+def skip_reason(file: FileDiff, policy: Policy) -> str | None:
+    """Returns the reason to skip a file; fails if the file is unread."""
+    why = exclusion(file, policy)
+    assert why is None or not why.is_unread
+    return why and why.reason
+
+
+def unread_reason(file: FileDiff, policy: Policy | None = None) -> str:
+    why = exclusion(file, policy or Policy())
+    assert why is not None
+    assert why.is_unread
+    return why.reason
+
+
 def reason(path: str, policy: Policy | None = None, *added: str, start: int = 20) -> str | None:
     return skip_reason(changed(path, *added, start=start), policy or Policy())
+
+
+def new(path: str, *lines: str) -> FileDiff:
+    body = "".join(f"+{line}\n" for line in lines or ("x = 1",))
+    return parsed(
+        f"diff --git a/{path} b/{path}\nnew file mode 100644\nindex 0000000..2222222\n"
+        f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{max(len(lines), 1)} @@\n{body}"
+    )
+
+
+def moved(kind: str, old: str, path: str, *lines: str, start: int = 1) -> FileDiff:
+    """A file with a new path; ``kind`` is ``rename`` or ``copy``."""
+    before = sum(line[0] != "+" for line in lines)
+    after = sum(line[0] != "-" for line in lines)
+    return parsed(
+        f"diff --git a/{old} b/{path}\nsimilarity index 60%\n{kind} from {old}\n{kind} to {path}\n"
+        f"index 1111111..2222222 100644\n--- a/{old}\n+++ b/{path}\n"
+        f"@@ -{start},{before} +{start},{after} @@\n" + "".join(f"{line}\n" for line in lines)
+    )
+
+
+def edited(path: str, *lines: str, start: int = 1) -> FileDiff:
+    before = sum(line[0] != "+" for line in lines)
+    after = sum(line[0] != "-" for line in lines)
+    return parsed(
+        f"diff --git a/{path} b/{path}\nindex 1111111..2222222 100644\n--- a/{path}\n+++ b/{path}\n"
+        f"@@ -{start},{before} +{start},{after} @@\n" + "".join(f"{line}\n" for line in lines)
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,17 +95,26 @@ def test_ordinary_code_is_reviewed(path: str) -> None:
     assert reason(path) is None
 
 
-@pytest.mark.parametrize(
-    "name",
-    """
-    package-lock.json yarn.lock pnpm-lock.yaml uv.lock poetry.lock Cargo.lock go.sum composer.lock
-    Gemfile.lock Pipfile.lock flake.lock bun.lock bun.lockb gradle.lockfile packages.lock.json
-    pubspec.lock mix.lock Podfile.lock npm-shrinkwrap.json .terraform.lock.hcl deno.lock
-    """.split(),  # noqa: SIM905 - as above
-)
 @pytest.mark.parametrize("folder", ["", "services/web/"])
-def test_lockfiles_are_skipped(folder: str, name: str) -> None:
-    assert reason(folder + name) == "Lockfile: a package manager writes it."
+def test_lock_files_with_lines_of_their_format_are_skipped(folder: str) -> None:
+    line = '    "left-pad": "1.3.0",'
+    for file in (new(f"{folder}package-lock.json", line), changed(f"{folder}deno.lock", line)):
+        assert skip_reason(file, Policy()) == "Lockfile: a package manager writes it."
+
+
+def test_lock_files_with_other_lines_are_unread_even_if_they_are_not_new() -> None:
+    expected = "Lockfile with lines that its format does not have."
+    for path in ("yarn.lock", "Cargo.lock", "web/package-lock.json"):
+        assert unread_reason(changed(path, "import os")) == expected
+        assert unread_reason(new(path, "import os")) == expected
+    attributes = git_attributes("yarn.lock linguist-generated")
+    policy = Policy(attributes=attributes)
+    assert reason("yarn.lock", policy, "import os") == "Generated: .gitattributes says so."
+
+
+def test_removed_lines_of_a_lock_file_need_no_shape() -> None:
+    file = edited("yarn.lock", "-import os", " x", start=7)
+    assert skip_reason(file, Policy()) == "Lockfile: a package manager writes it."
 
 
 @pytest.mark.parametrize(
@@ -79,8 +131,13 @@ def test_lockfiles_are_skipped(folder: str, name: str) -> None:
         (".yarn/releases/yarn-4.5.0.cjs", ".yarn"),
     ],
 )
-def test_vendored_code_is_skipped(path: str, directory: str) -> None:
+def test_vendored_code_is_skipped_if_the_base_has_it(path: str, directory: str) -> None:
     assert reason(path) == f"Vendored: third-party code, in {directory}/."
+    expected = f"New, and vendored: third-party code, in {directory}/."
+    assert unread_reason(new(path)) == expected
+    assert unread_reason(moved("copy", path, path, " a", "+b")) == expected
+    assert reason_of_rename("src/own.py", path) is None
+    assert reason_of_rename(path, f"{path}.c") == f"Vendored: third-party code, in {directory}/."
 
 
 @pytest.mark.parametrize(
@@ -91,14 +148,34 @@ def test_vendored_code_is_skipped(path: str, directory: str) -> None:
     src/__generated__/Query.graphql.ts
     """.split(),  # noqa: SIM905 - as above
 )
-def test_generated_names_are_skipped(path: str) -> None:
+def test_generated_names_are_skipped_if_the_base_has_them(path: str) -> None:
     assert reason(path) == "Generated: its name says so."
+    assert unread_reason(new(path)) == "New, and generated: its name says so."
+    assert reason_of_rename("src/own.py", path) is None
 
 
-def test_build_output_and_minified_names_are_skipped() -> None:
+def test_build_output_and_minified_names_are_skipped_if_the_base_has_them() -> None:
     assert reason("dist/index.js") == "Generated: build output, in dist/."
-    assert reason("static/app.min.js") == "Minified code."
-    assert reason("static/app.min.css") == "Minified code."
+    assert reason("static/app.min.js") == "Minified: its name says so."
+    assert reason("static/app.min.css") == "Minified: its name says so."
+    assert unread_reason(new("dist/a.js")) == "New, and generated: build output, in dist/."
+    assert unread_reason(new("app.min.js")) == "New, and minified: its name says so."
+    assert reason_of_rename("src/app.js", "static/app.min.js") is None
+
+
+def test_a_rename_keeps_only_the_mark_that_the_old_path_has() -> None:
+    assert reason_of_rename("yarn.lock", "vendor/evil.py") is None
+    assert reason_of_rename("vendor/a.py", "src/a.py") is None
+    assert reason_of_rename("vendor/a.js", "node_modules/a.js") is not None
+    policy = Policy(
+        attributes=git_attributes("lib/a.c linguist-vendored\nvendor/own.c -linguist-vendored")
+    )
+    assert reason_of_rename("lib/a.c", "vendor/a.c", policy) is not None
+    assert reason_of_rename("vendor/own.c", "vendor/a.c", policy) is None
+
+
+def reason_of_rename(old: str, path: str, policy: Policy | None = None) -> str | None:
+    return skip_reason(moved("rename", old, path, " a = 1", "+b = 2"), policy or Policy())
 
 
 @pytest.mark.parametrize(
@@ -113,16 +190,38 @@ def test_build_output_and_minified_names_are_skipped() -> None:
         "# Generated by the protocol buffer compiler.  DO NOT EDIT!",
     ],
 )
-def test_a_header_at_the_top_marks_a_generated_file(header: str) -> None:
-    assert reason("a.go", None, "// Copyright", header, start=1) == "Generated: its header says so."
+def test_a_header_counts_on_a_line_of_the_base(header: str) -> None:
+    expected = "Generated: its header says so."
+    kept = edited("a.go", " // Copyright", f" {header}", "+x")
+    assert skip_reason(kept, Policy()) == expected
+    regenerated = edited("a.go", f"-{header} v1", f"+{header} v2", " x")
+    assert skip_reason(regenerated, Policy()) == expected
+    file = new("a.go", "// Copyright", header)
+    assert unread_reason(file) == "New, and generated: its header says so."
+
+
+@pytest.mark.parametrize("header", ["# @generated", "# Code generated by me. DO NOT EDIT."])
+def test_a_header_that_the_change_adds_to_a_file_hides_nothing(header: str) -> None:
+    assert reason("a.py", None, header, "eval(input())", start=1) is None
+    assert skip_reason(edited("a.py", f"+{header}", "+eval(input())"), Policy()) is None
+    late = [" x"] * 10 + [f" {header}"]
+    assert skip_reason(edited("a.py", f"+{header}", *late), Policy()) is None
+    assert skip_reason(edited("a.py", f" {header}", "+eval(input())", start=2), Policy()) is None
+
+
+def test_a_copy_of_a_generated_or_minified_file_is_new() -> None:
+    copy = moved("copy", "a.go", "b.go", " // @generated", "+x")
+    assert unread_reason(copy) == "New, and generated: its header says so."
+    assert "minified" in unread_reason(moved("copy", "a.js", "b.js", " " + "x" * 9_000, "+x"))
+    renamed = moved("rename", "a.go", "b.go", " // @generated", "+x")
+    assert skip_reason(renamed, Policy()) is not None
 
 
 def test_the_same_words_elsewhere_mark_nothing() -> None:
     header = "// Code generated by hand. DO NOT EDIT."
-    assert reason("a.go", None, header, start=20) is None
-    assert reason("a.go", None, *["x"] * 10, header, start=1) is None
-    assert reason("a.go", None, "x" * 400 + header, start=1) is None
-    assert reason("a.go", None, "fmt.Println(generated)", start=1) is None
+    assert exclusion(changed("a.go", header), Policy()) is None
+    for lines in (["x"] * 10 + [header], ["x" * 400 + header], ["fmt.Println(generated)"]):
+        assert exclusion(new("a.go", *lines), Policy()) is None
 
 
 def test_a_header_that_goes_away_makes_the_file_worth_reading() -> None:
@@ -135,11 +234,25 @@ def test_a_header_that_goes_away_makes_the_file_worth_reading() -> None:
 
 def test_minified_code_is_known_by_its_lines() -> None:
     assert re.fullmatch(
-        "Minified: 25.. bytes a line on average.", reason("a.js", None, "x" * 5_000) or ""
+        r"New, and minified: 50.. bytes a line on average\.",
+        unread_reason(new("a.js", "x" * 5_000)),
     )
-    assert reason("a.js", None, "x" * 900, *["y"] * 20) is None
-    assert reason("a.js", None, *["x" * 400] * 20) is None
-    assert reason("a.py", None, "x" * 5_000) is None
+    for lines in (["x" * 900, *["y"] * 20], ["x" * 400] * 20):
+        assert exclusion(new("a.js", *lines), Policy()) is None
+    assert exclusion(new("a.py", "x" * 5_000), Policy()) is None
+
+
+def test_minified_code_is_skipped_if_its_lines_at_the_base_are_long() -> None:
+    rebuilt = edited("a.js", "-" + "x" * 5_000, "+" + "y" * 5_000)
+    assert skip_reason(rebuilt, Policy()) == "Minified: 5010 bytes a line on average."
+    assert skip_reason(edited("a.js", "-" + "x" * 5_000, " y"), Policy()) is not None
+
+
+def test_a_long_line_hides_nothing_in_an_ordinary_file() -> None:
+    assert reason("a.js", None, "x" * 5_000) is None
+    assert skip_reason(edited("a.js", "+" + "x" * 5_000, "+eval(y)"), Policy()) is None
+    beside_data = edited("a.js", " " + "x" * 50_000, "+eval(y)", "+eval(z)", start=7)
+    assert skip_reason(beside_data, Policy()) is None
 
 
 def git(path: str, *extra: str) -> str:
@@ -166,10 +279,6 @@ def git(path: str, *extra: str) -> str:
                 "a.png", "index 1111111..2222222 100644", "Binary files a/a.png and b/a.png differ"
             ),
             "Binary file: there is no text to review.",
-        ),
-        (
-            git("a.py", "index 1111111..2222222 100644", "Binary files a/a.py and b/a.py differ"),
-            "Binary for git, although its name is that of source code: check it yourself.",
         ),
         (
             git(
@@ -207,6 +316,28 @@ def test_what_leaves_nothing_to_review_is_skipped_whatever_the_configuration(
     file = parsed(diff)
     assert skip_reason(file, Policy()) == expected
     assert skip_reason(file, Policy(configured=path_patterns(["!*"]))) == expected
+
+
+def test_a_file_that_only_seems_binary_is_unread_unless_the_base_names_it() -> None:
+    file = parsed(
+        git("a.py", "index 1111111..2222222 100644", "Binary files a/a.py and b/a.py differ")
+    )
+    expected = "Binary for git, although its name is that of source code: check it yourself."
+    for policy in (Policy(), Policy(configured=path_patterns(["!*"]))):
+        assert exclusion(file, policy) == Exclusion(expected, is_unread=True)
+    assert skip_reason(file, Policy(configured=path_patterns(["*.py"]))) is not None
+    assert (
+        skip_reason(file, Policy(attributes=git_attributes("*.py linguist-vendored"))) is not None
+    )
+    lock = parsed(
+        git(
+            "package-lock.json",
+            "new file mode 100644",
+            "index 0000000..2222222",
+            "Binary files /dev/null and b/package-lock.json differ",
+        )
+    )
+    assert unread_reason(lock) == expected
 
 
 COMMIT = "Subproject commit " + "1" * 40
@@ -333,8 +464,12 @@ def test_gitattributes_decide_what_is_generated_and_vendored() -> None:
     assert reason("lib/a.js", policy) == "Vendored: .gitattributes says so."
     assert reason("api/user.pb.go", policy) is None
     assert reason("third_party/ours.c", policy) is None
+    for path in ("src/new.gen.ts", "lib/new.js"):
+        assert skip_reason(new(path), policy) is not None
     header = "// Code generated by x. DO NOT EDIT."
-    assert reason("api/user.pb.go", policy, header, start=1) is None
+    for path in ("api/new.pb.go", "third_party/new.c"):
+        assert exclusion(new(path), policy) is None
+    assert exclusion(new("api/new.pb.go", header), policy) is None
 
 
 ATTRIBUTES = r"""

@@ -8,11 +8,12 @@ from reviewbot.core.events import events as ev
 from reviewbot.core.render import final
 from reviewbot.core.render.layout import plain
 from reviewbot.core.render.terminal import LISTED, event_lines, final_lines
-from reviewbot.core.render.wording import ADVICE, acceptance, outcome, unreviewed
+from reviewbot.core.render.wording import acceptance, outcome, unreviewed
 from tests.support.documents import report_of
 from tests.support.reports import FINDING
 
 COBOL = ev.FileCoverage("a.cbl", "unread", "There are no offline rules for COBOL.")
+VENDORED = ev.FileCoverage("vendor/a.rs", "unread", "New, and vendored.", by_policy=True)
 SCRIPT = ev.FileCoverage("bin/run it", "unread", "Its language is unknown.")
 COVERAGE = (ev.FileCoverage("app/db.py", "reviewed"), COBOL, SCRIPT)
 DEPTH = "25 rules for Python ran; no model read this."
@@ -38,21 +39,34 @@ def test_unread_files_are_missing_only_if_they_make_the_review_incomplete() -> N
 
 
 def test_the_line_that_accepts_unread_files_names_languages_and_quotes_paths() -> None:
-    assert acceptance(SHALLOW) == 'accept_unread: [cobol, "/bin/run it"]'
-    assert acceptance(report_of()) == ""
+    assert acceptance(SHALLOW)[1] == 'accept_unread: [cobol, "/bin/run it"]'
+    assert acceptance(report_of()) == ("", "")
     glob = ev.FileCoverage("**", "unread", None)
-    assert acceptance(report_of(outcome="shallow", coverage=(glob,))) == (
+    assert acceptance(report_of(outcome="shallow", coverage=(glob,)))[1] == (
         'accept_unread: ["/\\\\*\\\\*"]'
     )
     many = tuple(ev.FileCoverage(f"bin/{n}", "unread", None) for n in range(100))
-    assert len(acceptance(report_of(outcome="shallow", coverage=many)).split(",")) == 10
+    assert len(acceptance(report_of(outcome="shallow", coverage=many))[1].split(",")) == 10
+
+
+def test_advice_about_files_that_the_policy_leaves_unread_names_their_paths() -> None:
+    report = report_of(outcome="shallow", coverage=(VENDORED,))
+    advice, setting = acceptance(report)
+    assert setting == 'accept_unread: ["/vendor/a.rs"]'
+    assert "add !PATH to exclude" in advice
+    assert "with a model" not in advice
+    both, setting = acceptance(report_of(outcome="shallow", coverage=(COBOL, VENDORED)))
+    assert setting == 'accept_unread: [cobol, "/vendor/a.rs"]'
+    assert "add !PATH to exclude" in both
+    assert "with a model" in both
 
 
 def test_the_terminal_names_unread_files_and_what_to_do() -> None:
     text = plain(final_lines(SHALLOW, width=200))
     assert "not read   a.cbl: There are no offline rules for COBOL." in text
-    assert f"{ADVICE} {acceptance(SHALLOW)}" in text
-    assert f"{ADVICE} {acceptance(NOTHING_READ)}" in plain(final_lines(NOTHING_READ, width=200))
+    assert "review with a model" in text
+    assert " ".join(acceptance(SHALLOW)) in text
+    assert " ".join(acceptance(NOTHING_READ)) in plain(final_lines(NOTHING_READ, width=200))
     chunk = ev.ChunkFinished("c1", "a.cbl", "unread", "offline", 1, "No rules.")
     assert plain(event_lines(chunk, width=80)) == "not read a.cbl: No rules.\n"
 
@@ -65,7 +79,7 @@ def test_a_thousand_reasons_for_unread_files_are_cut_visibly() -> None:
 
 def test_documents_list_unread_files_with_their_reasons() -> None:
     assert "`a.cbl` (unread): There are no offline rules" in final("markdown")(SHALLOW)
-    assert f"`{acceptance(SHALLOW)}`" in final("markdown")(SHALLOW)
+    assert f"`{acceptance(SHALLOW)[1]}`" in final("markdown")(SHALLOW)
     run = json.loads(final("sarif")(SHALLOW))["runs"][0]
     notes = run["invocations"][0]["toolExecutionNotifications"]
     assert [one["level"] for one in notes] == ["warning", "warning"]
