@@ -93,7 +93,7 @@ export class DiffView {
     return view;
   }
 
-  /** A file that policy leaves out is folded, unless there is something in it to read. */
+  /** A file that the policy skips or leaves unread is folded, unless there is something in it to read. */
   skip(path) {
     this.skipped.add(path);
     for (const view of this.byPath.get(path) ?? []) {

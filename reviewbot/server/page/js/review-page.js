@@ -229,7 +229,7 @@ export class ReviewPage {
     switch (event.type) {
       case "review.started":
         this.dirty.notices = this.dirty.answer = true;
-        for (const file of event.files) if (!file.chunks.length) this.diff.skip(file.path);
+        for (const file of event.files) if (!file.chunks.length || file.unread) this.diff.skip(file.path);
         break;
       case "file.skipped":
         this.diff.skip(event.path);

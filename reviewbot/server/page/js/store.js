@@ -117,7 +117,7 @@ export class Review {
     const { path } = file;
     if (this.skipped.has(path)) return { path, status: "skipped", reason: this.skipped.get(path) };
     const chunks = file.chunks.map((id) => this.chunks.get(id) ?? { status: "waiting" });
-    if (!chunks.length) return { path, status: "skipped", reason: null };
+    if (!chunks.length) return { path, status: file.unread ? "unread" : "skipped", reason: file.unread ?? null };
     const some = (status) => chunks.find((chunk) => chunk.status === status);
     const open = some("retrying") ?? some("reviewing");
     if (open) return { path, status: open.status, reason: open.reason ?? null };
