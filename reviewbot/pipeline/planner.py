@@ -15,7 +15,7 @@ from reviewbot.core.plan.chunks import (
     budget_for,
     plan_routed,
 )
-from reviewbot.core.plan.policy import exclusion
+from reviewbot.core.plan.policy import exclusions
 from reviewbot.core.plan.routing import (
     AB_SPLIT,
     MODEL,
@@ -113,7 +113,7 @@ class Planner:
         sizes = {chain: self.sizes(chain.models[0]) for chain in chains}
         return plan_routed(
             self._files,
-            exclusions=[exclusion(file, policy) for file in self._files],
+            exclusions=list(exclusions(self._files, policy)),
             route=self.routing().decide,
             sizes=sizes.__getitem__,
         )

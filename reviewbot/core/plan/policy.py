@@ -178,8 +178,22 @@ def _attribute(word: str) -> tuple[str, bool | None]:
     return name, True
 
 
-def exclusion(file: FileDiff, policy: Policy) -> Exclusion | None:
+def exclusions(files: Iterable[FileDiff], policy: Policy) -> Iterator[Exclusion | None]:
+    """Yield why no model reviews each file of a diff, or None.
+
+    A diff of several commits can have a file several times. Only the first time the diff shows the
+    file of the base, so later ones count as new.
+    """
+    written: set[str] = set()
+    for file in files:
+        yield exclusion(file, policy, is_new=file.old_path in written)
+        written.add(file.path)
+
+
+def exclusion(file: FileDiff, policy: Policy, *, is_new: bool = False) -> Exclusion | None:
     """Return why no model reviews ``file``; None to review the file.
+
+    ``is_new`` is True if the base has no such file, although the diff has an old side.
 
     A ``!pattern`` of the configuration overrides decisions by path or content. It cannot include
     files with nothing to review. Symbolic links are reviewed: the target is only one line, and a
@@ -190,13 +204,15 @@ def exclusion(file: FileDiff, policy: Policy) -> Exclusion | None:
     configured = policy.configured(file.path)
     if configured:
         return Exclusion(EXCLUDED)
-    marks = [] if configured is False else list(_marks(file, policy))
+    # A copy is a new file, whatever it is a copy of.
+    is_new = is_new or file.status in ("added", "copied")
+    marks = [] if configured is False else list(_marks(file, policy, is_new=is_new))
     counting = next((mark for mark in marks if mark.counts), None)
     if counting is not None:
         return Exclusion(counting.reason)
     if file.binary:
         return Exclusion(_HIDDEN, is_unread=True)
-    return marks[0].as_unread() if marks and (_is_new(file) or is_lock_file(file.path)) else None
+    return marks[0].as_unread() if marks and (is_new or is_lock_file(file.path)) else None
 
 
 class _Mark(NamedTuple):
@@ -212,14 +228,8 @@ class _Mark(NamedTuple):
         return Exclusion(f"New, and {self.reason[0].lower()}{self.reason[1:]}", is_unread=True)
 
 
-def _is_new(file: FileDiff) -> bool:
-    """Return whether the base has no such file. A copy is a new file, whatever it is a copy of."""
-    return file.status in ("added", "copied")
-
-
-def _marks(file: FileDiff, policy: Policy) -> Iterator[_Mark]:
+def _marks(file: FileDiff, policy: Policy, *, is_new: bool) -> Iterator[_Mark]:
     """Yield the marks of a file that has something to review."""
-    is_new = _is_new(file)
     old = None if is_new else file.old_path
     attributes = policy.attributes(file.path)
     if is_lock_file(file.path):

@@ -14,6 +14,7 @@ from reviewbot.core.plan.policy import (
     Exclusion,
     Policy,
     exclusion,
+    exclusions,
     git_attributes,
     path_patterns,
 )
@@ -215,6 +216,24 @@ def test_a_copy_of_a_generated_or_minified_file_is_new() -> None:
     assert "minified" in unread_reason(moved("copy", "a.js", "b.js", " " + "x" * 9_000, "+x"))
     renamed = moved("rename", "a.go", "b.go", " // @generated", "+x")
     assert skip_reason(renamed, Policy()) is not None
+
+
+def test_a_diff_of_several_commits_shows_the_base_of_a_file_only_once() -> None:
+    vendored = edited("vendor/a.py", " a = 1", "+b = 2")
+    steps = [
+        moved("rename", "src/a.py", "vendor/a.py", " a = 1", "+eval(b)"),
+        vendored,
+        edited("b.py", "+# @generated", " a = 1"),
+        edited("b.py", " # @generated", "+eval(b)"),
+        edited("vendor/c.py", " a = 1", "+b = 2"),
+    ]
+    assert [why and why.is_unread for why in exclusions(steps, Policy())] == [
+        None,
+        True,
+        None,
+        True,
+        False,
+    ]
 
 
 def test_the_same_words_elsewhere_mark_nothing() -> None:
