@@ -197,7 +197,7 @@ def test_a_dry_run_shows_the_plan_and_asks_nobody(
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-" + "unused")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
-    name = write(BAD + added("uv.lock", "x"))
+    name = write(BAD + added("uv.lock", "version = 1"))
     assert main(["review", name, "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert "app.py   +4 -0  " in out

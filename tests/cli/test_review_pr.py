@@ -36,7 +36,7 @@ LARGE = "".join(f"value_{number} = {number}\n" for number in range(300))
 
 
 async def test_a_pull_request_is_reviewed_where_no_repository_is(tmp_path: Path) -> None:
-    async with opened(head={"uv.lock": "x\n"}) as (github, _, env):
+    async with opened(head={"uv.lock": "version = 1\n"}) as (github, _, env):
         done = await review(tmp_path, "--pr", NAME, **env)
         assert done.code == 1
         assert "--> app.py:3" in done.out

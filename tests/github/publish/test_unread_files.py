@@ -86,7 +86,7 @@ async def test_a_secret_in_a_new_vendored_file_is_posted_and_fails_the_check(
     assert (run.code, run.outputs["outcome"]) == (1, "findings")
     assert conclusions(pull) == ["failure"]
     (comment,) = pull.review_comments
-    assert comment.thread.path == "vendor/lib.py"
+    assert comment.thread.anchor.path == "vendor/lib.py"
     assert TOKEN not in comment.body
     pull.push({"vendor/lib.py": "token = None\n"})
     await runner.run(pull, model="offline", fail_on="error")
