@@ -36,8 +36,8 @@ def _places(file: FileDiff) -> Iterator[str]:
     if linter is None:
         return
     for hunk in file.hunks:
-        added = [line for line in hunk.iter_lines() if line.kind == "added"]
-        texts = [line.text for line in added]
-        _, found = disable_suppressions(linter, texts, range(1, len(texts) + 1))
+        new = [line for line in hunk.iter_lines() if line.kind != "removed"]
+        added = [number for number, line in enumerate(new, 1) if line.kind == "added"]
+        _, found = disable_suppressions(linter, [line.text for line in new], added)
         for number in found:
-            yield f"{redact_text(show_line(file.path))}:{added[number - 1].new_no}"
+            yield f"{redact_text(show_line(file.path))}:{new[number - 1].new_no}"

@@ -1,56 +1,43 @@
-"""Comments that make a linter ignore faults: find those on added lines, and disable them. Pure.
+"""Comments that make a linter ignore faults: find those of a change, and disable them. Pure.
 
-A disabled comment has the same length, so that the columns of the other text stay.
+A disabled comment has the same length, so that the columns of the other text stay. The patterns
+match what the locked version of each linter accepts, and more: in text that only looks like a
+suppression, the edit is harmless, because only the linter sees it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, TypeAlias
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-_Edit: TypeAlias = Callable[[str], str]
-"""From a line to the line without suppression comments. Its time is linear: lines can be long."""
-
-_NOQA: Final = re.compile("noqa", re.IGNORECASE)
-
-
-def _replace(pattern: str, old: str, new: str) -> _Edit:
-    compiled = re.compile(pattern)
-    return lambda line: compiled.sub(lambda match: match[0].replace(old, new), line)
-
-
-def _without_noqa(line: str) -> str:
-    """Return the line without ``noqa``, which counts anywhere in a comment and in any case.
-
-    A string that looks like a comment changes too: only the linter sees that.
-    """
-    code, mark, comment = line.partition("#")
-    return code + mark + _NOQA.sub("nqqa", comment)
-
-
-_SHELLCHECK: Final = _replace(r"#\s*shellcheck\b", "shellcheck", "shellchekk")
-_EDITS: Final[Mapping[str, Sequence[_Edit]]] = {
-    "ruff": (
-        _without_noqa,
-        _replace(r"#\s*ruff:", "ruff:", "ruff_"),
-        _replace(r"#\s*flake8:", "flake8:", "flake8_"),
-    ),
-    "oxlint": (_replace(r"\b(?:ox|es)lint-disable", "lint-disable", "lint_disable"),),
-    "shellcheck": (_SHELLCHECK,),
+_SHELLCHECK: Final = r"#[\s\u200b]*shellcheck"
+"""shellcheck skips a zero-width space, too, which Python does not count as white space."""
+_SUPPRESSIONS: Final[Mapping[str, re.Pattern[str]]] = {
+    # ``enable`` ends a suppression, so it stays.
+    "ruff": re.compile(r"#\s*(?:noqa|(?:ruff|flake8)\s*:(?!\s*enable))", re.IGNORECASE),
+    # The text at the start of the comment, which can be on an earlier line, does not matter.
+    "oxlint": re.compile(r"(?:ox|es)lint-disable"),
+    "shellcheck": re.compile(_SHELLCHECK),
     # hadolint passes the commands to the code of shellcheck, comments of heredocs included.
-    "hadolint": (_replace(r"#\s*hadolint\b", "hadolint", "hadolimt"), _SHELLCHECK),
-    "zizmor": (_replace(r"#\s*zizmor:", "zizmor:", "zizmor_"),),
+    "hadolint": re.compile(rf"#\s*hadolint|{_SHELLCHECK}"),
+    "zizmor": re.compile(r"#\s*zizmor:"),
 }
+"""The start of a suppression in a line, by linter. The time is linear, because lines can be long.
+
+Without its last character, a match is no suppression.
+"""
+_BLOCK_COMMENT: Final = re.compile(r"/\*\s*(?:ox|es)lint-disable")
+"""The start of a suppression of oxlint that can go on over several lines."""
 
 
 def disable_suppressions(
     linter: str, lines: Sequence[str], numbers: Collection[int]
 ) -> tuple[list[str], tuple[int, ...]]:
-    """Disable the suppression comments on some lines.
+    """Disable the suppression comments that have text on some lines.
 
     Args:
         linter: name of the linter.
@@ -58,16 +45,49 @@ def disable_suppressions(
         numbers: numbers of the lines to look at, from 1.
 
     Returns:
-        The lines without these comments, and the numbers of the lines that had one.
+        The lines with the comments disabled, and those of ``numbers`` on which the comments are. A
+        comment of several lines is disabled where it starts, even if that is not in ``numbers``.
     """
-    edited, found = list(lines), []
-    for number in sorted(numbers):
-        if not 1 <= number <= len(lines):
-            continue
-        line = lines[number - 1]
-        for edit in _EDITS[linter]:
-            line = edit(line)
-        if line != lines[number - 1]:
-            edited[number - 1] = line
-            found.append(number)
-    return edited, tuple(found)
+    here = sorted(number for number in set(numbers) if 1 <= number <= len(lines))
+    pattern = _SUPPRESSIONS[linter]
+    found = {number for number in here if pattern.search(lines[number - 1])}
+    starts = set(found)
+    if linter == "oxlint":
+        listed = 0  # so that each line is listed once: an open comment can hold many starts
+        for first, start, last in _block_comments(lines):
+            inside = range(bisect_left(here, first), bisect_left(here, last + 1))
+            if inside:
+                starts.add(start)
+                found.update(here[max(inside.start, listed) : inside.stop])
+                listed = inside.stop
+    edited = list(lines)
+    for number in starts:
+        edited[number - 1] = pattern.sub(_disabled, lines[number - 1])
+    return edited, tuple(sorted(found))
+
+
+def _disabled(match: re.Match[str]) -> str:
+    return f"{match[0][:-1]}_"
+
+
+def _block_comments(lines: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+    """Yield the lines of the block comments that start with a suppression of oxlint.
+
+    A comment extends to the next ``*/``, so its rules can be on other lines than its start.
+
+    Yields:
+        The line of ``/*``, that of the suppression, and that of ``*/``.
+    """
+    text, closed = "\n".join(lines), -1
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line) + 1)
+    for match in _BLOCK_COMMENT.finditer(text):
+        if match.end() > closed:
+            closed = text.find("*/", match.end())
+            closed = len(text) if closed < 0 else closed
+        yield (
+            bisect_left(starts, match.start() + 1),
+            bisect_left(starts, match.end()),
+            bisect_left(starts, closed + 1),
+        )

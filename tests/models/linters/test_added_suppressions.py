@@ -27,3 +27,13 @@ def test_comments_on_added_lines_are_named() -> None:
 def test_a_long_notice_counts_the_others() -> None:
     text = notice(added("a.py", *["x  # noqa"] * (MOST_NAMED + 3))) or ""
     assert f"a.py:{MOST_NAMED} and 3 more. They" in text
+
+
+def test_a_rule_added_to_an_old_comment_is_named() -> None:
+    diff = (
+        "diff --git a/a.js b/a.js\n--- a/a.js\n+++ b/a.js\n@@ -1,3 +1,4 @@\n"
+        " /* eslint-disable no-eval,\n+   no-debugger,\n    no-alert */\n x();\n"
+    )
+    assert notice(diff) == (
+        "This change adds 1 comment that would silence a linter: a.js:2. They have no effect."
+    )

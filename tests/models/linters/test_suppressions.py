@@ -25,7 +25,12 @@ CASES = [
     ),
     *((PYTHON, 1, comment) for comment in ("# ruff: noqa", "#ruff:noqa: F821", "# flake8: noqa")),
     (PYTHON, 1, "# ruff: disable[F821]"),
+    (PYTHON, 1, "# ruff : disable[F821]"),
     (PYTHON, 1, "# ruff: file-ignore[F821]"),
+    (PYTHON, 1, "# ruff : file-ignore[F821]"),
+    (PYTHON, 1, "#ruff\u3000:\u00a0file-ignore [ F821, ]"),
+    (PYTHON, 1, "# flake8 : NOQA"),
+    (PYTHON, None, "  # ruff\u2028: ignore[F821]"),
     (PYTHON, 3, "    # ruff: ignore[F821]"),
     (OF["oxlint"], 1, "/* oxlint-disable */"),
     (OF["oxlint"], 1, "/*\neslint-disable no-debugger\n*/"),
@@ -90,10 +95,51 @@ async def test_a_suggestion_never_changes_a_line_whose_suppression_was_disabled(
     assert (hit.rule, hit.suggestion) == ("ruff/F632", None)
 
 
+async def test_a_rule_that_the_change_adds_to_an_old_comment_hides_nothing() -> None:
+    need("oxlint")
+    text = "/* eslint-disable no-eval,\n   no-debugger\n*/\ndebugger;\n"
+    linted = await Linters(heed_added=False).lint("a.js", text, {2, 4})
+    assert found(linted) == [(4, "oxlint/no-debugger")]
+    assert linted.added_suppressions == (2,)
+
+
+async def test_a_suppression_inside_an_old_block_comment_hides_nothing() -> None:
+    need("oxlint")
+    text = "/*\neslint-disable\n*/\ndebugger;\n"
+    linted = await Linters(heed_added=False).lint("a.js", text, {2, 4})
+    assert found(linted) == [(4, "oxlint/no-debugger")]
+    assert linted.added_suppressions == (2,)
+
+
+async def test_an_old_suppression_counts_beside_other_added_comments() -> None:
+    need("oxlint")
+    text = "/* eslint-disable\n no-debugger */\n/* new\n*/\ndebugger;\n// eslint-disable-line\n"
+    linted = await Linters(heed_added=False).lint("a.js", text, {3, 4, 5})
+    assert found(linted) == []
+    assert linted.added_suppressions == ()
+
+
+async def test_an_added_comment_that_ends_an_old_suppression_counts() -> None:
+    need("ruff")
+    text = "# ruff: disable[F821]\na\n# ruff: enable[F821]\nb\n"
+    linted = await Linters(heed_added=False).lint("a.py", text, {3, 4})
+    assert found(linted) == [(4, "ruff/F821")]
+    assert linted.added_suppressions == ()
+
+
+def test_a_space_without_width_before_shellcheck_is_found() -> None:
+    line = "#\u200bshellcheck disable=all"
+    assert disable_suppressions("shellcheck", [line], [1]) == (
+        ["#\u200bshellchec_ disable=all"],
+        (1,),
+    )
+
+
 @pytest.mark.parametrize(
     ("linter", "line"),
     [
         ("ruff", "noqa = 1"),
+        ("ruff", "# ruff: enable[F821]"),
         ("ruff", "ruff: int"),
         ("oxlint", "x = 'eslint'"),
         ("shellcheck", "shellcheck disable=all"),
@@ -105,8 +151,8 @@ def test_other_text_stays(linter: str, line: str) -> None:
     assert disable_suppressions(linter, [line], [1]) == ([line], ())
 
 
-WORDS = ("noqa", "NOQA", "#", " ", "ruff:", "flake8:", "eslint-disable", "oxlint-disable")
-MORE = ("shellcheck", "hadolint", "zizmor:", "é", "x", "\t", "//")
+WORDS = ("noqa", "NOQA", "#", " ", "ruff", ":", "flake8:", "eslint-disable", "oxlint-disable")
+MORE = ("shellcheck", "hadolint", "zizmor:", "é", "x", "\t", "//", "/*", "*/", "enable")
 
 
 @given(
@@ -119,16 +165,28 @@ def test_disabling_keeps_all_lengths_and_other_lines_and_is_idempotent(
 ) -> None:
     edited, found = disable_suppressions(linter, lines, numbers)
     assert [len(line) for line in edited] == [len(line) for line in lines]
-    changed = [n for n, pair in enumerate(zip(lines, edited, strict=True), 1) if pair[0] != pair[1]]
-    assert changed == [*found]
+    changed = {n for n, pair in enumerate(zip(lines, edited, strict=True), 1) if pair[0] != pair[1]}
     assert {*found} <= numbers
+    assert bool(changed) == bool(found)
+    # A comment of several lines is disabled where it starts.
+    assert changed & numbers <= {*found}
+    assert linter == "oxlint" or changed == {*found}
     assert disable_suppressions(linter, edited, numbers) == (edited, ())
 
 
 @pytest.mark.parametrize("linter", [one.name for one in LINTERS])
-@pytest.mark.parametrize("piece", ["#", "# ", "#\t\t", "eslint-", "noq", "# ruff", "#shellchec"])
+@pytest.mark.parametrize(
+    "piece", ["#", "# ", "#\t\t", "eslint-", "noq", "# ruff", "#ruff   ", "#shellchec", "/*", "/* "]
+)
 def test_a_long_line_takes_linear_time(linter: str, piece: str) -> None:
     line = piece * (1_000_000 // len(piece))
     started = time.process_time()
     disable_suppressions(linter, [line], [1])
     assert time.process_time() - started < 2
+
+
+def test_many_open_comments_take_linear_time() -> None:
+    lines = ["/* eslint-disable"] * 50_000
+    started = time.process_time()
+    disable_suppressions("oxlint", lines, range(1, len(lines), 2))
+    assert time.process_time() - started < 5
