@@ -14,7 +14,7 @@ from reviewbot.github.change.base_guidelines import guidelines_for
 from reviewbot.github.identity import PullName
 from reviewbot.github.markers import Marker
 from reviewbot.github.publish.comment_text import unmarked, with_marker
-from reviewbot.github.publish.pause import NoRoomError, set_pause
+from reviewbot.github.publish.pause import NotPausedError, set_pause
 from reviewbot.github.publish.post import create_once
 from reviewbot.github.publish.publication import now
 from reviewbot.github.state.block import Pause
@@ -102,11 +102,7 @@ class Answers:
             case "pause":
                 await self._pause(api, question, by)
             case "resume":
-                await set_pause(
-                    api, question.pull, await self._identity(), None, comment=question.comment
-                )
-                await self.say(api, question, "Pushes are reviewed again.")
-                return True
+                return await self._resumed(api, question)
             case "ignore":
                 return await self._ignored(api, question, command.text)
             case "config":
@@ -150,7 +146,7 @@ class Answers:
         wanted = Pause(by, now())
         try:
             pause = await set_pause(api, question.pull, identity, wanted, comment=question.comment)
-        except NoRoomError as error:
+        except NotPausedError as error:
             await self.say(api, question, f"Not paused: {literal(str(error))}.")
             return
         text = (
@@ -158,6 +154,17 @@ class Answers:
             " `/review` still reviews once."
         )
         await self.say(api, question, text)
+
+    async def _resumed(self, api: Api, question: CommandComment) -> bool:
+        """Resume the reviews of the pull request, and confirm it. Return whether it was done."""
+        identity = await self._identity()
+        try:
+            await set_pause(api, question.pull, identity, None, comment=question.comment)
+        except NotPausedError as error:
+            await self.say(api, question, f"Not resumed: {literal(str(error))}.")
+            return False
+        await self.say(api, question, "Pushes are reviewed again.")
+        return True
 
     async def _config(self, api: Api, question: CommandComment) -> None:
         """Post the settings that apply to the pull request, their origins, and the team's rules."""

@@ -1,6 +1,7 @@
 """Pause and resume the reviews of a pull request, and the check without a review.
 
-The pause is in the state of the summary comment. If there is no such comment, one is created.
+The pause is in the signed state of the summary comment. If there is no such comment, one is
+created. Without a key to sign with, nothing is paused: others could write such a state, too.
 """
 
 from __future__ import annotations
@@ -34,11 +35,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NO_KEY: Final = (
+    "a pause must be signed, and the workflow that answers comments has no key to sign with. Give"
+    " it the anthropic-api-key of the workflow that reviews pushes. A workflow without a key"
+    " reviews every push"
+)
 _TEXT: Final = "This comment holds the state of the reviews of this pull request."
 
 
-class NoRoomError(ReviewbotError):
-    """The state of a pull request is too large for its comment."""
+class NotPausedError(ReviewbotError):
+    """Reviews cannot be paused or resumed; the message completes "Not paused: ..."."""
 
 
 async def set_pause(
@@ -50,18 +56,20 @@ async def set_pause(
     the command.
 
     Raises:
-        NoRoomError: the state is too large.
+        NotPausedError: there is no key to sign the state with, or the state is too large.
         OvertakenError: other runs keep writing the summary.
         GitHubError: GitHub refuses a request.
     """
+    if not identity.secrets:
+        raise NotPausedError(NO_KEY)
     for left in reversed(range(MOST_OVERTAKEN)):
         prior = await read_prior(api, pull, identity)
         block = prior.block or StateBlock("")
-        if (block.pause is None) == (pause is None):
-            return block.pause
+        if (prior.pause is None) == (pause is None):
+            return prior.pause
         state = pack(replace(block, pause=pause))
         if state is None:
-            raise NoRoomError("the state of this pull request has no room for a pause")
+            raise NotPausedError("the state of this pull request has no room for a pause")
         # Another key tells a review that is being posted that the summary has changed.
         key = f"{'paused' if pause else 'resumed'}-{comment}"
         text = await _text(api, pull, identity, prior, key=key, state=state)

@@ -4,7 +4,7 @@ The pull request is the only store, for the App and the Action alike. A comment 
 its author and its marker is for this pull request (:mod:`reviewbot.github.markers`). That is
 enough to post nothing twice. Others may write under our name, as all workflows of a repository do,
 or edit our texts, so the state block is trusted only if it is signed. An Action without a key
-cannot sign. Such an Action trusts its own block, and reviews everything each time.
+cannot sign. Such an Action trusts its own block, reviews everything each time, and is not paused.
 
 A finding is dismissed by ``/ignore``, or by resolving its thread, of a person who may write to the
 repository at this moment.
@@ -96,6 +96,7 @@ class Prior:
     Attributes:
         summary: our one summary comment and its marker.
         block: the state block of the summary, if it is trusted.
+        signed: whether the summary comment is signed.
         reviews: reviews of ours that are posted, oldest first.
         listed: ids of findings that our review bodies list.
         pending: our pending reviews; GitHub accepts no other until they are deleted.
@@ -111,6 +112,7 @@ class Prior:
 
     summary: tuple[Comment, Marker] | None = None
     block: StateBlock | None = None
+    signed: bool = False
     reviews: list[Review] = field(default_factory=list)
     listed: set[str] = field(default_factory=set)
     pending: list[Review] = field(default_factory=list)
@@ -149,8 +151,8 @@ class Prior:
 
     @property
     def pause(self) -> Pause | None:
-        """The pause of the reviews, by a trusted state."""
-        return self.block.pause if self.block else None
+        """The pause of the reviews, by a signed state; a pause in another state has no effect."""
+        return self.block.pause if self.block and self.signed else None
 
     def replied(self, what: str, finding_id: str) -> int:
         """Return how often we answered in the thread of a finding, such as ``fixed``."""
@@ -205,7 +207,7 @@ class _PriorReader:
 
     def below(self, comments: tuple[Comment, ...]) -> None:
         """Read the comments below the pull request: the summary, and ``/ignore ID``."""
-        found, signed = self.found, False
+        found = self.found
         for comment in comments:
             marker = self._parse(comment.body) if self._identity.wrote(comment.author) else None
             if marker is None:
@@ -217,8 +219,8 @@ class _PriorReader:
             if marker.kind != "summary":
                 continue
             is_signed = self._identity.signed(comment.body, self._pull)
-            if found.summary is None or (is_signed and not signed):  # others can use our login
-                found.summary, signed = (comment, marker), is_signed
+            if found.summary is None or (is_signed and not found.signed):
+                found.summary, found.signed = (comment, marker), is_signed  # others use our login
             elif self._is_ours(comment.body):
                 found.summaries.append(comment)
         if found.summary and found.summary[1].state and self._is_ours(found.summary[0].body):

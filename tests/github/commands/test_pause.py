@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from reviewbot.github.state.block import MOST_CHARACTERS
+from reviewbot.github import markers
+from reviewbot.github.state.block import MOST_CHARACTERS, Pause, pack
 from reviewbot.github.state.prior import Prior
 from tests.fake_anthropic import StatusError
 from tests.github.action_runs import find_marked, hanging
@@ -29,11 +31,12 @@ from tests.support.github_stories import (
 if TYPE_CHECKING:
     from tests.fake_anthropic import FakeAnthropic
     from tests.fake_github import FakeGitHub, PullRequest
-    from tests.github.action_runs import Runner
+    from tests.github.action_runs import Run, Runner
     from tests.github.app_runs import AppServer
 
 
 pytestmark = pytest.mark.edge
+NO_KEY: Final = {"REVIEWBOT_ACTION_MODEL": "offline", "ANTHROPIC_API_KEY": ""}
 
 
 def newest_check(pull: PullRequest) -> tuple[str | None, str]:
@@ -216,25 +219,80 @@ async def test_the_first_pause_stays(github: FakeGitHub, server: AppServer) -> N
 # --- In the Action
 
 
-@pytest.mark.parametrize(
-    "key", [{}, {"REVIEWBOT_ACTION_MODEL": "offline", "ANTHROPIC_API_KEY": ""}]
-)
-async def test_a_job_pauses_and_resumes_with_and_without_a_key(
-    github: FakeGitHub, runner: Runner, key: dict[str, str]
-) -> None:
+async def test_a_job_pauses_and_resumes(github: FakeGitHub, runner: Runner) -> None:
     rule = app((10, "line_10 = eval(line_9)"))
     pull = github.pull(base=BASE, head=BASE | rule)
-    await job(runner, pull, pull.comment("/pause", by="octo"), **key)
+    await job(runner, pull, pull.comment("/pause", by="octo"))
     assert state_of(pull).pause
-    env = runner.environment(pull) | key
     runner.event(pull)
-    run = await runner.step(env)
+    run = await runner.step(runner.environment(pull))
     assert (run.code, run.outputs["outcome"]) == (0, "skipped")
     assert "octo paused the reviews of this pull request" in run.summary
     assert newest_check(pull)[0] == "neutral"
-    done = await job(runner, pull, pull.comment("/resume", by="octo"), **key)
+    done = await job(runner, pull, pull.comment("/resume", by="octo"))
     assert done.outputs["outcome"] != "skipped"
     assert state_of(pull).pause is None
+
+
+async def push_job(runner: Runner, pull: PullRequest, key: dict[str, str]) -> Run:
+    """Run the job of a push."""
+    runner.event(pull)
+    return await runner.step(runner.environment(pull) | key)
+
+
+def write_unsigned_pause(pull: PullRequest) -> None:
+    """Put a pause into the summary comment, as any workflow of the repository can."""
+    [summary] = [one for one in pull.comments if "kind=summary" in one.body]
+    bound = f"{pull.repo.id}#{pull.number}"
+    marker = markers.shape(summary.body, bound)
+    assert marker
+    state = pack(replace(state_of(pull), pause=Pause("octo", "2026-11-28T12:00:00Z")))
+    written = markers.write(replace(marker, state=state), bound, ())
+    summary.body = markers.replaced(summary.body, bound, written)
+    assert state_of(pull).pause
+
+
+@pytest.mark.parametrize("key", [{}, NO_KEY], ids=["with a key", "without a key"])
+async def test_a_pause_in_an_unsigned_state_has_no_effect(
+    github: FakeGitHub, runner: Runner, key: dict[str, str]
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await push_job(runner, pull, key)
+    write_unsigned_pause(pull)
+    pull.push(app((10, "line_10 = eval(line_9)")))
+    run = await push_job(runner, pull, key)
+    assert run.outputs["outcome"] == ("findings" if key else "clean")
+    assert "paused" not in run.summary + summary_of(pull)
+    assert state_of(pull).pause is None
+
+
+async def test_a_job_without_a_key_answers_that_a_pause_has_no_effect(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await push_job(runner, pull, NO_KEY)
+    before = summary_of(pull)
+    for command, answer in (
+        ("/pause", "Not paused: a pause "),
+        ("/resume", "Not resumed: a pause "),
+    ):
+        await job(runner, pull, pull.comment(command, by="octo"), **NO_KEY)
+        assert replies(pull)[-1].startswith(answer)
+        assert "anthropic-api-key" in replies(pull)[-1]
+    assert summary_of(pull) == before
+
+
+async def test_a_job_without_a_key_neither_sees_nor_ends_a_signed_pause(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, "line_10 = eval(line_9)")))
+    await job(runner, pull, pull.comment("/pause", by="octo"))
+    await job(runner, pull, pull.comment("/resume", by="octo"), **NO_KEY)
+    run = await push_job(runner, pull, {})
+    assert run.outputs["outcome"] == "skipped"
+    assert model.requests == []
+    run = await push_job(runner, pull, NO_KEY)
+    assert run.outputs["outcome"] == "findings"
 
 
 async def test_a_paused_job_fails_while_an_open_finding_reaches_fail_on(
