@@ -2,8 +2,8 @@
 
 A verifier is a model, so its word is not enough. Each verdict rests on a quote, which must exist in
 the code that the verifier was shown. A quote that refutes a finding must be whole lines of running
-code: a comment, a string or a document refutes nothing. A quote that supports a finding may be any
-line, because the fault itself may lie in a string.
+code: a comment, a string, a document or code that never runs refutes nothing. A quote that supports
+a finding may be any line, because the fault itself may lie in a string.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class Judge:
         if running is None:
             return "The verifier quotes code that no parser can tell from a comment."
         if not numbers <= set(running):
-            return "The verifier quotes a comment, a string or a document."
+            return "The verifier quotes a comment, a string, a document or code that never runs."
         added = self._code.added.get(path, ())
         is_new = finding.severity == "error" and finding.id not in self._code.priors
         if is_new and any(number in added for number in numbers):

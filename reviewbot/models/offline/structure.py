@@ -14,6 +14,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.models.offline.unreachable import rows_of, unreachable_rows
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -97,7 +99,7 @@ def enclosing(file: Fragment, lines: Sequence[int]) -> list[Enclosing | None]:
     stack = file.root.children()  # not the root: that of Python is a module, as a class of Ruby
     while stack:
         node = stack.pop()
-        first, last = _rows(node)
+        first, last = rows_of(node)
         inside = rows[bisect_left(rows, first) : bisect_right(rows, last)]
         if not inside:
             continue
@@ -116,16 +118,17 @@ def code_lines(part: Fragment) -> list[int]:
 
     Such a line contains a word or a number outside comments and strings; code inside a string, as
     in a template, counts. Brackets and operators alone do not. A line that the grammar does not
-    fully understand is not code. Dead code, such as that below ``#if 0``, does count.
+    fully understand is not code, and neither is one with code that never runs
+    (:mod:`reviewbot.models.offline.unreachable`).
     """
     rows: set[int] = set()
-    unclear: set[int] = set()
+    unclear = unreachable_rows(part)
     stack = [(part.root, False)]
     while stack:
         node, in_text = stack.pop()
         kind = node.kind()
         if kind == "ERROR":
-            first, last = _rows(node)
+            first, last = rows_of(node)
             unclear.update(range(first, last + 1))
             continue
         if node.is_named():
@@ -138,7 +141,7 @@ def code_lines(part: Fragment) -> list[int]:
         children = node.children()
         stack += [(child, in_text) for child in children]
         if not children and not in_text:
-            first, last = _rows(node)
+            first, last = rows_of(node)
             text = node.text()
             if not text:  # tree-sitter inserted a missing token
                 unclear.add(first)
@@ -178,12 +181,12 @@ def _named_function(naming: SgNode) -> SgNode | None:
 
 
 def _described(node: SgNode, source: Sequence[str]) -> Enclosing:
-    first, last = _rows(node)
+    first, last = rows_of(node)
     lead = source[first][: node.range().start.column]
     head = lead.lstrip() if len(lead) <= _LEAD_CHARS else ""
     parent = node.parent()
     if parent is not None and parent.kind() == "decorated_definition":
-        first = _rows(parent)[0]
+        first = rows_of(parent)[0]
     return Enclosing(first + 1, last + 1, _one_line(head + _signature(node)))
 
 
@@ -228,11 +231,3 @@ def _one_line(text: str) -> str:
         return line
     # Not within a word: the first part of a secret may no longer look like one.
     return line[: HEADER_CHARS - 1].rpartition(" ")[0] + "\u2026"
-
-
-def _rows(node: SgNode) -> tuple[int, int]:
-    """Return the first and the last row of a node."""
-    span = node.range()
-    # A node that includes its newline ends at column 0 of the next row.
-    last = span.end.line - (span.end.column == 0)
-    return span.start.line, max(span.start.line, last)

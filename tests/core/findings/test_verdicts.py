@@ -74,8 +74,12 @@ def test_a_quote_that_does_not_exist_proves_nothing(answer: Any, quote: str, rea
 @pytest.mark.parametrize(
     ("quote", "line", "reason"),
     [
-        ("# the rate is never None here", 2, "a comment, a string or a document."),
-        ("# checked upstream", 7, "a comment, a string or a document."),
+        (
+            "# the rate is never None here",
+            2,
+            "a comment, a string, a document or code that never runs.",
+        ),
+        ("# checked upstream", 7, "a comment, a string, a document or code that never runs."),
         ("order.rate is None", 3, "only a part of a line."),
         ("    if order.rate is None:\n        return 1", 3, "only a part of a line."),
     ],
