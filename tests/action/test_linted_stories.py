@@ -24,10 +24,13 @@ def _no_linters() -> None:
     """The installed linters run."""
 
 
+@pytest.mark.parametrize(
+    "text", ["print(unknown)  # noqa: F821\n", "# ruff : file-ignore[F821]\nprint(unknown)\n"]
+)
 async def test_a_comment_that_the_change_adds_hides_nothing_from_a_linter(
-    github: FakeGitHub, runner: Runner
+    github: FakeGitHub, runner: Runner, text: str
 ) -> None:
-    pull = github.pull(base=BASE, head=BASE | {"bad.py": "print(unknown)  # noqa: F821\n"})
+    pull = github.pull(base=BASE, head=BASE | {"bad.py": text})
     run = await runner.run(pull, model="offline", fail_on="error")
     assert run.outputs["errors"] == "1"
     assert conclusions(pull) == ["failure"]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ast_grep_py import SgNode
+    from ast_grep_py import Rule, SgNode
 
     from reviewbot.models.offline.fragments import Fragment
 
@@ -131,8 +131,8 @@ def unreachable_rows(part: Fragment) -> set[int]:
     spans = [(row + part.first_row,) * 2 for row in _left_out(part.lines, part.language)]
     gotos = frozenset(match[1] for line in part.lines for match in _GOTO.finditer(line))
     lists: list[SgNode] = []
-    kinds = [{"kind": kind} for kind in _kinds_of(part.language)]
-    for node in part.root.find_all({"rule": {"any": kinds}}) if kinds else ():
+    kinds: list[Rule] = [{"kind": kind} for kind in _kinds_of(part.language)]
+    for node in part.root.find_all(any=kinds) if kinds else ():
         kind = node.kind()
         if kind in _LISTS:
             lists.append(node)

@@ -35,6 +35,16 @@ async def test_a_linter_reads_a_modified_file_in_full_beside_a_model(
     assert "line_1 = 1" not in request.text
 
 
+async def test_a_suppression_with_a_space_before_the_colon_hides_nothing(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    silenced = app((1, "# ruff : file-ignore[F821]"), (30, "line_30 = unknown_name"))
+    pull = github.pull(base=BASE, head=BASE | silenced)
+    await server.settle()
+    assert titles(pull) == ["**error: Undefined name `unknown_name`**"]
+    assert conclusions(pull) == ["failure"]
+
+
 async def test_a_review_by_a_model_goes_on_without_the_linter_if_github_refuses_the_file(
     github: FakeGitHub, server: AppServer
 ) -> None:
