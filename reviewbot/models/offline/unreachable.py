@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -106,6 +105,8 @@ _OPERATORS: Final = {"&&": False, "and": False, "||": True, "or": True}
 """The value of the left side with which an operator does not look at the right side."""
 _CHAIN: Final = 5
 """Most operators of one expression that are followed to its left end."""
+_KNOWN: Final[dict[str, tuple[str, ...]]] = {}
+"""The names in the tables that a grammar has, by language."""
 _ELSE: Final = re.compile("else|elif|elsif")
 _NEVER: Final = _names("false null nil none undefined type_checking typing.type_checking nullptr")
 _ALWAYS: Final = _names("true")
@@ -131,7 +132,7 @@ def unreachable_rows(part: Fragment) -> set[int]:
     spans = [(row + part.first_row,) * 2 for row in _left_out(part.lines, part.language)]
     gotos = frozenset(match[1] for line in part.lines for match in _GOTO.finditer(line))
     lists: list[SgNode] = []
-    kinds: list[Rule] = [{"kind": kind} for kind in _kinds_of(part.language)]
+    kinds: list[Rule] = [{"kind": kind} for kind in _kinds_of(part)]
     for node in part.root.find_all(any=kinds) if kinds else ():
         kind = node.kind()
         if kind in _LISTS:
@@ -156,18 +157,16 @@ def unreachable_rows(part: Fragment) -> set[int]:
     return rows
 
 
-@cache
-def _kinds_of(language: str) -> tuple[str, ...]:
-    """Return the names in the tables that a grammar has."""
-    from ast_grep_py import SgRoot
-
-    root = SgRoot("", language).root()
-    known = []
-    for kind in sorted(_LISTS | _CONDITIONALS | _BINARY):
-        with suppress(Exception):  # ast-grep raises several types, Exception itself too
-            root.find(kind=kind)
-            known.append(kind)
-    return tuple(known)
+def _kinds_of(part: Fragment) -> tuple[str, ...]:
+    """Return the names in the tables that the grammar of a text has."""
+    if part.language not in _KNOWN:
+        known = []
+        for kind in sorted(_LISTS | _CONDITIONALS | _BINARY):
+            with suppress(Exception):  # ast-grep raises several types, Exception itself too
+                part.root.matches(kind=kind)
+                known.append(kind)
+        _KNOWN[part.language] = tuple(known)
+    return _KNOWN[part.language]
 
 
 def _after_leaving(
