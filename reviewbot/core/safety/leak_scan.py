@@ -6,17 +6,22 @@ lines are split into overlapping pieces. A text with more than :data:`MOST` matc
 betterleaks states its confidence, but this is unreliable for passwords: a name in code is
 ``medium`` and a real password ``low``. There the value decides. On 33 MB of installed Python this
 leaves 1 of 42 matches.
+
+Most patterns allow three blanks beside ``=``, but gofmt and ``terraform fmt`` align with more. So
+betterleaks gets each run of blanks as one blank, and the positions of its matches are mapped back.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from dataclasses import replace
 from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reviewbot.core.safety.search_text import Hit
-from reviewbot.core.safety.secret_rules import stands_for_a_password
+from reviewbot.core.safety.secret_rules import is_expression, stands_for_a_password
 from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:
@@ -40,8 +45,38 @@ _PASSWORDS: Final = ("generic-password", "generic-credential-uri")
 _NAMES: Final = re.compile(r".*-(?:username|name|id|url|host|domain|address|public-key)(?:\.\d+)?")
 _LETTER_AND_DIGIT: Final = re.compile(r"(?=[^0-9]*[0-9])[^A-Za-z]*[A-Za-z]")
 _PASSWORD_MIN: Final = 8
-_EXPRESSION: Final = re.compile(r"[A-Za-z_$][\w$]*(?:\??\.[\w$]*)+[(\[].*")
 _IN_WORD: Final = re.compile(r"\w{2}")
+_RUN: Final = re.compile(r"(?<=[^ \t\n])[ \t]{2,}")
+"""Blanks within a line. The blanks before a line stay, since they are its level in YAML."""
+
+
+class _NarrowText:
+    """The lines of a text, with each run of blanks as one blank."""
+
+    def __init__(self, text: str) -> None:
+        self.lines: Final = _RUN.sub(" ", text).split("\n")
+        self._steps: dict[int, tuple[list[int], list[int]]] = {}
+
+    def restored(self, hit: Hit, line: str) -> Hit:
+        """Return a match with its positions in the line of the text."""
+        if len(line) == len(self.lines[hit.line]):
+            return hit
+        if hit.line not in self._steps:
+            self._steps[hit.line] = _steps(line)
+        positions, removed = self._steps[hit.line]
+        first, last = (
+            at + removed[bisect_right(positions, at) - 1] for at in (hit.start, hit.end - 1)
+        )
+        return replace(hit, start=first, end=last + 1)
+
+
+def _steps(line: str) -> tuple[list[int], list[int]]:
+    """Return positions in a narrow line, and how many blanks the line has more before each."""
+    positions, removed = [0], [0]
+    for run in _RUN.finditer(line):
+        positions.append(run.start() - removed[-1] + 1)
+        removed.append(removed[-1] + run.end() - run.start() - 1)
+    return positions, removed
 
 
 @cache
@@ -69,8 +104,9 @@ def find(scan: ScanText) -> Iterator[Hit]:
     if library is None:
         return
     blocks = count(1)
-    for pieces in _calls(scan.lines):
-        text = "\n".join(scan.lines[line][start : start + _PIECE] for line, start in pieces)
+    narrow = _NarrowText(scan.text)
+    for pieces in _calls(narrow.lines):
+        text = "\n".join(narrow.lines[line][start : start + _PIECE] for line, start in pieces)
         try:
             findings = library.scan_string(text)
         except library.BetterleaksError:
@@ -87,7 +123,8 @@ def find(scan: ScanText) -> Iterator[Hit]:
                 )
             if not _is_noise(finding):
                 for part in _with_components(finding):
-                    yield from _hits(finding, part, block, scan, pieces)
+                    for hit in _hits(finding, part, block, narrow, pieces):
+                        yield narrow.restored(hit, scan.lines[hit.line])
 
 
 def _calls(lines: list[str]) -> Iterator[list[tuple[int, int]]]:
@@ -130,8 +167,7 @@ def _is_noise(finding: _Finding) -> bool:
         return False
     value = finding["match"]["value"].strip("\"',;")
     looks_chosen = len(value) >= _PASSWORD_MIN and _LETTER_AND_DIGIT.match(value)
-    is_code = _EXPRESSION.fullmatch(value)
-    return not looks_chosen or is_code is not None or stands_for_a_password(value)
+    return not looks_chosen or is_expression(value) or stands_for_a_password(value)
 
 
 def _with_components(finding: _Finding) -> Iterator[_Finding]:
@@ -148,16 +184,20 @@ def _with_components(finding: _Finding) -> Iterator[_Finding]:
 
 
 def _hits(
-    finding: _Finding, part: _Finding, block: int, scan: ScanText, pieces: list[tuple[int, int]]
+    finding: _Finding,
+    part: _Finding,
+    block: int,
+    narrow: _NarrowText,
+    pieces: list[tuple[int, int]],
 ) -> Iterator[Hit]:
     """Yield the value of one match on each of its lines; the whole match without a value."""
-    regions = list(_regions(part["location"], scan, pieces))
+    regions = list(_regions(part["location"], narrow, pieces))
     value = part["match"]["value"]
     kind: Kind = "password" if finding["rule_id"] in _PASSWORDS else "secret"
     if "\n" not in value:
-        found = [span for region in regions for span in _occurrences(value, scan, *region)]
+        found = [span for region in regions for span in _occurrences(value, narrow, *region)]
         if kind == "password":  # it can be a common word
-            found = [span for span in found if _is_token(scan, *span)]
+            found = [span for span in found if _is_token(narrow, *span)]
         regions = found or regions
     for line, start, end in regions:
         yield Hit(
@@ -173,31 +213,31 @@ def _hits(
 
 
 def _regions(
-    where: dict[str, int], scan: ScanText, pieces: list[tuple[int, int]]
+    where: dict[str, int], narrow: _NarrowText, pieces: list[tuple[int, int]]
 ) -> Iterator[tuple[int, int, int]]:
     """Yield line, start and end of a match on each of its lines."""
     first, last = where["start_line"] - 1, where["end_line"] - 1
     for number in range(first, last + 1):
         line, offset = pieces[number]
-        piece = scan.lines[line][offset : offset + _PIECE]
+        piece = narrow.lines[line][offset : offset + _PIECE]
         start = _characters(piece, where["start_column"] - 1) if number == first else 0
         end = _characters(piece, where["end_column"]) if number == last else len(piece)
         yield line, offset + start, offset + end
 
 
 def _occurrences(
-    value: str, scan: ScanText, line: int, start: int, end: int
+    value: str, narrow: _NarrowText, line: int, start: int, end: int
 ) -> Iterator[tuple[int, int, int]]:
     """Yield every position of the value within the match. The library does not state which."""
-    at = scan.lines[line].find(value, start, end)
+    at = narrow.lines[line].find(value, start, end)
     while at >= 0 and value:
         yield line, at, at + len(value)
-        at = scan.lines[line].find(value, at + len(value), end)
+        at = narrow.lines[line].find(value, at + len(value), end)
 
 
-def _is_token(scan: ScanText, line: int, start: int, end: int) -> bool:
+def _is_token(narrow: _NarrowText, line: int, start: int, end: int) -> bool:
     """Return whether no word continues beyond the text: ``user`` is not a token of ``username``."""
-    text = scan.lines[line]
+    text = narrow.lines[line]
     return not any(_IN_WORD.match(text, edge - 1) for edge in (start, end) if edge)
 
 

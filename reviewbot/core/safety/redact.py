@@ -13,7 +13,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar, get_args
 
-from reviewbot.core.safety import leak_scan, personal_data, private_keys, secret_rules
+from reviewbot.core.safety import (
+    assigned_secrets,
+    leak_scan,
+    personal_data,
+    private_keys,
+    secret_rules,
+)
 from reviewbot.core.safety.search_text import BREAK, Confidence, Kind, ScanText
 from reviewbot.core.safety.secret_strength import strength_of
 
@@ -144,10 +150,14 @@ def secret_engine() -> str:
 def _find(lines: Sequence[str], path: str) -> list[Hit]:
     """Return the text to redact, most certain matches first."""
     scan = ScanText(lines, _PLACEHOLDER)
+    generic = list(assigned_secrets.find(scan))
+    engine = list(leak_scan.find(scan))
     return [
         *private_keys.find(scan, path),
         *secret_rules.find(scan),
-        *leak_scan.find(scan),
+        *(hit for hit in engine if hit.confidence != "low"),
+        *generic,
+        *(hit for hit in engine if hit.confidence == "low"),
         *personal_data.find(scan),
     ]
 
