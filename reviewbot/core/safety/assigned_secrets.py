@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.safety.search_text import Hit
 from reviewbot.core.safety.secret_rules import is_expression, stands_for_a_password
+from reviewbot.core.safety.secret_strength import looks_random
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,8 +54,6 @@ _PUBLIC: Final = _words(
 _MADE_UP: Final = _words("test tests fake dummy mock example sample expected")
 """Words of a name whose value is probably no real secret."""
 _KEY_MIN: Final = 16
-_CHANGES_MIN: Final = 3
-_DIFFERENT_MIN: Final = 7
 _RULES: Final[dict[Kind, tuple[str, str]]] = {
     "password": ("generic-password", "Password."),
     "secret": ("generic-api-key", "Key or token."),
@@ -169,9 +167,9 @@ def _hit(scan: ScanText, match: re.Match[str], name: str, kind: Kind) -> Hit | N
     value = match[group]
     if kind == "password":
         fits = _LETTER_AND_DIGIT.match(value) and not is_expression(value)
-        fits = fits and (group == "text" or _looks_random(value))
+        fits = fits and (group == "text" or looks_random(value))
     else:
-        fits = len(value) >= _KEY_MIN and _KEY_VALUE.fullmatch(value) and _looks_random(value)
+        fits = len(value) >= _KEY_MIN and _KEY_VALUE.fullmatch(value) and looks_random(value)
     if not fits or stands_for_a_password(value) or _NO_VALUE.fullmatch(value):
         return None
     made_up = not _MADE_UP.isdisjoint(word.lower() for word in _WORD.findall(name[-_NAME_MAX:]))
@@ -179,21 +177,3 @@ def _hit(scan: ScanText, match: re.Match[str], name: str, kind: Kind) -> Hit | N
     line, start, end = scan.place(*match.span(group))
     rule, description = _RULES[kind]
     return Hit(line, start, end, kind, rule, description, confidence)
-
-
-def _looks_random(value: str) -> bool:
-    """Return whether letters and digits alternate as in random text, unlike words and numbers.
-
-    Of random texts of 20 letters and digits, 96 in 100 do.
-    """
-    classes = [
-        "d" if one.isdigit() else "u" if one.isupper() else "l"
-        for one in filter(str.isalnum, value)
-    ]
-    digits, length = classes.count("d"), len(classes)
-    changes = sum(one != other and one + other != "ul" for one, other in pairwise(classes))
-    return (
-        0 < digits < length
-        and changes >= max(_CHANGES_MIN, length // (5 if digits > 1 else 4))
-        and len(set(value)) >= _DIFFERENT_MIN
-    )

