@@ -272,7 +272,13 @@ class ActionReview:
                 )
             )
             outputs = stack.enter_context(
-                Outputs("terminal", None, prepared.job.files, shows_end=False)
+                Outputs(
+                    "terminal",
+                    None,
+                    prepared.job.files,
+                    shows_end=False,
+                    whole_files=prepared.whole_files,
+                )
             )
             events = review(
                 prepared.job,

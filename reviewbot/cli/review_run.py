@@ -126,6 +126,7 @@ async def _review(
                 prepared.job.files,
                 color=args.color,
                 custom_rules=settings.custom_rules,
+                whole_files=prepared.whole_files,
             )
         )
         stack.callback(stop_on_interrupt(stop))

@@ -114,7 +114,8 @@ def with_model(settings: Settings) -> Settings:
 def requests_of(prepared: Prepared) -> tuple[ModelRequest, ...]:
     """Return the request of each batch. A chunk that cannot be searched for secrets is left out."""
     job = prepared.job
-    views, chunks = Views(job.files, job.path_instructions), job.plan.by_id
+    views = Views(job.files, job.path_instructions, job.whole_files)
+    chunks = job.plan.by_id
     manifest = manifest_of(job.plan)
     shown = [
         (batch, views.of(chunks[one] for one in batch.chunks)[0])

@@ -26,7 +26,7 @@ class BatchRequests:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._views = Views(job.files, job.path_instructions)
+        self._views = Views(job.files, job.path_instructions, job.whole_files)
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._chunks = job.plan.by_id
         self._by_model = Counter(job.model_of(batch) for batch in job.plan.batches)

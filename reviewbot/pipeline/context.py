@@ -29,6 +29,7 @@ from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.plan.policy import exclusion
 from reviewbot.core.plan.split import split_file
+from reviewbot.core.safety.redact import has_private_key
 from reviewbot.models.linters.linters import Linters
 from reviewbot.models.tokens import Calibration
 from reviewbot.pipeline.patterns import policy_of
@@ -248,7 +249,13 @@ class ContextPlanner:
     def _widened(
         self, piece: _Piece, content: bytes, whole: FileDiff, headings: Mapping[int, Heading]
     ) -> FileDiff | None:
-        """Return the file with the most context that fits, and use its room; None if none fits."""
+        """Return the file with the most context that fits, and use its room; None if none fits.
+
+        A file with a private key gets none: the diff goes to readers that know only its hunks, and
+        the middle of a key does not look like a secret.
+        """
+        if has_private_key(content.decode("utf-8", "surrogateescape"), piece.file.path):
+            return None
         for lines in self._tries(piece):
             wide = widen(piece.file, content, lines, whole=whole)
             if wide is piece.file:

@@ -51,7 +51,9 @@ class Job:
     the findings of models, which their prompt then says. ``priors`` are open findings of earlier
     reviews, which are verified with the batch that has their lines. ``examples`` is the
     maximum number of examples in a prompt; None for that of its profile. ``is_part`` is True if
-    ``files`` are only the part of a change that no earlier review has read.
+    ``files`` are only the part of a change that no earlier review has read. ``whole_files`` has
+    the files that are known in full, by path: each has one hunk with all lines of the new file.
+    They are searched for secrets; a model reads only the lines in ``files``.
     """
 
     files: tuple[FileDiff, ...]
@@ -73,6 +75,7 @@ class Job:
     priors: tuple[PriorFinding, ...] = ()
     examples: int | None = None
     is_part: bool = False
+    whole_files: Mapping[str, FileDiff] = field(default_factory=dict)
 
     def model_of(self, batch: Batch) -> str:
         """Return the name of the first model of ``batch``."""

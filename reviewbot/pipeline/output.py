@@ -10,6 +10,7 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reviewbot.core.diff.excerpt import Excerpts
@@ -70,6 +71,7 @@ class Outputs:
             findings.
         color: whether text on the terminal is coloured.
         custom_rules: rules of the repository, which SARIF describes.
+        whole_files: files that are known in full, by path, to search them for secrets.
     """
 
     def __init__(
@@ -81,11 +83,12 @@ class Outputs:
         shows_end: bool = True,
         color: ColorChoice = "auto",
         custom_rules: Iterable[Mapping[str, Any]] = (),
+        whole_files: Mapping[str, FileDiff] = MappingProxyType({}),
     ) -> None:
         self._shows_end = shows_end
         self._recorder = _Recorder()
         self._builder = ReportBuilder()
-        self._files = files
+        self._files, self._whole_files = files, whole_files
         self._excerpts: Excerpts | None = None
         self._reads = path is not None or name == "terminal"
         self._sinks: list[_Sink] = []
@@ -107,7 +110,7 @@ class Outputs:
         self._builder.add(event)
         code: tuple[CodeLine, ...] = ()
         if isinstance(event, ReviewStarted):
-            self._excerpts = Excerpts(self._files, event)
+            self._excerpts = Excerpts(self._files, event, self._whole_files)
         # In a thread, since it searches the file.
         if self._reads and self._excerpts and isinstance(event, FindingRaised):
             code = await asyncio.to_thread(self._excerpts.around, event.finding)

@@ -7,7 +7,7 @@ Every entry point (command line, server, Action) calls this module before
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE
@@ -44,8 +44,6 @@ class Prepared:
     """A job, the description of its main model, and the calibration of token counts.
 
     ``fallback_estimates`` are the estimates if the first model of each chain fails, and so on.
-    ``whole_files`` has the files that are known in full, by path: each has one hunk with all lines
-    of the new file. Linters and the verifier read these lines; a model reads only those in ``job``.
     ``attributes`` are as for :func:`prepare`.
     """
 
@@ -53,8 +51,12 @@ class Prepared:
     info: ModelInfo
     calibration: Calibration
     fallback_estimates: tuple[Estimate, ...] = ()
-    whole_files: Mapping[str, FileDiff] = field(default_factory=dict)
     attributes: str = ""
+
+    @property
+    def whole_files(self) -> Mapping[str, FileDiff]:
+        """The files that are known in full, by path. Linters and the verifier read them."""
+        return self.job.whole_files
 
     @property
     def shown_whole(self) -> dict[str, FileDiff]:
@@ -141,13 +143,13 @@ def prepare(
         priors=settings.prior_findings,
         examples=settings.examples,
         is_part=is_part,
+        whole_files=whole,
     )
     return Prepared(
         job,
         planner.info(settings.model.name),
         calibration,
         estimator.fallbacks(planned),
-        whole,
         attributes,
     )
 

@@ -134,7 +134,7 @@ class QuotableCode:
         file = self._files.get(path) or added_file(path, content)
         with suppress(ReviewbotError):  # the file, or its path, cannot be redacted for certain
             if redact_text(path) == path and exclusion(file, self._policy) is None:
-                text = redact_text(content.decode("utf-8", "surrogateescape"))
+                text = redact_text(content.decode("utf-8", "surrogateescape"), path)
                 return tuple(text.removesuffix("\n").split("\n"))
         return None
 

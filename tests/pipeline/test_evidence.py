@@ -19,6 +19,7 @@ from reviewbot.pipeline.evidence import Evidence
 from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.quotable_code import CHARS_PER_TOKEN, QuotableCode
 from tests.support.findings import finding
+from tests.support.planted_secrets import BEGIN, BODY, END
 from tests.support.settings import load
 
 if TYPE_CHECKING:
@@ -268,6 +269,15 @@ async def test_links_and_submodules_of_the_diff_are_never_read(parser: Parser, m
     looked = evidence(parser, files, DIFF.replace("100644", mode))
     assert await looked.views([one(message="`refund`")]) == ()
     assert files.read == []
+
+
+async def test_the_middle_of_a_key_is_redacted_in_evidence(parser: Parser) -> None:
+    body = "".join(f"{line}\n" for line in BODY[:4] * 5)
+    text = f'KEY = """{BEGIN}\n{body}rate_of = 1\n{body}{END}"""\n'
+    looked = evidence(parser, Files({"tax.py": text}, ["tax.py"]))
+    shown = "\n".join(await quoted(looked, one(message="`rate_of`")))
+    assert "rate_of = 1" in shown
+    assert [line for line in BODY if line in shown] == []
 
 
 async def test_secrets_are_redacted_and_hidden_characters_escaped(parser: Parser) -> None:

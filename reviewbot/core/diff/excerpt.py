@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.safety.redact import redact_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reviewbot.core.diff.parse import DiffLine, FileDiff, Hunk
     from reviewbot.core.events.events import ReviewStarted
@@ -27,10 +28,16 @@ class Excerpts:
     Args:
         files: the diff.
         started: has the file of each chunk, because a path may occur twice in a diff.
+        whole_files: files that are known in full, by path. The whole file is searched for secrets.
     """
 
-    def __init__(self, files: Sequence[FileDiff], started: ReviewStarted) -> None:
-        self._files = files
+    def __init__(
+        self,
+        files: Sequence[FileDiff],
+        started: ReviewStarted,
+        whole_files: Mapping[str, FileDiff] = MappingProxyType({}),
+    ) -> None:
+        self._files, self._whole_files = files, whole_files
         self._file_of = {
             chunk: index for index, file in enumerate(started.files) for chunk in file.chunks
         }
@@ -57,7 +64,8 @@ class Excerpts:
         self, index: int, number: int, finding: Finding, *, left: bool
     ) -> tuple[CodeLine, ...]:
         if index not in self._redactions:
-            self._redactions[index] = redact_file(self._files[index])
+            file = self._files[index]
+            self._redactions[index] = redact_file(file, self._whole_files.get(file.path))
         replaced = self._redactions[index].replacements
         hunk = self._files[index].hunks[number]
         numbers = self._numbers(index, number, hunk, left=left)

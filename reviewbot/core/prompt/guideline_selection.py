@@ -8,7 +8,7 @@ those of the nearest folder first. Secrets in the selected text are replaced.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -152,7 +152,8 @@ def select(
     Raises:
         ReviewbotError: the search for secrets failed.
     """
-    files = sorted(_once(files), key=lambda file: (-_depth(file.folder), file.path))
+    files = [replace(file, text=redact_text(file.text, file.path)) for file in _once(files)]
+    files.sort(key=lambda file: (-_depth(file.folder), file.path))
     units = [units_of(file.text) for file in files]
     found = sorted(
         chain.from_iterable(
@@ -215,6 +216,7 @@ def _file(
     headings = dict.fromkeys(next(iter(unit.headings), "") for unit in units)
     dropped = [one for one in headings if one and one not in kept][:_HEADINGS]
     texts = [text for one in ordered for text in (one.heading, one.unit.text)]
+    # Once more, since a unit joins lines, and its heading comes without those above it.
     shown = redact_text("\n".join([*texts, *dropped])).split("\n")
     return GuidelineFile(
         path=file.path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reviewbot.core.plan.chunk_view import view
@@ -9,7 +10,7 @@ from reviewbot.core.safety.redact import redact_file
 from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunk_view import ChunkView
@@ -20,13 +21,20 @@ if TYPE_CHECKING:
 class Views:
     """Factory of views of the chunks of one diff. Each file is searched for secrets once.
 
-    ``instructions`` returns the repository's instructions for a path.
+    Args:
+        files: the diff.
+        instructions: returns the repository's instructions for a path.
+        whole_files: files that are known in full, by path. The whole file is searched for secrets.
     """
 
     def __init__(
-        self, files: Sequence[FileDiff], instructions: Callable[[str], tuple[str, ...]]
+        self,
+        files: Sequence[FileDiff],
+        instructions: Callable[[str], tuple[str, ...]],
+        whole_files: Mapping[str, FileDiff] = MappingProxyType({}),
     ) -> None:
         self._files, self._instructions = files, instructions
+        self._whole_files = whole_files
         self._redactions: dict[int, FileRedaction | ReviewbotError] = {}
 
     def redaction(self, chunk: Chunk) -> FileRedaction:
@@ -37,7 +45,8 @@ class Views:
         """
         if chunk.file not in self._redactions:
             try:
-                self._redactions[chunk.file] = redact_file(self._files[chunk.file])
+                whole = self._whole_files.get(chunk.path)
+                self._redactions[chunk.file] = redact_file(self._files[chunk.file], whole)
             except ReviewbotError as error:  # the other chunks of the file fail alike
                 self._redactions[chunk.file] = error
         found = self._redactions[chunk.file]

@@ -46,9 +46,9 @@ _FIRST: Final = ("MC", "MH", "MI", "b3BlbnNzaC1rZXk")
 
 def find(scan: ScanText, path: str) -> Iterator[Hit]:
     """Yield the base64 of every private key, complete or truncated by the border of a hunk."""
-    in_key_file = _KEY_FILE.fullmatch(path) is not None
-    if "PRIVATE KEY" not in scan.text and not in_key_file:
+    if not may_have(scan.text, path):
         return
+    in_key_file = _KEY_FILE.fullmatch(path) is not None
     taken: set[int] = set()
     for number, line in enumerate(scan.lines):
         if "PRIVATE KEY" not in line:
@@ -61,6 +61,17 @@ def find(scan: ScanText, path: str) -> Iterator[Hit]:
     if in_key_file:
         for run in _middle(scan.lines):
             yield from _lines(scan, run, run[0], taken, sure=False)
+
+
+def may_have(text: str, path: str) -> bool:
+    """Return whether the text of a file may contain a private key. The answer is quick."""
+    return "PRIVATE KEY" in text or _KEY_FILE.fullmatch(path) is not None
+
+
+def in_heading(text: str) -> Iterator[Hit]:
+    """Yield the heading of a hunk if it is a line of a key: git takes any line with a letter."""
+    if len(text) >= _FULL and (match := _BODY.fullmatch(text)) and _is_body(match["core"]):
+        yield _hit(0, *match.span("core"), 0)
 
 
 def _within(line: str, number: int, start: int) -> Iterator[Hit]:

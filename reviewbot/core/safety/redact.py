@@ -91,29 +91,45 @@ class FileRedaction:
     secrets: tuple[DetectedSecret, ...] = ()
 
 
-def redact_file(file: _File) -> FileRedaction:
+def redact_file(file: _File, whole: _File | None = None) -> FileRedaction:
     """Find and replace secrets and personal data in one file of a diff.
+
+    A hunk may begin in the middle of a secret, such as a private key. So the whole file is searched
+    if it is known, and the result is cut to the hunks.
+
+    Args:
+        file: the file.
+        whole: the same file with all its lines in one hunk, if known. It is ignored if it lacks a
+            line of ``file``.
 
     Raises:
         ReviewbotError: the scan failed.
     """
     hunks = [hunk.lines for hunk in file.hunks]
     headings = [hunk.section for hunk in file.hunks]
-    kinds = {line.kind for lines in hunks for line in lines}
+    known = None if whole is None else _whole_lines(hunks, whole)
+    shown = hunks if known is None else [[line for line, _ in known]]
+    kinds = {line.kind for lines in shown for line in lines}
     # Without removed lines, the old side has no line that the new side lacks, and vice versa.
     sides = ("removed", "added") if kinds >= {"removed", "added"} else (None,)
     hits: dict[_Place, list[Hit]] = defaultdict(list)
     secrets: list[DetectedSecret] = []
     for other_side in sides:
-        places, texts = _side(hunks, headings, other_side)
-        found = [(places[hit.line], hit) for hit in _find(texts, file.path)]
+        if known is None:
+            places, texts = _side(hunks, headings, other_side)
+        else:
+            places, texts = _whole_side(known, headings, other_side)
+        found = [(place, hit) for hit in _find(texts, file.path) for place in places[hit.line]]
         secrets += _secrets(found, hits, hunks)
         for place, hit in found:
             hits[place].append(hit)
+    for number, heading in enumerate(headings):
+        hits[number, -1] += private_keys.in_heading(heading)
     changed = _settle(
         {
             (hunk, line): _apply(headings[hunk] if line < 0 else hunks[hunk][line].text, each)
             for (hunk, line), each in hits.items()
+            if each
         }
     )
     return FileRedaction(
@@ -123,20 +139,31 @@ def redact_file(file: _File) -> FileRedaction:
     )
 
 
-def redact_text(text: str) -> str:
+def redact_text(text: str, path: str = "") -> str:
     """Return ``text`` without secrets and personal data. The number of lines stays the same.
+
+    Args:
+        text: the text.
+        path: path of the file that has the text, if it is the text of a file.
 
     Raises:
         ReviewbotError: the scan failed.
     """
     lines = text.split("\n")
     hits: dict[int, list[Hit]] = defaultdict(list)
-    for hit in _find(lines, path=""):
+    for hit in _find(lines, path):
         hits[hit.line].append(hit)
     changed = {number: _apply(lines[number], each) for number, each in hits.items()}
     for number, line in _settle(changed).items():
         lines[number] = line
     return "\n".join(lines)
+
+
+def has_private_key(text: str, path: str) -> bool:
+    """Return whether the text of a file contains a private key, or a part of one."""
+    if not private_keys.may_have(text, path):
+        return False
+    return any(private_keys.find(ScanText(text.split("\n"), _PLACEHOLDER), path))
 
 
 def secret_engine() -> str:
@@ -164,19 +191,55 @@ def _find(lines: Sequence[str], path: str) -> list[Hit]:
 
 def _side(
     hunks: list[Sequence[DiffLine]], headings: list[str], other_side: str | None
-) -> tuple[list[_Place], list[str]]:
-    """Return the lines of one side, and the place of each: hunk and line, -1 for the heading."""
-    places: list[_Place] = []
+) -> tuple[list[list[_Place]], list[str]]:
+    """Return the lines of one side, and the places of each: hunk and line, -1 for the heading."""
+    places: list[list[_Place]] = []
     texts: list[str] = []
     for hunk, lines in enumerate(hunks):
-        places += [(hunk, -1), (hunk, -1)]
+        places += [[(hunk, -1)], []]
         texts += [headings[hunk], BREAK]
         for number, line in enumerate(lines):
             if line.kind != other_side:
-                places.append((hunk, number))
+                places.append([(hunk, number)])
                 texts.append(line.text)
-        places.append((hunk, -1))
+        places.append([])
         texts.append(BREAK)
+    return places, texts
+
+
+def _whole_lines(
+    hunks: list[Sequence[DiffLine]], whole: _File
+) -> list[tuple[DiffLine, list[_Place]]] | None:
+    """Return the lines of the whole file, with the places where hunks show them.
+
+    Returns:
+        None if the whole file lacks a line of the hunks.
+    """
+    places: dict[tuple[int | None, int | None, str], list[_Place]] = defaultdict(list)
+    for hunk, lines in enumerate(hunks):
+        for number, line in enumerate(lines):
+            places[line.old_no, line.new_no, line.text].append((hunk, number))
+    known = [
+        (line, places.pop((line.old_no, line.new_no, line.text), []))
+        for hunk in whole.hunks
+        for line in hunk.lines
+    ]
+    return None if places else known
+
+
+def _whole_side(
+    known: list[tuple[DiffLine, list[_Place]]], headings: list[str], other_side: str | None
+) -> tuple[list[list[_Place]], list[str]]:
+    """Return the same as :func:`_side`, with all lines of the file."""
+    places: list[list[_Place]] = []
+    texts: list[str] = []
+    for hunk, heading in enumerate(headings):
+        places += [[(hunk, -1)], []]
+        texts += [heading, BREAK]
+    for line, shown in known:
+        if line.kind != other_side:
+            places.append(shown)
+            texts.append(line.text)
     return places, texts
 
 

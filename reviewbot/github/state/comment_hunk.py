@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
-from reviewbot.errors import DiffError
+from reviewbot.core.safety.redact import redact_text
+from reviewbot.errors import DiffError, ReviewbotError
 
 if TYPE_CHECKING:
     from reviewbot.github.api.reviews import ReviewComment
@@ -28,14 +29,24 @@ _NAMELESS: Final = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n"
 def comment_diff(comment: ReviewComment) -> bytes | None:
     """Return a diff with the last lines of the comment's hunk, as many as a question may show.
 
+    Secrets are replaced before the hunk is cut: the rest of a private key does not look like one.
+
     Returns:
-        The diff; None if GitHub stored no line, or if the last line is too long.
+        The diff; None if GitHub stored no line, if the last line is too long, or if the search for
+        secrets failed.
     """
     header, *lines = comment.diff_hunk.split("\n")
     match = _HEADER.match(header)
     lines = [line for line in lines if line[:1] in ("+", "-", " ")]  # not "\ No newline ..."
+    if match is None or not lines:
+        return None
+    try:
+        texts = redact_text("\n".join(line[1:] for line in lines), comment.path).split("\n")
+    except ReviewbotError:
+        return None
+    lines = [line[0] + text for line, text in zip(lines, texts, strict=True)]
     kept = _last(lines)
-    if match is None or not kept:
+    if not kept:
         return None
     before = lines[: len(lines) - len(kept)]
     old = _side(match[1], match[2], before, kept, other="+")

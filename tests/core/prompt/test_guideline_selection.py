@@ -17,6 +17,7 @@ from reviewbot.core.prompt.guideline_selection import (
     select,
 )
 from tests.support.guidelines import AGENTS, CONTRIBUTING, COPILOT_TS, CURSOR_PY, REVIEW
+from tests.support.planted_secrets import BEGIN, BODY, END
 
 if TYPE_CHECKING:
     from reviewbot.core.prompt.guidelines import Guidelines
@@ -127,6 +128,12 @@ def test_secrets_in_rules_and_headings_are_replaced() -> None:
     assert found.text.count("[REDACTED:") == 2
     [dropped] = found.files[0].dropped
     assert dropped.startswith("Set-up [REDACTED:")
+
+
+def test_the_lines_of_a_key_are_replaced_before_rules_are_selected() -> None:
+    lines = "".join(f"* {line}\n" for line in (BEGIN, *BODY[:4], END))
+    found = selected(GuidelineText("AGENTS.md", f"## Code style\n\n{lines}"))
+    assert [line for line in BODY if line in found.text] == []
 
 
 def test_without_files_there_are_no_rules_but_problems_are_kept() -> None:

@@ -15,6 +15,7 @@ from reviewbot.core.safety.redact import (
     REDACTED_MARK,
     DetectedSecret,
     FileRedaction,
+    has_private_key,
     redact_file,
     redact_text,
     secret_engine,
@@ -241,6 +242,11 @@ def test_the_heading_of_a_hunk_is_redacted_too() -> None:
     assert result == FileRedaction(sections={1: 'def f(key="[REDACTED:secret]"):'})
 
 
+def test_a_heading_that_is_a_line_of_a_key_is_redacted() -> None:
+    result = redact_file(File((hunk("+a", section=BODY[0]), hunk("+b", section="def f(x):"))))
+    assert result == FileRedaction(sections={0: KEY})
+
+
 def test_a_file_without_secrets_is_left_alone() -> None:
     assert redact_file(File(())) == redact_file(File((hunk("+a\n-b"),))) == FileRedaction()
 
@@ -398,3 +404,42 @@ def test_redaction_is_idempotent_and_keeps_the_lines(text: str) -> None:
 @given(st.text())
 def test_any_text_can_be_searched(text: str) -> None:
     assert redact_text(text).count("\n") == text.count("\n")
+
+
+def test_a_slice_of_a_key_is_redacted_if_the_whole_file_is_known() -> None:
+    rows = [" x", f" {BEGIN}", *(f" {line}" for line in BODY[:2]), f"-{BODY[2]}", f"+{BODY[3]}"]
+    rows += [f" {line}" for line in BODY[:4]] + [f" {END}"]
+    whole = File((hunk("\n".join(rows)),))
+    middle = File((hunk("\n".join(rows[3:8]), old=4, new=4),))
+    assert redact_file(middle) == FileRedaction()
+    result = redact_file(middle, whole)
+    assert result.replacements == {(0, number): KEY for number in range(5)}
+    assert [(one.rule, one.line, one.end, one.kind) for one in result.secrets] == [
+        ("private-key", 0, 4, "context"),
+        ("private-key", 2, 4, "added"),
+    ]
+
+
+def test_the_heading_is_redacted_also_if_the_whole_file_is_known() -> None:
+    whole = File((hunk(" a\n+b\n c"),))
+    part = File((hunk("+b", section=f'def f(key="{GITHUB}"):', old=2, new=2),))
+    assert redact_file(part, whole).sections == {0: 'def f(key="[REDACTED:secret]"):'}
+
+
+def test_a_line_that_two_hunks_show_is_redacted_in_both() -> None:
+    line = hunk(f' k = "{GITHUB}"', old=5, new=5)
+    whole = File((hunk(f' a\n k = "{GITHUB}"', old=4, new=4),))
+    assert set(redact_file(File((line, line)), whole).replacements) == {(0, 0), (1, 0)}
+
+
+def test_a_file_that_is_not_the_whole_one_is_ignored() -> None:
+    other = File((hunk(f" {BEGIN}\n {BODY[0]}"),))
+    part = File((hunk(f" {BODY[1]}", old=2, new=2),))
+    assert redact_file(part, other) == FileRedaction()
+
+
+def test_a_file_has_a_private_key_only_if_one_is_in_it() -> None:
+    assert has_private_key(f"x\n{BEGIN}\n{BODY[0]}", "a.py")
+    assert has_private_key("\n".join(BODY), "a.pem")
+    assert not has_private_key("\n".join(BODY), "a.py")
+    assert not has_private_key(f"x\n{BEGIN}\nx = 1", "a.py")

@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import DiffLine, parse_diff
+from reviewbot.errors import ReviewbotError
 from reviewbot.github.api.records import Author
 from reviewbot.github.api.reviews import ReviewComment
+from reviewbot.github.state import comment_hunk
 from reviewbot.github.state.comment_hunk import MOST_BYTES, MOST_LINES, comment_diff
+from tests.support.planted_secrets import BEGIN, BODY, KEY
 
 
 def comment(hunk: str, path: str = "app.py") -> ReviewComment:
@@ -113,3 +116,21 @@ def test_without_a_line_that_can_be_shown_there_is_no_diff(hunk: str) -> None:
 
 def test_a_path_that_no_diff_can_name_is_no_diff() -> None:
     assert comment_diff(comment("@@ -1 +1 @@\n-a\n+b", "a\ud800b")) is None
+
+
+def test_the_rest_of_a_key_that_begins_above_the_shown_lines_is_redacted() -> None:
+    lines = [f"+{line}" for line in (BODY[:4] * 60)[: MOST_LINES + 20]]
+    count = len(lines) + 1
+    hunk = "\n".join([f"@@ -0,0 +1,{count} @@", f"+{BEGIN}", *lines])
+    shown = {line.text for line in lines_of(comment_diff(comment(hunk)))}
+    assert shown == {KEY}
+
+
+def test_a_hunk_that_cannot_be_searched_for_secrets_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: str) -> str:
+        raise ReviewbotError("the search failed")
+
+    monkeypatch.setattr(comment_hunk, "redact_text", fail)
+    assert comment_diff(comment("@@ -1 +1 @@\n+a")) is None
