@@ -174,7 +174,7 @@ _RULES: Final = (
     _token("linear-key", "Linear key", "lin_api_", r"[A-Za-z0-9]{40}"),
     _token("mailersend-token", "MailerSend token", "mlsn.", r"[a-f0-9]{64}"),
     _token("mailgun-key", "Mailgun key", "key-", r"[a-f0-9]{32}"),
-    _token("neon-key", "Neon key", "napi_", r"[a-z0-9]{64}"),
+    _token("neon-key", "Neon key", "napi_", r"[A-Za-z0-9]{64}"),
     _rule(
         "new-relic-key",
         "New Relic key",

@@ -9,15 +9,22 @@ from __future__ import annotations
 import random
 import re
 import string
-from typing import Final
+import sys
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.secrets import MAX_FINDINGS, secret_findings
 from reviewbot.core.plan.chunk_view import view
+from reviewbot.core.safety import leak_scan
 from reviewbot.core.safety.redact import redact_file
 from tests.support.chunk_plans import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reviewbot.core.findings.finding import Finding
 
 ALPHABETS: Final = {
     "w": string.ascii_letters + string.digits,
@@ -28,12 +35,14 @@ ALPHABETS: Final = {
     "b": string.ascii_letters + string.digits + "_-",
     "h": string.digits + "abcdef",
     "d": string.digits,
+    "q": "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L",
 }
-BODY: Final = re.compile(r"\{([wlnucbhd])(\d+)\}")
+BODY: Final = re.compile(r"\{([wlnucbhdq])(\d+)\}")
 # A body is written as its alphabet and its length: {h40} is 40 hexadecimal digits.
 FORMATS: Final = {
     "1password-secret-key": "A3-{u6}-{u11}-{u5}-{u5}-{u5}",
     "adobe": "p8e-{n32}",
+    "age": "AGE-SECRET-KEY-1{q58}",
     "airtable": "pat{w14}.{h64}",
     "anthropic": "sk-ant-api03-{b93}AA",
     "apify": "apify_api_{w36}",
@@ -68,11 +77,13 @@ FORMATS: Final = {
     "grafana": "glsa_{w32}_{h8}",
     "groq": "gsk_{w52}",
     "heroku": "HRKU-AA{b58}",
-    "hugging-face": "hf_{l34}",
+    "hugging-face": "hf_{w34}",
     "infracost": "ico-{w32}",
     "linear": "lin_api_{w40}",
     "mailersend": "mlsn.{h64}",
+    "mailgun": "key-{h32}",
     "neon": "napi_{w64}",
+    "new-relic": "NRAK-{u27}",
     "notion": "ntn_{d11}{w35}",
     "npm": "npm_{w36}",
     "nvidia": "nvapi-{b64}",
@@ -97,11 +108,16 @@ FORMATS: Final = {
     "shopify": "shpat_{h32}",
     "slack-bot": "xoxb-{d12}-{d12}-{w24}",
     "slack-user": "xoxp-{d12}-{d12}-{d12}-{h32}",
+    "slack-hook": "https://hooks.slack" + ".com/services/T{u10}/B{u10}/{w24}",
     "slack-app": "xapp-1-A{u10}-{d13}-{h64}",
     "stripe": "sk_live_{w24}",
     "stripe-restricted": "rk_live_{w99}",
     "supabase": "sb_secret_{b31}",
     "tailscale": "tskey-auth-k{w8}CNTRL-{w32}",
+    "telegram": "7{d9}:AA{w33}",
+    "terraform": "{w14}.atlasv1.{w65}",
+    "twilio": "SK{h32}",
+    "azure-storage": "AccountKey={w86}==",
     "vault": "hvs.{b95}",
 }
 
@@ -118,21 +134,63 @@ def token(form: str, source: random.Random) -> str:
     return BODY.sub(lambda body: "".join(source.choices(ALPHABETS[body[1]], k=int(body[2]))), form)
 
 
-@pytest.mark.parametrize("path", ["src/client.py", "tests/fixtures/sample.example.md"])
-@pytest.mark.parametrize(("name", "form"), FORMATS.items(), ids=FORMATS.keys())
-def test_every_token_of_a_provider_is_an_error(name: str, form: str, path: str) -> None:
-    source = random.Random(name)  # noqa: S311 - no secret, and the same in each run
-    tokens = [token(form, source) for _ in range(MAX_FINDINGS)]
-    rows = "".join(f'+x = "{one}"\n' for one in tokens)
+# Secrets that only the text beside them gives away. {w40} is within the value.
+NAMED: Final = {
+    "aws-secret": 'aws_secret_access_key = "{w40}"',
+    "cloudflare": 'cloudflare_api_key = "{h37}"',
+    "database-url": "postgres://app:{w16}@db.corp/app",
+    "datadog": 'datadog_api_key = "{h40}"',
+    "discord": 'discord_token = "{h64}"',
+    "heroku": 'HEROKU_API_KEY="{h8}-{h4}-{h4}-{h4}-{h12}"',
+    "json-web-token": "eyJ{w33}.eyJ{w60}.{w43}",
+    "password": 'password = "{w20}"',
+}
+ENGINES: Final = ("with betterleaks", "without betterleaks")
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    if request.param == "without betterleaks":
+        monkeypatch.setitem(sys.modules, "betterleaks", None)
+    leak_scan.engine.cache_clear()
+    yield
+    leak_scan.engine.cache_clear()
+
+
+def reported(lines: list[str], path: str) -> tuple[list[Finding], str]:
+    """The findings for a new file of these lines, and the text that is shown of it."""
+    rows = "".join(f"+{line}\n" for line in lines)
     (file,) = parse_diff(
-        f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{len(tokens)} @@\n{rows}".encode()
+        f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{len(lines)} @@\n{rows}".encode()
     )
     redaction = redact_file(file)
     (chunk,) = plan([file], skip=lambda _: None, count=Words()).chunks
     shown = view(file, chunk, replacements=redaction.replacements)
     found = list(secret_findings(chunk, shown, redaction, rules={}, threshold=0.7))
+    return found, "\n".join(line.text for hunk in shown.hunks for line in hunk.lines)
+
+
+@pytest.mark.parametrize("engine", ENGINES, indirect=True)
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("path", ["src/client.py", "tests/fixtures/sample.example.md"])
+@pytest.mark.parametrize(("name", "form"), FORMATS.items(), ids=FORMATS.keys())
+def test_every_token_of_a_provider_is_an_error(name: str, form: str, path: str) -> None:
+    source = random.Random(name)  # noqa: S311 - no secret, and the same in each run
+    tokens = [token(form, source) for _ in range(MAX_FINDINGS)]
+    found, text = reported([f'x = "{one}"' for one in tokens], path)
     errors = {one.line for one in found if one.severity == "error"}
     assert errors == set(range(1, len(tokens) + 1))
     assert not any(one.placement.held for one in found)
-    text = "\n".join(line.text for hunk in shown.hunks for line in hunk.lines)
     assert [one for one in tokens if one[-16:] in text] == []
+
+
+@pytest.mark.parametrize("engine", ENGINES, indirect=True)
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize(("name", "form"), NAMED.items(), ids=NAMED.keys())
+def test_a_secret_is_an_error_in_source_whatever_gives_it_away(name: str, form: str) -> None:
+    source = random.Random(name)  # noqa: S311 - no secret, and the same in each run
+    lines = [token(form, source) for _ in range(10)]
+    found, text = reported(lines, "src/client.py")
+    assert {one.line for one in found if one.severity == "error"} == set(range(1, 11))
+    assert {one.placement.kind for one in found} == {"inline"}
+    assert [line for line in lines if line in text] == []

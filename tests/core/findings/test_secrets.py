@@ -218,3 +218,29 @@ def test_several_placeholders_on_a_line_are_one_note() -> None:
 def test_the_configuration_raises_a_note_to_an_error() -> None:
     (finding,) = findings(PASSWORD, path="tests/a.py", rules={"secrets/generic-password": "error"})
     assert finding.severity == "error"
+
+
+KEY_LINE = 'API_KEY = "b7Zk29' + 'xQwLp03VnTgH5sJd8f"'
+
+
+@pytest.mark.parametrize(
+    "line", [KEY_LINE, KEY_LINE.replace("API_KEY", "WEBHOOK_SECRET"), "  " + KEY_LINE.lower()]
+)
+def test_a_generic_key_in_source_is_shown_on_its_line_and_fails_a_run(line: str) -> None:
+    (finding,) = findings(line, path="src/client.py")
+    assert (finding.rule, finding.severity) == ("secrets/generic-api-key", "error")
+    assert (finding.placement.kind, finding.placement.held) == ("inline", False)
+
+
+@pytest.mark.parametrize("path", ["tests/test_client.py", "examples/client.py", "docs/use.md"])
+def test_a_generic_key_in_a_test_an_example_or_a_document_is_a_note(path: str) -> None:
+    (finding,) = findings(KEY_LINE, path=path)
+    assert (finding.severity, finding.placement.held) == ("note", True)
+
+
+@pytest.mark.parametrize(
+    "value", ["abcdefgh" + "0123456789", "d41d8cd98f00b204" + "e9800998ecf8427e", "a1b2" * 4]
+)
+def test_a_placeholder_for_a_key_is_at_most_a_note(value: str) -> None:
+    found = findings(f'API_KEY = "{value}"', path="src/client.py")
+    assert {one.severity for one in found} <= {"note"}
