@@ -142,7 +142,9 @@ def test_a_masked_line_is_always_a_secret(lines: list[str]) -> None:
 
 def made_keys() -> list[str]:
     """New keys of every form in which OpenSSL and OpenSSH write them."""
-    keys = [ed25519.Ed25519PrivateKey.generate() for _ in range(10)]
+    keys: list[ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey] = [
+        ed25519.Ed25519PrivateKey.generate() for _ in range(10)
+    ]
     keys += [ec.generate_private_key(ec.SECP256R1()) for _ in range(10)]
     keys += [ec.generate_private_key(ec.SECP521R1()) for _ in range(10)]
     keys += [rsa.generate_private_key(65537, 2048) for _ in range(2)]
