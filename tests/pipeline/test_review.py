@@ -262,10 +262,10 @@ async def test_of_a_split_file_each_chunk_reports_its_own_secrets_once() -> None
 async def test_a_file_that_cannot_be_searched_for_secrets_is_not_sent_and_the_others_are_reviewed(
     monkeypatch: pytest.MonkeyPatch, apart: bool
 ) -> None:
-    def broken(file: FileDiff) -> FileRedaction:
+    def broken(file: FileDiff, whole: FileDiff | None) -> FileRedaction:
         if file.path == "a.py":
             raise ReviewbotError("The search for secrets failed.")
-        return redact_file(file)
+        return redact_file(file, whole)
 
     monkeypatch.setattr("reviewbot.core.prompt.views.redact_file", broken)
     model = Scripted(Say())

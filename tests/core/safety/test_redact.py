@@ -293,6 +293,13 @@ def test_two_tokens_without_a_gap_both_go() -> None:
     assert redact_text(result) == result
 
 
+def test_the_search_of_redacted_text_ends_after_a_number_of_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reviewbot.core.safety.redact._ROUNDS", 1)
+    assert GITHUB not in redact_text(f"{GITHUB}{PLANTED['stripe']}{PLANTED['google']}")
+
+
 def test_nobody_is_told_what_the_secret_was() -> None:
     (secret,) = redact_file(File((hunk(f'+k = "{GITHUB}"'),))).secrets
     assert isinstance(secret, DetectedSecret)
