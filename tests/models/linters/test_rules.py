@@ -44,7 +44,7 @@ def test_the_image_contains_a_notice_of_the_gpl_programs() -> None:
     notice = (ROOT / "deploy" / "NOTICE").read_text("utf-8")
     for linter in ("shellcheck", "hadolint"):
         program = ".".join(wanted_versions()[linter].split(".")[:3])  # the wheel may count on
-        assert re.search(rf"{linter} +{program} +https://\S+/v{program}\n", notice)
+        assert re.search(rf"{linter} +{program} +https://\S+/v{program}(?: \(.+\))?\n", notice)
     assert "COPY deploy/NOTICE" in (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
 
 
