@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.plan.categories import kind_of
 from reviewbot.models.linters.fixes import whole_lines
-from reviewbot.models.linters.rules import find_rule, group_of
+from reviewbot.models.linters.rules import group_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from reviewbot.core.findings.finding import Category, Severity
     from reviewbot.models.linters.base import Diagnostic
+    from reviewbot.models.linters.rules import RuleGroup
 
 MAX_OF_A_RULE: Final = 20
 """Results of one rule in one file; the last one says how many others there are."""
@@ -72,60 +73,101 @@ def is_test_path(path: str) -> bool:
 def choose_hits(
     linter: str, text: LintedText, diagnostics: Iterable[Diagnostic]
 ) -> tuple[LintHit, ...]:
-    """Return the results on added lines whose rule is in the rule list, in order of the lines."""
-    is_test = is_test_path(text.path)
-    found: dict[tuple[int, str], LintHit] = {}
+    """Return the results on added lines whose rule is in the rule list, in order of the lines.
+
+    The time is linear in the size of the text and in the number of results.
+    """
+    fits = _FileCheck(text)
+    chosen: dict[tuple[int, str], tuple[Diagnostic, RuleGroup]] = {}
     for one in sorted(diagnostics, key=lambda one: one.line):
         group = group_of(linter, one.code)
-        if group is None or one.line not in text.added:
+        if group is None or one.line not in text.added or (one.line, one.code) in chosen:
             continue
-        if len(text.lines[one.line - 1]) > MAX_LENGTH:
-            continue
-        if (is_test and not group.tests) or (group.whole and not text.whole):
-            continue
-        if group.contains and not re.search(group.contains, "\n".join(text.lines)):
-            continue
-        if group.line and not re.search(_line(group.line, one), text.lines[one.line - 1]):
-            continue
-        last = min(max(one.line, one.end_line), len(text.lines))
-        if last - one.line >= MAX_LINES:
-            last = one.line
-        title, _, rest = one.message.partition("\n")
-        hit = LintHit(
-            line=one.line,
-            end_line=last,
-            rule=f"{linter}/{one.code}",
-            severity=group.severity_for(one.severity),
-            category=group.category,
-            title=title[:TITLE_LENGTH],
-            message="\n\n".join(filter(None, (rest[:MESSAGE_LENGTH], group.reason))),
-            suggestion=whole_lines(one.edits, text.lines, one.line, last, text.changeable),
-        )
-        found.setdefault((hit.line, hit.rule), hit)
-    return tuple(_few_of_a_rule([*found.values()]))
+        if fits.group(group) and fits.line(group, one):
+            chosen[one.line, one.code] = one, group
+    return tuple(_few_of_a_rule(linter, text, [*chosen.values()]))
 
 
-def _line(pattern: str, one: Diagnostic) -> str:
-    """Return the regular expression of a line, with the first name that the result quotes."""
-    return pattern.replace("{name}", re.escape(one.message.partition("`")[2].partition("`")[0]))
+class _FileCheck:
+    """Whether the groups of rules hold in one file.
+
+    The conditions of a group that concern the whole file are checked once, whatever the number of
+    results.
+    """
+
+    def __init__(self, text: LintedText) -> None:
+        self._text = text
+        self._is_test = is_test_path(text.path)
+        self._groups: dict[str, bool] = {}
+        self._whole: str | None = None
+
+    def group(self, group: RuleGroup) -> bool:
+        """Return whether the results of ``group`` are reported in this file."""
+        name = group.codes[0]  # no code is in two groups
+        if name not in self._groups:
+            self._groups[name] = self._check(group)
+        return self._groups[name]
+
+    def _check(self, group: RuleGroup) -> bool:
+        if (self._is_test and not group.tests) or (group.whole and not self._text.whole):
+            return False
+        if group.contains is None and group.lacks is None:
+            return True
+        if self._whole is None:
+            self._whole = "\n".join(self._text.lines)
+        if group.contains is not None and not re.search(group.contains, self._whole):
+            return False
+        return group.lacks is None or not re.search(group.lacks, self._whole)
+
+    def line(self, group: RuleGroup, one: Diagnostic) -> bool:
+        """Return whether a result of ``group`` is reported on its line."""
+        line = self._text.lines[one.line - 1]
+        if len(line) > MAX_LENGTH:
+            return False
+        if group.line is None:
+            return True
+        match = re.search(group.line, line)
+        return match is not None and match.groupdict().get("name") in (None, _quoted_name(one))
 
 
-def _few_of_a_rule(hits: Sequence[LintHit]) -> list[LintHit]:
+def _quoted_name(one: Diagnostic) -> str:
+    """Return the first name that the message of a result quotes; empty if there is none."""
+    return one.message.partition("`")[2].partition("`")[0]
+
+
+def _few_of_a_rule(
+    linter: str, text: LintedText, chosen: Sequence[tuple[Diagnostic, RuleGroup]]
+) -> list[LintHit]:
     """Return at most :data:`MAX_OF_A_RULE` hits of each rule, and one of a group with ``once``."""
-    limits = [_limit(hit.rule) for hit in hits]
+    limits = [
+        (group.reason, 1) if group.once else (one.code, MAX_OF_A_RULE) for one, group in chosen
+    ]
     total, kept = Counter(limits), Counter[tuple[str, int]]()
     few = []
-    for hit, limit in zip(hits, limits, strict=True):
+    for (one, group), limit in zip(chosen, limits, strict=True):
         kept[limit] += 1
         most, others = limit[1], total[limit] - limit[1]
+        if kept[limit] > most:
+            continue
+        hit = _hit(linter, text, one, group)
         if kept[limit] == most and others > 0:
-            few.append(replace(hit, message=f"{hit.message}\n\n{others} more in this file."))
-        elif kept[limit] <= most:
-            few.append(hit)
+            hit = replace(hit, message=f"{hit.message}\n\n{others} more in this file.")
+        few.append(hit)
     return few
 
 
-def _limit(rule: str) -> tuple[str, int]:
-    """Return what is counted for a rule, the rule or its group, and the maximum number of hits."""
-    group = find_rule(rule)
-    return (group.reason, 1) if group is not None and group.once else (rule, MAX_OF_A_RULE)
+def _hit(linter: str, text: LintedText, one: Diagnostic, group: RuleGroup) -> LintHit:
+    last = min(max(one.line, one.end_line), len(text.lines))
+    if last - one.line >= MAX_LINES:
+        last = one.line
+    title, _, rest = one.message.partition("\n")
+    return LintHit(
+        line=one.line,
+        end_line=last,
+        rule=f"{linter}/{one.code}",
+        severity=group.severity_for(one.severity),
+        category=group.category,
+        title=title[:TITLE_LENGTH],
+        message="\n\n".join(filter(None, (rest[:MESSAGE_LENGTH], group.reason))),
+        suggestion=whole_lines(one.edits, text.lines, one.line, last, text.changeable),
+    )

@@ -107,7 +107,8 @@ class Linters:
             return Linted()
         name, here = program.linter.name, {number - first + 1 for number in added}
         wanted = here if reported is None else {number - first + 1 for number in reported}
-        disabled, suppressing = disable_suppressions(name, lines, here)
+        # In threads: a megabyte of short lines takes a second.
+        disabled, suppressing = await asyncio.to_thread(disable_suppressions, name, lines, here)
         shown = tuple(number + first - 1 for number in suppressing)
         if not self._heed_added:
             text = "\n".join(disabled)
@@ -121,7 +122,7 @@ class Linters:
         read = LintedText(path, lines, wanted, changeable, whole)
         hits = tuple(
             replace(hit, line=hit.line + first - 1, end_line=hit.end_line + first - 1)
-            for hit in choose_hits(name, read, diagnostics)
+            for hit in await asyncio.to_thread(choose_hits, name, read, diagnostics)
         )
         return Linted(hits, (name,), added_suppressions=shown)
 

@@ -31,6 +31,7 @@ class RuleGroup:
     tests: bool = True
     whole: bool = False
     contains: str | None = None
+    lacks: str | None = None
     line: str | None = None
     once: bool = False
 
