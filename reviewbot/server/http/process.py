@@ -16,6 +16,7 @@ from reviewbot import __version__
 from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_INTERRUPTED
 from reviewbot.server.http.sockets import BACKLOG
+from reviewbot.server.http.watchdog import Watchdog
 
 if TYPE_CHECKING:
     import socket
@@ -58,10 +59,19 @@ class HttpServer(uvicorn.Server):
         self._service, self._about, self._report, self._invite = service, about, report, invite
         self._winding_down: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._watchdog = Watchdog()
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal arrives. A hung process ends with exit code 1."""
+        try:
+            super().run(sockets)
+        finally:
+            self._watchdog.close()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Shut down at the first signal, and immediately at the second."""
         super().handle_exit(sig, frame)
+        self._watchdog.limit_shutdown(self._service.config.grace_s)
         if self.force_exit and self._ending is None:
             if self._winding_down is not None:
                 self._winding_down.cancel()
@@ -88,6 +98,9 @@ class HttpServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and print the address."""
         await super().startup(sockets)
+        self._watchdog.start()
+        if self.should_exit:  # a signal arrived during the start
+            self._watchdog.limit_shutdown(self._service.config.grace_s)
         if self.started and sockets:
             _tell_where(sockets, self._about, self._invite)
 
