@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
-from reviewbot.models.offline.parser import CHECK_S
-from reviewbot.models.offline.parser_process import FILE_S
+from reviewbot.models.offline.parser_process import WALL_S
 from reviewbot.models.offline.worker import HEAD
 
 if TYPE_CHECKING:
@@ -74,11 +73,11 @@ def limit_of(case: Case) -> float:
     if "limit" in case:
         return float(case["limit"])
     if "edit" in case:
-        return OWN_S + 2 * CHECK_S
+        return OWN_S + 2 * WALL_S
     if "files" in case:
-        return OWN_S + FILE_S * len(case["files"])
+        return OWN_S + WALL_S * len(case["files"])
     files = str(case.get("diff", "")).count("diff --git ")
-    return OWN_S + FILE_S * min(MOST_STOPPED, files)
+    return OWN_S + WALL_S * min(MOST_STOPPED, files)
 
 
 class Watchdog:

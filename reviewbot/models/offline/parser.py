@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from reviewbot.models.offline.syntax import Match, Pattern
 
 CHECK_S: Final = 2.0
-"""Seconds for the check of one suggestion, and for one question about the structure of a file."""
+"""Seconds of processor time for the check of one suggestion, and for one question about the
+structure of a file."""
 KEPT_MEMORY: Final = 256 << 20
 """Bytes above which a process is not used again."""
 
@@ -48,7 +49,7 @@ class ParserHunk:
 
 @dataclass(slots=True)
 class Allowance:
-    """The seconds for which a file may still be parsed."""
+    """The seconds of processor time for which a file may still be parsed."""
 
     seconds: float = FILE_S
 
@@ -81,7 +82,8 @@ class ParserPool:
         Args:
             tenant: the sender of the text.
             request: as :func:`reviewbot.models.offline.worker.answer` takes it.
-            allowance: the time limit. The time that the request took is taken from it.
+            allowance: the limit of processor time, from which the request is subtracted. Of a
+                request that fails, the elapsed time is subtracted.
 
         Raises:
             ParseError: the process was stopped, crashed, or could not start.
@@ -95,11 +97,13 @@ class ParserPool:
             try:
                 if worker.new:
                     await worker.start()
-                started = clock()
+                started, before = clock(), worker.processor_time()
                 try:
                     reply = await worker.answer(request, allowance.seconds)
-                finally:
+                except BaseException:
                     allowance.seconds -= clock() - started
+                    raise
+                allowance.seconds -= max(worker.processor_time() - before, 0.0)
             except BaseException:
                 worker.close()
                 raise
@@ -145,7 +149,7 @@ class Parser:
     ) -> list[Match]:
         """Return the matches of ``patterns`` in ``hunks``, hunk by hunk.
 
-        There must be syntax rules for ``language``. ``allowance`` is the time limit of the file.
+        There must be syntax rules for ``language``. ``allowance`` is the limit of the file.
 
         Raises:
             ParseError: the text was not parsed.

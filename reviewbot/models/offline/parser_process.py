@@ -15,7 +15,9 @@ from reviewbot.errors import ReviewbotError
 from reviewbot.models.offline.worker import HEAD
 
 FILE_S: Final = 5.0
-"""Seconds for which one file is parsed, all its chunks together."""
+"""Seconds of processor time for which one file is parsed, all its chunks together."""
+WALL_S: Final = 60.0
+"""Seconds for one request. A machine with other work can take long for :data:`FILE_S`."""
 START_S: Final = 30.0
 """Seconds for the start of a process: a machine with other work can be slow at it."""
 WATCH_S: Final = 0.05
@@ -25,7 +27,8 @@ END_S: Final = 1.0
 MEMORY: Final = 1 << 30
 """Bytes that a process may use."""
 REPLY_BYTES: Final = 16 << 20
-TOO_LONG: Final = f"parsing took longer than {FILE_S:g} s."
+TOO_LONG: Final = f"parsing took longer than {FILE_S:g} s of processor time."
+NO_END: Final = f"parsing did not end within {WALL_S:g} s."
 CRASHED: Final = "the parser crashed."
 
 START: Final = (
@@ -65,19 +68,22 @@ class ParserProcess:
             ParseError: the process did not start.
         """
         try:
-            await self.answer({"do": "warm"}, START_S)
+            await self.answer({"do": "warm"}, START_S, wall_s=START_S)
         except ParseError as error:
-            if str(error) == TOO_LONG:
+            if str(error) in (TOO_LONG, NO_END):
                 raise ParseError(f"the parser did not start within {START_S:g} s.") from None
             raise
         self.new = False
 
-    async def answer(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+    async def answer(
+        self, request: dict[str, Any], seconds: float, *, wall_s: float | None = None
+    ) -> dict[str, Any]:
         """Return the reply to a request.
 
         Args:
             request: the request.
-            seconds: the time limit, of the wall and of the processor.
+            seconds: the limit of processor time.
+            wall_s: the limit of elapsed time; None is :data:`WALL_S`.
 
         Raises:
             ParseError: the process was stopped or crashed. It cannot be used again.
@@ -87,7 +93,7 @@ class ParserProcess:
         # Retrieved here, too: after a second cancellation no task awaits the exchange.
         exchange.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
-            await self._watch(exchange, seconds)
+            await self._watch(exchange, seconds, WALL_S if wall_s is None else wall_s)
         except BaseException:
             self._kill()
             await asyncio.wait({exchange})
@@ -103,17 +109,21 @@ class ParserProcess:
             raise ParseError(f"{reply['error']}.")
         return reply
 
-    async def _watch(self, exchange: asyncio.Future[dict[str, Any]], seconds: float) -> None:
+    async def _watch(
+        self, exchange: asyncio.Future[dict[str, Any]], seconds: float, wall_s: float
+    ) -> None:
         """Wait for the end of ``exchange``.
 
         Raises:
             ParseError: the process exceeds the limit of time or memory.
         """
         clock = asyncio.get_running_loop().time
-        deadline = clock() + seconds
+        deadline, most = clock() + wall_s, self.processor_time() + seconds
         while not (await asyncio.wait({exchange}, timeout=WATCH_S))[0]:
-            if clock() >= deadline:
+            if self.processor_time() >= most:
                 raise ParseError(TOO_LONG)
+            if clock() >= deadline:
+                raise ParseError(NO_END)
             if self.memory() > MEMORY:
                 raise ParseError(f"the parser used more than {MEMORY >> 20} MiB of memory.")
 
@@ -135,6 +145,15 @@ class ParserProcess:
     def alive(self) -> bool:
         """True while the process is running."""
         return self._process.poll() is None
+
+    def processor_time(self) -> float:
+        """Return the seconds of processor time used so far; 0 if the process has ended."""
+        import psutil
+
+        with suppress(psutil.Error):
+            used = psutil.Process(self._process.pid).cpu_times()
+            return float(used.user + used.system)
+        return 0.0
 
     def memory(self) -> int:
         """Return the bytes of memory in use; 0 if the process has ended."""

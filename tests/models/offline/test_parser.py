@@ -108,10 +108,39 @@ async def test_an_endless_loop_is_stopped_and_the_next_file_is_read(pool: Parser
     parser = pool.for_tenant("a")
     allowance = Allowance(0.5)
     hunk = ParserHunk(["eval(x);", LOOP[1]], (True, True))
-    with pytest.raises(ParseError, match=r"parsing took longer than 5 s\."):
+    with pytest.raises(ParseError, match=r"parsing took longer than 5 s of processor time\."):
         await parser.match(LOOP[0], [hunk], [EVAL], allowance)
     assert allowance.seconds <= 0
     assert await look(parser, "eval(x)") == found("eval(x)")
+
+
+async def test_a_file_is_read_however_long_its_process_waits_for_a_processor(
+    pool: ParserPool,
+) -> None:
+    parser = pool.for_tenant("a")
+    await look(parser, "eval(x)")
+    (process,) = processes()
+    process.suspend()
+    allowance = Allowance(0.2)
+    hunk = ParserHunk(["eval(x)"], (True,))
+    waiting = asyncio.create_task(parser.match("python", [hunk], [EVAL], allowance))
+    await asyncio.wait({waiting}, timeout=1.0)
+    process.resume()
+    assert await waiting == found("eval(x)")
+    assert allowance.seconds > 0.0
+
+
+async def test_a_process_that_only_waits_is_stopped(
+    pool: ParserPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parser = pool.for_tenant("a")
+    await look(parser, "eval(x)")
+    (process,) = processes()
+    process.suspend()
+    monkeypatch.setattr(process_module, "WALL_S", 0.3)
+    with pytest.raises(ParseError, match=r"^parsing did not end within 60 s\.$"):
+        await look(parser, "eval(x)")
+    assert not process.is_running()
 
 
 async def test_a_file_without_time_left_starts_no_request(pool: ParserPool) -> None:
