@@ -17,7 +17,7 @@ file of cases does not load.
 The folder decides where a rule runs (:data:`FOLDERS_OF`): ``javascript`` also on TypeScript and
 TSX, whose grammars extend it; ``jsx`` on JavaScript and TSX; ``c`` also on C++; ``any`` on every
 text file. The rules of :data:`TEXT_FOLDERS` have no ``rule``: their check is code in
-:mod:`reviewbot.models.offline.text_rules`.
+:mod:`reviewbot.models.offline.text_rules` and :mod:`reviewbot.models.offline.text_checks`.
 
 A repository may have rules of its own in the same format. Their ids begin with ``custom/``, and
 their ``language`` decides where they run. :mod:`reviewbot.pipeline.custom_rules` loads them.

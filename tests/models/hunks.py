@@ -9,6 +9,7 @@ from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.models.offline.model import Scan
 from reviewbot.models.offline.parser import Allowance
+from reviewbot.models.offline.text_checks import check_text
 from tests.in_process import parser
 
 
@@ -45,7 +46,8 @@ def review_chunk(view: ChunkView) -> list[dict[str, Any]]:
     """The findings of the offline rules, parsed in this process."""
     scan = Scan(view)
     matched = parser().match(scan.language, scan.hunks, scan.patterns, Allowance())
-    return scan.items(asyncio.run(matched))
+    texts = check_text(scan.language, scan.texts) if scan.texts else ()
+    return scan.items(asyncio.run(matched), [*texts])
 
 
 def review(path: str, text: str, *, start: int = 1) -> list[dict[str, Any]]:

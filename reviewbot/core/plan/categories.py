@@ -45,7 +45,8 @@ _MANIFESTS: Final = LOCKFILES | _words(
     """
 )
 _MANIFEST: Final = re.compile(
-    r"(?:^|[-_.])requirements(?:[-_.][^/]*)?\.(?:txt|in)$|\.(?:gemspec|podspec|csproj|fsproj|vbproj)$"
+    r"(?s)\A(?=.*\.(?:txt|in)$)(?>.*?(?:^|[-_.])requirements(?=[-_.]))"
+    r"|\.(?:gemspec|podspec|csproj|fsproj|vbproj)$"
 )
 
 _TEST_FOLDERS: Final = _words(

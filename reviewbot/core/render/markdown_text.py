@@ -57,7 +57,7 @@ def linked(text: str, address: str | None) -> str:
 def cell(markdown: str) -> str:
     """Return inline Markdown as a table cell. Bars divide cells even in code (section 4.10)."""
     # A backslash before the bar would escape our escape.
-    return re.sub(r"\\*\|", lambda match: "\\" * (2 * len(match[0]) - 1) + "|", markdown)
+    return re.sub(r"(?<!\\)\\*+\|", lambda match: "\\" * (2 * len(match[0]) - 1) + "|", markdown)
 
 
 def fence(text: str, *, lines: int) -> str:

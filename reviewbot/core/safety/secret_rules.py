@@ -252,7 +252,7 @@ _RULES: Final = (
 )
 _WORD: Final = r"(?:pass(?:word|wd)?|passphrase|pw|pwd|secret|token|changeme|example|credentials?)"
 _STANDS_FOR_A_PASSWORD: Final = re.compile(
-    r"[$%{(*].*|.*[{}$\ufffd].*|\[+\w+\]+|x+|\.+"
+    r"[$%{(*].*|[^{}$\ufffd\n]*+[{}$\ufffd].*|\[+\w+\]+|x+|\.+"
     r"|(?:required|nullable|sometimes|string|bail|confirmed)(?:\|[\w:,]+)+"
     rf"|[-_]?(?:(?:your|my|the)[-_]?)?{_WORD}(?:[-_]?{_WORD}){{0,5}}[-_]?\d{{0,3}}",
     re.IGNORECASE,

@@ -15,8 +15,9 @@ _LONGEST: Final = 1 << 16
 _TOKEN: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|gh[pousr]_[\w.~+/=-]+"
-    r"|github_pat_\w+"
-    r"|eyJ[\w-]+\.[\w.-]+"
+    r"|github_pat_[\w-]+"
+    # From the start of a word: each "eyJ" within would be read to the end of the word.
+    r"|(?<![\w-])(?>[\w-]*?eyJ)[\w-]++\.[\w.-]+"
     r"|\bv1\.[0-9a-f]{40}\b"
     r"|(?i:\b(?:bearer|token|basic) +)[\w.~+/=-]{20,}",
     re.DOTALL,

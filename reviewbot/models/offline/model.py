@@ -1,8 +1,8 @@
 """The offline model: rules on the added code, behind the same protocol as Claude.
 
-It reads the chunks, not a prompt: no network, no key, no cost. Checks of text run here; rules that
-need a parser run in a worker process (:mod:`reviewbot.models.offline.parser`). The findings of a
-chunk are sent before the next chunk is read.
+It reads the chunks, not a prompt: no network, no key, no cost. Checks that hold for every language
+run here. The others run in a worker process (:mod:`reviewbot.models.offline.parser`). The findings
+of a chunk are sent before the next chunk is read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import Allowance, ParserHunk
 from reviewbot.models.offline.parser_process import ParseError
 from reviewbot.models.offline.syntax import Pattern
-from reviewbot.models.offline.text_rules import check_lines
+from reviewbot.models.offline.text_rules import CHECKED_TEXT, check_lines
 from reviewbot.rules import (
     META_VARIABLE,
     TEXT_FOLDERS,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.models.offline.syntax import Match
+    from reviewbot.models.offline.syntax import Match, TextMatch
 
 MAX_PER_RULE: Final = 20
 """Maximum number of findings of one rule in one chunk; the last one names the lines of the
@@ -128,17 +128,23 @@ class OfflineModel:
             # Reading the lines is all CPU: a thread keeps the event loop free.
             scan = await asyncio.to_thread(Scan, view, self._custom)
             yield checked(view, self._custom)
+            allowance = self._allowances[view.path]
+            texts: Sequence[TextMatch] = ()
             matches: Sequence[Match] = ()
-            if scan.hunks:
-                try:
+            try:
+                if scan.texts:
+                    texts = await self._parser.check_text(
+                        scan.language, scan.texts, _text_rules(), allowance
+                    )
+                if scan.hunks:
                     matches = await self._parser.match(
-                        scan.language, scan.hunks, scan.patterns, self._allowances[view.path]
+                        scan.language, scan.hunks, scan.patterns, allowance
                     )
-                except ParseError as error:
-                    yield PartlyRead(
-                        view.id, f"The offline rules did not read all of this file: {error}"
-                    )
-            for item in await asyncio.to_thread(scan.items, matches):
+            except ParseError as error:
+                yield PartlyRead(
+                    view.id, f"The offline rules did not read all of this file: {error}"
+                )
+            for item in await asyncio.to_thread(scan.items, matches, texts):
                 yield ToolInput(comma + json.dumps(item))
                 comma = ","
         yield ToolInput('],"outcome":"complete"}')
@@ -196,6 +202,7 @@ class Scan:
         language: language of the file; empty if unknown.
         hunks: the hunks that have to be parsed; empty if no rule can match.
         patterns: the patterns that can match in them.
+        texts: the lines of each hunk for the checks of text; empty if none of them can match.
 
     Raises:
         ConfigError: a rule file of this installation is broken.
@@ -228,13 +235,21 @@ class Scan:
             for one in self._rules
         ]
 
-    def items(self, matches: Sequence[Match]) -> list[dict[str, Any]]:
+        words = CHECKED_TEXT.get(self.language, ())
+        texts = [[line.text for line in side.lines] for side in self._sides]
+        has_word = any(word in line for word in words for lines in texts for line in lines)
+        self.texts = texts if has_word else []
+
+    def items(
+        self, matches: Sequence[Match], texts: Sequence[TextMatch] = ()
+    ) -> list[dict[str, Any]]:
         """Return the findings as items of the report, from the first line to the last.
 
-        ``matches`` are those of :attr:`patterns` in :attr:`hunks`.
+        ``matches`` are those of :attr:`patterns` in :attr:`hunks`, ``texts`` those in
+        :attr:`texts`.
         """
         kept: dict[str, list[_RuleMatch]] = {}
-        for hit in (*self._text_hits(), *map(self._hit, matches)):
+        for hit in (*self._text_hits(texts), *map(self._hit, matches)):
             kept.setdefault(hit.rule.id, []).append(hit)
         items = []
         for group in kept.values():
@@ -244,12 +259,21 @@ class Scan:
                 items[-1]["message"] += _others(rest)
         return sorted(items, key=lambda item: (item["line"], item["end_line"], item["rule"]))
 
-    def _text_hits(self) -> Iterator[_RuleMatch]:
-        for side in self._sides:
-            for name, index, values in check_lines(self.view.path, side.lines, side.fresh):
-                rule = _text_rules()[name]
-                if _runs_on(rule, self.view.path):
-                    yield _RuleMatch(rule, side, index, index, values)
+    def _text_hits(self, texts: Sequence[TextMatch]) -> Iterator[_RuleMatch]:
+        found = [
+            (side, match)
+            for side in self._sides
+            for match in check_lines(self.view.path, side.lines, side.fresh)
+        ]
+        found += [
+            (self._sides[one.hunk], (one.rule, one.line, one.values))
+            for one in texts
+            if self._sides[one.hunk].fresh[one.line]
+        ]
+        for side, (name, index, values) in found:
+            rule = _text_rules()[name]
+            if _runs_on(rule, self.view.path):
+                yield _RuleMatch(rule, side, index, index, values)
 
     def _hit(self, match: Match) -> _RuleMatch:
         return _RuleMatch(

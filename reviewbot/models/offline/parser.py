@@ -23,14 +23,19 @@ from reviewbot.models.offline.parser_process import (
     ParseError,
     ParserProcess,
 )
-from reviewbot.models.offline.replies import read_code_lines, read_enclosing, read_matches
+from reviewbot.models.offline.replies import (
+    read_code_lines,
+    read_enclosing,
+    read_matches,
+    read_text_matches,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from reviewbot.core.findings.suggestions import Edit
     from reviewbot.models.offline.structure import Enclosing
-    from reviewbot.models.offline.syntax import Match, Pattern
+    from reviewbot.models.offline.syntax import Match, Pattern, TextMatch
 
 CHECK_S: Final = 2.0
 """Seconds of processor time for the check of one suggestion, and for one question about the
@@ -162,6 +167,31 @@ class Parser:
         }
         reply = await self._pool.ask(self._tenant, request, allowance)
         found = await asyncio.to_thread(read_matches, reply, hunks, patterns)  # there may be many
+        if found is None:
+            raise ParseError(CRASHED)
+        return found
+
+    async def check_text(
+        self,
+        language: str,
+        hunks: Sequence[Sequence[str]],
+        rules: Collection[str],
+        allowance: Allowance,
+    ) -> list[TextMatch]:
+        """Return what the checks of text find in the new sides of ``hunks``.
+
+        Args:
+            language: ``dockerfile``, ``sql`` or ``yaml``.
+            hunks: the lines of each hunk.
+            rules: the ids of the rules that there are.
+            allowance: the limit of the file.
+
+        Raises:
+            ParseError: the text was not checked.
+        """
+        request = {"do": "text", "language": language, "hunks": hunks}
+        reply = await self._pool.ask(self._tenant, request, allowance)
+        found = await asyncio.to_thread(read_text_matches, reply, hunks, rules)  # may be many
         if found is None:
             raise ParseError(CRASHED)
         return found

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from reviewbot.core.decode import decoder
 from reviewbot.models.offline.structure import HEADER_CHARS, Enclosing
-from reviewbot.models.offline.syntax import Match
+from reviewbot.models.offline.syntax import Match, TextMatch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from reviewbot.models.offline.parser import ParserHunk
     from reviewbot.models.offline.syntax import Pattern
@@ -29,6 +29,24 @@ def read_matches(
         and one.pattern in range(len(patterns))
         and 0 <= one.first <= one.last < len(hunks[one.hunk].lines)
         and one.column >= 0
+        for one in found
+    )
+    return found if inside else None
+
+
+def read_text_matches(
+    reply: Mapping[str, Any], hunks: Sequence[Sequence[str]], rules: Collection[str]
+) -> list[TextMatch] | None:
+    """Return the matches of a reply; None if they are not valid for these hunks and rules."""
+    decode = decoder(TextMatch)
+    try:
+        found = [cast("TextMatch", decode(one, "match")) for one in reply["text"]]
+    except (KeyError, TypeError, ValueError):
+        return None
+    inside = all(
+        one.rule in rules
+        and one.hunk in range(len(hunks))
+        and one.line in range(len(hunks[one.hunk]))
         for one in found
     )
     return found if inside else None

@@ -48,6 +48,19 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True)
+class TextMatch:
+    """A match of a rule without a pattern: the indices of its hunk and of its line there.
+
+    ``values`` are those for the texts of the rule.
+    """
+
+    hunk: int
+    line: int
+    rule: str
+    values: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A place that a pattern matched.
 

@@ -9,9 +9,6 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.plan.languages import language_of
-from reviewbot.models.offline.docker_text import check_dockerfile
-from reviewbot.models.offline.sql_text import check_sql
-from reviewbot.models.offline.workflow_text import check_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +34,9 @@ _INVISIBLE: Final = re.compile(
 )
 _NOT_CODE: Final = frozenset({"html", "json", "yaml"})
 """Languages of text for people, where such characters have legitimate uses."""
-_CHECKS: Final = {"dockerfile": check_dockerfile, "sql": check_sql, "yaml": check_workflow}
+CHECKED_TEXT: Final = {"dockerfile": ("",), "sql": ("",), "yaml": ("run", "script")}
+"""Languages whose text :mod:`reviewbot.models.offline.text_checks` reads in the worker process, and
+words of which it needs one."""
 
 
 def check_lines(
@@ -56,10 +55,6 @@ def check_lines(
     language = language_of(path)
     code = language is not None and language not in _NOT_CODE
     yield from _conflicts(lines, fresh)
-    if language in _CHECKS:
-        for rule, index, values in _CHECKS[language]([line.text for line in lines]):
-            if fresh[index]:
-                yield rule, index, values
     for index, line in enumerate(lines):
         if not fresh[index] or line.text.isascii():
             continue

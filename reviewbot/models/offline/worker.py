@@ -58,12 +58,12 @@ def main() -> None:
         _send(replies, reply)
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
+def answer(request: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911 - one for each request
     """Return the reply to a request.
 
     Args:
-        request: ``do`` is ``match``, ``check``, ``try``, ``enclosing``, ``code_lines`` or ``warm``;
-            the other fields depend on it.
+        request: ``do`` is ``match``, ``text``, ``check``, ``try``, ``enclosing``, ``code_lines`` or
+            ``warm``; the other fields depend on it.
     """
     if request["do"] == "try":
         return {"refused": reason_to_refuse(request["language"], request["matcher"])}
@@ -75,6 +75,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             if fragment is not None:
                 found += [asdict(one) for one in match(patterns, index, fragment)]
         return {"matches": found}
+    if request["do"] == "text":
+        from reviewbot.models.offline.text_checks import check_text
+
+        return {"text": [asdict(one) for one in check_text(request["language"], request["hunks"])]}
     if request["do"] == "check":
         names = ("before", "after", "old", "new")
         return {"kept": keeps_syntax(request["language"], *(request[name] for name in names))}
