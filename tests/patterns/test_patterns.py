@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -92,7 +92,7 @@ MODULES: Final = sorted(
 
 def seconds(registered: RegisteredPattern, text: str) -> float:
     """Return the processor time of all uses of a pattern on a text."""
-    compiled = re.compile(registered.pattern, registered.flags)
+    compiled: re.Pattern[Any] = re.compile(registered.pattern, registered.flags)
     read = text.encode("ascii", "replace") if isinstance(registered.pattern, bytes) else text
     methods = USED_BY.get(registered.key, registered.methods)
     started = time.thread_time()

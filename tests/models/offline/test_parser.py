@@ -344,6 +344,38 @@ async def test_a_process_that_was_taken_over_gives_no_findings(
         await look(pool.for_tenant("a"), "eval(x)", seconds=1.0)
 
 
+MATCH = {"hunk": 0, "line": 0, "rule": "sql/no-where", "values": {}}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        message({}),
+        message({"text": [7]}),
+        message({"text": [MATCH | {"hunk": 1}]}),
+        message({"text": [MATCH | {"line": -1}]}),
+        message({"text": [MATCH | {"rule": "sql/other"}]}),
+        message({"text": [MATCH | {"values": {"TABLE": 1}}]}),
+    ],
+)
+async def test_a_process_that_was_taken_over_gives_no_findings_in_text(
+    pool: ParserPool, monkeypatch: pytest.MonkeyPatch, reply: bytes
+) -> None:
+    monkeypatch.setattr(process_module, "START", replying(reply))
+    with pytest.raises(ParseError):
+        await pool.for_tenant("a").check_text("sql", [["x"]], {"sql/no-where"}, Allowance(1.0))
+
+
+async def test_text_whose_check_takes_long_is_stopped_in_the_process(pool: ParserPool) -> None:
+    parser = pool.for_tenant("a")
+    lines = ["delete from a;"]
+    (match,) = await parser.check_text("sql", [lines], {"sql/no-where"}, Allowance())
+    assert (match.rule, match.line, match.values["TABLE"]) == ("sql/no-where", 0, "a")
+    hostile = ["execute" + " " * 60_000 + ";"]
+    with pytest.raises(ParseError, match="took longer"):
+        await parser.check_text("sql", [hostile], {"sql/no-where"}, Allowance(0.5))
+
+
 async def test_a_parser_that_is_not_installed_is_named(
     pool: ParserPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
