@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PROBES: Final = " \n\ta0A_.-/\\\"'`(){}[]<>=,:;*#@!$%&|?+~^\u00e9\0"
 _MANY: Final = 10
 """Repeats up to fewer times than this are not pumped."""
-_ENDS: Final = ("", "\0", " ")
+_ENDS: Final = ("", "\0", "\n")
 _REPEATS: Final = (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT)
 _PUMPS: Final = 12
 
