@@ -114,7 +114,8 @@ def test_an_idle_server_outlives_the_limit_and_ends_well(tmp_path: Path) -> None
 def test_a_shutdown_that_does_not_end_is_ended(tmp_path: Path, end: str) -> None:
     with serving(tmp_path, hang_s=600.0, at_end=end) as process:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(START_S) == 1
+        # While other threads run, writing their stacks can crash the process: it has ended, too.
+        assert process.wait(START_S) in (1, -signal.SIGSEGV)
     assert "Timeout (0:00:01)!" in errors(tmp_path)  # the grace period and half a second
 
 
