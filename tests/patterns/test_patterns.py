@@ -41,12 +41,19 @@ SHORT: Final = {
     "pipeline/definitions.py:_DEFINITIONS": _LINE_CHARS,
 }
 """Patterns that only read texts up to a length, in characters: their time at this length counts."""
-USED_BY: Final = {"core/diff/git_header.py:_VALUES": frozenset({"fullmatch"})}
+USED_BY: Final = {
+    "core/diff/git_header.py:_VALUES": frozenset({"fullmatch"}),
+    "core/plan/lockfiles.py:_shape": frozenset({"fullmatch"}),
+}
 """What patterns are used by, where the name alone does not show it."""
-OURS: Final = {"pipeline/git_command.py:_version": "the output of git --version"}
+OURS: Final = {
+    "models/sandbox/launcher.py:_LISTED": "the libraries of a linter, as the system lists them",
+    "pipeline/git_command.py:_version": "the output of git --version",
+}
 """Patterns that read text of this installation alone, and which."""
 PUT_TOGETHER: Final = {
     "core/plan/globs.py:read_pattern": "of the base's files; the form of each part is tested below",
+    "core/plan/lockfiles.py:_shape": "at import: each result is in the registry",
     "core/prompt/guideline_tiers.py:_words": "at import: each result is in the registry",
     "core/safety/secret_rules.py:_rule": "at import: each result is in the registry",
     "models/linters/hits.py:_check": "of rules.toml: in the registry",

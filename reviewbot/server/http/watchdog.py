@@ -3,8 +3,8 @@
 A thread of Python cannot do this: code that holds the interpreter's lock, such as a regular
 expression, keeps all threads waiting. The timer of :mod:`faulthandler` runs without the lock. When
 it expires, it writes the stacks of all threads to standard error and ends the process with exit
-code 1. The stacks name files, lines and functions, never values. Reading the stacks of threads that run
-meanwhile can crash the process (signal 11). Threads that wait for the lock are safe to read.
+code 1. The stacks name files, lines and functions, never values. To read the stack of a thread that
+runs meanwhile can crash the process (signal 11). Threads that wait for the lock are safe to read.
 """
 
 from __future__ import annotations
