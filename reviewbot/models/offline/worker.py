@@ -43,6 +43,9 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDWR), 1)  # a library must not write between the replies
     try:
         import ast_grep_py  # noqa: F401 - loaded now, so that no file pays for it
+
+        # Loaded here, as the process can open no files later; the parent does not need it.
+        import reviewbot.models.offline.text_checks  # noqa: F401
     except ImportError as error:
         _send(replies, {"error": f"the parser is not installed ({error})"})
         return
