@@ -2,9 +2,9 @@
 
 It is computed, so that no pattern can be missing. Importing a module compiles the patterns of its
 top level: :func:`registered_patterns` imports all modules in a process of its own and records each
-compilation. It adds the patterns of ``rules.toml``, and the literals in calls of ``re`` within
-functions. :func:`calls_in_functions` lists those calls, so that patterns that a function puts
-together can be refused.
+compilation, and those of secrets that are otherwise made on first use. It adds the patterns of
+``rules.toml``, and the literals in calls of ``re`` within functions. :func:`calls_in_functions`
+lists those calls, so that patterns that a function puts together can be refused.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ import reviewbot
 for module in pkgutil.walk_packages(reviewbot.__path__, "reviewbot."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
+from reviewbot.core.safety import assigned_secrets, secret_rules
+assigned_secrets._patterns()
+for rule in secret_rules._RULES:
+    secret_rules._compiled(rule.pattern)
 print(json.dumps(found))
 """
 

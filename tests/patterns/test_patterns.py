@@ -28,13 +28,14 @@ WORKER: Final = frozenset(
     for name in (
         *("assignments", "brace_contexts", "brackets", "docker_text", "flow", "fragments"),
         *("line_contexts", "php_markup", "sql_conditions", "sql_logic", "sql_text", "stitching"),
-        *("structure", "syntax", "text_checks", "worker", "workflow_text"),
+        *("structure", "syntax", "text_checks", "unreachable", "worker", "workflow_text"),
     )
 )
 """Modules whose code runs in the parser's process alone, which has limits of time and memory."""
 SHARED: Final = frozenset({"Enclosing", "HEAD", "HEADER_CHARS", "Match", "Pattern", "TextMatch"})
 """Types and constants of :data:`WORKER` that other modules use."""
 SHORT: Final = {
+    "core/safety/assigned_secrets.py:_NO_VALUE": 256,
     "core/safety/personal_data.py:_WORD_END": _LOCAL_MAX,
     "models/anthropic/dialect.py:_REFUSALS": _COMPLAINT,
     "models/linters/imported.py:_LINK": 2 * MESSAGE_LENGTH,
@@ -44,6 +45,7 @@ SHORT: Final = {
 USED_BY: Final = {
     "core/diff/git_header.py:_VALUES": frozenset({"fullmatch"}),
     "core/plan/lockfiles.py:_shape": frozenset({"fullmatch"}),
+    "core/safety/assigned_secrets.py:_patterns": frozenset({"match"}),
 }
 """What patterns are used by, where the name alone does not show it."""
 OURS: Final = {
@@ -55,10 +57,10 @@ PUT_TOGETHER: Final = {
     "core/plan/globs.py:read_pattern": "of the base's files; the form of each part is tested below",
     "core/plan/lockfiles.py:_shape": "at import: each result is in the registry",
     "core/prompt/guideline_tiers.py:_words": "at import: each result is in the registry",
-    "core/safety/secret_rules.py:_rule": "at import: each result is in the registry",
+    "core/safety/assigned_secrets.py:_patterns": "each result is in the registry",
+    "core/safety/secret_rules.py:_compiled": "each result is in the registry",
     "models/linters/hits.py:_check": "of rules.toml: in the registry",
     "models/linters/hits.py:line": "of rules.toml: in the registry",
-    "models/linters/suppressions.py:_replace": "at import: each result is in the registry",
     "pipeline/changed_definitions.py:_name_in": "a name of 3 to 64 letters, in 400 characters",
     "pipeline/definitions.py:_forms": "a name of 3 to 64 letters, in 400 characters",
     "pipeline/definitions.py:use_lines": "a name of 3 to 64 letters, in 400 characters",

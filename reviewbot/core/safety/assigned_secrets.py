@@ -86,7 +86,7 @@ _ASSIGNED: Final = (
 )
 _ASSIGNED_TEXT: Final = (
     # getenv("PASSWORD", "x"), PASSWORD 'x', --password "x", | password | `x` |
-    rf"{_QUOTE}{_BLANKS},|{_BLANKS}\||[ \t]+(?:by[ \t])?"
+    rf"{_QUOTE}{_BLANKS},|{_BLANKS}\||[ \t]++(?:by[ \t])?"
 )
 _OPENING: Final = (
     rf"{_GAP}(?:[(\[]{_GAP}|[&!][\w-]{{1,30}}[ \t]{{1,9}}"
