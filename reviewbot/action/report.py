@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reviewbot.action.runner_files import SUMMARY_LIMIT, write_outputs, write_summary
 from reviewbot.core.events.report import reaches_threshold
@@ -21,7 +21,7 @@ from reviewbot.pipeline.rule_texts import render_sarif
 from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.config.settings import Settings
@@ -54,14 +54,19 @@ def write_report(
     inputs: ActionInputs,
     sarif: OutputTarget,
     notices: Sequence[str],
+    *,
+    custom_rules: Iterable[Mapping[str, Any]] = (),
 ) -> int:
-    """Write the log, annotations, SARIF, summary and outputs; return the exit code."""
+    """Write the log, annotations, SARIF, summary and outputs; return the exit code.
+
+    ``custom_rules`` are the rules of the repository, which SARIF describes.
+    """
     own = published.report
     whole = replace(own, notices=(*published.problems, *own.notices))
     say(plain(final_lines(whole, width=PLAIN_WIDTH)))
     report = without_details(whole)
     say(render_annotations(report, notes=(*published.problems, *notices)))
-    sarif.replace(render_sarif(report, settings.custom_rules))
+    sarif.replace(render_sarif(report, custom_rules))
     write_summary(inputs.step_summary, _summary(report, published.comments))
     write_outputs(inputs.output, _outputs(report, published, inputs.sarif))
     code = exit_code(report, settings)

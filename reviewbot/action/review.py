@@ -124,10 +124,18 @@ class ActionReview:
         on_push = inputs.event_name == "pull_request"
         if assignment.pull.is_fork and on_push and published.denied and not published.wrote:
             published = replace(published, problems=(_FORK_NOTICE,))
-        code = await asyncio.to_thread(
-            write_report, published, assignment.settings, inputs, self._sarif, self._notices
-        )
+        code = await asyncio.to_thread(self._report, published, assignment)
         return max(code, EXIT_INCOMPLETE) if published.failed else code
+
+    def _report(self, published: Published, assignment: ReviewScope) -> int:
+        return write_report(
+            published,
+            assignment.settings,
+            self._inputs,
+            self._sarif,
+            self._notices,
+            custom_rules=assignment.context.custom_rules,
+        )
 
     async def _paused(
         self, pause: Pause, prior: Prior, identity: BotIdentity, found: PullRequest, pull: PullName
@@ -200,9 +208,7 @@ class ActionReview:
         ended = asyncio.ensure_future(publication.fail(_CANCELLED, "cancelled"))
         done = publication.published
         done = replace(done, report=replace(done.report, outcome="cancelled"))
-        await asyncio.to_thread(
-            write_report, done, assignment.settings, self._inputs, self._sarif, self._notices
-        )
+        await asyncio.to_thread(self._report, done, assignment)
         with suppress(GitHubError):
             await ended
 
@@ -257,6 +263,7 @@ class ActionReview:
             beside=assignment.beside,
             whole_files=assignment.whole_files,
             is_part=not assignment.subject.full,
+            context=assignment.context,
         )
         async with AsyncExitStack() as stack:
             # A part of the diff cannot be compared with the author's description.

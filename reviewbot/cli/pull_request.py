@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from reviewbot.cli.github_access import access, fetch
@@ -24,6 +24,7 @@ from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import Change, get_change
 from reviewbot.github.change.full_files import with_context
 from reviewbot.github.identity import PullName
+from reviewbot.pipeline.run_context import RunContext
 from reviewbot.pipeline.sources import Source
 
 if TYPE_CHECKING:
@@ -66,14 +67,13 @@ def load_pull_request(
     address, token = access()
     pull = pull_name(text, address)
 
-    def load(config: tuple[str, str] | None, custom: tuple[dict[str, Any], ...]) -> Settings:
+    def load(config: tuple[str, str] | None) -> Settings:
         if named is not None:
-            return replace(named, custom_rules=custom)
+            return named
         name, content = config or (CONFIG_NAMES[0], None)
-        settings = load_settings(
+        return load_settings(
             flags=flags, env=os.environ, dotenv=dotenv, config_text=content, config_name=name
         )
-        return replace(settings, custom_rules=custom)
 
     async def read(api: Api, waiting: WaitIndicator) -> tuple[Settings, Source]:
         names = CONFIG_NAMES if named is None else ()
@@ -81,18 +81,27 @@ def load_pull_request(
         waiting.report("the configuration of its base")
         base = await base_files(api, pull.repo, change.pull.base, config_names=names)
         custom = await base_rules(api, pull.repo, base) if context else ()
-        settings, source = load(base.config, custom), _source(change, base)
+        settings, source = load(base.config), _source(change, base)
         if then is not None:
             then(settings)
         if context:
             files = parse_diff(change.diff)
             selected = await base_guidelines(api, pull.repo, base, files, settings)
-            settings = replace(settings, selected_guidelines=selected)
             place = ContentSource(api, pull.repo, change.merge_base, change.pull.head.sha)
             found = await with_context(
-                place, change.diff, settings, base.attributes, report=waiting.report
+                place,
+                change.diff,
+                settings,
+                base.attributes,
+                report=waiting.report,
+                guidelines=selected,
             )
-            source = replace(source, data=found.diff, whole_files=found.whole_files)
+            source = replace(
+                source,
+                data=found.diff,
+                whole_files=found.whole_files,
+                context=RunContext(custom_rules=custom, guidelines=selected),
+            )
         return settings, source
 
     return asyncio.run(fetch(str(pull), address, token, read))

@@ -71,6 +71,7 @@ def review_diff(args: argparse.Namespace) -> int:
         notices=(*settings.ignored, *source.notices, *_of_plan(args, settings)),
         beside=source.missing,
         whole_files=source.whole_files,
+        context=source.context,
     )
     if args.dry_run:
         write_plan(prepared.job, args.format, args.output)
@@ -125,7 +126,7 @@ async def _review(
                 args.output,
                 prepared.job.files,
                 color=args.color,
-                custom_rules=settings.custom_rules,
+                custom_rules=source.context.custom_rules,
                 whole_files=prepared.whole_files,
             )
         )

@@ -13,6 +13,7 @@ from reviewbot.config.load import config_differs, read_settings
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.plan.languages import is_source
+from reviewbot.core.prompt.guidelines import NO_GUIDELINES
 from reviewbot.core.safety.escape import show_line
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.wording import count
@@ -27,6 +28,7 @@ from reviewbot.pipeline.guidelines import (
     tree_of,
     wants_guidelines,
 )
+from reviewbot.pipeline.run_context import RunContext
 from reviewbot.pipeline.sources import Source
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reviewbot.config.settings import Settings
+    from reviewbot.core.prompt.guidelines import Guidelines
     from reviewbot.pipeline.git import GitRepository
 
 MOST_UNTRACKED: Final = 500
@@ -87,7 +90,6 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
     )
     if reviews_here:
         import_sdk_early(settings)
-    settings = replace(settings, custom_rules=custom or ())
     if repository is not None:
         source = _of_repository(args, repository, settings)
         if args.server is not None and repository.names(custom_rules.FOLDER):
@@ -95,7 +97,9 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
             source = replace(source, notices=(*source.notices, notice))
         # A server reviews with its own models, and only it knows their limits.
         if args.server is None:
-            settings = _with_guidelines(settings, source, repository)
+            guidelines = _guidelines(settings, source, repository)
+            context = RunContext(custom_rules=custom or (), guidelines=guidelines)
+            source = replace(source, context=context)
             source = with_context(source, repository, settings, staged=args.staged)
             source = replace(source, code=GitFiles(repository, staged=args.staged))
         return settings, source
@@ -129,15 +133,14 @@ def _custom_rules(repository: GitRepository) -> tuple[dict[str, Any], ...]:
     return asyncio.run(custom_rules.load_custom_rules(files, name_of=name_of))
 
 
-def _with_guidelines(settings: Settings, source: Source, repository: GitRepository) -> Settings:
-    """Return the settings with the rules of the base's guideline files, if a model may review."""
+def _guidelines(settings: Settings, source: Source, repository: GitRepository) -> Guidelines:
+    """Return the rules of the base's guideline files; none if no model may review."""
     if not wants_guidelines(settings):
-        return settings
+        return NO_GUIDELINES
     from reviewbot.core.diff.parse import parse_diff
 
     changed = reviewed_paths(parse_diff(source.data), settings, source.attributes)
-    selected = asyncio.run(read_guidelines(tree_of(repository), changed))
-    return replace(settings, selected_guidelines=selected)
+    return asyncio.run(read_guidelines(tree_of(repository), changed))
 
 
 def _of_repository(

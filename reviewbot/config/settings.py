@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from reviewbot.config.layers import FILE_LAYER, LayeredSettings
 from reviewbot.config.model_choice import API_KEY, OFFLINE, ModelChoice, SecretText
@@ -28,10 +28,7 @@ from reviewbot.config.routes import (
 from reviewbot.config.variables import (
     ignored,
 )
-from reviewbot.core.decode import decoder
 from reviewbot.core.findings.levels import PathRules
-from reviewbot.core.findings.prior import PriorFinding
-from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -81,11 +78,6 @@ class Settings:
 
     Attributes:
         model_source: reason for this model, in words that complete "reviewed by X: ...".
-        custom_rules: rules of the repository, as :func:`reviewbot.rules.parse_rule` takes them.
-        prior_findings: open findings of earlier reviews to verify again; the App and the Action set
-            them.
-        heed_added_suppressions: whether suppressions that the change adds hide errors, too.
-        selected_guidelines: rules from the guideline files of the base.
         origins: origin of each setting that is not the default, by name.
         notices: sentences about settings that are set but not in force.
         ignored: sentences about variables that a ``.env`` file may not set.
@@ -113,12 +105,8 @@ class Settings:
     cross_file: bool = False
     examples: int | None = None
     guidelines: bool = True
-    selected_guidelines: Guidelines = NO_GUIDELINES
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
     path_rules: tuple[PathRules, ...] = ()
-    custom_rules: tuple[Mapping[str, Any], ...] = ()
-    prior_findings: tuple[PriorFinding, ...] = ()
-    heed_added_suppressions: bool = True
     confidence: float = 0.7
     max_notes: int = 5
     max_inline: int = 10
@@ -254,17 +242,8 @@ def _path_instructions(items: Any) -> tuple[PathInstruction, ...]:  # noqa: ANN4
     return tuple(PathInstruction(tuple(item["paths"]), item["instructions"]) for item in items)
 
 
-def _prior_findings(items: Any) -> tuple[PriorFinding, ...]:  # noqa: ANN401  as they were stored
-    decode = decoder(PriorFinding)
-    return tuple(cast("PriorFinding", decode(one, "prior_findings")) for one in items)
-
-
 def _path_rules(items: Any) -> tuple[PathRules, ...]:  # noqa: ANN401  as the schema says
     return tuple(PathRules(tuple(item["paths"]), dict(item["rules"])) for item in items)
-
-
-def _selected_guidelines(value: object) -> Guidelines:
-    return cast("Guidelines", decoder(Guidelines)(value, "selected_guidelines"))
 
 
 def _timeouts(values: Mapping[str, float]) -> TimeoutSettings:
@@ -290,12 +269,8 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "cross_file": bool,
         "examples": int,
         "guidelines": bool,
-        "selected_guidelines": _selected_guidelines,
         "rules": dict,
         "path_rules": _path_rules,
-        "custom_rules": tuple,
-        "prior_findings": _prior_findings,
-        "heed_added_suppressions": bool,
         "confidence": float,
         "max_notes": int,
         "max_inline": int,

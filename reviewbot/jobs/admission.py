@@ -7,7 +7,7 @@ import json
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events.events import Usage
@@ -24,6 +24,7 @@ from reviewbot.pipeline.estimate import VERIFICATION_OUTPUT, VERIFICATION_PROMPT
 from reviewbot.pipeline.explain import prepare_explanation
 from reviewbot.pipeline.job import opening
 from reviewbot.pipeline.prepare import prepare
+from reviewbot.pipeline.run_context import NO_CONTEXT, RunContext, context_to_json
 from reviewbot.store import budgets, reviews, turns
 from reviewbot.store.eventlog import insert_events, stored
 from reviewbot.store.keys import Limits
@@ -78,6 +79,8 @@ class ReviewRequest:
         tenant: id of the tenant that owns the review.
         beside: coverage of changed files that are not in ``diff``.
         whole_files: a diff that shows some files of ``diff`` in full, for linters.
+        context: knowledge of the repository and of earlier reviews. It is stored with the review: a
+            run after a crash must not read the base again.
         whole: whether ``diff`` is the whole diff that ``title`` and ``description`` describe.
         inquiry: question about ``diff``; the question is answered, and nothing is reviewed.
         digest: digest of everything that determines the review.
@@ -94,14 +97,20 @@ class ReviewRequest:
     notices: tuple[str, ...] = ()
     beside: tuple[FileCoverage, ...] = ()
     whole_files: bytes = field(default=b"", repr=False)
+    context: RunContext = NO_CONTEXT
     whole: bool = True
     inquiry: Inquiry | None = None
     limits: Limits = field(default_factory=Limits)
     digest: str = field(init=False)
 
+    @property
+    def stored_settings(self) -> dict[str, Any]:
+        """The settings of the request and its context, as JSON."""
+        return {**self.options.settings, **context_to_json(self.context)}
+
     def __post_init__(self) -> None:
         parts = (
-            json.dumps(dict(self.options.settings), sort_keys=True),
+            json.dumps(self.stored_settings, sort_keys=True),
             self.options.truncate,
             str(self.options.cache),
             self.title,
@@ -152,7 +161,7 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
         plan=json.dumps(plan_to_json(job.plan)),
         options=json.dumps(
             {
-                **request.options.settings,
+                **request.stored_settings,
                 "cache": request.options.cache,
                 "truncate": request.options.truncate,
                 "whole": request.whole,
@@ -181,6 +190,7 @@ def _prepared(request: ReviewRequest, settings: Settings) -> Prepared:
         attributes=request.attributes,
         notices=request.notices,
         beside=request.beside,
+        context=request.context,
     )
 
 

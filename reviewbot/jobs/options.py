@@ -35,14 +35,7 @@ SETTABLE: Final = (
 )
 """The settings of ``.reviewbot.yml`` that a request may set, in the same form."""
 
-STORED: Final = (
-    *SETTABLE,
-    "guidelines",
-    "custom_rules",
-    "heed_added_suppressions",
-    "prior_findings",
-    "selected_guidelines",
-)
+STORED: Final = (*SETTABLE, "guidelines")
 """The settings that are stored with a review. The App alone sets those that are not settable."""
 
 _OWN: Final[Mapping[str, Any]] = MappingProxyType(

@@ -32,6 +32,7 @@ from reviewbot.pipeline.explain import explainers, prepare_explanation
 from reviewbot.pipeline.job import Postponed, StopSignal
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.run_context import context_from_json
 from reviewbot.pipeline.workers import workers
 from reviewbot.store import budgets, checkpoints, reviews, turns
 from reviewbot.store.eventlog import EventLog, rfc3339
@@ -148,6 +149,7 @@ class Run:
                 stored=stored,
                 whole_files=work.whole_files,
                 is_part=not work.options.get("whole", True),
+                context=context_from_json(work.options),
             )
         else:
             prepared = prepare_explanation(work.diff, settings, work.inquiry, stored=stored)

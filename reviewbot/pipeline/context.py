@@ -29,6 +29,7 @@ from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.plan.policy import exclusion
 from reviewbot.core.plan.split import split_file
+from reviewbot.core.prompt.guidelines import NO_GUIDELINES
 from reviewbot.core.safety.redact import has_private_key
 from reviewbot.models.linters.linters import Linters
 from reviewbot.models.tokens import Calibration
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunks import Batch, Chunk, SplitLimits
+    from reviewbot.core.prompt.guidelines import Guidelines
     from reviewbot.pipeline.evidence import Structure
 
 HEADINGS_S: Final = 3.0
@@ -89,7 +91,8 @@ class _Piece:
 class ContextPlanner:
     """Planner of the files of a diff to read in full: for more context, and for linters.
 
-    ``attributes`` is the text of the base's ``.gitattributes``.
+    ``attributes`` is the text of the base's ``.gitattributes``, and ``guidelines`` are rules of
+    the team, which take room in each request.
 
     Raises:
         ConfigError: a pattern is invalid, or a context window is too small.
@@ -101,8 +104,11 @@ class ContextPlanner:
         settings: Settings,
         attributes: str,
         limits: ContextLimits = LIMITS,
+        *,
+        guidelines: Guidelines = NO_GUIDELINES,
     ) -> None:
         self._files, self._lines, self._limits = files, settings.context_lines, limits
+        self._guidelines = guidelines
         self._policy = policy_of(settings, attributes)
         self._pieces: dict[str, _Piece] = {}
         self._linted: dict[str, FileDiff] = {}
@@ -218,11 +224,11 @@ class ContextPlanner:
     def _plan(self, settings: Settings, attributes: str) -> None:
         chains = Chains(settings)
         calibration = Calibration(settings.state_folder / CALIBRATION_FILE)
-        planner = Planner(self._files, settings, chains, calibration)
+        planner = Planner(self._files, settings, chains, calibration, self._guidelines)
         plan = planner.plan(attributes)
         often = Counter(file.path for file in self._files)
         chunks = plan.by_id
-        linters = Linters(heed_added=settings.heed_added_suppressions) if settings.linters else None
+        linters = Linters(heed_added=True) if settings.linters else None
         for batch in plan.batches:
             model = chains.first(batch)
             sizes, offline = planner.sizes(model), planner.info(model).offline

@@ -28,7 +28,12 @@ def with_context(
     """
     if not settings.context_lines or len(source.data) > MOST_BYTES:
         return source
-    around = ContextPlanner(parse_diff(source.data), settings, source.attributes)
+    around = ContextPlanner(
+        parse_diff(source.data),
+        settings,
+        source.attributes,
+        guidelines=source.context.guidelines,
+    )
     if not around.wanted:
         return source
     whole = parse_diff(repository.whole(around.wanted, staged=staged))

@@ -26,6 +26,7 @@ from reviewbot.core.plan.routing import (
     Routing,
     Split,
 )
+from reviewbot.core.prompt.guidelines import NO_GUIDELINES
 from reviewbot.errors import ConfigError
 from reviewbot.models.catalog import lookup
 from reviewbot.models.tokens import TokenCounter, endpoint_key
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunks import Batch, Plan
+    from reviewbot.core.prompt.guidelines import Guidelines
     from reviewbot.core.prompt.request import PromptProfile
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.tokens import Calibration
@@ -85,7 +87,7 @@ class Chains:
 
 
 class Planner:
-    """Planner of one diff with the models of the settings."""
+    """Planner of one diff with the models of the settings, and the rules of the team."""
 
     def __init__(
         self,
@@ -93,9 +95,10 @@ class Planner:
         settings: Settings,
         chains: Chains,
         calibration: Calibration,
+        guidelines: Guidelines = NO_GUIDELINES,
     ) -> None:
         self._files, self._settings, self._chains = files, settings, chains
-        self._calibration = calibration
+        self._calibration, self._guidelines = calibration, guidelines
         self.info: Callable[[str], ModelInfo] = cache(lambda name: lookup(name, settings.models))
         self.sizes: Callable[[str], SplitLimits] = cache(self._sizes_for)
         self._bytes: Callable[[PromptProfile], int] = cache(self._bytes_of)
@@ -178,7 +181,7 @@ class Planner:
                 (),
                 manifest,
                 instructions=settings.instructions,
-                guidelines=settings.selected_guidelines,
+                guidelines=self._guidelines,
                 examples=settings.examples,
             ),
             profile=profile,

@@ -24,6 +24,7 @@ from reviewbot.pipeline.estimate import Estimator
 from reviewbot.pipeline.job import Job
 from reviewbot.pipeline.patterns import accepted_unread, check_path_rules, patterns_of
 from reviewbot.pipeline.planner import Chains, Planner
+from reviewbot.pipeline.run_context import NO_CONTEXT, RunContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -44,7 +45,7 @@ class Prepared:
     """A job, the description of its main model, and the calibration of token counts.
 
     ``fallback_estimates`` are the estimates if the first model of each chain fails, and so on.
-    ``attributes`` are as for :func:`prepare`.
+    ``attributes`` and ``context`` are as for :func:`prepare`.
     """
 
     job: Job
@@ -52,6 +53,7 @@ class Prepared:
     calibration: Calibration
     fallback_estimates: tuple[Estimate, ...] = ()
     attributes: str = ""
+    context: RunContext = NO_CONTEXT
 
     @property
     def whole_files(self) -> Mapping[str, FileDiff]:
@@ -75,6 +77,7 @@ def prepare(
     beside: Sequence[FileCoverage] = (),
     whole_files: bytes = b"",
     is_part: bool = False,
+    context: RunContext = NO_CONTEXT,
 ) -> Prepared:
     """Parse and plan a diff.
 
@@ -87,6 +90,7 @@ def prepare(
         beside: coverage of changed files that are not in ``data``.
         whole_files: a diff that shows some files of ``data`` in full.
         is_part: whether ``data`` is only the part of a change that no earlier review has read.
+        context: knowledge of the repository and of earlier reviews.
 
     Raises:
         DiffError: ``data`` or ``whole_files`` is not a diff that can be read completely.
@@ -98,7 +102,7 @@ def prepare(
     chains = Chains(settings)
     learns = any(chain.models[0] != OFFLINE for chain in chains.of_setting.values())
     calibration = Calibration(settings.state_folder / CALIBRATION_FILE if learns else None)
-    planner = Planner(files, settings, chains, calibration)
+    planner = Planner(files, settings, chains, calibration, context.guidelines)
     estimator = Estimator(planner, settings, chains)
     accepts_unread = accepted_unread(settings)
     if stored is None:
@@ -116,14 +120,14 @@ def prepare(
     asked = dict.fromkeys(map(chains.first, planned.batches)) or {settings.model.name: None}
     online = not all(planner.info(name).offline for name in asked)
     prefixes = {name: planner.prefix(name) for name in asked}
-    guidelines = settings.selected_guidelines if online else NO_GUIDELINES
+    guidelines = context.guidelines if online else NO_GUIDELINES
     whole = _by_path(files, whole_files)
     job = Job(
         files=files,
         plan=planned,
         models=_models(planned, chains),
         estimate=estimator.of(planned),
-        gates=resolve_filters(settings, online=online),
+        gates=resolve_filters(settings, online=online, heed_added=context.heed_added_suppressions),
         instructions=redact_text(settings.instructions),
         guidelines=guidelines,
         path_instructions=path_instructions_of(settings),
@@ -140,7 +144,7 @@ def prepare(
         prompt_version=_prompt_version() if online else None,
         accepts_unread=accepts_unread,
         verified=settings.verify and online,
-        priors=settings.prior_findings,
+        priors=context.prior_findings,
         examples=settings.examples,
         is_part=is_part,
         whole_files=whole,
@@ -249,8 +253,11 @@ def _without_secrets(files: Sequence[FileDiff]) -> Iterator[FileDiff]:
         yield replace(file, old_path=old_path, new_path=new_path) if changed else file
 
 
-def resolve_filters(settings: Settings, *, online: bool) -> FindingFilters:
-    """Return the filters; the prompt's examples are decoys only for a review by a model."""
+def resolve_filters(settings: Settings, *, online: bool, heed_added: bool = True) -> FindingFilters:
+    """Return the filters; the prompt's examples are decoys only for a review by a model.
+
+    ``heed_added`` says whether suppressions that the change adds hide errors, too.
+    """
     decoys: frozenset[str] = frozenset()
     if online:
         from reviewbot.core.prompt.examples import example_identifiers
@@ -262,7 +269,7 @@ def resolve_filters(settings: Settings, *, online: bool) -> FindingFilters:
         link_hosts=settings.link_hosts,
         levels=RuleLevels(settings.rules, settings.path_rules),
         decoys=decoys,
-        heed_added=settings.heed_added_suppressions,
+        heed_added=heed_added,
     )
 
 

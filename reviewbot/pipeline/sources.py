@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reviewbot.errors import SourceError
+from reviewbot.pipeline.run_context import NO_CONTEXT, RunContext
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +52,7 @@ class Source:
         missing: files that are not in the diff, with reasons.
         whole_files: a diff that shows some of the files in full, for linters.
         code: reader of more files of the reviewed commit or working tree.
+        context: knowledge of the repository.
         title: title of the change.
         description: description of the change.
     """
@@ -61,5 +63,6 @@ class Source:
     missing: tuple[FileCoverage, ...] = ()
     whole_files: bytes = b""
     code: CodeFiles | None = None
+    context: RunContext = NO_CONTEXT
     title: str = ""
     description: str = ""

@@ -26,7 +26,7 @@ from reviewbot.pipeline.quotable_code import QuotableCode
 from reviewbot.pipeline.running_code import running_code
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
@@ -134,7 +134,7 @@ async def workers(
     async with AsyncExitStack() as stack:
         if parser is None:
             parser = (await stack.enter_async_context(own_pool())).for_tenant("local")
-        crew = ModelClients(settings, parser)
+        crew = ModelClients(settings, parser, prepared.context.parsed_rules())
         stack.push_async_callback(crew.aclose)
         writer = crew.chain(crew.chains.rest)[0]
         summarize = None
@@ -253,17 +253,20 @@ def check_choices(settings: Settings) -> None:
 class ModelClients:
     """Clients of the models of the settings; chains that contain the same model share a client.
 
-    ``parser`` parses source code for the offline rules.
+    ``parser`` parses source code for the offline rules, to which ``custom_rules`` are added.
 
     Raises:
         ConfigError: a model has no key. The error names the route.
     """
 
-    def __init__(self, settings: Settings, parser: Parser) -> None:
+    def __init__(
+        self, settings: Settings, parser: Parser, custom_rules: Sequence[Rule] = ()
+    ) -> None:
         check_choices(settings)
         self.chains = Chains(settings)
         self._clients: dict[ModelChoice, Model] = {}
         self._settings, self._parser = settings, parser
+        self._custom_rules = tuple(custom_rules)
 
     def chain(self, chain: Chain) -> tuple[Model, ...]:
         """Return the models of ``chain``, best first."""
@@ -288,7 +291,7 @@ class ModelClients:
         if choice.name == OFFLINE:
             from reviewbot.models.offline.model import OfflineModel
 
-            return OfflineModel(self._parser, _custom_rules(self._settings))
+            return OfflineModel(self._parser, self._custom_rules)
         return claude_of(choice, self._settings)
 
     async def aclose(self) -> None:
@@ -296,12 +299,6 @@ class ModelClients:
         async with AsyncExitStack() as stack:
             for client in self._clients.values():
                 stack.push_async_callback(client.aclose)
-
-
-def _custom_rules(settings: Settings) -> tuple[Rule, ...]:
-    from reviewbot.rules import parse_rule
-
-    return tuple(parse_rule(data, source=f"{data['id']}.yml") for data in settings.custom_rules)
 
 
 def _runner(

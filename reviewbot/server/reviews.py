@@ -18,6 +18,7 @@ from reviewbot.core.render.redacted_diff import redact_diff
 from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.options import options_from_query, parse_options, stored_options
 from reviewbot.pipeline.rule_texts import render_sarif
+from reviewbot.pipeline.run_context import context_from_json
 from reviewbot.server.bodies import read_body
 from reviewbot.server.documents import diff_document, entry_document, review_document
 from reviewbot.server.fields import read_fields
@@ -252,6 +253,7 @@ def _repeated(
         tenant=caller.tenant,
         diff=work.diff,
         options=stored_options(work.options),
+        context=context_from_json(work.options),
         title=row.title,
         description=work.description,
         subject=row.subject,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from reviewbot.config.settings import load_settings
 from reviewbot.core.prompt.guidelines import GuidelineFile, Guidelines, SelectedRule
 from reviewbot.errors import ConfigError
 from reviewbot.jobs import options
@@ -18,13 +17,8 @@ from reviewbot.jobs.options import (
     options_from_query,
     options_schema,
     parse_options,
-    settings_for,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from reviewbot.config.settings import Settings
+from reviewbot.pipeline.run_context import NO_CONTEXT, context_from_json
 
 
 @pytest.mark.parametrize(
@@ -186,18 +180,14 @@ def test_a_request_cannot_set_what_the_app_stores_with_a_review(name: str) -> No
 
 def test_a_stored_review_keeps_the_rules_of_its_base() -> None:
     stored = {"custom_rules": [{"id": "custom/x"}], "heed_added_suppressions": False, "cache": True}
-
-    def load(flags: Mapping[str, object]) -> Settings:
-        return load_settings(flags=flags, env={})
-
-    settings = settings_for(load, stored)
-    assert settings.custom_rules == ({"id": "custom/x"},)
-    assert settings.heed_added_suppressions is False
+    context = context_from_json(stored)
+    assert context.custom_rules == ({"id": "custom/x"},)
+    assert context.heed_added_suppressions is False
+    assert context_from_json({}) == NO_CONTEXT
 
 
 def test_a_stored_review_keeps_the_rules_of_the_team() -> None:
     file = GuidelineFile("AGENTS.md", rules=(SelectedRule(1, "", "Never nest."),), total=1)
     selected = Guidelines("a" * 40, (file,))
     stored = json.loads(json.dumps({"selected_guidelines": asdict(selected), "guidelines": True}))
-    settings = settings_for(lambda flags: load_settings(flags=flags, env={}), stored)
-    assert settings.selected_guidelines == selected
+    assert context_from_json(stored).guidelines == selected

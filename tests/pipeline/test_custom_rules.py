@@ -21,6 +21,7 @@ from reviewbot.pipeline.custom_rules import (
 from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.run_context import RunContext, context_from_json, context_to_json
 from reviewbot.pipeline.workers import workers
 from tests.in_process import parser
 from tests.support.custom_rules import CASES, CASES_PATH, FILES, PATH, RULE
@@ -177,9 +178,9 @@ def test_a_rule_must_be_valid_for_each_grammar_that_it_runs_on() -> None:
 
 async def test_a_rule_runs_in_a_review_and_a_review_of_other_files_is_not_affected() -> None:
     (rule,) = await load_custom_rules({path: text.encode() for path, text in FILES.items()})
-    settings = load_settings(flags={"model": "offline", "custom_rules": [rule]}, env={})
+    settings = load_settings(flags={"model": "offline"}, env={})
     data = (added("a.py", "print(x)") + added("a.js", "print(x)")).encode()
-    prepared = prepare(data, settings)
+    prepared = prepare(data, settings, context=RunContext(custom_rules=(rule,)))
     async with workers(prepared, settings) as able:
         events = [event async for event in review(prepared.job, able.run_batch)]
     found = [event.finding for event in events if event.type == "finding"]
@@ -194,8 +195,9 @@ async def test_a_rule_keeps_to_the_paths_of_its_patterns(files: str, paths: int)
     rules = {PATH: f"{RULE}files: {files}\n", CASES_PATH: CASES}
     data = {path: text.encode() for path, text in rules.items()}
     (rule,) = await load_custom_rules(data, parser())
-    settings = load_settings(flags={"model": "offline", "custom_rules": [rule]}, env={})
-    prepared = prepare(added("src/a.py", "print(x)").encode(), settings)
+    settings = load_settings(flags={"model": "offline"}, env={})
+    context = RunContext(custom_rules=(rule,))
+    prepared = prepare(added("src/a.py", "print(x)").encode(), settings, context=context)
     async with workers(prepared, settings, parser=parser()) as able:
         events = [event async for event in review(prepared.job, able.run_batch)]
     assert sum(event.type == "finding" for event in events) == paths
@@ -252,7 +254,6 @@ async def test_cases_that_take_too_long_are_refused(monkeypatch: pytest.MonkeyPa
     )
 
 
-def test_settings_of_a_stored_review_keep_the_rules() -> None:
-    rules = load()
-    stored = json.loads(json.dumps({"custom_rules": rules}))
-    assert load_settings(flags=stored, env={}).custom_rules == rules
+def test_the_context_of_a_stored_review_keeps_the_rules() -> None:
+    context = RunContext(custom_rules=load())
+    assert context_from_json(json.loads(json.dumps(context_to_json(context)))) == context

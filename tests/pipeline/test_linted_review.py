@@ -22,6 +22,7 @@ from reviewbot.models.offline.parser import Parser
 from reviewbot.models.offline.parser_process import CRASHED, ParseError
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.run_context import NO_CONTEXT, RunContext
 from reviewbot.pipeline.workers import workers
 from reviewbot.rules import rule_ids, rules_for
 from tests.in_process import parser
@@ -50,11 +51,12 @@ async def reviewed(
     imported: tuple[ImportedHit, ...] = (),
     *,
     whole_files: bytes = b"",
+    context: RunContext = NO_CONTEXT,
     **flags: Any,
 ) -> Report:
     settings = load_settings(flags={"model": "offline", **flags}, env={})
     data = diff.encode() if isinstance(diff, str) else diff
-    prepared = prepare(data, settings, whole_files=whole_files)
+    prepared = prepare(data, settings, whole_files=whole_files, context=context)
     async with workers(prepared, settings) as able:
         run_batch = able.with_linters(able.run_batch, imported)
         return fold([one async for one in review(prepared.job, run_batch)])
@@ -256,7 +258,8 @@ async def test_an_added_comment_outside_of_the_reviewed_part_hides_no_result(
     silenced = ["import os", "# ruff: noqa", *AFTER[2:]]
     whole = changed(tmp_path, WHOLE, new=silenced)
     part = later_hunks(changed(tmp_path, new=silenced))
-    report = await reviewed(part, whole_files=whole, heed_added_suppressions=False)
+    unheeded = RunContext(heed_added_suppressions=False)
+    report = await reviewed(part, whole_files=whole, context=unheeded)
     assert rules(report) == {"ruff/F821": 22}
     assert rules(await reviewed(part, whole_files=whole)) == {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from reviewbot.models.linters import programs
 from reviewbot.pipeline.job import started
 from reviewbot.pipeline.prepare import Prepared, prepare
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.run_context import RunContext
 from reviewbot.pipeline.workers import workers
 from tests.models.linters.samples import need
 from tests.support.reviews import added, numbered
@@ -127,7 +127,7 @@ RULES = Guidelines(
 
 def test_rules_of_the_team_are_named_and_counted_in_the_estimate() -> None:
     plain = prepare(BIG.encode(), settings())
-    ruled = prepare(BIG.encode(), replace(settings(), selected_guidelines=RULES))
+    ruled = prepare(BIG.encode(), settings(), context=RunContext(guidelines=RULES))
     assert ruled.job.guidelines == RULES
     assert ruled.job.notices == ("Rules read from AGENTS.md (1 of 2).", *plain.job.notices)
     assert ruled.job.prefix_tokens > plain.job.prefix_tokens
@@ -141,8 +141,8 @@ def test_examples_are_counted_in_the_estimate() -> None:
 
 
 def test_rules_of_the_team_are_not_used_where_no_model_reviews() -> None:
-    offline = replace(settings(model="offline"), selected_guidelines=RULES)
-    job = prepare(BIG.encode(), offline).job
+    context = RunContext(guidelines=RULES)
+    job = prepare(BIG.encode(), settings(model="offline"), context=context).job
     assert job.guidelines == NO_GUIDELINES
     assert not any("Rules read" in notice for notice in job.notices)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.prompt.guidelines import NO_GUIDELINES
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
@@ -312,19 +311,11 @@ def _request(
     cache: bool,
     limits: Limits,
 ) -> ReviewRequest:
-    pull, settings = assignment.pull, assignment.settings
-    # Stored with the review: a run after a crash must not read the base again.
-    options = {**config.options, "heed_added_suppressions": settings.heed_added_suppressions}
-    if settings.custom_rules:
-        options["custom_rules"] = list(settings.custom_rules)
-    if settings.prior_findings:
-        options["prior_findings"] = [asdict(one) for one in settings.prior_findings]
-    if settings.selected_guidelines != NO_GUIDELINES:
-        options["selected_guidelines"] = asdict(settings.selected_guidelines)
+    pull = assignment.pull
     return ReviewRequest(
         tenant=tenant,
         diff=assignment.diff,
-        options=ReviewOptions(options, cache=cache),
+        options=ReviewOptions(config.options, cache=cache),
         title=pull.title,
         description=pull.body,
         subject=subject_of(assignment.subject.pull.repo, pull.number),
@@ -334,5 +325,6 @@ def _request(
         beside=assignment.beside,
         whole_files=assignment.whole_files,
         whole=assignment.subject.full,
+        context=assignment.context,
         limits=limits,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.prompt.guidelines import NO_GUIDELINES
 from reviewbot.github.client.errors import GitHubError, TooLargeError
 from reviewbot.pipeline.context import LIMITS, ContextPlanner
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.core.prompt.guidelines import Guidelines
     from reviewbot.github.change.compare import ContentSource
     from reviewbot.models.offline.parser import Parser
 
@@ -49,13 +51,14 @@ async def with_context(
     report: Callable[[str], None] = lambda _: None,
     local: ReadFile | None = None,
     parser: Parser | None = None,
+    guidelines: Guidelines = NO_GUIDELINES,
 ) -> DiffInContext:
     """Return the diff with the configured context around its hunks.
 
     ``attributes`` is the text of the base's ``.gitattributes``. ``whole`` is the diff of the pull
     request if ``diff`` is a part of it. A file that ``local`` reads from a checkout of the head is
     not fetched. Without a ``parser``, a separate process parses. ``report`` receives progress
-    messages.
+    messages. ``guidelines`` are rules of the team, which take room in each request.
 
     Raises:
         ConfigError: a pattern of the settings is invalid, or a context window is too small.
@@ -64,7 +67,7 @@ async def with_context(
         return DiffInContext(diff)
 
     def plan() -> ContextPlanner:
-        return ContextPlanner(parse_diff(diff), settings, attributes, LIMITS)
+        return ContextPlanner(parse_diff(diff), settings, attributes, LIMITS, guidelines=guidelines)
 
     around = await asyncio.to_thread(plan)
     contents = await asyncio.to_thread(_of_checkout, local, around.wanted)

@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.cache.unchanged import fresh_hunks, hunk_digests, remaining
@@ -38,9 +38,10 @@ from reviewbot.github.state.reread import reread_findings
 from reviewbot.models.linters.added_suppressions import added_linter_notice
 from reviewbot.models.linters.programs import versions
 from reviewbot.pipeline.patterns import policy_of
+from reviewbot.pipeline.run_context import RunContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from reviewbot.config.routes import RouteSettings, SplitSettings
     from reviewbot.config.settings import Settings
@@ -79,7 +80,8 @@ class ReviewScope:
         beside: coverage of the files that are not in ``diff``.
         notices: sentences for the report.
         attributes: ``.gitattributes`` of the base.
-        settings: settings with the configuration of the base, and the prior findings to verify.
+        settings: settings with the configuration of the base.
+        context: rules of the base, and the prior findings to verify.
     """
 
     subject: Subject
@@ -91,6 +93,7 @@ class ReviewScope:
     notices: tuple[str, ...]
     attributes: str
     settings: Settings
+    context: RunContext
     whole_files: bytes = field(default=b"", repr=False)
 
 
@@ -128,12 +131,12 @@ async def assign(
     if config and base.config is None:
         raise ConfigError("there is no such file", source=f"{config} of {pull.base.ref}")
     custom = await base_rules(api, name.repo, base, parser)
-    settings = replace(load(base.config), custom_rules=custom, heed_added_suppressions=False)
+    settings = load(base.config)
     files = await asyncio.to_thread(parse_diff, change.diff)
     if only and not any(map(_matcher(only), (file.path for file in files))):
         raise NoSuchFileError(f"no changed file matches {only}")
     guidelines = await base_guidelines(api, name.repo, base, files, settings)
-    settings = replace(settings, selected_guidelines=guidelines)
+    context = RunContext(custom_rules=custom, guidelines=guidelines, heed_added_suppressions=False)
     suppressed = await asyncio.to_thread(_suppressed, files, linters=settings.linters)
     whole = ReviewScope(
         subject=Subject(
@@ -142,7 +145,7 @@ async def assign(
             base=change.merge_base or change.pull.base.sha,
             merge_base=change.merge_base,
             page=page,
-            settings=_hash_of(settings, base.attributes),
+            settings=_hash_of(settings, custom, base.attributes),
             levels=RuleLevels(settings.rules, settings.path_rules),
             unshown=tuple(
                 file.path for file in files if file.hunks and file.path in change.unshown
@@ -158,6 +161,7 @@ async def assign(
         notices=(*change.notices, *base.notices, *suppressed, *_paused(prior)),
         attributes=base.attributes,
         settings=settings,
+        context=context,
     )
     if only:
         left = await asyncio.to_thread(_part, whole, None if full else prior.block, prior)
@@ -167,13 +171,17 @@ async def assign(
     place = ContentSource(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
     found = await with_context(
-        *(place, left.diff, settings, base.attributes), whole=files, local=local, parser=parser
+        *(place, left.diff, settings, base.attributes),
+        whole=files,
+        local=local,
+        parser=parser,
+        guidelines=guidelines,
     )
     return replace(
         left,
         diff=found.diff,
         whole_files=found.whole_files,
-        settings=replace(left.settings, prior_findings=again),
+        context=replace(left.context, prior_findings=again),
     )
 
 
@@ -328,7 +336,9 @@ def reviewed_hunks(
     }
 
 
-def _hash_of(settings: Settings, attributes: str) -> str:
+def _hash_of(
+    settings: Settings, custom_rules: tuple[Mapping[str, Any], ...], attributes: str
+) -> str:
     """Return a digest of the settings that decide models, scope and filters.
 
     Budgets and publishing settings are not included, and neither are the rules of guideline files:
@@ -338,7 +348,7 @@ def _hash_of(settings: Settings, attributes: str) -> str:
     split = [settings.ab_split] if settings.ab_split else []
     others: tuple[RouteSettings | SplitSettings, ...] = (*settings.routes, *split)
     routes = [replace(one, source="") for one in others]
-    rules = (sorted(settings.rules.items()), settings.path_rules, settings.custom_rules)
+    rules = (sorted(settings.rules.items()), settings.path_rules, custom_rules)
     counts = (settings.exclude, rules, settings.confidence)
     asked = (settings.instructions, settings.path_instructions, settings.max_notes, settings.verify)
     linters = sorted(versions().items()) if settings.linters else []

@@ -1,0 +1,79 @@
+"""What a run knows of the repository and of earlier reviews, beside its diff and its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - the dataclass has it at run time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from reviewbot.core.decode import decoder
+from reviewbot.core.findings.prior import PriorFinding
+from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
+
+if TYPE_CHECKING:
+    from reviewbot.rules import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """Knowledge of the repository and of earlier reviews.
+
+    Attributes:
+        custom_rules: rules of the base, as :func:`reviewbot.rules.parse_rule` takes them.
+        guidelines: rules from the guideline files of the base.
+        prior_findings: open findings of earlier reviews to verify again.
+        heed_added_suppressions: whether suppressions that the change adds hide errors, too.
+    """
+
+    custom_rules: tuple[Mapping[str, Any], ...] = ()
+    guidelines: Guidelines = NO_GUIDELINES
+    prior_findings: tuple[PriorFinding, ...] = ()
+    heed_added_suppressions: bool = True
+
+    def parsed_rules(self) -> tuple[Rule, ...]:
+        """Return the rules of the repository.
+
+        Raises:
+            ConfigError: a rule is invalid.
+        """
+        from reviewbot.rules import parse_rule
+
+        return tuple(parse_rule(data, source=f"{data['id']}.yml") for data in self.custom_rules)
+
+
+NO_CONTEXT: Final = RunContext()
+
+
+def context_to_json(context: RunContext) -> dict[str, Any]:
+    """Return what a stored review keeps of a context, by name; defaults are left out."""
+    stored: dict[str, Any] = {}
+    if context.custom_rules:
+        stored["custom_rules"] = [dict(rule) for rule in context.custom_rules]
+    if context.guidelines != NO_GUIDELINES:
+        stored["selected_guidelines"] = asdict(context.guidelines)
+    if context.prior_findings:
+        stored["prior_findings"] = [asdict(prior) for prior in context.prior_findings]
+    if not context.heed_added_suppressions:
+        stored["heed_added_suppressions"] = False
+    return stored
+
+
+def context_from_json(stored: Mapping[str, Any]) -> RunContext:
+    """Return the context of a stored review, whose other options are ignored.
+
+    Raises:
+        ValueError: a value is not of its type.
+    """
+    guidelines, prior = decoder(Guidelines), decoder(PriorFinding)
+    selected = stored.get("selected_guidelines")
+    return RunContext(
+        custom_rules=tuple(stored.get("custom_rules", ())),
+        guidelines=NO_GUIDELINES
+        if selected is None
+        else cast("Guidelines", guidelines(selected, "selected_guidelines")),
+        prior_findings=tuple(
+            cast("PriorFinding", prior(finding, "prior_findings"))
+            for finding in stored.get("prior_findings", ())
+        ),
+        heed_added_suppressions=bool(stored.get("heed_added_suppressions", True)),
+    )
