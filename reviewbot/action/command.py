@@ -33,9 +33,9 @@ from reviewbot.github.identity import BotIdentity
 from reviewbot.github.state.prior import WRITERS, read_prior
 from reviewbot.github.webhook import commands
 from reviewbot.github.webhook.commands import BotCommand, Unknown
-from reviewbot.pipeline.explain import explainers, explanation_models, prepare_explanation
+from reviewbot.pipeline.explain import explanation_models, prepare_explanation
 from reviewbot.pipeline.output import Outputs
-from reviewbot.pipeline.review import review
+from reviewbot.pipeline.run import RunDescription, run_review
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -251,10 +251,9 @@ class ActionCommand:
         inquiry = asked.inquiry
         prepared = await asyncio.to_thread(prepare_explanation, asked.diff, settings, inquiry)
         async with AsyncExitStack() as stack:
-            able = await stack.enter_async_context(explainers(prepared, settings, inquiry))
             outputs = stack.enter_context(Outputs("terminal", None, prepared.job.files))
-            events = review(prepared.job, able.run_batch, summarize=None, stop=self._stop)
-            await stack.enter_async_context(aclosing(events))
+            run = RunDescription(prepared=prepared, settings=settings, inquiry=inquiry)
+            events = await stack.enter_async_context(aclosing(run_review(run, stop=self._stop)))
             async for event in events:
                 await outputs.take(event)
             return outputs.report

@@ -37,8 +37,7 @@ from reviewbot.github.state.scope import NoSuchFileError, assign
 from reviewbot.pipeline.git import open_commit
 from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.prepare import prepare
-from reviewbot.pipeline.review import review
-from reviewbot.pipeline.workers import workers
+from reviewbot.pipeline.run import RunDescription, run_review
 
 if TYPE_CHECKING:
     from reviewbot.action.event import Merged, RequestedReview
@@ -266,17 +265,12 @@ class ActionReview:
             context=assignment.context,
         )
         async with AsyncExitStack() as stack:
-            # A part of the diff cannot be compared with the author's description.
-            whole = assignment.subject.full
-            claims = (pull.title, pull.body) if whole else ("", "")
-            able = await stack.enter_async_context(
-                workers(
-                    prepared,
-                    settings,
-                    title=claims[0],
-                    description=claims[1],
-                    code=await self._code(assignment, prepared),
-                )
+            run = RunDescription(
+                prepared=prepared,
+                settings=settings,
+                title=pull.title,
+                description=pull.body,
+                code=await self._code(assignment, prepared),
             )
             outputs = stack.enter_context(
                 Outputs(
@@ -287,16 +281,7 @@ class ActionReview:
                     whole_files=prepared.whole_files,
                 )
             )
-            events = review(
-                prepared.job,
-                able.with_linters(able.run_batch),
-                summarize=able.summarize,
-                verify=able.verify,
-                find_uses=able.find_uses,
-                keeps_syntax=able.keeps_syntax,
-                stop=self._stop,
-            )
-            await stack.enter_async_context(aclosing(events))
+            events = await stack.enter_async_context(aclosing(run_review(run, stop=self._stop)))
             async for event in events:
                 publication.take(event)
                 await outputs.take(event)

@@ -19,8 +19,7 @@ from reviewbot.pipeline import sources
 from reviewbot.pipeline.job import StopSignal
 from reviewbot.pipeline.output import PLAN_FORMATS, Outputs, exit_code, write_plan
 from reviewbot.pipeline.prepare import prepare
-from reviewbot.pipeline.review import review
-from reviewbot.pipeline.workers import workers
+from reviewbot.pipeline.run import RunDescription, run_review
 
 if TYPE_CHECKING:
     import argparse
@@ -111,15 +110,6 @@ async def _review(
 ) -> Report:
     stop = StopSignal()
     async with AsyncExitStack() as stack:
-        work = await stack.enter_async_context(
-            workers(
-                prepared,
-                settings,
-                title=source.title,
-                description=source.description,
-                code=source.code,
-            )
-        )
         outputs = stack.enter_context(
             Outputs(
                 args.format,
@@ -131,16 +121,15 @@ async def _review(
             )
         )
         stack.callback(stop_on_interrupt(stop))
-        events = review(
-            prepared.job,
-            work.with_linters(work.run_batch, imported),
-            summarize=work.summarize,
-            verify=work.verify,
-            find_uses=work.find_uses,
-            keeps_syntax=work.keeps_syntax,
-            stop=stop,
+        run = RunDescription(
+            prepared=prepared,
+            settings=settings,
+            title=source.title,
+            description=source.description,
+            imported=imported,
+            code=source.code,
         )
-        await stack.enter_async_context(aclosing(events))
+        events = await stack.enter_async_context(aclosing(run_review(run, stop=stop)))
         async for event in events:
             await outputs.take(event)
     return outputs.report

@@ -18,9 +18,9 @@ from reviewbot.pipeline.evidence_git import GitFiles
 from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.git_context import with_context
 from reviewbot.pipeline.prepare import prepare
-from reviewbot.pipeline.review import review
+from reviewbot.pipeline.run import RunDescription, run_review
 from reviewbot.pipeline.sources import Source
-from reviewbot.pipeline.workers import check_choices, workers
+from reviewbot.pipeline.workers import check_choices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -110,18 +110,14 @@ class OwnReview:
         problem = None
         try:
             source, prepared = await asyncio.to_thread(self._prepare, case)
-            async with (
-                workers(prepared, self._settings, parser=self._parser, code=source.code) as work,
-                aclosing(
-                    review(
-                        prepared.job,
-                        work.with_linters(work.run_batch, wait_for_all=True),
-                        verify=work.verify,
-                        find_uses=work.find_uses,
-                        keeps_syntax=work.keeps_syntax,
-                    )
-                ) as events,
-            ):
+            described = RunDescription(
+                prepared=prepared,
+                settings=self._settings,
+                code=source.code,
+                parser=self._parser,
+                wait_for_linters=True,
+            )
+            async with aclosing(run_review(described)) as events:
                 async for event in events:
                     builder.add(event)
         except ReviewbotError as error:

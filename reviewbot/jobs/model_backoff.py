@@ -65,8 +65,6 @@ class Checkpoints:
     ) -> None:
         self._inner, self._may_wait, self._around = inner, may_wait, around
         self._save_result, self._save_spent = save_result, save_spent
-        self.finished = 0
-        """Number of completed batches."""
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
         """Run a batch.
@@ -99,7 +97,6 @@ class Checkpoints:
             if one.fault in PASSING and one.model != OFFLINE:
                 raise Postponed(cause(one.fault))
         self._save_result(task.id, result)
-        self.finished += 1
         for end in ends:
             await emit(end)
         return result

@@ -28,12 +28,11 @@ from reviewbot.jobs.review_cache import cached
 from reviewbot.jobs.truncation import leaving_out
 from reviewbot.models.base import ModelFault
 from reviewbot.models.linters.batches import RequestCheckpoints
-from reviewbot.pipeline.explain import explainers, prepare_explanation
+from reviewbot.pipeline.explain import prepare_explanation
 from reviewbot.pipeline.job import Postponed, StopSignal
 from reviewbot.pipeline.prepare import prepare
-from reviewbot.pipeline.review import review
+from reviewbot.pipeline.run import RunDescription, run_review
 from reviewbot.pipeline.run_context import context_from_json
-from reviewbot.pipeline.workers import workers
 from reviewbot.store import budgets, checkpoints, reviews, turns
 from reviewbot.store.eventlog import EventLog, rfc3339
 from reviewbot.store.tables import REVIEWS
@@ -42,7 +41,6 @@ log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
-    from contextlib import AbstractAsyncContextManager
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Event, ReviewSummary, Usage
@@ -103,36 +101,29 @@ class Run:
             # planned.
             return await self._give_up(f"It cannot continue: {error}")
         _, spent_usd = await self._spent()
-        code = await self._code(prepared) if prepared.job.verified else None
-        making = self._workers(prepared, settings, work, spent_usd=spent_usd or 0.0, code=code)
-        async with making as able:
-            run_batch, verify = self._cached(able, prepared, settings, work)
-            requests = RequestCheckpoints(earlier.finished, self._save_request)
-            steps = Checkpoints(
-                leaving_out(work.left_out, able.with_linters(run_batch, checkpoints=requests)),
-                save_result=self._save_result,
-                save_spent=self._save_spent,
-                may_wait=self._may_wait(),
-                around=partial(self._hooks.batch, row),
-            )
-            # One batch at a time, so that the batch that crashes its node is known.
-            job = replace(prepared.job, jobs=1) if row.breaks else prepared.job
-            events = review(
-                job,
-                steps,
-                summarize=self._counted(able.summarize),
-                verify=self._checkpointed(verify),
-                find_uses=able.find_uses,
-                keeps_syntax=able.keeps_syntax,
-                earlier=earlier,
-                stop=self.signal,
-            )
-            try:
-                async with aclosing(events):
-                    end = await self._pass_on(events)
-            except Postponed as wait:
-                await self._to_wait(str(wait), got_on=steps.finished > 0)
-                end = "waiting"
+        if row.breaks:  # one batch at a time, so that the batch that crashes its node is known
+            prepared = replace(prepared, job=replace(prepared.job, jobs=1))
+        run = RunDescription(
+            prepared=prepared,
+            settings=settings,
+            title=row.title,
+            description=work.description,
+            inquiry=work.inquiry,
+            code=await self._code(prepared) if prepared.job.verified else None,
+            spent_usd=spent_usd or 0.0,
+            earlier=earlier,
+            parser=self._kit.parsers.for_tenant(row.tenant),
+            lint_slots=self._kit.lint_slots.for_review(row.tenant),
+            listed=RequestCheckpoints(earlier.finished, self._save_request),
+            wrap_models=partial(self._wrap_models, prepared, settings, work),
+            wrap_batches=partial(self._checkpoints, work),
+        )
+        try:
+            async with aclosing(run_review(run, stop=self.signal)) as events:
+                end = await self._pass_on(events)
+        except Postponed as wait:
+            await self._to_wait(str(wait), got_on=self.got_on)
+            end = "waiting"
         with suppress(OSError):  # the calibration of tokens is optional
             await asyncio.to_thread(prepared.calibration.save)
         await self._log.flush()
@@ -155,29 +146,6 @@ class Run:
             prepared = prepare_explanation(work.diff, settings, work.inquiry, stored=stored)
         return prepared, settings
 
-    def _workers(
-        self,
-        prepared: Prepared,
-        settings: Settings,
-        work: ReviewInput,
-        *,
-        spent_usd: float,
-        code: CodeFiles | None,
-    ) -> AbstractAsyncContextManager[Workers]:
-        if work.inquiry is not None:
-            return explainers(prepared, settings, work.inquiry, spent_usd=spent_usd)
-        is_whole = work.options.get("whole", True)
-        return workers(
-            prepared,
-            settings,
-            title=self.row.title if is_whole else "",
-            description=work.description if is_whole else "",
-            spent_usd=spent_usd,
-            parser=self._kit.parsers.for_tenant(self.row.tenant),
-            lint_slots=self._kit.lint_slots.for_review(self.row.tenant),
-            code=code,
-        )
-
     async def _code(self, prepared: Prepared) -> CodeFiles | None:
         """Return a reader of more files; None if there is none, for the review needs none."""
         try:
@@ -186,12 +154,29 @@ class Run:
             log.warning("no evidence for a review: %s", type(error).__name__)
             return None
 
-    def _cached(
-        self, able: Workers, prepared: Prepared, settings: Settings, work: ReviewInput
-    ) -> tuple[RunBatch, Verify | None]:
-        if work.inquiry is not None or not work.options.get("cache", True):
-            return able.run_batch, able.verify
-        return cached(self.row, able, prepared, settings, self._kit)
+    def _wrap_models(
+        self, prepared: Prepared, settings: Settings, work: ReviewInput, able: Workers
+    ) -> Workers:
+        """Return the workers with the cache, and with their usage and verdicts saved."""
+        run_batch, verify = able.run_batch, able.verify
+        if work.inquiry is None and work.options.get("cache", True):
+            run_batch, verify = cached(self.row, able, prepared, settings, self._kit)
+        return replace(
+            able,
+            run_batch=run_batch,
+            summarize=self._counted(able.summarize),
+            verify=self._checkpointed(verify),
+        )
+
+    def _checkpoints(self, work: ReviewInput, run_batch: RunBatch) -> RunBatch:
+        """Return the runner of batches with its results saved."""
+        return Checkpoints(
+            leaving_out(work.left_out, run_batch),
+            save_result=self._save_result,
+            save_spent=self._save_spent,
+            may_wait=self._may_wait(),
+            around=partial(self._hooks.batch, self.row),
+        )
 
     async def _spent(self) -> tuple[Usage, float | None]:
         return await self._database.read(partial(checkpoints.spent_of, review_id=self.row.id))

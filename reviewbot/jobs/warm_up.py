@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE, ModelChoice
 from reviewbot.core.safety.shown_text import shown_markdown
 from reviewbot.pipeline.prepare import prepare
-from reviewbot.pipeline.review import review
-from reviewbot.pipeline.workers import workers
+from reviewbot.pipeline.run import RunDescription, run_review
 
 if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
@@ -50,6 +50,6 @@ async def _review_sample(settings: Settings) -> None:
         ab_split=None,
     )
     prepared = prepare(SAMPLE, offline)
-    async with workers(prepared, offline) as able:
-        async for _ in review(prepared.job, able.run_batch, keeps_syntax=able.keeps_syntax):
+    async with aclosing(run_review(RunDescription(prepared=prepared, settings=offline))) as events:
+        async for _ in events:
             pass

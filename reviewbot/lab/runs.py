@@ -16,18 +16,12 @@ from reviewbot.lab.subject import DEMO
 from reviewbot.lab.temperature import study_temperature
 from reviewbot.models.anthropic.answer import AnswerReader, event_of
 from reviewbot.models.anthropic.messages_api import load_sdk
-from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.base import ModelFault, ToolInput
 from reviewbot.models.batch import Drafted, RequestSent
 from reviewbot.models.catalog import lookup
-from reviewbot.models.offline.model import OfflineModel
-from reviewbot.models.verifier import Verifier, VerifierModel
-from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.prepare import prepare
-from reviewbot.pipeline.quotable_code import QuotableCode
-from reviewbot.pipeline.review import review
-from reviewbot.pipeline.running_code import running_code
-from reviewbot.pipeline.workers import budget_of, claude_of, own_pool
+from reviewbot.pipeline.run import RunDescription, run_review
+from reviewbot.pipeline.workers import claude_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -43,9 +37,8 @@ if TYPE_CHECKING:
     from reviewbot.models.anthropic.claude import Claude
     from reviewbot.models.anthropic.deadlines import Frame as WireFrame
     from reviewbot.models.base import Model, ModelEvent
-    from reviewbot.models.batch import BatchEvent, BatchResult, BatchTask, Emit
+    from reviewbot.models.batch import BatchEvent, BatchResult, BatchTask, Emit, RunBatch
     from reviewbot.models.catalog import ModelInfo
-    from reviewbot.models.offline.parser import Parser
     from reviewbot.pipeline.prepare import Prepared
 
 TEMPERATURES: Final = (0.0, 0.5, 1.0)
@@ -103,15 +96,15 @@ async def replay_demo(subject: Subject) -> ReviewStudy:
     """Return the study of the recorded review. ``subject`` must be the diff of the package."""
     recording = demo_recording()
     prepared = prepare(subject.data, subject.settings)
-    model = ReplayedModel(recording)
-    events, drafts = await _run(prepared, subject.settings, lambda _: model)
+    settings = replace(subject.settings, summary=False)
+    events, drafts = await _run(prepared, settings, ReplayedModel(recording))
     return study_review(events, drafts, source=recording.source, recording=recording)
 
 
 async def review_offline(subject: Subject) -> ReviewStudy:
     """Return the study of a review by the offline rules."""
     settings = replace(subject.settings, model=ModelChoice(OFFLINE), verify_model=None)
-    events, drafts = await _run(prepare(subject.data, settings), settings, OfflineModel)
+    events, drafts = await _run(prepare(subject.data, settings), settings)
     source = (
         "The offline rules reviewed this diff. They get no prompt and their findings no verdict."
     )
@@ -168,11 +161,11 @@ async def review_live(subject: Subject, view: LiveView | None = None) -> ReviewS
     Raises:
         ConfigError: the model has no key.
     """
-    settings, recorder = subject.settings, _Recorder(view)
+    settings, recorder = replace(subject.settings, summary=False), _Recorder(view)
     model = claude_of(settings.model, settings, on_frame=recorder.take)
     await asyncio.to_thread(load_sdk)  # it takes seconds, which are not the model's
     prepared = replace(subject.prepared, job=replace(subject.prepared.job, jobs=1))
-    events, drafts = await _run(prepared, settings, lambda _: model, on_sent=recorder.sent)
+    events, drafts = await _run(prepared, settings, model, on_sent=recorder.sent)
     source = f"{settings.model.name} reviewed this diff just now."
     recording = None
     if recorder.frames:
@@ -230,22 +223,22 @@ async def _words(model: Claude) -> str:
 async def _run(
     prepared: Prepared,
     settings: Settings,
-    model_of: Callable[[Parser], Model],
+    model: Model | None = None,
     *,
     on_sent: Callable[[], None] = lambda: None,
 ) -> tuple[list[Event], list[Draft]]:
-    """Return all events of a review by one model, and its findings as the model wrote them."""
-    drafts: list[Draft] = []
-    policy = AttemptPolicy(
-        max_attempts=settings.max_attempts, retry_after_cap_s=settings.retry_after_cap_s
-    )
-    budget = budget_of(settings, 0.0)
-    async with own_pool() as pool:
-        parser = pool.for_tenant("local")
-        model = model_of(parser)
-        attempts = Attempts((model,), policy, budget=budget)
+    """Return all events of a review, and its findings as the model, rules and linters wrote them.
 
-        async def run_batch(task: BatchTask, emit: Emit) -> BatchResult:
+    Args:
+        prepared: the job.
+        settings: its settings.
+        model: client of every model that the settings name; None takes the usual ones.
+        on_sent: called when a request is sent.
+    """
+    drafts: list[Draft] = []
+
+    def tapped(run_batch: RunBatch) -> RunBatch:
+        async def run(task: BatchTask, emit: Emit) -> BatchResult:
             async def tap(event: BatchEvent) -> None:
                 match event:
                     case Drafted():
@@ -256,14 +249,16 @@ async def _run(
                         pass
                 await emit(event)
 
-            return await attempts(task, tap)
+            return await run_batch(task, tap)
 
-        verify = None
-        if prepared.job.verified and isinstance(model, VerifierModel):
-            verifier = model
-            code = QuotableCode(prepared.job.files, policy_of(settings, ""))
-            find = running_code(parser, code)
-            verify = Verifier(lambda _: verifier, policy, find, budget=budget)
-        reviewed = review(prepared.job, run_batch, verify=verify, keeps_syntax=parser.keeps_syntax)
-        async with aclosing(model), aclosing(reviewed) as events:
-            return [event async for event in events], drafts
+        return run
+
+    run = RunDescription(
+        prepared=prepared,
+        settings=settings,
+        client_of=None if model is None else lambda _choice: model,
+        wait_for_linters=True,
+        wrap_batches=tapped,
+    )
+    async with aclosing(run_review(run)) as events:
+        return [event async for event in events], drafts

@@ -114,6 +114,7 @@ async def workers(
     parser: Parser | None = None,
     lint_slots: ReviewSlots | None = None,
     code: CodeFiles | None = None,
+    client_of: Callable[[ModelChoice], Model | None] | None = None,
 ) -> AsyncIterator[Workers]:
     """Yield the models of the settings, within their budget; close the models at the end.
 
@@ -126,6 +127,7 @@ async def workers(
         parser: parser of source code; None starts a separate process.
         lint_slots: limits the processes of linters at a time; None limits those of this review.
         code: reader of more files of the reviewed commit, as evidence for the verifier.
+        client_of: function that returns the client of a model in place of the usual one, or None.
 
     Raises:
         ConfigError: a model has no key, or its overrides are invalid.
@@ -134,7 +136,7 @@ async def workers(
     async with AsyncExitStack() as stack:
         if parser is None:
             parser = (await stack.enter_async_context(own_pool())).for_tenant("local")
-        crew = ModelClients(settings, parser, prepared.context.parsed_rules())
+        crew = ModelClients(settings, parser, prepared.context.parsed_rules(), client_of)
         stack.push_async_callback(crew.aclose)
         writer = crew.chain(crew.chains.rest)[0]
         summarize = None
@@ -254,19 +256,25 @@ class ModelClients:
     """Clients of the models of the settings; chains that contain the same model share a client.
 
     ``parser`` parses source code for the offline rules, to which ``custom_rules`` are added.
+    ``client_of`` may return the client of a model in place of the usual one.
 
     Raises:
         ConfigError: a model has no key. The error names the route.
     """
 
     def __init__(
-        self, settings: Settings, parser: Parser, custom_rules: Sequence[Rule] = ()
+        self,
+        settings: Settings,
+        parser: Parser,
+        custom_rules: Sequence[Rule] = (),
+        client_of: Callable[[ModelChoice], Model | None] | None = None,
     ) -> None:
-        check_choices(settings)
+        if client_of is None:
+            check_choices(settings)
         self.chains = Chains(settings)
         self._clients: dict[ModelChoice, Model] = {}
         self._settings, self._parser = settings, parser
-        self._custom_rules = tuple(custom_rules)
+        self._custom_rules, self._client_of = tuple(custom_rules), client_of
 
     def chain(self, chain: Chain) -> tuple[Model, ...]:
         """Return the models of ``chain``, best first."""
@@ -288,6 +296,8 @@ class ModelClients:
         return self._clients[choice]
 
     def _new_client(self, choice: ModelChoice) -> Model:
+        if self._client_of and (client := self._client_of(choice)) is not None:
+            return client
         if choice.name == OFFLINE:
             from reviewbot.models.offline.model import OfflineModel
 
