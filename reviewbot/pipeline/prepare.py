@@ -155,6 +155,7 @@ def prepare(
         calibration,
         estimator.fallbacks(planned),
         attributes,
+        context,
     )
 
 

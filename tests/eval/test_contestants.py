@@ -20,7 +20,7 @@ from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.models.linters import batches, linters
 from reviewbot.models.linters.programs import find_programs
 from reviewbot.pipeline.git import open_repository
-from reviewbot.pipeline.review import review
+from reviewbot.pipeline.run import run_review
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError, finding
 from tests.fake_anthropic.replies import CHARS_PER_TOKEN
 from tests.fake_anthropic.verdicts import asked, says, verdict
@@ -138,13 +138,13 @@ async def test_what_a_review_cost_before_an_error_is_part_of_the_sums(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*arguments: Any, **named: Any) -> AsyncIterator[Event]:
-        async for event in review(*arguments, **named):
+        async for event in run_review(*arguments, **named):
             if event.type == "review.finished":
                 raise SourceError("The disk is full.")
             yield event
 
     (whole,) = (await scores_with(tmp_path, [Answer([on(2)])], CASES[:1]))[1]
-    monkeypatch.setattr(contestants, "review", broken)
+    monkeypatch.setattr(contestants, "run_review", broken)
     (cut,) = (await scores_with(tmp_path, [Answer([on(2)])], CASES[:1]))[1]
     assert cut.error == "The disk is full."
     assert (cut.comments, cut.tokens, cut.cost_usd) == (
