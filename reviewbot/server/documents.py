@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from reviewbot.core.render.inert import well_formed
-from reviewbot.core.safety.redact import redact_file
+from reviewbot.core.render.redacted_diff import redact_for_display
 from reviewbot.store.eventlog import rfc3339
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def diff_document(files: Sequence[FileDiff]) -> Json:
 
 
 def _file(file: FileDiff) -> Json:
-    redaction = redact_file(file)
+    redaction = redact_for_display(file)
     return {
         "path": _text(file.path),
         "old_path": None if file.old_path is None else _text(file.old_path),

@@ -11,15 +11,19 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.safety.redact import redact_file, redact_text
+from reviewbot.core.safety.redact import REDACTED_MARK, FileRedaction, redact_file, redact_text
+from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from reviewbot.core.diff.parse import FileDiff
 
 _HEADER: Final = re.compile(
     r"diff --git |--- |\+\+\+ |index [0-9a-f]+\.\.[0-9a-f]+|(?:dis)?similarity index \d+%"
     r"|(?:old|new|deleted file|new file) mode [0-7]{6}|(?:rename|copy) (?:from|to) |Binary files "
 )
+_HIDDEN: Final = f"{REDACTED_MARK}secret]"
 _PATCH: Final = re.compile(r"GIT binary patch|(?:literal|delta) \d+\r?$")
 
 
@@ -28,11 +32,11 @@ def redact_diff(data: bytes) -> bytes:
 
     Raises:
         DiffError: ``data`` is not a diff.
-        ReviewbotError: the search for secrets failed.
+        ReviewbotError: the text between files, such as a commit message, could not be searched.
     """
     hunks: list[tuple[int, int, bytes]] = []
     for file in parse_diff(data):
-        redaction = redact_file(file)
+        redaction = redact_for_display(file)
         changes: dict[int, dict[int, str]] = {}
         for (at, line), text in redaction.replacements.items():
             changes.setdefault(at, {})[line] = text
@@ -50,6 +54,20 @@ def redact_diff(data: bytes) -> bytes:
     for (_, _, raw), after in zip(hunks, between[1:], strict=True):
         parts += [raw, after]
     return b"".join(parts)
+
+
+def redact_for_display(file: FileDiff) -> FileRedaction:
+    """Return the redaction of a file; it replaces every line if the search for secrets fails."""
+    try:
+        return redact_file(file)
+    except ReviewbotError:  # the search failed, or the file has too many secrets
+        places = [
+            (at, line) for at, hunk in enumerate(file.hunks) for line in range(len(hunk.lines))
+        ]
+        return FileRedaction(
+            replacements=dict.fromkeys(places, _HIDDEN),
+            sections={at: _HIDDEN for at, hunk in enumerate(file.hunks) if hunk.section},
+        )
 
 
 def _with_texts(raw: bytes, texts: Mapping[int, str], section: str | None) -> bytes:

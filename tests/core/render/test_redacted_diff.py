@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import base64
+import json
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.render.redacted_diff import redact_diff
+from reviewbot.errors import ReviewbotError
+from reviewbot.server.documents import diff_document
 from tests.github.diff_strategies import diffs
 from tests.server.nodes import DEMO
 from tests.support.planted_secrets import BEGIN, BODY, END, KEY
 from tests.support.stored_bytes import token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from reviewbot.core.safety.search_text import Hit, ScanText
 
 TOKEN = token("diff")
 MARK = "[REDACTED:secret]"
@@ -100,3 +111,37 @@ def test_bytes_that_are_no_text_are_kept() -> None:
         TOKEN.encode(),
     )
     assert redact_diff(data) == data.replace(TOKEN.encode(), MARK.encode())
+
+
+def test_no_text_is_shown_of_a_file_that_cannot_be_searched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searched = b"diff --git a/b.py b/b.py\n--- a/b.py\n+++ b/b.py\n@@ -1 +1 @@\n-a\n+b\n"
+    data = b"""\
+diff --git a/a.txt b/a.txt
+--- a/a.txt
++++ b/a.txt
+@@ -1 +1,2 @@ password = "%(password)s"
+-old
++password = "%(password)s"
++user
+""" % {b"password": b"hunter2Zk29"}
+
+    def search(scan: ScanText) -> Iterator[Hit]:
+        if "hunter2" in scan.text:
+            raise ReviewbotError("too many secrets")
+        yield from ()
+
+    monkeypatch.setattr("reviewbot.core.safety.leak_scan.find", search)
+
+    redacted = redact_diff(data + searched)
+
+    mark = MARK.encode()
+    assert redacted == (
+        data.split(b"@@ -")[0]
+        + b"@@ -1 +1,2 @@ %s\n-%s\n+%s\n+%s\n" % (mark, mark, mark, mark)
+        + searched
+    )
+    document = json.dumps(diff_document(parse_diff(data + searched)))
+    assert "hunter2Zk29" not in document
+    assert '"added", null, 1, "b"' in document
