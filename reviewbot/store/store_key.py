@@ -45,10 +45,11 @@ def read_cipher(
         database_url: URL of the database. Other nodes may use a Postgres, so a file would not do.
 
     Raises:
-        ConfigError: the key is required and missing, invalid, or readable by other users.
+        ConfigError: the key is required and missing, invalid, or readable by other users; or its
+            file cannot be written.
     """
     if text := (variables(STORE_KEY) or "").strip():
-        return StoreCipher([_key(one, STORE_KEY) for one in text.split(",")])
+        return StoreCipher([_key(part, STORE_KEY) for part in text.split(",")])
     if is_postgres(database_url):
         raise ConfigError(
             "is not set; with Postgres, stored source is encrypted with a key that all nodes"
@@ -57,8 +58,22 @@ def read_cipher(
         )
     path = state_folder / FILE
     if not os.path.lexists(path):
-        create_file(path, base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
+        _make(path)
     return StoreCipher([_key(read_file(path, str(path), private=True), str(path))])
+
+
+def _make(path: Path) -> None:
+    """Create the file of a new key.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    try:
+        create_file(path, base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error.message}; make the folder writable, or set {STORE_KEY}", source=error.source
+        ) from error
 
 
 def _key(text: str, source: str) -> bytes:
@@ -89,12 +104,12 @@ def register(connection: sa.Connection) -> None:
     is_postgres = connection.dialect.name == "postgresql"
     if is_postgres:  # nodes that start at once must see each other's record
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7283)"))
-    found = connection.execute(sa.select(STORE_KEYS.c.key, STORE_KEYS.c.at)).first()
-    if found is not None and found.key not in key_ids:
-        is_recent = found.at > now - nodes.TTL_MS
+    latest = connection.execute(sa.select(STORE_KEYS.c.key, STORE_KEYS.c.at)).first()
+    if latest is not None and latest.key not in key_ids:
+        is_recent = latest.at > now - nodes.TTL_MS
         if is_postgres and (is_recent or nodes.alive(connection)):
             raise ConfigError(
-                f"is the key {key_ids[0]}, but the nodes of this database use the key {found.key};"
+                f"is the key {key_ids[0]}, but the nodes of this database use the key {latest.key};"
                 " give all nodes the same key (to replace a lost key, stop all nodes, wait"
                 f" {nodes.TTL_MS // 1000} seconds, and start one)",
                 source=STORE_KEY,
@@ -102,7 +117,7 @@ def register(connection: sa.Connection) -> None:
         log.warning(
             "the key of stored source was replaced: reviews that were stored with the key %s and"
             " are not finished end as incomplete",
-            found.key,
+            latest.key,
         )
     connection.execute(sa.delete(STORE_KEYS))
     connection.execute(sa.insert(STORE_KEYS).values(key=key_ids[0], at=now))

@@ -113,6 +113,13 @@ def test_processes_that_start_at_once_use_one_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the mode of files")
+def test_a_folder_that_cannot_hold_the_key_is_reported_with_the_variable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    remedy = r"store\.key: cannot be written: .*, or set REVIEWBOT_STORE_KEY"
+    with pytest.raises(ConfigError, match=remedy):
+        read_cipher(unset, tmp_path / "file" / "state", SQLITE)
+
+
 def test_a_file_of_the_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     read_cipher(unset, tmp_path, SQLITE)
     (tmp_path / FILE).chmod(0o640)
