@@ -28,6 +28,7 @@ from reviewbot.config.variables import (
     PREFIX,
     SERVER_KEY,
     STATE_DIR,
+    STORE_KEY,
     TOKENS,
 )
 from reviewbot.core.safety.escape import show
@@ -268,6 +269,7 @@ def _machine(settings: Settings) -> Iterator[Check]:
     yield Check(OK, "state folder", f"{folder}, {_origin(STATE_DIR) or 'the default'}")
     database = _origin(DATABASE_URL) or f"reviewbot.db in {folder}, the default"
     yield Check(OK, "database", database)
+    yield _store_key(folder)
     origins = [found for name in APP if (found := _origin(name))]
     stored = folder / credentials.FOLDER
     default = f"stored in {stored}" if os.path.lexists(stored) else "none, the default"
@@ -279,6 +281,17 @@ def _machine(settings: Settings) -> Iterator[Check]:
     ):
         found = next(filter(None, map(_origin, names)), "none, the default")
         yield Check(OK, label, found)
+
+
+def _store_key(folder: Path) -> Check:
+    """Check that there is a key for stored source; only a server reads and makes the key."""
+    if origin := _origin(STORE_KEY):
+        return Check(OK, "store key", origin)
+    if os.environ.get(DATABASE_URL, "").strip().startswith("postgres"):
+        return Check(
+            WARNING, "store key", f"none; with Postgres, reviewbot serve needs {STORE_KEY}"
+        )
+    return Check(OK, "store key", f"store.key in {folder}, the default")
 
 
 def _origin(name: str) -> str | None:

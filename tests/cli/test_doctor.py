@@ -238,7 +238,10 @@ def test_a_variable_with_a_typing_error_is_a_warning(
     assert "REVIEWBOT_DEBUG" not in out
 
 
-MACHINE = ("state folder", "database", "github app", "github token", "github address", "server key")
+MACHINE = (
+    *("state folder", "database", "store key"),
+    *("github app", "github token", "github address", "server key"),
+)
 
 
 def origins(out: str) -> dict[str, str]:
@@ -260,7 +263,8 @@ def test_the_origin_of_each_setting_of_the_machine_is_shown(
     assert origins(out) == {
         "state folder": f"{folder}, the default",
         "database": f"reviewbot.db in {folder}, the default",
-        **dict.fromkeys(MACHINE[2:], "none, the default"),
+        "store key": f"store.key in {folder}, the default",
+        **dict.fromkeys(MACHINE[3:], "none, the default"),
     }
     (tmp_path / ".env").write_text(
         "GITHUB_TOKEN=secret-word\nGITHUB_API_URL=https://ghe.example/api/v3\n"
@@ -272,6 +276,7 @@ def test_the_origin_of_each_setting_of_the_machine_is_shown(
     assert origins(out) == {
         "state folder": f"{tmp_path / 'own'}, set by REVIEWBOT_STATE_DIR in the environment",
         "database": f"reviewbot.db in {tmp_path / 'own'}, the default",
+        "store key": f"store.key in {tmp_path / 'own'}, the default",
         "github app": f"stored in {tmp_path / 'own' / 'github-app'}",
         "github token": "set by GITHUB_TOKEN in .env",
         "github address": "set by GITHUB_API_URL in .env",
@@ -279,6 +284,7 @@ def test_the_origin_of_each_setting_of_the_machine_is_shown(
     }
     for name, value in (
         ("REVIEWBOT_DATABASE_URL", "postgresql://u:secret-word@db/x"),
+        ("REVIEWBOT_STORE_KEY", "secret-word"),
         ("REVIEWBOT_GITHUB_APP_ID", "7"),
         ("REVIEWBOT_GITHUB_WEBHOOK_SECRET", "secret-word"),
         ("GH_TOKEN", "secret-word"),
@@ -288,11 +294,21 @@ def test_the_origin_of_each_setting_of_the_machine_is_shown(
     assert "model is set by --model" in out
     found = origins(out)
     assert found["database"] == "set by REVIEWBOT_DATABASE_URL in the environment"
+    assert found["store key"] == "set by REVIEWBOT_STORE_KEY in the environment"
     assert found["github app"] == (
         "set by REVIEWBOT_GITHUB_APP_ID in the environment;"
         " set by REVIEWBOT_GITHUB_WEBHOOK_SECRET in the environment"
     )
     assert "secret-word" not in out
+
+
+def test_a_postgres_database_without_its_key_is_reported(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWBOT_DATABASE_URL", "postgresql://db/x")
+    monkeypatch.delenv("REVIEWBOT_STORE_KEY", raising=False)
+    _, out = doctor()
+    assert "! store key      none; with Postgres, reviewbot serve needs REVIEWBOT_STORE_KEY" in out
 
 
 def test_a_variable_that_dotenv_may_not_set_is_a_warning(doctor: Doctor, tmp_path: Path) -> None:
