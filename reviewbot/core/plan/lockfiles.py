@@ -178,7 +178,7 @@ def is_lock_file(path: str) -> bool:
 
 
 def has_shape_of_lock_file(file: FileDiff) -> bool:
-    """Return whether each added line has the shape of the format that the name of ``file`` tells.
+    """Return whether each added line of a lock file has the shape of its format.
 
     The lines of the base do not count.
     """

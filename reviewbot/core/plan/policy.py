@@ -60,7 +60,7 @@ _VALUES = {"true": True, "false": False}
 
 
 class Exclusion(NamedTuple):
-    """Why no model reviews a file. ``reason`` is a sentence.
+    """The reason for which no model reviews a file, as a sentence.
 
     A skipped file does not change the outcome of a review. An unread file does: the review is never
     clean.

@@ -102,11 +102,13 @@ def _outside(pieces: Sequence[bytes]) -> list[bytes]:
     result = [
         line if keep else text for line, keep, text in zip(lines, kept, redacted, strict=True)
     ]
-    found, at = [], 0
+    pieces_shown, at = [], 0
     for text in texts:
-        found.append("\n".join(result[at : at + len(text)]).encode("utf-8", "surrogateescape"))
+        pieces_shown.append(
+            "\n".join(result[at : at + len(text)]).encode("utf-8", "surrogateescape")
+        )
         at += len(text)
-    return found
+    return pieces_shown
 
 
 def _is_kept(lines: Sequence[str]) -> Iterator[bool]:

@@ -109,7 +109,7 @@ class LintedBatches:
         return replace(
             result,
             drafts=(*batch.drafts, *own),
-            outcomes=tuple(linted_outcome(one, batch.found[one.chunk]) for one in result.outcomes),
+            outcomes=tuple(linted_outcome(one, batch.linted[one.chunk]) for one in result.outcomes),
         )
 
     async def _reported(self, task: BatchTask, batch: LintedBatch) -> tuple[Drafted, ...]:

@@ -89,7 +89,7 @@ def choose_hits(
 
 
 class _FileCheck:
-    """Whether the groups of rules hold in one file.
+    """Check of the conditions of rule groups for one file.
 
     The conditions of a group that concern the whole file are checked once, whatever the number of
     results.

@@ -28,7 +28,7 @@ class LintedBatch:
     emit: Emit
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """The linters of each chunk."""
-    found: dict[str, Linted] = field(default_factory=dict)
+    linted: dict[str, Linted] = field(default_factory=dict)
     """Results of the chunks whose linters have ended."""
     outcomes: dict[str, ChunkOutcome] = field(default_factory=dict)
     drafts: list[Drafted] = field(default_factory=list)
@@ -55,14 +55,14 @@ class LintedBatch:
                     await self.emit(event)
             case ChunkOutcome():
                 self.outcomes[event.chunk] = event
-                if event.chunk in self.found:
-                    await self.emit(linted_outcome(event, self.found[event.chunk]))
+                if event.chunk in self.linted:
+                    await self.emit(linted_outcome(event, self.linted[event.chunk]))
             case _:
                 await self.emit(event)
 
     async def end_linters(self, chunk: str, linted: Linted) -> None:
         """Store the results for a chunk, and emit its outcome if it is known."""
-        self.found[chunk] = linted
+        self.linted[chunk] = linted
         if chunk in self.outcomes:
             await self.emit(linted_outcome(self.outcomes[chunk], linted))
 
@@ -78,14 +78,14 @@ class LintedBatch:
 
     def _ran_on(self, path: str, chunks: Iterable[str]) -> bool:
         """Return whether a linter read ``path``, which is one of ``chunks``."""
-        return any(self.found[name].ran for name in chunks if self.paths.get(name) == path)
+        return any(self.linted[name].ran for name in chunks if self.paths.get(name) == path)
 
 
 def linted_outcome(outcome: ChunkOutcome, linted: Linted) -> ChunkOutcome:
     """Return the end of a chunk with what the linters add to it."""
     checks = tuple(dict.fromkeys((*outcome.checks, *linted.ran, *linted.instead)))
-    is_told = outcome.model == OFFLINE or linted.problem != ONLY_HUNKS
-    outcome = replace(outcome, checks=checks, unlinted=linted.problem if is_told else None)
+    is_reported = outcome.model == OFFLINE or linted.problem != ONLY_HUNKS
+    outcome = replace(outcome, checks=checks, unlinted=linted.problem if is_reported else None)
     if linted.ran and outcome.status == "unread":
         outcome = replace(outcome, status="reviewed", reason=None)
     if linted.failed and outcome.model == OFFLINE and outcome.status in ("reviewed", "unread"):

@@ -183,7 +183,7 @@ class Parser:
         Args:
             language: ``dockerfile``, ``sql`` or ``yaml``.
             hunks: the lines of each hunk.
-            rules: the ids of the rules that there are.
+            rules: the ids of all rules, to check the reply.
             allowance: the limit of the file.
 
         Raises:

@@ -316,7 +316,7 @@ def _left_out(lines: Sequence[str], language: str) -> Iterator[int]:
 
 
 def _not_compiled(lines: Sequence[str]) -> Iterator[int]:
-    """Yield the lines that ``#if 0`` and the like leave out.
+    """Yield the lines that ``#if 0`` and similar conditions leave out.
 
     Comments and strings are not told apart from directives.
     """

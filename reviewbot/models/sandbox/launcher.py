@@ -209,9 +209,9 @@ def files_to_start(program: Path) -> Mapping[str, int]:
     except (ValueError, struct.error, subprocess.SubprocessError):
         raise LaunchError("it could not start confined (its libraries are unknown)") from None
     libraries = _LISTED.findall(done.stdout.decode(errors="replace"))
-    found = ["/etc/ld.so.cache", *map(os.fspath, Path("/etc").glob("ld-musl-*.path"))]
-    read = {one: landlock.READ_FILE for one in (*libraries, *found) if Path(one).exists()}
-    return {**read, os.fspath(program): _RUN, loader: _RUN}
+    settings = ["/etc/ld.so.cache", *map(os.fspath, Path("/etc").glob("ld-musl-*.path"))]
+    files = [path for path in (*libraries, *settings) if Path(path).exists()]
+    return {**dict.fromkeys(files, landlock.READ_FILE), os.fspath(program): _RUN, loader: _RUN}
 
 
 def _loader_of(program: Path) -> str | None:
