@@ -179,10 +179,13 @@ class _Launcher:
 
     def kill(self) -> None:
         """Kill the process and the program. A program cannot leave the group."""
-        if self.alive:  # otherwise its number may be another group's
+        if self._process.returncode is None:  # otherwise its number may be another group's
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+            self._process.wait()
+            # The first process of a container becomes the parent of the program, and must wait.
+            with suppress(ChildProcessError):
+                os.waitpid(-self._process.pid, 0)
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):  # an unsent request
                 if pipe is not None:

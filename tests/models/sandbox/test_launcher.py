@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a sandbox")
 
 
+PR_SET_CHILD_SUBREAPER = 36
+
+
 @pytest.fixture(autouse=True)
 def _sandbox() -> None:
     need_sandbox()
@@ -157,6 +160,18 @@ def test_programs_after_a_killed_one_run(own: Path) -> None:
     with pytest.raises(LaunchError):
         run_python("while True: pass", own, wall_s=0.1)
     assert run_python("print(1)", own).output == "1\n"
+
+
+def test_a_killed_program_leaves_no_zombie_to_the_first_process_of_a_container(own: Path) -> None:
+    """Such a process becomes the parent of orphans, as a subreaper does (prctl(2))."""
+    before = psutil.Process().children()
+    landlock.libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        with pytest.raises(LaunchError):
+            run_python("while True: pass", own, wall_s=0.3)
+        assert set(psutil.Process().children()) <= set(before)
+    finally:
+        landlock.libc().prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 def test_programs_run_after_the_end_of_the_process_that_starts_them(own: Path) -> None:
