@@ -11,6 +11,7 @@ from reviewbot.models.linters.base import (
     Diagnostic,
     Linter,
     NotLintedError,
+    copy_name,
     decode_output,
     extension_of,
 )
@@ -47,6 +48,11 @@ class _OxlintReport:
 
 def _reads(path: str, first_line: str) -> bool:  # noqa: ARG001 - the name decides
     return extension_of(path) in _EXTENSIONS and not path.lower().endswith(_MINIFIED)
+
+
+def _copy_path(path: str) -> str:
+    """Return a name that oxlint does not take for that of a minified file, which it ignores."""
+    return copy_name(path).replace(".min.", ".min_.").replace("-min.", "-min_.")
 
 
 def _arguments(name: str) -> tuple[str, ...]:
@@ -95,6 +101,7 @@ OXLINT: Final = Linter(
     needs_whole=True,
     max_bytes=1_000_000,
     reads=_reads,
+    copy_path=_copy_path,
     arguments=_arguments,
     parse=parse,
     configuration=(_CONFIGURATION, _configuration()),

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sysconfig
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -129,6 +130,12 @@ def test_a_script_without_extension_is_known_by_its_first_line(
 async def test_an_unusual_name_changes_nothing(name: str) -> None:
     sample = Sample(f"src/{name}", PYTHON.text, PYTHON.line, PYTHON.rule)
     assert found(await lint(sample)) == [(3, "ruff/F821")]
+
+
+@pytest.mark.parametrize("name", ["max-min.ts", "a.min.ts", "slider.min.test.js"])
+async def test_a_script_whose_name_seems_minified_is_read(name: str) -> None:
+    sample = SAMPLES[1]
+    assert found(await lint(replace(sample, path=f"src/{name}"))) == [(sample.line, sample.rule)]
 
 
 @pytest.mark.parametrize(
