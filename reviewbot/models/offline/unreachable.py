@@ -110,6 +110,11 @@ _KNOWN: Final[dict[str, tuple[str, ...]]] = {}
 _ELSE: Final = re.compile("else|elif|elsif")
 _NEVER: Final = _names("false null nil none undefined type_checking typing.type_checking nullptr")
 _ALWAYS: Final = _names("true")
+_EMPTY: Final = {
+    "python": _names("\"\" '' () [] {}"),
+    **dict.fromkeys((*_SCRIPTS, "php"), _names("\"\" ''")),
+}
+"""Empty texts and collections, which are false."""
 _NOT: Final = re.compile(r"(?:!|not\b)\s*")
 _CONDITION_CHARS: Final = 40
 _ZERO: Final = re.compile(r"0+(?:\.0*)?[ul]*|0x0+[ul]*", re.IGNORECASE)
@@ -286,7 +291,8 @@ def _literal_value(node: SgNode, language: str) -> bool | None:
 def _literal(text: str, language: str) -> bool | None:
     """Return the value of a literal, perhaps negated or in parentheses; None for other text."""
     text, negated = text.strip(), False
-    while text:
+    empty = _EMPTY.get(language, frozenset())
+    while text and text not in empty:
         if text[0] == "(" and text[-1] == ")":
             text = text[1:-1].strip()
         elif match := _NOT.match(text):
@@ -295,7 +301,7 @@ def _literal(text: str, language: str) -> bool | None:
             break
     if _ZERO.fullmatch(text):
         value = language in _ZERO_IS_TRUE
-    elif text.lower() in _NEVER:
+    elif text.lower() in _NEVER or text in empty:
         value = False
     elif text.lower() in _ALWAYS or _ONE.fullmatch(text):
         value = True

@@ -45,6 +45,12 @@ CASES = {
 +        use(a)
 .    if not True and a:
 .        clean(a)
++    if "":
+.        clean(a)
++    while ():
+.        clean(a)
++    if not []:
++        use(a)
 +    if TYPE_CHECKING:
 .        clean(a)
 +    if True:
@@ -104,6 +110,10 @@ CASES = {
 .  }
 +  if (!1)
 .    clean(a);
++  if ("")
+.    clean(a);
++  if ([])
++    use(a);
 +  for (;a;)
 +    use(a);
 +  for (;false;)
