@@ -39,7 +39,8 @@ _TOML_VALUE: Final = (
 _TOML: Final = _shape(
     _COMMENT,
     r"\[{1,2}(?:[\w./@: -]++|\"[^\"]*+\"|'[^']*+')++\]{1,2}",
-    rf"{_TOML_KEY} = {_TOML_VALUE}",
+    # uv explains some options in a comment on their line.
+    rf"{_TOML_KEY} = {_TOML_VALUE}(?:# .*+)?",
     # A line of an array or a table that goes on.
     rf"\s*+(?=[\[\]{{}}\"']){_TOML_VALUE}",
 )
