@@ -41,10 +41,15 @@ _LINES_AGAIN: Final = 4
 _CHARACTERS_AGAIN: Final = 2048
 _OURS: Final = "private-key"  # private_keys finds those, also incomplete ones
 _PASSWORDS: Final = ("generic-password", "generic-credential-uri")
+_MONGODB: Final = "mongodb-connection-string"
 # Components that name an account, such as generic-username, and prove nothing.
 _NAMES: Final = re.compile(r".*-(?:username|name|id|url|host|domain|address|public-key)(?:\.\d+)?")
 _LETTER_AND_DIGIT: Final = re.compile(r"(?=[^0-9]*[0-9])[^A-Za-z]*[A-Za-z]")
 _PASSWORD_MIN: Final = 8
+_SENTENCE: Final = re.compile(
+    r"(?:[(]?(?:[^\W\d_]++(?:['\u2019-][^\W\d_]++)*+|\d++(?:[.-]\d++)*+)[),.:;!?]*+(?:\s++|\Z)){3,}+"
+)
+"""Three or more words or whole numbers, such as ``must have at least 8 characters``."""
 _IN_WORD: Final = re.compile(r"\w{2}")
 _RUN: Final = re.compile(r"(?<=[^ \t\n])[ \t]{2,}")
 """Blanks within a line. The blanks before a line stay, since they are its level in YAML."""
@@ -163,11 +168,19 @@ def _pieces(lines: list[str]) -> list[tuple[int, int]]:
 
 
 def _is_noise(finding: _Finding) -> bool:
+    if finding["rule_id"] == _MONGODB:
+        before_host = finding["match"]["value"].rpartition("@")[0]
+        return stands_for_a_password(before_host.rpartition(":")[2])
     if finding["rule_id"] not in _PASSWORDS:
         return False
     value = finding["match"]["value"].strip("\"',;")
     looks_chosen = len(value) >= _PASSWORD_MIN and _LETTER_AND_DIGIT.match(value)
-    return not looks_chosen or is_expression(value) or stands_for_a_password(value)
+    return (
+        not looks_chosen
+        or is_expression(value)
+        or stands_for_a_password(value)
+        or _SENTENCE.fullmatch(value) is not None
+    )
 
 
 def _with_components(finding: _Finding) -> Iterator[_Finding]:

@@ -173,7 +173,12 @@ _RULES: Final = (
     _token("infracost-key", "Infracost key", "ico-", r"[A-Za-z0-9]{32}"),
     _token("linear-key", "Linear key", "lin_api_", r"[A-Za-z0-9]{40}"),
     _token("mailersend-token", "MailerSend token", "mlsn.", r"[a-f0-9]{64}"),
-    _token("mailgun-key", "Mailgun key", "key-", r"[a-f0-9]{32}"),
+    _rule(
+        "mailgun-key",
+        "Mailgun key",
+        "key-",
+        r"(?<![A-Za-z0-9_\-])key-[a-f0-9]{32}" + _NOT_BEFORE_WORD,
+    ),
     _token("neon-key", "Neon key", "napi_", r"[A-Za-z0-9]{64}"),
     _rule(
         "new-relic-key",
@@ -254,6 +259,8 @@ _WORD: Final = r"(?:pass(?:word|wd)?|passphrase|pw|pwd|secret|token|changeme|exa
 _STANDS_FOR_A_PASSWORD: Final = re.compile(
     r"[$%{(*].*|[^{}$\ufffd\n]*+[{}$\ufffd].*|\[+\w+\]+|x+|\.+"
     r"|(?:required|nullable|sometimes|string|bail|confirmed)(?:\|[\w:,]+)+"
+    # DB_PASSWORD, dbPassword
+    r"|(?-i:(?:[A-Z]{1,20}_){1,4}(?:PASSWORD|PASS|PWD|SECRET|TOKEN)|[a-z]{1,20}Password)"
     rf"|[-_]?(?:(?:your|my|the)[-_]?)?{_WORD}(?:[-_]?{_WORD}){{0,5}}[-_]?\d{{0,3}}",
     re.IGNORECASE,
 )

@@ -194,3 +194,8 @@ def test_a_secret_is_an_error_in_source_whatever_gives_it_away(name: str, form: 
     assert {one.line for one in found if one.severity == "error"} == set(range(1, 11))
     assert {one.placement.kind for one in found} == {"inline"}
     assert [line for line in lines if line in text] == []
+
+
+def test_a_key_of_a_cache_is_no_key_of_mailgun() -> None:
+    digest = "9f86d081884c7d659a2feaa0c55ad015"
+    assert reported([f'x = "cache-key-{digest}"', f'y = "api_key-{digest}"'], "src/a.py")[0] == []
