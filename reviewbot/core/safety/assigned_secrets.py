@@ -29,7 +29,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_STEM: Final = r"pass|pwd|secret|token|key|credential|identified[ \t]"
+_STEM: Final = r"pass|pwd|secret|token|key|credential|bearer|identified[ \t]"
 _NAME_MAX: Final = 80
 _NAME_BEFORE: Final = re.compile(r"[A-Za-z0-9_.\-]{1,80}\Z")
 _NAME_AFTER: Final = re.compile(r"[A-Za-z0-9_.\-]*+")
@@ -40,7 +40,7 @@ _PASSWORD: Final = re.compile(
 )
 _KEY: Final = re.compile(
     r"(?:\w*_)?(?:(?:api|secret|access|auth|private|signing|encryption|master|app|account)_?key"
-    r"|[a-z]{0,20}(?:secret|apikey)s?|credentials?|[a-z]{0,20}token|secret_key_base)"
+    r"|[a-z]{0,20}(?:secret|apikey)s?|bearer|credentials?|[a-z]{0,20}token|secret_key_base)"
 )
 _ENDINGS: Final = _words(
     "prod production live staging dev development default value str string text base64 here env"
@@ -83,6 +83,8 @@ _ASSIGNED: Final = (
     rf"default{_BLANKS}="
     # <password>x</password>, <property name="password">x
     rf"|(?:{_QUOTE})?{_BLANKS}>(?:{_GAP}<!\[CDATA\[)?"
+    # <key>Password</key><string>x
+    rf"|</key>{_GAP}<string>"
 )
 _ASSIGNED_TEXT: Final = (
     # getenv("PASSWORD", "x"), PASSWORD 'x', --password "x", | password | `x` |
@@ -90,7 +92,7 @@ _ASSIGNED_TEXT: Final = (
 )
 _OPENING: Final = (
     rf"{_GAP}(?:[(\[]{_GAP}|[&!][\w-]{{1,30}}[ \t]{{1,9}}"
-    r"|(?:new )?String(?:::from)?\(|Buffer\.from\(|bytes\(|[bBrRfFuU@]{1,2}(?=[\"'`]))?"
+    r"|(?:new )?String(?:::from)?\(|Buffer\.from\(|bytes\(|\[\]byte\(|[bBrRfFuU@]{1,2}(?=[\"'`]))?"
 )
 _TEXT: Final = (
     r"(?P<open>\\{0,3}(?:\"\"\"|'''|[\"'`]))" + _GAP + r"(?P<text>(?:(?!(?P=open))[^\s\\]){8,256}+)"
@@ -102,6 +104,8 @@ _BARE: Final = (
 )
 _OPTION: Final = re.compile(r"(?:\b(?:ENV|ARG)[ \t]{1,9}|(?<!\S)--?)\Z")
 """Text before a name that a value without quotes may follow."""
+_SCHEME: Final = "bearer"
+"""Scheme of authentication, which is written as a name that such a value follows."""
 
 
 @cache
@@ -131,7 +135,9 @@ def find(scan: ScanText) -> Iterator[Hit]:
             found = value.match(whole, end) or text.match(whole, end)
             if found is None and _SETTER.match(name):
                 found = argument.match(whole, end)
-            if found is None and _OPTION.search(whole, max(0, start - 12), start):
+            if found is None and (
+                name.lower() == _SCHEME or _OPTION.search(whole, max(0, start - 12), start)
+            ):
                 found = option.match(whole, end)
             if found is not None and (hit := _hit(scan, found, name, kind)):
                 yield hit

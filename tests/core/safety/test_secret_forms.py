@@ -44,6 +44,7 @@ FORMS: Final[dict[str, tuple[str, ...]]] = {
         'API_KEY        = "{}"',
         'WEBHOOK_SECRET = "{}"',
         'app.config["SECRET_KEY"] = "{}"',
+        'get(api, headers={{"Authorization": "Bearer {}"}})',
         'os.environ["DB_PASSWORD"]     = "{}"',
     ),
     "main.go": (
@@ -55,6 +56,7 @@ FORMS: Final[dict[str, tuple[str, ...]]] = {
         'const (\n\tregion       = "eu"\n\tapiKey       = "{}"\n)',
         'm := map[string]string{{"password":    "{}"}}',
         '\tpassword\t\t\t\t\t= "{}"',
+        'var apiKey = []byte("{}")',
     ),
     "main.tf": (
         'resource "db" "a" {{\n  username             = "app"\n  password             = "{}"\n}}',
@@ -124,6 +126,7 @@ FORMS: Final[dict[str, tuple[str, ...]]] = {
         '<property name="password" value="{}"/>',
         '<property name="password">{}</property>',
         "<password><![CDATA[{}]]></password>",
+        "<key>ApiKey</key>\n<string>{}</string>",
     ),
     "Dockerfile": (
         "ENV DB_PASSWORD={}",
