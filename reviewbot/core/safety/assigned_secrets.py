@@ -31,7 +31,7 @@ def _words(text: str) -> frozenset[str]:
 
 _STEM: Final = r"pass|pwd|secret|token|key|credential|bearer|identified[ \t]"
 _NAME_MAX: Final = 80
-_NAME_BEFORE: Final = re.compile(r"[A-Za-z0-9_.\-]{1,80}\Z")
+_NAME_BEFORE: Final = re.compile(r"(?:checksum/)?[A-Za-z0-9_.\-]{0,80}\Z")
 _NAME_AFTER: Final = re.compile(r"[A-Za-z0-9_.\-]*+")
 _SETTER: Final = re.compile(r"(?:.*\.)?(?:set|with)", re.IGNORECASE)
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -48,7 +48,7 @@ _ENDINGS: Final = _words(
 """Words at the end of a name that do not change what it names."""
 _PUBLIC: Final = _words(
     "public pub publishable anon site fingerprint hash hashed checksum digest sha md crypt"
-    " encrypted csrf xsrf cursor page next previous continuation cache sort idempotency"
+    " encrypted existing csrf xsrf cursor page next previous continuation cache sort idempotency"
 )
 """Words of a name whose value is no secret."""
 _MADE_UP: Final = _words("test tests fake dummy mock example sample expected")

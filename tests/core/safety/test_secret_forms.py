@@ -301,6 +301,8 @@ UUID = "0a1b2c3d-4e5f-4a7b-8c9d-0e1f2a3b4c5d"
         f'password_hash = "{SHA}"',
         f'next_token = "{SHA}"',
         f'sitekey = "{SHA}"',
+        f"checksum/secret: {SHA}",
+        "existingSecret: postgres-creds-9f3a2b1c",
         f'monkey = "{SHA}"',
         f'"integrity": "sha512-{SHA}=="',
         # The value is a name, a word, a path, a reference, or encrypted.
