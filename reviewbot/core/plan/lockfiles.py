@@ -73,6 +73,8 @@ _YAML: Final = _shape(
     rf"\s*+(?:- )++{_VALUE}\s*+",
     # A sentence of the author of a package.
     r"\s*+deprecated: ++[\w@'\"][\w@/.,'<>=^-]*+ ++[\w@`'\"(].*+",
+    # One of several such sentences, each on a line of its own.
+    r" {6}\(?[A-Z][\w'-]*+,?(?: ++\(?[\w@/.:,;'#+&-]++\)?[.,;:!?]*+){3,}+",
 )
 
 _RANGE: Final = (
