@@ -232,7 +232,7 @@ async def _run(
     Args:
         prepared: the job.
         settings: its settings.
-        model: client of every model that the settings name; None takes the usual ones.
+        model: client of every model but the offline rules; None takes the usual ones.
         on_sent: called when a request is sent.
     """
     drafts: list[Draft] = []
@@ -256,7 +256,7 @@ async def _run(
     run = RunDescription(
         prepared=prepared,
         settings=settings,
-        client_of=None if model is None else lambda _choice: model,
+        client_of=lambda choice: None if choice.name == OFFLINE else model,
         wait_for_linters=True,
         wrap_batches=tapped,
     )
