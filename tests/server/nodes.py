@@ -50,6 +50,8 @@ class Node:
     """Headers of each request, such as a key."""
     cold: bool = False
     """Start it as ``python -m reviewbot``, for tests of the start. Others fork a loaded process."""
+    linters: bool = False
+    """Run linters. A process that is not forked always does."""
     process: asyncio.subprocess.Process | Fork | None = None
 
     @property
@@ -87,7 +89,11 @@ class Node:
                 )
             else:
                 self.process = await start_fork(
-                    command[3:], environment=environment, folder=self.folder, log=log
+                    command[3:],
+                    environment=environment,
+                    folder=self.folder,
+                    log=log,
+                    linters=self.linters,
                 )
         assert self.process.stdout is not None
         line = await asyncio.wait_for(self.process.stdout.readline(), START_S)

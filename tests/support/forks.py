@@ -117,14 +117,19 @@ class Fork:
 
 
 async def start_fork(
-    arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: BinaryIO
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    log: BinaryIO,
+    linters: bool = False,
 ) -> Fork:
     """Start ``reviewbot`` with ``arguments``, its standard error in ``log``."""
     output, its_output = os.pipe()
     status, its_status = os.pipe()
     its_input = os.open(os.devnull, os.O_RDONLY)
     files = [its_input, its_output, log.fileno(), its_status]
-    pid = _template().fork(arguments, environment, folder, files)
+    pid = _template().fork(arguments, environment, folder, files, linters=linters)
     for file in (its_input, its_output, its_status):
         os.close(file)
     reader = asyncio.StreamReader()
