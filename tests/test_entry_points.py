@@ -11,6 +11,7 @@ import pytest
 from tests.fake_anthropic import FakeAnthropic
 from tests.github.action_runs import find_marked
 from tests.models.linters.samples import need
+from tests.support import custom_rules
 from tests.support.entry_points import CONFIG, DIFF_ALONE, GITHUB, WITH_FILES, Change
 
 if TYPE_CHECKING:
@@ -217,3 +218,23 @@ async def test_entry_points_in_one_process_find_the_same(
 ) -> None:
     async with review_of(PYTHON, tmp_path, monkeypatch, offline=offline) as change:
         await compare(change, PYTHON, IN_THIS_PROCESS)
+
+
+@pytest.mark.slow
+@pytest.mark.real_time
+async def test_entry_points_with_a_repository_heed_its_rules_and_attributes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = {
+        "app.py": changed(),
+        ".gitattributes": "gen/* linguist-generated\n",
+        **custom_rules.FILES,
+    }
+    head = {"app.py": changed((30, "print(line_29)")), "gen/api.py": "print(undefined)\n"}
+    fixture = Fixture(base, head, coverage={"app.py": "reviewed", "gen/api.py": "skipped"})
+    async with review_of(fixture, tmp_path, monkeypatch, offline=True) as change:
+        for entry, review in WITH_FILES.items():
+            result = await review(change)
+            assert (entry, result.coverage) == (entry, fixture.coverage)
+            found = ["error custom/no-print app.py:30-30 RIGHT inline, held: False, none"]
+            assert (entry, [*result.findings.values()]) == (entry, found)

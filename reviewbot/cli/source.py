@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.cli.early_import import import_sdk_early
 from reviewbot.config.load import config_differs, read_settings
@@ -81,7 +81,7 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
     if args.diff is None or span:
         repository = open_repository(Path.cwd(), args.base, commit=args.commit, span=span)
     of_others = repository if args.base or args.commit or span else None
-    custom = _custom_rules(repository) if repository and args.server is None else None
+    custom = custom_rules.base_rules(repository) if repository and args.server is None else None
     settings = read_settings(
         flags,
         config=args.config,
@@ -122,15 +122,6 @@ def _given(data: bytes, name: str) -> Source:
     if not data.strip():
         raise SourceError(f"Nothing to review: {name} is empty")
     return Source(data)
-
-
-def _custom_rules(repository: GitRepository) -> tuple[dict[str, Any], ...]:
-    """Return the rules of the repository, at the commit that the diff starts from."""
-    files = custom_rules.read_from_git(repository)
-    if not files:
-        return ()
-    name_of = "{} of the base".format
-    return asyncio.run(custom_rules.load_custom_rules(files, name_of=name_of))
 
 
 def _guidelines(settings: Settings, source: Source, repository: GitRepository) -> Guidelines:

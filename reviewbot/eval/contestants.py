@@ -14,11 +14,13 @@ from reviewbot.errors import ReviewbotError, SourceError
 from reviewbot.eval.cases import read_lines
 from reviewbot.eval.importers import find_repository
 from reviewbot.eval.results import Comment, Result, known_sum, result_of
+from reviewbot.pipeline.custom_rules import base_rules
 from reviewbot.pipeline.evidence_git import GitFiles
 from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.git_context import with_context
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.run import RunDescription, run_review
+from reviewbot.pipeline.run_context import RunContext
 from reviewbot.pipeline.sources import Source
 from reviewbot.pipeline.workers import check_choices
 
@@ -63,8 +65,8 @@ class OwnReview:
         name: name in the reports.
         settings: settings of the review; no summary is requested.
         parser: parser of source code.
-        repositories: folder with the repositories of the cases, for context around their hunks;
-            None reviews the diffs alone.
+        repositories: folder with the repositories of the cases, for context around their hunks and
+            their own rules; None reviews the diffs alone.
 
     Raises:
         ConfigError: a model has no key.
@@ -133,13 +135,19 @@ class OwnReview:
             if directory is None:
                 raise SourceError(f"{case.repository:.80} is not in {self._repositories.name}")
             repository = open_repository(directory, span=f"{case.base}..{case.head}")
-            source = Source(case.data, repository.attributes(), code=GitFiles(repository))
+            source = Source(
+                case.data,
+                repository.attributes(),
+                code=GitFiles(repository),
+                context=RunContext(custom_rules=base_rules(repository)),
+            )
             source = with_context(source, repository, self._settings, staged=False)
         prepared = prepare(
             source.data,
             self._settings,
             attributes=source.attributes,
             whole_files=source.whole_files,
+            context=source.context,
         )
         return source, prepared
 

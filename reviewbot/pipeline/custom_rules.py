@@ -7,6 +7,7 @@ regular expressions run only in the process that parses source code.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import stat
 from contextlib import AsyncExitStack
@@ -82,6 +83,20 @@ def read_from_git(repository: GitRepository) -> dict[str, bytes]:
     return {path: repository.file(path) or b"" for path in paths}
 
 
+def base_rules(repository: GitRepository) -> tuple[dict[str, Any], ...]:
+    """Return the rules of a local repository at the base commit, as :func:`load_custom_rules` does.
+
+    Not in an event loop: it waits for its own.
+
+    Raises:
+        ConfigError: there are too many, or a file is invalid.
+    """
+    files = read_from_git(repository)
+    if not files:
+        return ()
+    return asyncio.run(load_custom_rules(files, name_of="{} of the base".format))
+
+
 def read_from_folder(root: Path) -> dict[str, bytes]:
     """Return the files of the folder below ``root`` in a working tree, by their paths.
 
@@ -113,7 +128,7 @@ def too_large_error(source: str) -> ConfigError:
 async def load_custom_rules(
     files: Mapping[str, bytes], parser: Parser | None = None, *, name_of: Callable[[str], str] = str
 ) -> tuple[dict[str, Any], ...]:
-    """Return the rules in ``files`` as plain data, for :attr:`Settings.custom_rules`.
+    """Return the rules in ``files`` as plain data, for :attr:`RunContext.custom_rules`.
 
     Args:
         files: content of each file in the folder, by its path.
