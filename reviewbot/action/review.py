@@ -231,15 +231,12 @@ class ActionReview:
 
     async def _begun(self, identity: BotIdentity, assignment: ReviewScope) -> Publication:
         """Return the started publication; without a token it posts nothing."""
-        inputs, settings = self._inputs, assignment.settings
-        options = PublishOptions(
-            fail_on=settings.fail_on,
-            if_incomplete=settings.if_incomplete,
+        inputs = self._inputs
+        options = replace(
+            PublishOptions.of(assignment.settings),
             check=inputs.check,
             review=inputs.review_comments,
             summary=inputs.summary_comment,
-            max_inline=settings.max_inline,
-            link_hosts=settings.link_hosts,
             details_url=f"{inputs.page}/actions/runs/{inputs.run_id}" if inputs.run_id else None,
         )
         if inputs.token is None:

@@ -25,8 +25,8 @@ def decoder(hint: object) -> Decoder:
     """Return the decoder for a type. It raises ``ValueError`` with the field for an invalid value.
 
     Args:
-        hint: a dataclass, ``tuple[X, ...]``, ``dict[str, X]``, ``X | None``, a ``Literal`` of
-            strings, ``str``, ``int``, ``bool`` or ``float``.
+        hint: a dataclass, ``tuple[X, ...]``, ``dict[str, X]``, ``Mapping[str, X]``, ``X | None``,
+            a ``Literal`` of strings, ``str``, ``int``, ``bool`` or ``float``.
 
     Raises:
         TypeError: the type is not supported.
@@ -41,7 +41,7 @@ def decoder(hint: object) -> Decoder:
             found = _literal(args)
         case origin if origin is tuple:
             found = _tuple(decoder(args[0]))
-        case origin if origin is dict:
+        case origin if origin in (dict, Mapping):
             found = _dict(decoder(args[1]))
         case origin if origin in (UnionType, Union) and args[1:] == (NoneType,):
             found = _optional(decoder(args[0]))

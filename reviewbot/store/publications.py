@@ -51,23 +51,21 @@ def is_over(connection: sa.Connection, review_id: str) -> bool:
     return connection.scalar(query) not in ("waiting", "working")
 
 
-def is_overtaken(connection: sa.Connection, review_id: str) -> bool:
-    """Return whether a newer review of the same head of the pull request is published already.
+def published_after(connection: sa.Connection, review_id: str) -> list[dict[str, Any]]:
+    """Return the targets of the newer published reviews of the same subject and tenant.
 
-    A review of another head does not count: the head may have been restored since.
+    Cancelled and superseded reviews do not count.
     """
-    columns = (REVIEWS.c.tenant, REVIEWS.c.subject, REVIEWS.c.created_at, PUBLICATIONS.c.target)
-    both = PUBLICATIONS.c.id == REVIEWS.c.id
-    own = connection.execute(sa.select(*columns).where(both, REVIEWS.c.id == review_id)).first()
+    columns = (REVIEWS.c.tenant, REVIEWS.c.subject, REVIEWS.c.created_at)
+    own = connection.execute(sa.select(*columns).where(REVIEWS.c.id == review_id)).first()
     if own is None:
-        return False
+        return []
     newer = sa.select(PUBLICATIONS.c.target).where(
-        both,
+        PUBLICATIONS.c.id == REVIEWS.c.id,
         PUBLICATIONS.c.state == "done",
         REVIEWS.c.tenant == own.tenant,
         REVIEWS.c.subject == own.subject,
         REVIEWS.c.outcome.not_in(("cancelled", "superseded")),
         sa.tuple_(REVIEWS.c.created_at, REVIEWS.c.id) > sa.tuple_(own.created_at, review_id),
     )
-    head = json.loads(own.target).get("head")
-    return any(json.loads(target).get("head") == head for target in connection.scalars(newer))
+    return [json.loads(target) for target in connection.scalars(newer)]

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reviewbot.github.app import targets
-from reviewbot.github.app.targets import PublishTarget
+from reviewbot.github.app.targets import ReviewTarget
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.imported_files import ImportedFiles
 from reviewbot.store import publications
@@ -24,8 +24,9 @@ async def pull_request_files(
     """Return the files of a pull request; None for a review that is not published on one."""
     found = await database.read(partial(publications.find, review_id=row.id))
     target = None if found is None else targets.from_json(found[1])
-    if found is None or not isinstance(target, PublishTarget):
+    if found is None or not isinstance(target, ReviewTarget):
         return None
     api = github.installation(found[0])
-    place = ContentSource(api, target.repo, target.merge_base, target.head)
+    subject = target.subject
+    place = ContentSource(api, subject.pull.repo, subject.merge_base, subject.head)
     return ImportedFiles(place, prepared.shown_whole)

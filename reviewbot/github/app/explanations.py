@@ -114,14 +114,7 @@ class Explanations:
         question: CommandComment,
         link_hosts: tuple[str, ...],
     ) -> None:
-        target = ReplyTarget(
-            repo=question.pull.repo,
-            repository_id=question.pull.repository_id,
-            number=question.pull.number,
-            comment=question.comment,
-            thread=question.thread,
-            link_hosts=link_hosts,
-        )
+        target = ReplyTarget(question, link_hosts)
         new = NewPublication(installation, targets.to_json(target), packed(b""))
         also = partial(publications.insert, new=new)
         try:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import zlib
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
@@ -21,7 +22,7 @@ from reviewbot.errors import ReviewbotError
 from reviewbot.github.app import targets
 from reviewbot.github.app.poller import Poller
 from reviewbot.github.app.retries import for_author, pause_after
-from reviewbot.github.app.targets import ReplyTarget
+from reviewbot.github.app.targets import ReplyTarget, ReviewTarget
 from reviewbot.github.client.errors import RateLimitedError
 from reviewbot.github.commands.answers import answer_once
 from reviewbot.github.commands.explain import reply_text
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import Event
     from reviewbot.github.api.gateway import Api, Gateway
-    from reviewbot.github.app.targets import PublishTarget
+    from reviewbot.github.app.targets import Target
     from reviewbot.github.identity import BotIdentity
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
@@ -144,19 +145,19 @@ class Outbox:
             await self._poller.done(claimed)
 
     def _publication(
-        self, review_id: str, target: PublishTarget, api: Api, identity: BotIdentity
+        self, review_id: str, target: ReviewTarget, api: Api, identity: BotIdentity
     ) -> Publication:
         link = f"{self._public_url}/#r={review_id}" if self._public_url else None
         return Publication(
             api,
             identity,
             target.subject,
-            target.options(details_url=link),
+            replace(target.options, details_url=link),
             key=review_id,
         )
 
     async def _to_its_end(
-        self, claimed: Claimed, target: PublishTarget, publication: Publication
+        self, claimed: Claimed, target: ReviewTarget, publication: Publication
     ) -> tuple[str, ...]:
         """Follow the review and publish it. Return sentences about requests that GitHub refused.
 
@@ -164,35 +165,45 @@ class Outbox:
             _LeftError: the node shuts down before the review has ended.
             GitHubError: GitHub refuses a request.
         """
-        await self._begun(claimed, publication)
+        await self._begun(claimed, target, publication)
         async for event in self._events(claimed.id):
             publication.take(event)
         if not publication.ended:
             raise _LeftError
         async with self._posting_lock(target):
             files = await self._files(claimed.id)
-            overtaken = await self._is_overtaken(claimed)
+            overtaken = await self._is_overtaken(claimed, target)
             published = await publication.end(files, overtaken=overtaken)
             # Before the lock is released: the next review checks whether this one was published.
             await self._poller.done(claimed)
         return published.problems
 
-    async def _is_overtaken(self, claimed: Claimed) -> bool:
-        query = partial(publications.is_overtaken, review_id=claimed.id)
-        return await self._database.read(query)
+    async def _is_overtaken(self, claimed: Claimed, target: ReviewTarget) -> bool:
+        """Return whether a newer review of the same head of the pull request is published already.
 
-    async def _begun(self, claimed: Claimed, publication: Publication) -> None:
+        A review of another head does not count: the head may have been restored since.
+        """
+        query = partial(publications.published_after, review_id=claimed.id)
+        newer = map(targets.from_json, await self._database.read(query))
+        return any(
+            isinstance(other, ReviewTarget) and other.subject.head == target.subject.head
+            for other in newer
+        )
+
+    async def _begun(
+        self, claimed: Claimed, target: ReviewTarget, publication: Publication
+    ) -> None:
         query = partial(reviews.find, review_id=claimed.id)
         row = await self._database.read(query)
         superseded = row is not None and "superseded" in (row.stop, row.outcome)
-        await publication.begin(make=not superseded and not await self._is_overtaken(claimed))
+        overtaken = superseded or await self._is_overtaken(claimed, target)
+        await publication.begin(make=not overtaken)
         if (unknown := publication.unknown) and pause_after(unknown, claimed.tries) is not None:
             raise unknown  # after the last attempt, continue without a check run
 
-    def _posting_lock(self, target: PublishTarget | ReplyTarget) -> asyncio.Lock:
+    def _posting_lock(self, target: Target) -> asyncio.Lock:
         """Return the lock that lets one review of a pull request be posted at a time."""
-        name = f"{target.repo}#{target.number}".lower()
-        return self._posting.setdefault(name, asyncio.Lock())
+        return self._posting.setdefault(str(target.pull).lower(), asyncio.Lock())
 
     async def _files(self, review_id: str) -> tuple[FileDiff, ...]:
         """Return the whole diff, which is not kept in memory during the review."""

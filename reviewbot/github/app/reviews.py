@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -13,8 +13,9 @@ from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.retries import OtherHeadError
 from reviewbot.github.app.subjects import installation_at
-from reviewbot.github.app.targets import PublishTarget
+from reviewbot.github.app.targets import ReviewTarget
 from reviewbot.github.change.base_files import base_files
+from reviewbot.github.change.subject import PublishOptions
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError
 from reviewbot.github.identity import PullName
 from reviewbot.github.publish.pause import paused_result, post_check
@@ -161,12 +162,14 @@ class AppReviews:
         ``last`` is the head that the posted summary describes.
         """
         installation = installation_at(repository)
-        target = _target(assignment, repository.id)
+        subject = assignment.subject
+        options = replace(PublishOptions.of(assignment.settings), by_app=True)
+        target = ReviewTarget(subject, options)
         diff = await asyncio.to_thread(stored_reviews.packed, assignment.whole_diff)
         new = NewPublication(installation, targets.to_json(target), diff)
         also = partial(publications.insert, new=new)
         base = assignment.pull.base.sha  # stays the same until the base branch is changed
-        change = f"{target.repo.lower()}#{target.number}@{target.head}+{base}"
+        change = f"{str(subject.pull).lower()}@{subject.head}+{base}"
         for nth in range(MOST_AGAIN):
             key = f"{change}/{asked.again or nth}"
             request = await asyncio.to_thread(
@@ -189,7 +192,7 @@ class AppReviews:
                 log.info("a review is wanted", extra={"review_id": row.id})
                 self._publisher.wake()
                 return True
-            if asked.again is not None or not await self._is_lost(row, target, last):
+            if asked.again is not None or not await self._is_lost(row, subject.head, last):
                 return False
         return False
 
@@ -202,16 +205,14 @@ class AppReviews:
         )
         return await self._service.database.read(query)
 
-    async def _is_lost(
-        self, row: ReviewRow | None, target: PublishTarget, last: str | None
-    ) -> bool:
+    async def _is_lost(self, row: ReviewRow | None, head: str, last: str | None) -> bool:
         """Return whether the pull request no longer shows a review of this diff.
 
         The review was stopped, was never posted, or was followed by a review of another head.
         """
         if row is None or row.stop is not None or row.outcome in ("cancelled", "superseded"):
             return True
-        if last == target.head:
+        if last == head:
             return False
         return await self._service.database.read(partial(publications.is_over, review_id=row.id))
 
@@ -275,31 +276,6 @@ def _is_wanted(pull: PullRequest, asked: ReviewTrigger) -> bool:
 def _is_before(pull: PullRequest, told_at: datetime | None) -> bool:
     """Return whether GitHub's response is older than its event. GitHub's replicas may lag."""
     return told_at is not None and pull.updated_at < told_at
-
-
-def _target(assignment: ReviewScope, repository_id: int) -> PublishTarget:
-    subject, settings = assignment.subject, assignment.settings
-    return PublishTarget(
-        repo=subject.pull.repo,
-        repository_id=repository_id,
-        number=subject.pull.number,
-        head=subject.head,
-        base=subject.base,
-        merge_base=subject.merge_base,
-        page=subject.page,
-        settings=subject.settings,
-        fail_on=settings.fail_on,
-        if_incomplete=settings.if_incomplete,
-        link_hosts=settings.link_hosts,
-        unshown=subject.unshown,
-        full=subject.full,
-        block=subject.block,
-        rules=dict(subject.levels.rules),
-        path_rules=subject.levels.by_path,
-        max_inline=settings.max_inline,
-        rules_commit=subject.rules_commit,
-        only=subject.only,
-    )
 
 
 def _request(

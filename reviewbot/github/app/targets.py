@@ -1,108 +1,72 @@
-"""Publication targets of the App's reviews and answers, stored with them. Pure."""
+"""Where the App's reviews and answers are posted, stored with them. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final, cast
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from reviewbot.config.settings import IfIncomplete  # noqa: TC001 - the decoder uses it
 from reviewbot.core.decode import decoder
-from reviewbot.core.events.report import Threshold  # noqa: TC001 - the decoder resolves it at run time
-from reviewbot.core.findings.levels import PathRules, RuleLevels
-from reviewbot.github.change.subject import PublishOptions, Subject
-from reviewbot.github.commands.answers import CommandComment
-from reviewbot.github.identity import PullName
+from reviewbot.github.change.subject import PublishOptions, Subject  # noqa: TC001 - decoded
+from reviewbot.github.commands.answers import CommandComment  # noqa: TC001 - decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reviewbot.github.identity import PullName
+
 
 @dataclass(frozen=True, slots=True)
-class PublishTarget:
-    """A pull request at a commit, and the content to post on it. Fields as in :class:`Subject`."""
+class ReviewTarget:
+    """The pull request that a review is posted on, and the options of its publication."""
 
-    repo: str
-    repository_id: int
-    number: int
-    head: str
-    base: str
-    merge_base: str | None
-    page: str
-    settings: str
-    fail_on: Threshold
-    if_incomplete: IfIncomplete
-    link_hosts: tuple[str, ...]
-    unshown: tuple[str, ...] = ()
-    full: bool = True
-    block: str | None = None
-    rules: dict[str, str] = field(default_factory=dict)
-    path_rules: tuple[PathRules, ...] = ()
-    max_inline: int = 10
-    rules_commit: str | None = None
-    only: str = ""
+    subject: Subject
+    options: PublishOptions
 
     @property
-    def subject(self) -> Subject:
-        """Pull request snapshot under review."""
-        return Subject(
-            pull=PullName(self.repo, self.number, self.repository_id),
-            head=self.head,
-            base=self.base,
-            merge_base=self.merge_base,
-            page=self.page,
-            settings=self.settings,
-            unshown=self.unshown,
-            full=self.full,
-            block=self.block,
-            levels=RuleLevels(self.rules, self.path_rules),
-            rules_commit=self.rules_commit,
-            only=self.only,
-        )
-
-    def options(self, *, details_url: str | None) -> PublishOptions:
-        """Return the options of the publication."""
-        return PublishOptions(
-            fail_on=self.fail_on,
-            if_incomplete=self.if_incomplete,
-            by_app=True,
-            max_inline=self.max_inline,
-            link_hosts=self.link_hosts,
-            details_url=details_url,
-        )
+    def pull(self) -> PullName:
+        """The pull request."""
+        return self.subject.pull
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyTarget:
-    """A comment that is answered. Fields as in :class:`CommandComment`."""
+    """The comment that is answered, and the hosts that links of the answer may point to."""
 
-    repo: str
-    repository_id: int | None
-    number: int
-    comment: int
-    thread: int | None
+    question: CommandComment
     link_hosts: tuple[str, ...]
 
     @property
-    def question(self) -> CommandComment:
-        """The comment."""
-        pull = PullName(self.repo, self.number, self.repository_id)
-        return CommandComment(pull, self.comment, self.thread)
+    def pull(self) -> PullName:
+        """The pull request."""
+        return self.question.pull
 
 
-_REPLY: Final = "reply"
+Target: TypeAlias = ReviewTarget | ReplyTarget
 
 
-def to_json(target: PublishTarget | ReplyTarget) -> dict[str, Any]:
+def to_json(target: Target) -> dict[str, Any]:
     """Return ``target`` as an object for JSON."""
-    kind = {"kind": _REPLY} if isinstance(target, ReplyTarget) else {}
-    return kind | asdict(target)
+    return asdict(target)
 
 
-def from_json(data: Mapping[str, Any]) -> PublishTarget | ReplyTarget:
-    """Return the target that :func:`to_json` wrote.
+def from_json(data: Mapping[str, Any]) -> Target:
+    """Return the target that :func:`to_json`, or a version with flat targets, wrote.
 
     Raises:
         ValueError: the data is not a target.
     """
-    kind = ReplyTarget if data.get("kind") == _REPLY else PublishTarget
-    return cast("PublishTarget | ReplyTarget", decoder(kind)(data, "target"))
+    nested = data if data.keys() & {"subject", "question"} else _from_flat(data)
+    kind = ReplyTarget if "question" in nested else ReviewTarget
+    return cast("Target", decoder(kind)(nested, "target"))
+
+
+def _from_flat(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a target of the versions that stored the fields of all its parts in one object."""
+    pull = {name: data[name] for name in ("repo", "number", "repository_id") if name in data}
+    if data.get("kind") == "reply":
+        return {**data, "question": {**data, "pull": pull}}
+    levels = {"rules": data.get("rules", {}), "by_path": data.get("path_rules", ())}
+    return {
+        "subject": {**data, "pull": pull, "levels": levels},
+        "options": {**data, "by_app": True},
+    }

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.config.settings import IfIncomplete  # noqa: TC001 - decoders look it up
+from reviewbot.core.events.report import Threshold  # noqa: TC001 - decoders look it up
 from reviewbot.core.findings.levels import AS_SHIPPED, RuleLevels
 from reviewbot.core.render import TOOL_NAME
 from reviewbot.github.change.permalinks import Permalinks
+from reviewbot.github.identity import PullName  # noqa: TC001 - decoders look it up
 
 if TYPE_CHECKING:
-    from reviewbot.config.settings import IfIncomplete
-    from reviewbot.core.events.report import Threshold
-    from reviewbot.github.identity import PullName
+    from reviewbot.config.settings import Settings
 
 LINK_HOSTS: Final = ("github.com",)
 """Hosts that links of a model may lead to, unless the configuration names others."""
@@ -83,3 +84,13 @@ class PublishOptions:
     max_inline: int = 10
     link_hosts: tuple[str, ...] = LINK_HOSTS
     details_url: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> PublishOptions:
+        """Return the options that the settings of a review hold."""
+        return cls(
+            fail_on=settings.fail_on,
+            if_incomplete=settings.if_incomplete,
+            max_inline=settings.max_inline,
+            link_hosts=settings.link_hosts,
+        )
