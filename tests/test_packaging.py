@@ -127,6 +127,35 @@ def test_no_class_has_a_default_that_python_3_11_refuses_in_a_dataclass() -> Non
     assert not refused
 
 
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def test_arguments_without_types_stay_in_the_module_of_their_command() -> None:
+    """Beside the commands, which take them in ``run``, only the dispatcher knows them."""
+    users, shared = set(), set()
+    for path in SOURCES:
+        tree = ast.parse(path.read_text("utf-8"))
+        if not any(map(_is_namespace, ast.walk(tree))):
+            continue
+        name = path.relative_to(PACKAGE).as_posix()
+        functions = [node for node in tree.body if isinstance(node, FUNCTIONS)]
+        if not any(function.name == "run" for function in functions):
+            users.add(name)
+        shared |= {
+            f"{name}:{function.name}"
+            for function in functions
+            if function.name != "run" and not function.name.startswith("_")
+            if any(map(_is_namespace, ast.walk(function)))
+        }
+    assert users == {"cli/main.py"}
+    assert not shared
+
+
+def _is_namespace(node: ast.AST) -> bool:
+    name = node.id if isinstance(node, ast.Name) else getattr(node, "attr", None)
+    return name == "Namespace"
+
+
 # --- The locks
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.cli.eval_session import (
+    CaseArguments,
     add_case_arguments,
     check_extra,
     confirm_reviews,
@@ -16,6 +17,7 @@ from reviewbot.cli.eval_session import (
     own_reviews,
     results_of,
 )
+from reviewbot.cli.typed_arguments import typed_arguments
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK
 
 if TYPE_CHECKING:
@@ -31,10 +33,11 @@ def run(args: argparse.Namespace) -> int:
         ReviewbotError: an argument or a file is wrong, or the cost was not confirmed.
     """
     check_extra()
-    return EXIT_OK if asyncio.run(_check(args)) else EXIT_INCOMPLETE
+    complete = asyncio.run(_check(typed_arguments(CaseArguments, vars(args))))
+    return EXIT_OK if complete else EXIT_INCOMPLETE
 
 
-async def _check(args: argparse.Namespace) -> bool:
+async def _check(args: CaseArguments) -> bool:
     from reviewbot.eval.cases import cases_digest, read_cases
     from reviewbot.eval.checks import check_scores, variants
     from reviewbot.eval.result_folder import Header, open_store

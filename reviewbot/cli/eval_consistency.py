@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
 from reviewbot.cli.amounts import whole_number
 from reviewbot.cli.eval_session import (
+    SessionArguments,
     add_common_arguments,
     confirm_reviews,
     make_reviews,
@@ -19,6 +20,7 @@ from reviewbot.cli.eval_session import (
     open_reviews,
     results_of,
 )
+from reviewbot.cli.typed_arguments import typed_arguments
 from reviewbot.config.installation import install_command
 from reviewbot.config.load import read_settings
 from reviewbot.config.prompt_files import use_templates
@@ -57,6 +59,26 @@ examples:
   reviewbot eval consistency --prompt 'fact=Name the planets.' \\
       --prompt 'story=Write the first line of a novel.' --temperatures 0,1
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsistencyArguments(SessionArguments):
+    """The arguments of ``eval consistency``."""
+
+    diff: str | None
+    prompts: Sequence[str]
+    max_tokens: int
+    temperatures: str | None
+    efforts: str | None
+    models: str | None
+    templates: str | None
+    runs: int
+    plot: Path | None
+
+    @property
+    def unit(self) -> str:
+        """Word for what is made."""
+        return "answer" if self.prompts else "review"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,6 +123,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the runs, and report the scores."""
+    return _compare(typed_arguments(ConsistencyArguments, vars(args)))
+
+
+def _compare(args: ConsistencyArguments) -> int:
     prompts = dict(named(one, "'fact=Name the planets.'") for one in args.prompts)
     if len(prompts) < len(args.prompts):
         raise ConfigError("two prompts have the same name; give each its own")
@@ -113,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plot is not None and find_spec("matplotlib") is None:
         raise ConfigError(f"--plot needs matplotlib: {install_command('eval')}")
     settings = read_settings({"model": args.model}, config=args.config)
-    plot = args.plot and OutputTarget(args.plot)  # checked first
+    plot = None if args.plot is None else OutputTarget(args.plot)  # checked first
     variants = _variants(args, settings)
     needs_model = prompts or args.efforts
     if needs_model and any(one.settings.model.name == OFFLINE for one in variants):
@@ -121,7 +147,6 @@ def run(args: argparse.Namespace) -> int:
             "prompts and efforts need a model: set ANTHROPIC_API_KEY, or give --model"
         )
     data = b"" if args.diff is None else _read(args.diff)
-    args.unit = "answer" if prompts else "review"
     series, complete = asyncio.run(_run(args, variants, data, prompts))
     _report(args, settings, series, plot)
     return EXIT_OK if complete else EXIT_INCOMPLETE
@@ -131,7 +156,7 @@ def _read(name: str) -> bytes:
     return sources.read_stdin() if name == "-" else sources.read_file(Path(name))
 
 
-def _variants(args: argparse.Namespace, settings: Settings) -> tuple[Variant, ...]:
+def _variants(args: ConsistencyArguments, settings: Settings) -> tuple[Variant, ...]:
     """Return the settings to compare; one without a flag that names several."""
     from reviewbot.eval.consistency_runs import Variant, vary_fact, vary_templates
 
@@ -156,7 +181,7 @@ def _numbers(text: str) -> list[float]:
 
 
 async def _run(
-    args: argparse.Namespace,
+    args: ConsistencyArguments,
     variants: Sequence[Variant],
     data: bytes,
     prompts: dict[str, str],
@@ -195,16 +220,17 @@ async def _run(
     return series_of([case.id for case in cases], variants, results), complete
 
 
-def folder_of(args: argparse.Namespace) -> Path:
+def folder_of(args: ConsistencyArguments) -> Path:
     """Return the folder of the results."""
     if args.output is not None:
-        return Path(args.output)
-    is_file = args.diff not in (None, "-")
-    return Path(f"eval-consistency-{Path(args.diff).stem}" if is_file else "eval-consistency")
+        return args.output
+    if args.diff is None or args.diff == "-":
+        return Path("eval-consistency")
+    return Path(f"eval-consistency-{Path(args.diff).stem}")
 
 
 def _contestant(
-    args: argparse.Namespace, variant: Variant, prompts: dict[str, str], parser: Parser
+    args: ConsistencyArguments, variant: Variant, prompts: dict[str, str], parser: Parser
 ) -> Contestant:
     from reviewbot.eval.consistency_runs import PromptAnswers
     from reviewbot.eval.contestants import OwnReview
@@ -221,7 +247,7 @@ def _use_templates(variant: Variant) -> None:
 
 
 def _report(
-    args: argparse.Namespace,
+    args: ConsistencyArguments,
     settings: Settings,
     series: Sequence[Series],
     plot: OutputTarget | None,
@@ -245,7 +271,7 @@ def _report(
     note(f"Scores and runs are in {folder}.")
 
 
-def _sampler(args: argparse.Namespace, settings: Settings) -> str:
+def _sampler(args: ConsistencyArguments, settings: Settings) -> str:
     """Return a phrase about the sampler, which belongs to every score."""
     info = lookup(settings.model.name, settings.models)
     if args.temperatures:

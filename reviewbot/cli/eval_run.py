@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.cli.amounts import whole_number
 from reviewbot.cli.eval_session import (
     MAX_RUNS,
+    CaseArguments,
     Progress,
     add_case_arguments,
     check_extra,
@@ -22,6 +24,7 @@ from reviewbot.cli.eval_session import (
     own_reviews,
     results_of,
 )
+from reviewbot.cli.typed_arguments import typed_arguments
 from reviewbot.config.load import read_settings
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.wording import count
@@ -43,6 +46,22 @@ if TYPE_CHECKING:
     from reviewbot.eval.run import Spending, Work
     from reviewbot.models.offline.parser import Parser
     from reviewbot.models.summary import SummaryModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunArguments(CaseArguments):
+    """The arguments of ``eval run``."""
+
+    runs: int
+    repositories: Path | None
+    command: Sequence[str]
+    pr_agent: Sequence[str]
+    recorded: Sequence[str]
+    judge: Sequence[str]
+    judge_others: bool
+    plan: Path | None
+    held_out: bool
+    html: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,6 +132,10 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ReviewbotError: an argument or a file is wrong, or the cost was not confirmed.
     """
+    return _run(typed_arguments(RunArguments, vars(args)))
+
+
+def _run(args: RunArguments) -> int:
     from reviewbot.eval.cases import read_cases
     from reviewbot.eval.plan_file import read_plan
     from reviewbot.pipeline.workers import check_choices
@@ -139,7 +162,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _evaluate(
-    args: argparse.Namespace, cases: Sequence[Case], folder: Path, plan: Plan | None
+    args: RunArguments, cases: Sequence[Case], folder: Path, plan: Plan | None
 ) -> bool:
     from reviewbot.eval.cases import cases_digest
     from reviewbot.eval.plan_file import status
@@ -176,7 +199,7 @@ async def _evaluate(
     return complete and not unjudged
 
 
-def _contestants(args: argparse.Namespace, parser: Parser) -> list[Contestant]:
+def _contestants(args: RunArguments, parser: Parser) -> list[Contestant]:
     from reviewbot.eval.commands import pr_agent, results_command
     from reviewbot.eval.contestants import check_names, recorded
 
@@ -196,7 +219,7 @@ def _say_size(cases: Sequence[Case], runs: int) -> None:
     note(power_sentence(power([len(case.required) for case in cases], runs)))
 
 
-def _judges(args: argparse.Namespace, stack: AsyncExitStack) -> list[SummaryModel]:
+def _judges(args: RunArguments, stack: AsyncExitStack) -> list[SummaryModel]:
     """Return the judges, which the end of ``stack`` closes."""
     from reviewbot.pipeline.workers import claude_of
 
@@ -219,7 +242,7 @@ def _results_with(work: Sequence[Work], names: Collection[str], store: Store) ->
 
 
 def _judge_tasks(
-    args: argparse.Namespace,
+    args: RunArguments,
     judges: Sequence[SummaryModel],
     cases: Sequence[Case],
     results: Sequence[Result],
@@ -235,7 +258,7 @@ def _judge_tasks(
 
 
 async def _judge(
-    args: argparse.Namespace, tasks: Sequence[JudgeTask], store: Store, spending: Spending
+    args: RunArguments, tasks: Sequence[JudgeTask], store: Store, spending: Spending
 ) -> int:
     """Ask the judges, and return the number of requests without an answer."""
     from reviewbot.eval.judge import judge
@@ -258,7 +281,7 @@ async def _judge(
 
 
 def _evaluation(
-    args: argparse.Namespace,
+    args: RunArguments,
     cases: Sequence[Case],
     results: Sequence[Result],
     judgements: Sequence[Judgement],
@@ -292,7 +315,7 @@ def _evaluation(
     )
 
 
-def _write(args: argparse.Namespace, evaluation: Evaluation, folder: Path) -> None:
+def _write(args: RunArguments, evaluation: Evaluation, folder: Path) -> None:
     from reviewbot.eval.report import FILE, to_json
     from reviewbot.eval.tables import text_report
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -38,6 +39,32 @@ EXTRA: Final = ("numpy", "scipy", "matplotlib")
 MAX_RUNS: Final = 100
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionArguments:
+    """The arguments of every command that keeps results in a folder."""
+
+    model: str | None
+    output: Path | None
+    jobs: int
+    budget_usd: float | None
+    retry_failed: bool
+    yes: bool
+    config: Path | None
+
+    @property
+    def unit(self) -> str:
+        """Word for what is made."""
+        return "review"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseArguments(SessionArguments):
+    """The arguments of the commands that review cases at several settings."""
+
+    cases: Path
+    vary: Sequence[str]
+
+
 def add_case_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the commands that review cases at several settings."""
     parser.add_argument("cases", type=Path, metavar="CASES", help="the cases, as JSONL")
@@ -53,11 +80,7 @@ def add_case_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of every command that keeps results in a folder.
-
-    The namespace also gets ``unit``, the word for what is made.
-    """
-    parser.set_defaults(unit="review")
+    """Declare the arguments of every command that keeps results in a folder."""
     parser.add_argument("--model", metavar="NAME", help="model that reviews; offline needs no key")
     parser.add_argument(
         "--output",
@@ -115,7 +138,7 @@ def check_extra() -> None:
 
 
 def open_reviews(
-    args: argparse.Namespace,
+    args: SessionArguments,
     contestants: Sequence[Contestant],
     cases: Sequence[Case],
     store: Store,
@@ -137,7 +160,7 @@ def open_reviews(
 
 
 async def confirm_reviews(
-    args: argparse.Namespace,
+    args: SessionArguments,
     work: Sequence[Work],
     judging: Sequence[JudgeTask] = (),
 ) -> None:
@@ -156,11 +179,12 @@ async def confirm_reviews(
         what = [count(len(work), args.unit)] if work else []
         what += [f"about {count(len(judging), 'request')} to judges"] if judging else []
         reviews = await asyncio.to_thread(expected_cost, work)
-        confirm(args, f"{' and '.join(what)} to make", known_sum([reviews, expected_usd(judging)]))
+        cost = known_sum([reviews, expected_usd(judging)])
+        confirm(f"{' and '.join(what)} to make", cost, confirmed=args.yes)
 
 
 async def make_reviews(
-    args: argparse.Namespace, work: Sequence[Work], store: Store, spending: Spending
+    args: SessionArguments, work: Sequence[Work], store: Store, spending: Spending
 ) -> bool:
     """Make the reviews, and return whether the budget was enough.
 
@@ -180,7 +204,7 @@ async def make_reviews(
     return complete
 
 
-def results_of(args: argparse.Namespace, names: Collection[str], store: Store) -> list[Result]:
+def results_of(args: SessionArguments, names: Collection[str], store: Store) -> list[Result]:
     """Return the last result of each review by contestants, and say how many failed, and why."""
     from reviewbot.eval.run import latest
 
@@ -197,7 +221,7 @@ def results_of(args: argparse.Namespace, names: Collection[str], store: Store) -
 
 
 def own_reviews(
-    args: argparse.Namespace, parser: Parser, repositories: Path | None = None
+    args: CaseArguments, parser: Parser, repositories: Path | None = None
 ) -> list[Contestant]:
     """Return reviewbot at each combination of the settings of ``--vary``.
 
@@ -216,15 +240,20 @@ def own_reviews(
     return found
 
 
-def confirm(args: argparse.Namespace, what: str, cost: float | None) -> None:
+def confirm(what: str, cost: float | None, *, confirmed: bool) -> None:
     """Say what work will cost, and ask whether to continue if it costs something.
+
+    Args:
+        what: the work.
+        cost: US dollars; None if unknown.
+        confirmed: whether the user has agreed already.
 
     Raises:
         ConfigError: nobody can be asked, or the answer is no.
     """
     expected = "nothing" if cost == 0 else f"about {in_dollars(cost)}"
     note(f"{what}; expected cost: {'unknown' if cost is None else expected}.")
-    if cost == 0 or args.yes:
+    if cost == 0 or confirmed:
         return
     if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigError("this may cost money; confirm it with --yes")

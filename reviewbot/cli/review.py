@@ -120,6 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Review a diff, and return the exit code."""
-    from reviewbot.cli.review_run import review_diff
+    from reviewbot.cli.review_run import ReviewArguments, review_diff
+    from reviewbot.cli.typed_arguments import typed_arguments
 
-    return review_diff(args)
+    return review_diff(typed_arguments(ReviewArguments, vars(args)))

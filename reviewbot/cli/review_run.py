@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, aclosing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reviewbot.cli.interrupts import stop_on_interrupt
-from reviewbot.cli.source import read_source
+from reviewbot.cli.source import SourceArguments, read_source
 from reviewbot.config.load import read_variable
 from reviewbot.errors import (
     EXIT_OK,
@@ -22,18 +22,36 @@ from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.run import RunDescription, run_review
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.events.report import Report
+    from reviewbot.core.events.report import Report, Threshold
     from reviewbot.models.linters.imported import ImportedHit
+    from reviewbot.pipeline.color import ColorChoice
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.pipeline.sources import Source
 
 
-def review_diff(args: argparse.Namespace) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewArguments(SourceArguments):
+    """Arguments of ``reviewbot review``; None where a flag was not given."""
+
+    model: str | None
+    format: str
+    output: Path | None
+    color: ColorChoice
+    fail_on: Threshold | None
+    budget_usd: float | None
+    jobs: int | None
+    no_summary: bool
+    no_verify: bool
+    title: str
+    description_file: Path | None
+    imports: Sequence[Path]
+
+
+def review_diff(args: ReviewArguments) -> int:
     """Review a diff, and return the exit code."""
     if args.dry_run and args.format not in PLAN_FORMATS:
         raise ConfigError(
@@ -62,7 +80,7 @@ def review_diff(args: argparse.Namespace) -> int:
         return EXIT_OK
     if args.server is not None and not nothing:
         _refuse_missing(source)
-        return exit_code(asyncio.run(_review_there(args, settings, source)), settings)
+        return exit_code(asyncio.run(_review_there(args, args.server, settings, source)), settings)
     prepared = prepare(
         source.data,
         settings,
@@ -82,7 +100,7 @@ def review_diff(args: argparse.Namespace) -> int:
     return exit_code(report, settings)
 
 
-def _of_plan(args: argparse.Namespace, settings: Settings) -> Iterator[str]:
+def _of_plan(args: ReviewArguments, settings: Settings) -> Iterator[str]:
     """Yield what a dry run does not estimate."""
     if args.dry_run and settings.cross_file:
         yield "cross_file can add a request, which the estimate does not include."
@@ -102,7 +120,7 @@ def _imported(files: Sequence[Path], paths: Collection[str]) -> tuple[ImportedHi
 
 
 async def _review(
-    args: argparse.Namespace,
+    args: ReviewArguments,
     settings: Settings,
     prepared: Prepared,
     source: Source,
@@ -148,7 +166,7 @@ def _refuse_missing(source: Source) -> None:
         )
 
 
-def _refuse_local_options(args: argparse.Namespace) -> None:
+def _refuse_local_options(args: ReviewArguments) -> None:
     """Refuse options that a server would not heed."""
     local = {
         "--dry-run": args.dry_run,
@@ -163,7 +181,9 @@ def _refuse_local_options(args: argparse.Namespace) -> None:
             )
 
 
-async def _review_there(args: argparse.Namespace, settings: Settings, source: Source) -> Report:
+async def _review_there(
+    args: ReviewArguments, server_url: str, settings: Settings, source: Source
+) -> Report:
     """Review on a server and return the report, with code excerpts from the local diff."""
     from reviewbot.config.settings import SecretText
     from reviewbot.config.variables import SERVER_KEY
@@ -172,7 +192,7 @@ async def _review_there(args: argparse.Namespace, settings: Settings, source: So
     from reviewbot.pipeline.remote import RemoteRequest, RemoteServer
 
     key = (read_variable(SERVER_KEY) or "").strip()
-    server = RemoteServer(args.server, SecretText(key) if key else None)
+    server = RemoteServer(server_url, SecretText(key) if key else None)
     asked = RemoteRequest(
         diff=source.data,
         title=source.title,
@@ -219,7 +239,7 @@ def remote_options(settings: Settings, *, model: str | None) -> dict[str, object
     return chosen | ({"model": model} if model else {})
 
 
-def _description(args: argparse.Namespace) -> str:
+def _description(args: ReviewArguments) -> str:
     if not args.description_file:
         return ""
     return sources.read_file(args.description_file).decode("utf-8", "replace")

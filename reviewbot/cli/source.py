@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,7 +32,6 @@ from reviewbot.pipeline.run_context import RunContext
 from reviewbot.pipeline.sources import Source
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
 
     from reviewbot.config.settings import Settings
@@ -47,12 +46,39 @@ NAMED: Final = 3
 """Untracked files that a notice names."""
 
 
-def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[Settings, Source]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceArguments:
+    """Arguments of ``reviewbot review`` that say what it reviews, and where.
+
+    Attributes:
+        diff: a diff file, ``-`` for standard input, a range of revisions, or None.
+        base: a revision; all changes since the branch left it are reviewed.
+        commit: a revision whose changes are reviewed.
+        staged: whether only staged changes are reviewed.
+        pr: name or address of a pull request.
+        untracked: whether a model may see untracked files.
+        dry_run: whether no model is asked.
+        server: address of the server that reviews; None reviews on this machine.
+        config: the configuration file that the user named.
+    """
+
+    diff: str | None
+    base: str | None
+    commit: str | None
+    staged: bool
+    pr: str | None
+    untracked: bool
+    dry_run: bool
+    server: str | None
+    config: Path | None
+
+
+def read_source(args: SourceArguments, flags: Mapping[str, object]) -> tuple[Settings, Source]:
     """Return the settings and the source of a command line.
 
     Args:
-        args: arguments of ``reviewbot review``.
-        flags: settings in ``args``, as for :func:`reviewbot.config.settings.load_settings`.
+        args: what to review.
+        flags: settings of the command line, as for :func:`reviewbot.config.settings.load_settings`.
 
     Raises:
         SourceError: the diff cannot be read.
@@ -103,7 +129,7 @@ def read_source(args: argparse.Namespace, flags: Mapping[str, object]) -> tuple[
             source = with_context(source, repository, settings, staged=args.staged)
             source = replace(source, code=GitFiles(repository, staged=args.staged))
         return settings, source
-    if args.diff == "-":
+    if args.diff is None or args.diff == "-":
         return settings, _given(sources.read_stdin(), "standard input")
     return settings, _given(sources.read_file(Path(args.diff)), args.diff)
 
@@ -134,9 +160,7 @@ def _guidelines(settings: Settings, source: Source, repository: GitRepository) -
     return asyncio.run(read_guidelines(tree_of(repository), changed))
 
 
-def _of_repository(
-    args: argparse.Namespace, repository: GitRepository, settings: Settings
-) -> Source:
+def _of_repository(args: SourceArguments, repository: GitRepository, settings: Settings) -> Source:
     attributes = repository.attributes()
     if args.staged:
         return Source(repository.staged(), attributes, repository.notices)

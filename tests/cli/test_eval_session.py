@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import io
 import signal
@@ -11,8 +10,6 @@ import sys
 import pytest
 
 from reviewbot.cli.eval_session import confirm
-
-QUESTION = argparse.Namespace(yes=False)
 
 
 class _Terminal(io.StringIO):
@@ -35,7 +32,7 @@ def test_ctrl_c_at_the_question_ends_the_command(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "stdin", terminal)
 
     async def ask() -> None:
-        confirm(QUESTION, "3 reviews to make", 1.0)
+        confirm("3 reviews to make", 1.0, confirmed=False)
 
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(ask())
