@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from benchmarks.quality.tables import share, table
+from reviewbot.code.git_repository import open_repository
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.plan.languages import language_of, title_of
 from reviewbot.models.offline.fragments import parse
-from reviewbot.pipeline.git import open_repository
 from reviewbot.rules import rules_for
 
 if TYPE_CHECKING:

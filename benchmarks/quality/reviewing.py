@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reviewbot.code.git_repository import open_repository
 from reviewbot.config.settings import Settings, load_settings
 from reviewbot.core.events.events import (
     FindingRaised,
@@ -14,7 +15,6 @@ from reviewbot.core.events.events import (
     ReviewFinished,
     ReviewStarted,
 )
-from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.git_context import with_context
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review

@@ -13,6 +13,7 @@ from reviewbot.action.event import Skipped
 from reviewbot.action.inputs import INPUT_ADVICE
 from reviewbot.action.report import write_report
 from reviewbot.action.settings import check_key, settings_of
+from reviewbot.code.git_repository import open_commit
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.wording import count
 from reviewbot.errors import (
@@ -34,7 +35,6 @@ from reviewbot.github.publish.pause import paused_result, post_check
 from reviewbot.github.publish.publication import Publication, Published
 from reviewbot.github.state.prior import Prior, read_prior
 from reviewbot.github.state.scope import NoSuchFileError, assign
-from reviewbot.pipeline.git import open_commit
 from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.run import RunDescription, run_review

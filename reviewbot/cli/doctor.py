@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot import __version__
 from reviewbot.action.inputs import PREFIX as ACTION_PREFIX
+from reviewbot.code.git_command import find_git
 from reviewbot.config.load import dotenv_of, find_config, read_settings, repository_root
 from reviewbot.config.settings import OFFLINE, load_settings
 from reviewbot.config.variables import (
@@ -34,7 +35,6 @@ from reviewbot.config.variables import (
 from reviewbot.core.safety.escape import show
 from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError, SourceError
 from reviewbot.github.app import credentials
-from reviewbot.pipeline.git_command import find_git
 
 if TYPE_CHECKING:
     import argparse
@@ -226,8 +226,8 @@ def _own_rules() -> Check:
 
 def _guidelines(settings: Settings) -> Check:
     """Select the team's rules for a change of the files in this folder, at the last commit."""
+    from reviewbot.code.git_repository import open_repository
     from reviewbot.core.prompt.guidelines import details
-    from reviewbot.pipeline.git import open_repository
     from reviewbot.pipeline.guidelines import read_guidelines, tree_of, wants_guidelines
 
     if not wants_guidelines(settings):

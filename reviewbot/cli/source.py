@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.cli.early_import import import_sdk_early
+from reviewbot.code.git_files import GitFiles
+from reviewbot.code.git_repository import open_repository
 from reviewbot.config.load import config_differs, read_settings
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.events.events import FileCoverage
@@ -19,8 +21,6 @@ from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.wording import count
 from reviewbot.errors import SourceError
 from reviewbot.pipeline import custom_rules, sources
-from reviewbot.pipeline.evidence_git import GitFiles
-from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.git_context import with_context
 from reviewbot.pipeline.guidelines import (
     read_guidelines,
@@ -34,9 +34,9 @@ from reviewbot.pipeline.sources import Source
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reviewbot.code.git_repository import GitRepository
     from reviewbot.config.settings import Settings
     from reviewbot.core.prompt.guidelines import Guidelines
-    from reviewbot.pipeline.git import GitRepository
 
 MOST_UNTRACKED: Final = 500
 """Maximum number of untracked files in a diff."""

@@ -20,7 +20,7 @@ from reviewbot.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from reviewbot.pipeline.git import GitRepository
+    from reviewbot.code.git_repository import GitRepository
 
 KEYS: Final = (*TOKENS, PRIVATE_KEY, PRIVATE_KEY_FILE)
 """Variables with secrets that are sent to GitHub's address, or sign requests to it."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from reviewbot import __version__
+from reviewbot.code.git_files import GitFiles
+from reviewbot.code.git_repository import open_repository
 from reviewbot.core.events.report import ReportBuilder, counts_for_fail_on
 from reviewbot.errors import ReviewbotError, SourceError
 from reviewbot.eval.cases import read_lines
 from reviewbot.eval.importers import find_repository
 from reviewbot.eval.results import Comment, Result, known_sum, result_of
 from reviewbot.pipeline.custom_rules import base_rules
-from reviewbot.pipeline.evidence_git import GitFiles
-from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.git_context import with_context
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.run import RunDescription, run_review

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.code.git_command import run_git, safe_environment
+from reviewbot.code.git_repository import open_repository
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.plan.categories import kind_of
 from reviewbot.core.plan.languages import is_source
 from reviewbot.errors import SourceError
 from reviewbot.eval.cases import Case, Golden, diff_text
-from reviewbot.pipeline.git import open_repository
-from reviewbot.pipeline.git_command import run_git, safe_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

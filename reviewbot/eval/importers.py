@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.code.git_repository import open_repository
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import DiffError, SourceError
 from reviewbot.eval.cases import Case, Golden, diff_bytes, diff_text, read_lines
-from reviewbot.pipeline.git import open_repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

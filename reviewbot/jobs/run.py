@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
+    from reviewbot.code.quotable_code import CodeFiles
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Event, ReviewSummary, Usage
     from reviewbot.jobs.run_dependencies import RunDependencies, RunEnd
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     )
     from reviewbot.pipeline.job import Summarize, SummaryTask
     from reviewbot.pipeline.prepare import Prepared
-    from reviewbot.pipeline.quotable_code import CodeFiles
     from reviewbot.pipeline.workers import Workers
     from reviewbot.store.reviews import ReviewInput, ReviewRow
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from reviewbot.code.quotable_code import CodeFiles
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Event
     from reviewbot.models.batch import BatchEvent, BatchTask, Spent
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from reviewbot.models.linters.slots import LinterSlots
     from reviewbot.models.offline.parser import ParserPool
     from reviewbot.pipeline.prepare import Prepared
-    from reviewbot.pipeline.quotable_code import CodeFiles
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
     from reviewbot.store.reviews import ReviewRow

@@ -41,13 +41,13 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from reviewbot.code.quotable_code import CodeFiles
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Outcome
     from reviewbot.jobs.admission import Also, ReviewRequest
     from reviewbot.jobs.run_dependencies import FindCode
     from reviewbot.models.offline.parser import Parser
     from reviewbot.pipeline.prepare import Prepared
-    from reviewbot.pipeline.quotable_code import CodeFiles
     from reviewbot.store.encryption import StoreCipher
     from reviewbot.store.reviews import ReviewRow
 

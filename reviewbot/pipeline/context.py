@@ -22,6 +22,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.code.quotable_code import NO_FILES
 from reviewbot.core.diff.headings import Heading, first_change, with_headings
 from reviewbot.core.diff.whole import shows_whole_file
 from reviewbot.core.diff.widen import widen
@@ -36,18 +37,17 @@ from reviewbot.models.tokens import Calibration
 from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.planner import Chains, Planner
 from reviewbot.pipeline.prepare import CALIBRATION_FILE
-from reviewbot.pipeline.quotable_code import NO_FILES
 from reviewbot.pipeline.workers import own_pool
 from reviewbot.rules import rules_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from reviewbot.code.evidence import Structure
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunks import Batch, Chunk, SplitLimits
     from reviewbot.core.prompt.guidelines import Guidelines
-    from reviewbot.pipeline.evidence import Structure
 
 HEADINGS_S: Final = 3.0
 """Most seconds to find the headings of all hunks."""

@@ -11,6 +11,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from reviewbot.code.changed_definitions import NAMES, changed_definitions, tokens_of
+from reviewbot.code.definitions import use_lines
+from reviewbot.code.quotable_code import CHARS_PER_TOKEN, Piece
 from reviewbot.core.plan.categories import kind_of
 from reviewbot.core.plan.chunk_view import ChunkView
 from reviewbot.core.plan.chunks import Batch
@@ -18,18 +21,15 @@ from reviewbot.core.plan.languages import is_source
 from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.core.render.author import UNCHECKED_USES
 from reviewbot.models.batch import AnswerRecalled, ChunkOutcome, Drafted, RequestSent, Retrying
-from reviewbot.pipeline.changed_definitions import NAMES, changed_definitions, tokens_of
-from reviewbot.pipeline.definitions import use_lines
-from reviewbot.pipeline.quotable_code import CHARS_PER_TOKEN, Piece
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from reviewbot.code.changed_definitions import ChangedDefinitions
+    from reviewbot.code.quotable_code import QuotableCode
     from reviewbot.core.prompt.request import ManifestEntry
     from reviewbot.models.batch import BatchEvent, Emit
-    from reviewbot.pipeline.changed_definitions import ChangedDefinitions
     from reviewbot.pipeline.job import Job
-    from reviewbot.pipeline.quotable_code import QuotableCode
 
 CROSS_FILE: Final = "cross-file"
 """Name of the request, as the id of a batch."""

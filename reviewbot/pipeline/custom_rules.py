@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from reviewbot.code.git_repository import GitRepository
     from reviewbot.config.file import ConfigFile
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.pipeline.git import GitRepository
     from reviewbot.rules import Rule
 
 FOLDER: Final = ".reviewbot/rules"

@@ -11,8 +11,8 @@ from reviewbot.core.diff.widen import new_content
 from reviewbot.pipeline.context import ContextPlanner
 
 if TYPE_CHECKING:
+    from reviewbot.code.git_repository import GitRepository
     from reviewbot.config.settings import Settings
-    from reviewbot.pipeline.git import GitRepository
     from reviewbot.pipeline.sources import Source
 
 MOST_BYTES: Final = 16_000_000

@@ -29,9 +29,9 @@ from reviewbot.pipeline.patterns import policy_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
+    from reviewbot.code.git_repository import GitRepository
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.pipeline.git import GitRepository
 
 MOST_BYTES: Final = 65_536
 """Maximum bytes of a file."""

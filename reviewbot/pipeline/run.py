@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from reviewbot.code.quotable_code import CodeFiles
     from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.core.events.events import Event
     from reviewbot.core.prompt.question import Inquiry
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from reviewbot.models.offline.parser import Parser
     from reviewbot.pipeline.job import PriorRun, StopSignal
     from reviewbot.pipeline.prepare import Prepared
-    from reviewbot.pipeline.quotable_code import CodeFiles
 
 
 def _unchanged(value: Any) -> Any:  # noqa: ANN401 - the identity, for any value

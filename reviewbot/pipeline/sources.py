@@ -12,8 +12,8 @@ from reviewbot.pipeline.run_context import NO_CONTEXT, RunContext
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reviewbot.code.quotable_code import CodeFiles
     from reviewbot.core.events.events import FileCoverage
-    from reviewbot.pipeline.quotable_code import CodeFiles
 
 
 def read_file(path: Path) -> bytes:

@@ -11,6 +11,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reviewbot.code.evidence import Evidence
+from reviewbot.code.quotable_code import QuotableCode
+from reviewbot.code.running_code import running_code
 from reviewbot.config.settings import OFFLINE, ModelChoice
 from reviewbot.errors import ConfigError
 from reviewbot.models.attempts import AttemptPolicy, Attempts
@@ -19,15 +22,13 @@ from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import TokenCounter
 from reviewbot.pipeline.cross_file import CROSS_FILE, UseFinder
-from reviewbot.pipeline.evidence import Evidence
 from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.planner import Chains
-from reviewbot.pipeline.quotable_code import QuotableCode
-from reviewbot.pipeline.running_code import running_code
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
+    from reviewbot.code.quotable_code import CodeFiles
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings.suggestions import SyntaxCheck
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.cross_file import FindUses
     from reviewbot.pipeline.job import Summarize
     from reviewbot.pipeline.prepare import Prepared
-    from reviewbot.pipeline.quotable_code import CodeFiles
     from reviewbot.rules import Rule
 
 

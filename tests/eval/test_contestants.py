@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.code.git_repository import open_repository
 from reviewbot.core.events.events import Usage
 from reviewbot.errors import SourceError
 from reviewbot.eval import contestants
@@ -19,7 +20,6 @@ from reviewbot.eval.scores import score_all, scores_of
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.models.linters import batches, linters
 from reviewbot.models.linters.programs import find_programs
-from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.run import run_review
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError, finding
 from tests.fake_anthropic.replies import CHARS_PER_TOKEN

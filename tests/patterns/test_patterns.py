@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import pytest
 
+from reviewbot.code.definitions import _LINE_CHARS
 from reviewbot.core.plan.globs import read_pattern
 from reviewbot.core.safety.personal_data import _LOCAL_MAX
 from reviewbot.models.anthropic.dialect import _COMPLAINT
 from reviewbot.models.linters.imported import MESSAGE_LENGTH
-from reviewbot.pipeline.definitions import _LINE_CHARS
 from tests.patterns.attacks import Shape, shapes_of
 from tests.patterns.registry import (
     RegisteredPattern,
@@ -39,7 +39,7 @@ SHORT: Final = {
     "core/safety/personal_data.py:_WORD_END": _LOCAL_MAX,
     "models/anthropic/dialect.py:_REFUSALS": _COMPLAINT,
     "models/linters/imported.py:_LINK": 2 * MESSAGE_LENGTH,
-    "pipeline/definitions.py:_DEFINITIONS": _LINE_CHARS,
+    "code/definitions.py:_DEFINITIONS": _LINE_CHARS,
 }
 """Patterns that only read texts up to a length, in characters: their time at this length counts."""
 USED_BY: Final = {
@@ -50,7 +50,7 @@ USED_BY: Final = {
 """What patterns are used by, where the name alone does not show it."""
 OURS: Final = {
     "models/sandbox/launcher.py:_LISTED": "the libraries of a linter, as the system lists them",
-    "pipeline/git_command.py:_version": "the output of git --version",
+    "code/git_command.py:_version": "the output of git --version",
 }
 """Patterns that read text of this installation alone, and which."""
 PUT_TOGETHER: Final = {
@@ -61,9 +61,9 @@ PUT_TOGETHER: Final = {
     "core/safety/secret_rules.py:_compiled": "each result is in the registry",
     "models/linters/hits.py:_check": "of rules.toml: in the registry",
     "models/linters/hits.py:line": "of rules.toml: in the registry",
-    "pipeline/changed_definitions.py:_name_in": "a name of 3 to 64 letters, in 400 characters",
-    "pipeline/definitions.py:_forms": "a name of 3 to 64 letters, in 400 characters",
-    "pipeline/definitions.py:use_lines": "a name of 3 to 64 letters, in 400 characters",
+    "code/changed_definitions.py:_name_in": "a name of 3 to 64 letters, in 400 characters",
+    "code/definitions.py:_forms": "a name of 3 to 64 letters, in 400 characters",
+    "code/definitions.py:use_lines": "a name of 3 to 64 letters, in 400 characters",
 }
 """Functions outside of :data:`WORKER` that put a pattern together, and why they may."""
 WORST: Final = {

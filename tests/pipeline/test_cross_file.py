@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reviewbot.code.quotable_code import QuotableCode
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.events import ChunkFinished, FindingRaised, ReviewProgress
 from reviewbot.core.events.report import fold
@@ -23,7 +24,6 @@ from reviewbot.models.linters.imported import ImportedHit
 from reviewbot.pipeline.cross_file import CROSS_FILE, USES, UseFinder
 from reviewbot.pipeline.job import Postponed, PriorRun
 from reviewbot.pipeline.patterns import policy_of
-from reviewbot.pipeline.quotable_code import QuotableCode
 from reviewbot.pipeline.review import review
 from tests.models.memory_cache import MemoryCache
 from tests.models.scripted import Say, Scripted, item

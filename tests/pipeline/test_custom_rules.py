@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.code.git_repository import open_repository
 from reviewbot.config.settings import load_settings
 from reviewbot.errors import ConfigError
 from reviewbot.pipeline import custom_rules
@@ -18,7 +19,6 @@ from reviewbot.pipeline.custom_rules import (
     read_from_folder,
     read_from_git,
 )
-from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.run_context import RunContext, context_from_json, context_to_json

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reviewbot.code.git_repository import GitRepository, open_repository
 from reviewbot.config.settings import load_settings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.pipeline import guidelines
-from reviewbot.pipeline.git import GitRepository, open_repository
 from reviewbot.pipeline.guidelines import (
     DEEPEST_FOLDER,
     LONGEST_FOLDER,

@@ -10,13 +10,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from reviewbot.code.git_repository import open_repository
 from reviewbot.config.settings import Settings, load_settings
 from reviewbot.core.diff.excerpt import Excerpts
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.report import Report, fold
 from reviewbot.core.prompt.request import render
 from reviewbot.models.batch import BatchResult, ChunkOutcome
-from reviewbot.pipeline.git import open_repository
 from reviewbot.pipeline.git_context import with_context
 from reviewbot.pipeline.job import started
 from reviewbot.pipeline.prepare import prepare

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.code.git_repository import ATTRIBUTES_LIMIT
 from reviewbot.config.load import MOST_BYTES, ambiguous_file_error, text_of
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.errors import ConfigError
 from reviewbot.github.client.errors import NotFoundError, TooLargeError
-from reviewbot.pipeline.git import ATTRIBUTES_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

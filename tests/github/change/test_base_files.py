@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.code.git_repository import ATTRIBUTES_LIMIT
 from reviewbot.config.settings import SecretText, load_settings
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.api.pulls import Side
 from reviewbot.github.change.base_files import BaseFiles, base_files
 from reviewbot.github.client.errors import ForbiddenError
-from reviewbot.pipeline.git import ATTRIBUTES_LIMIT
 from tests.fake_github import FakeGitHub, faults
 
 if TYPE_CHECKING:

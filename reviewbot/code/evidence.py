@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from reviewbot.core.plan.categories import kind_of
-from reviewbot.core.plan.languages import is_source
-from reviewbot.pipeline.definitions import (
+from reviewbot.code.definitions import (
     call_lines,
     defined_name,
     definition_lines,
     symbols_of,
 )
-from reviewbot.pipeline.quotable_code import CHARS_PER_TOKEN, Piece
+from reviewbot.code.quotable_code import CHARS_PER_TOKEN, Piece
+from reviewbot.core.plan.categories import kind_of
+from reviewbot.core.plan.languages import is_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from reviewbot.code.quotable_code import QuotableCode
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.models.offline.structure import Enclosing
-    from reviewbot.pipeline.quotable_code import QuotableCode
 
 BUDGET_TOKENS: Final = 2_000
 BATCH_SYMBOLS: Final = 10

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from reviewbot.code.quotable_code import QuotableCode
     from reviewbot.models.offline.parser import Parser
     from reviewbot.models.verifier import CodePart, FindCode
-    from reviewbot.pipeline.quotable_code import QuotableCode
 
 
 def running_code(parser: Parser, code: QuotableCode) -> FindCode:

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
+from reviewbot.code.changed_definitions import NAMES, changed_definitions, tokens_of
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.numbered import chunk_lines
-from reviewbot.pipeline.changed_definitions import NAMES, changed_definitions, tokens_of
 
 
 def view(path: str, *lines: str) -> ChunkView:

@@ -6,16 +6,16 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from reviewbot.code.definitions import call_lines, definition_lines, is_symbol
+from reviewbot.code.evidence import PLACES
+from reviewbot.code.quotable_code import NO_FILES
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.widen import new_content
 from reviewbot.errors import ReviewbotError, SourceError
-from reviewbot.pipeline.definitions import call_lines, definition_lines, is_symbol
-from reviewbot.pipeline.evidence import PLACES
-from reviewbot.pipeline.quotable_code import NO_FILES
 
 if TYPE_CHECKING:
+    from reviewbot.code.git_repository import GitRepository
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.pipeline.git import GitRepository
 
 
 class GitFiles:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.pipeline import git_command
-from reviewbot.pipeline.evidence_git import GitFiles
-from reviewbot.pipeline.git import open_repository
+from reviewbot.code import git_command
+from reviewbot.code.git_files import GitFiles
+from reviewbot.code.git_repository import open_repository
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,7 +209,9 @@ async def test_a_search_that_takes_too_long_is_stopped(
     monkeypatch.setattr(git_command, "START_S", 0.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(git_command, "find_git", lambda: sys.executable)
-        patch.setattr("reviewbot.pipeline.git._SEARCH", ("-c", "import time; time.sleep(60)"))
+        patch.setattr(
+            "reviewbot.code.git_repository._SEARCH", ("-c", "import time; time.sleep(60)")
+        )
         assert repository.search("charge") == []
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.code.git_command import run_git, safe_environment, start_of_output
 from reviewbot.errors import SourceError
-from reviewbot.pipeline.git_command import run_git, safe_environment, start_of_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.code.evidence import Evidence
+from reviewbot.code.quotable_code import CHARS_PER_TOKEN, QuotableCode
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.whole import added_file
 from reviewbot.core.findings.finding import Placement
@@ -15,9 +17,7 @@ from reviewbot.core.plan.policy import Policy
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.offline.parser_process import ParseError
-from reviewbot.pipeline.evidence import Evidence
 from reviewbot.pipeline.patterns import policy_of
-from reviewbot.pipeline.quotable_code import CHARS_PER_TOKEN, QuotableCode
 from tests.support.findings import finding
 from tests.support.planted_secrets import BEGIN, BODY, END
 from tests.support.settings import load

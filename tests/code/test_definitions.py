@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from reviewbot.pipeline.definitions import (
+from reviewbot.code.definitions import (
     call_lines,
     defined_name,
     definition_lines,

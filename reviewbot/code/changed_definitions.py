@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.code.definitions import defined_name
+from reviewbot.code.quotable_code import CHARS_PER_TOKEN
 from reviewbot.core.plan.languages import is_source
 from reviewbot.core.prompt.numbered import chunk_lines
-from reviewbot.pipeline.definitions import defined_name
-from reviewbot.pipeline.quotable_code import CHARS_PER_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
