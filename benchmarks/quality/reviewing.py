@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reviewbot.code.git_files import GitFiles
 from reviewbot.code.git_repository import open_repository
 from reviewbot.config.settings import Settings, load_settings
 from reviewbot.core.events.events import (
@@ -15,7 +16,7 @@ from reviewbot.core.events.events import (
     ReviewFinished,
     ReviewStarted,
 )
-from reviewbot.pipeline.git_context import with_context
+from reviewbot.pipeline.diff_context import with_context
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.sources import Source
@@ -129,7 +130,7 @@ async def change_of(
 
     def read() -> Source:
         repository = open_repository(directory, commit=commit, span=span)
-        source = Source(repository.changes(), repository.attributes())
-        return with_context(source, repository, settings, staged=False)
+        code = GitFiles(repository)
+        return Source(repository.changes(), repository.attributes(), code=code)
 
-    return await asyncio.to_thread(read)
+    return await with_context(await asyncio.to_thread(read), settings)

@@ -13,6 +13,7 @@ from reviewbot.action.event import Skipped
 from reviewbot.action.inputs import INPUT_ADVICE
 from reviewbot.action.report import write_report
 from reviewbot.action.settings import check_key, settings_of
+from reviewbot.code.git_files import GitFiles
 from reviewbot.code.git_repository import open_commit
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.wording import count
@@ -22,11 +23,10 @@ from reviewbot.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     ReviewbotError,
-    SourceError,
 )
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.change.compare import ContentSource
-from reviewbot.github.change.imported_files import ImportedFiles
+from reviewbot.github.change.head_files import HeadFiles
 from reviewbot.github.change.subject import PublishOptions
 from reviewbot.github.client.errors import ForbiddenError, GitHubError, for_author
 from reviewbot.github.identity import BotIdentity, PullName
@@ -42,13 +42,12 @@ from reviewbot.pipeline.run import RunDescription, run_review
 if TYPE_CHECKING:
     from reviewbot.action.event import Merged, RequestedReview
     from reviewbot.action.inputs import ActionInputs
+    from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.api.pulls import PullRequest
-    from reviewbot.github.change.full_files import ReadFile
     from reviewbot.github.state.block import Pause
     from reviewbot.github.state.scope import ReviewScope
     from reviewbot.pipeline.job import StopSignal
-    from reviewbot.pipeline.prepare import Prepared
     from reviewbot.pipeline.target import OutputTarget
 
 log = logging.getLogger(__name__)
@@ -211,23 +210,17 @@ class ActionReview:
         with suppress(GitHubError):
             await ended
 
-    def _checkout(self, head: str) -> ReadFile | None:
-        """Return a reader of head files in the job's checkout; None without such a checkout."""
+    def _checkout(self, head: str) -> CodeAtCommit | None:
+        """Return the files of the head in the job's checkout; None without such a checkout."""
         folder = self._inputs.workspace
-        found = open_commit(folder, head) if folder and folder.is_dir() else None
+        repository = open_commit(folder, head) if folder and folder.is_dir() else None
+        return GitFiles(repository) if repository else None
 
-        def read(path: str) -> bytes | None:
-            with suppress(SourceError):
-                return found.file(path) if found else None
-            return None
-
-        return read if found else None
-
-    async def _code(self, assignment: ReviewScope, prepared: Prepared) -> ImportedFiles:
+    async def _code(self, assignment: ReviewScope) -> CodeAtCommit:
         subject = assignment.subject
         place = ContentSource(self._api, subject.pull.repo, subject.merge_base, subject.head)
-        local = await asyncio.to_thread(self._checkout, subject.head)
-        return ImportedFiles(place, prepared.shown_whole, local=local)
+        checkout = await asyncio.to_thread(self._checkout, subject.head)
+        return HeadFiles(place, checkout=checkout)
 
     async def _begun(self, identity: BotIdentity, assignment: ReviewScope) -> Publication:
         """Return the started publication; without a token it posts nothing."""
@@ -267,7 +260,7 @@ class ActionReview:
                 settings=settings,
                 title=pull.title,
                 description=pull.body,
-                code=await self._code(assignment, prepared),
+                code=await self._code(assignment),
             )
             outputs = stack.enter_context(
                 Outputs(

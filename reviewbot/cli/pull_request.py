@@ -22,8 +22,9 @@ from reviewbot.github.change.base_guidelines import base_guidelines
 from reviewbot.github.change.base_rules import base_rules
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import Change, get_change
-from reviewbot.github.change.full_files import with_context
+from reviewbot.github.change.head_files import changed_files
 from reviewbot.github.identity import PullName
+from reviewbot.pipeline.diff_context import with_context
 from reviewbot.pipeline.run_context import RunContext
 from reviewbot.pipeline.sources import Source
 
@@ -88,20 +89,13 @@ def load_pull_request(
             files = parse_diff(change.diff)
             selected = await base_guidelines(api, pull.repo, base, files, settings)
             place = ContentSource(api, pull.repo, change.merge_base, change.pull.head.sha)
-            found = await with_context(
-                place,
-                change.diff,
-                settings,
-                base.attributes,
-                report=waiting.report,
-                guidelines=selected,
-            )
             source = replace(
                 source,
-                data=found.diff,
-                whole_files=found.whole_files,
+                code=changed_files(place, report=waiting.report),
                 context=RunContext(custom_rules=custom, guidelines=selected),
             )
+            # The session with GitHub ends before the review starts.
+            source = replace(await with_context(source, settings), code=None)
         return settings, source
 
     return asyncio.run(fetch(str(pull), address, token, read))

@@ -21,7 +21,7 @@ from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.wording import count
 from reviewbot.errors import SourceError
 from reviewbot.pipeline import custom_rules, sources
-from reviewbot.pipeline.git_context import with_context
+from reviewbot.pipeline.diff_context import with_context
 from reviewbot.pipeline.guidelines import (
     read_guidelines,
     reviewed_paths,
@@ -125,9 +125,9 @@ def read_source(args: SourceArguments, flags: Mapping[str, object]) -> tuple[Set
         if args.server is None:
             guidelines = _guidelines(settings, source, repository)
             context = RunContext(custom_rules=custom or (), guidelines=guidelines)
-            source = replace(source, context=context)
-            source = with_context(source, repository, settings, staged=args.staged)
-            source = replace(source, code=GitFiles(repository, staged=args.staged))
+            code = GitFiles(repository, staged=args.staged)
+            source = replace(source, context=context, code=code)
+            source = asyncio.run(with_context(source, settings))
         return settings, source
     if args.diff is None or args.diff == "-":
         return settings, _given(sources.read_stdin(), "standard input")

@@ -70,7 +70,7 @@ class Evidence:
         budget_tokens: int = BUDGET_TOKENS,
     ) -> None:
         self._files = {file.path: file for file in code.files}
-        self.code, self._parser, self._source = code, parser, code.source
+        self.code, self._parser = code, parser
         self._wants_callers = callers
         self._budget = budget_tokens * CHARS_PER_TOKEN
 
@@ -151,8 +151,9 @@ class Evidence:
     async def _calls_of(self, name: str, known: Sequence[Piece]) -> list[Piece]:
         """Return the code around calls of a name, tests last, without calls in ``known``."""
         paths = self.code.containing(name)
-        if self._source is not None:
-            paths += await self._source.callers(name)
+        found = await self.code.search(name) or ()
+        if sum(bool(definition_lines(name, [line.text])) for line in found) <= PLACES:
+            paths += [line.path for line in found if call_lines(name, [line.text])]
         sources = sorted(filter(is_source, dict.fromkeys(paths)), key=_is_test)
         seen, defined = list(known), 0
         for path in sources[:CANDIDATES]:
@@ -177,11 +178,14 @@ class Evidence:
         )
 
     async def _candidates(self, symbol: str) -> Sequence[str]:
-        """Return the files that may define a name: of the diff, and of the source."""
-        found = self.code.containing(symbol)
-        if self._source is not None:
-            found += await self._source.candidates(symbol)
-        return [path for path in dict.fromkeys(found) if is_source(path)][:CANDIDATES]
+        """Return the files that may define a name: of the diff, and of the rest of the commit."""
+        paths = self.code.containing(symbol)
+        found = await self.code.search(symbol)
+        if found is None:
+            paths += await self.code.imported(symbol)
+        else:
+            paths += [line.path for line in found if definition_lines(symbol, [line.text])]
+        return [path for path in dict.fromkeys(paths) if is_source(path)][:CANDIDATES]
 
     async def _defined_in(self, path: str, symbol: str) -> list[Piece]:
         """Return the definitions of a name in a file."""

@@ -1,4 +1,4 @@
-"""Files of a local repository, as evidence for the verification of findings."""
+"""Files of a local repository, as code at a commit."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from reviewbot.code.definitions import call_lines, definition_lines, is_symbol
-from reviewbot.code.evidence import PLACES
-from reviewbot.code.quotable_code import NO_FILES
+from reviewbot.code.at_commit import NO_FILES
+from reviewbot.code.definitions import is_symbol
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.widen import new_content
 from reviewbot.errors import ReviewbotError, SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewbot.code.at_commit import FoundLine
     from reviewbot.code.git_repository import GitRepository
     from reviewbot.core.diff.parse import FileDiff
 
@@ -31,46 +33,31 @@ class GitFiles:
     def __init__(self, repository: GitRepository, *, staged: bool = False) -> None:
         self._repository, self._staged = repository, staged
 
-    async def content(self, path: str) -> bytes | None:
-        """Return the content of a regular file; None if it is not available."""
-        return await asyncio.to_thread(self._content, path)
+    async def contents(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Return the contents of regular files by path, without those that are not available."""
+        return await asyncio.to_thread(self._contents, paths)
 
-    async def candidates(self, symbol: str) -> list[str]:
-        """Return paths of files that may define a name, in the order of git."""
-        found = await self._lines(symbol)
-        return list(dict.fromkeys(path for path, line in found if definition_lines(symbol, [line])))
+    async def search(self, name: str) -> list[FoundLine] | None:
+        """Return the first lines of the last commit with an identifier, in the order of git."""
+        return await asyncio.to_thread(self._search, name) if is_symbol(name) else []
 
-    async def callers(self, symbol: str) -> list[str]:
-        """Return paths of files that may call a name; none if many lines define it."""
-        found = await self._lines(symbol)
-        if sum(bool(definition_lines(symbol, [line])) for _, line in found) > PLACES:
-            return []
-        return list(dict.fromkeys(path for path, line in found if call_lines(symbol, [line])))
-
-    async def uses(self, symbol: str) -> list[str]:
-        """Return paths of files that contain a name."""
-        return list(dict.fromkeys(path for path, _ in await self._lines(symbol)))
-
-    async def _lines(self, symbol: str) -> list[tuple[str, str]]:
-        """Return path and text of the lines with a name, in the order of git."""
-        if not is_symbol(symbol):
-            return []
-        return await asyncio.to_thread(self._search, symbol)
-
-    def _content(self, path: str) -> bytes | None:
+    def _contents(self, paths: Sequence[str]) -> dict[str, bytes]:
+        found: dict[str, bytes | None] = {}
         with suppress(ReviewbotError):  # git fails, for example since the file is not in the clone
-            changed = parse_diff(self._repository.whole([path], staged=self._staged))
-            if changed:
-                return next((_new_content(one) for one in changed if one.new_path == path), None)
+            changed = parse_diff(self._repository.whole(paths, staged=self._staged))
+            found = {file.path: _new_content(file) for file in changed}
             head = self._repository.reviewed()
-            return head.file(path) if head else None
-        return None
+            for path in paths if head else ():
+                if head and path not in found:
+                    with suppress(SourceError):
+                        found[path] = head.file(path)
+        return {path: content for path in paths if (content := found.get(path)) is not None}
 
-    def _search(self, symbol: str) -> list[tuple[str, str]]:
+    def _search(self, name: str) -> list[FoundLine] | None:
         with suppress(SourceError):
             head = self._repository.reviewed()
-            return head.search(symbol) if head else []
-        return []
+            return head.search(name) if head else []
+        return None
 
 
 def _new_content(file: FileDiff) -> bytes | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.code.at_commit import FoundLine
 from reviewbot.code.git_command import run_git, safe_environment, start_of_output
 from reviewbot.errors import SourceError
 
@@ -111,7 +112,7 @@ class GitRepository:
         return self._git(*_DIFF, "--cached", self.start, "--")
 
     def whole(self, paths: Sequence[str], *, staged: bool) -> bytes:
-        """Return the changes of some files, with the whole file as context.
+        """Return the changes of some files, with the whole file as context, renames as additions.
 
         Args:
             paths: paths relative to the root of the repository.
@@ -119,7 +120,7 @@ class GitRepository:
         """
         which = ("--cached",) if staged else ()
         names = (f":(top,literal){path}" for path in paths)
-        return self._git(*_DIFF, _MORE_LINES, *which, *self._ends, "--", *names)
+        return self._git(*_DIFF, "--no-renames", _MORE_LINES, *which, *self._ends, "--", *names)
 
     def message(self) -> tuple[str, str]:
         """Return subject and body of the commit :attr:`end`; both are empty without it."""
@@ -156,8 +157,8 @@ class GitRepository:
         commit = self.end or _commit(self.directory, self._environment, "HEAD")
         return replace(self, start=commit)
 
-    def search(self, word: str) -> list[tuple[str, str]]:
-        """Return path and text of the lines with a word in the text files of :attr:`start`.
+    def search(self, word: str) -> list[FoundLine]:
+        """Return the lines with a word in the text files of :attr:`start`.
 
         ``word`` is an identifier. Symbolic links and submodules are not searched. Of many lines,
         only the first are returned.
@@ -167,7 +168,7 @@ class GitRepository:
         prefix = f"{self.start}:".encode()
         lines = (line.split(b"\0") for line in data.split(b"\n")[:-1])
         return [
-            (os.fsdecode(line[0].removeprefix(prefix)), line[2].decode(errors="replace"))
+            FoundLine(os.fsdecode(line[0].removeprefix(prefix)), line[2].decode(errors="replace"))
             for line in lines
             if len(line) == 3 and line[0].startswith(prefix)
         ]
@@ -285,7 +286,7 @@ def open_commit(directory: Path, commit: str) -> GitRepository | None:
         _commit(directory, found._environment, commit)  # noqa: SLF001 - of this module
     except SourceError:
         return None
-    return replace(found, start=commit)
+    return replace(found, start=commit, end=commit, empty=False)
 
 
 def _start(directory: Path, environment: Mapping[str, str], base: str | None) -> str:

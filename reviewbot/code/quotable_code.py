@@ -10,14 +10,15 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal
 
+from reviewbot.code.at_commit import FILE_BYTES, NO_FILES
+from reviewbot.code.imports import imports_of
 from reviewbot.core.diff.hunks import DiffLine
 from reviewbot.core.diff.numbered_line import format_line
-from reviewbot.core.diff.parse import SUBMODULE
 from reviewbot.core.diff.whole import added_file, shows_whole_file
 from reviewbot.core.diff.widen import new_content
-from reviewbot.core.plan.chunk_view import SYMLINK, ChunkView, ShownHunk
+from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.plan.policy import exclusion
 from reviewbot.core.prompt.numbered import hunk_lines
 from reviewbot.core.safety.redact import redact_text
@@ -26,32 +27,13 @@ from reviewbot.errors import ReviewbotError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from reviewbot.code.at_commit import CodeAtCommit, FoundLine
     from reviewbot.core.diff.parse import FileDiff, FileStatus
     from reviewbot.core.plan.policy import Policy
 
 CHARS_PER_TOKEN: Final = 3
-FILE_BYTES: Final = 200_000
-"""Most bytes of a file that is read."""
 _HEADING_CHARS: Final = 45
 """Characters of the headings of a file and a hunk, without path and header."""
-NO_FILES: Final = frozenset({SYMLINK, SUBMODULE})
-"""Modes of changed paths that are no files."""
-
-
-class CodeFiles(Protocol):
-    """Reader of the files of the commit, or of the working tree, that is reviewed."""
-
-    async def content(self, path: str) -> bytes | None:
-        """Return the content of a regular file; None if it is not available."""
-
-    async def candidates(self, symbol: str) -> Sequence[str]:
-        """Return paths of files that may define a name, likeliest first."""
-
-    async def callers(self, symbol: str) -> Sequence[str]:
-        """Return paths of files that may call a name; none if many places define it."""
-
-    async def uses(self, symbol: str) -> Sequence[str]:
-        """Return paths of files that contain a name."""
 
 
 @dataclass(slots=True)
@@ -76,7 +58,7 @@ class QuotableCode:
         files: the parsed diff.
         policy: decides which files are never quoted; a reviewed file of the diff may be.
         whole_files: diffs of files that are known in full, by path.
-        source: reader of more files; None if there is none.
+        source: more files of the reviewed commit; None if there are none.
     """
 
     def __init__(
@@ -85,9 +67,9 @@ class QuotableCode:
         policy: Policy,
         whole_files: Mapping[str, FileDiff] = MappingProxyType({}),
         *,
-        source: CodeFiles | None = None,
+        source: CodeAtCommit | None = None,
     ) -> None:
-        self.files, self.source = files, source
+        self.files, self._source = files, source
         self._files = {file.path: file for file in files}
         self._policy, self._whole_files = policy, whole_files
         self._read: dict[str, asyncio.Future[tuple[str, ...] | None]] = {}
@@ -97,6 +79,24 @@ class QuotableCode:
         known = {**self._files, **self._whole_files}.items()
         word = name.encode()
         return [path for path, file in known if any(word in hunk.raw for hunk in file.hunks)]
+
+    async def search(self, name: str) -> Sequence[FoundLine] | None:
+        """Return lines of the commit with a name; None if the commit cannot be searched."""
+        return None if self._source is None else await self._source.search(name)
+
+    async def imported(self, name: str) -> list[str]:
+        """Return paths that the whole files with a name import, in place of a search."""
+        return [] if self._source is None else await asyncio.to_thread(self._imported, name)
+
+    def _imported(self, name: str) -> list[str]:
+        added = {file.path: file for file in self.files if file.status == "added"}
+        whole = added | {**self._whole_files}
+        found: dict[str, None] = {}
+        for path, file in whole.items():
+            text = new_content(file).decode("utf-8", "replace")
+            if name in text:
+                found |= dict.fromkeys(imports_of(path, text))
+        return [path for path in found if path not in whole]
 
     async def known_lines(self, path: str) -> tuple[str, ...] | None:
         """Return the redacted lines of a file that is known in full; None if it is not.
@@ -124,7 +124,7 @@ class QuotableCode:
         if whole is not None:
             content: bytes | None = await asyncio.to_thread(new_content, whole)
         else:
-            content = await self.source.content(path) if self.source else None
+            content = (await self._source.contents([path])).get(path) if self._source else None
         if content is None or len(content) > FILE_BYTES or b"\0" in content:
             return None
         return await asyncio.to_thread(self._quotable, path, content)

@@ -17,7 +17,7 @@ from reviewbot.eval.cases import read_lines
 from reviewbot.eval.importers import find_repository
 from reviewbot.eval.results import Comment, Result, known_sum, result_of
 from reviewbot.pipeline.custom_rules import base_rules
-from reviewbot.pipeline.git_context import with_context
+from reviewbot.pipeline.diff_context import with_context
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.run import RunDescription, run_review
 from reviewbot.pipeline.run_context import RunContext
@@ -141,7 +141,7 @@ class OwnReview:
                 code=GitFiles(repository),
                 context=RunContext(custom_rules=base_rules(repository)),
             )
-            source = with_context(source, repository, self._settings, staged=False)
+            source = asyncio.run(with_context(source, self._settings))
         prepared = prepare(
             source.data,
             self._settings,

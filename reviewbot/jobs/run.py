@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from reviewbot.code.quotable_code import CodeFiles
+    from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Event, ReviewSummary, Usage
     from reviewbot.jobs.run_dependencies import RunDependencies, RunEnd
@@ -109,7 +109,7 @@ class Run:
             title=row.title,
             description=work.description,
             inquiry=work.inquiry,
-            code=await self._code(prepared) if prepared.job.verified else None,
+            code=await self._code() if prepared.job.verified else None,
             spent_usd=spent_usd or 0.0,
             earlier=earlier,
             parser=self._kit.parsers.for_tenant(row.tenant),
@@ -146,10 +146,10 @@ class Run:
             prepared = prepare_explanation(work.diff, settings, work.inquiry, stored=stored)
         return prepared, settings
 
-    async def _code(self, prepared: Prepared) -> CodeFiles | None:
-        """Return a reader of more files; None if there is none, for the review needs none."""
+    async def _code(self) -> CodeAtCommit | None:
+        """Return the code at the reviewed commit; None without it: a review does not need it."""
         try:
-            return await self._kit.find_code(self.row, prepared)
+            return await self._kit.find_code(self.row)
         except Exception as error:  # noqa: BLE001 - of GitHub, or of the database
             log.warning("no evidence for a review: %s", type(error).__name__)
             return None

@@ -11,14 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from reviewbot.code.quotable_code import CodeFiles
+    from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Event
     from reviewbot.models.batch import BatchEvent, BatchTask, Spent
     from reviewbot.models.cached import CacheUse
     from reviewbot.models.linters.slots import LinterSlots
     from reviewbot.models.offline.parser import ParserPool
-    from reviewbot.pipeline.prepare import Prepared
     from reviewbot.store.database import Database
     from reviewbot.store.hub import Hub
     from reviewbot.store.reviews import ReviewRow
@@ -66,8 +65,8 @@ class ModelRetryPolicy:
     limit_s: float = 3600.0
 
 
-FindCode: TypeAlias = "Callable[[ReviewRow, Prepared], Awaitable[CodeFiles | None]]"
-"""Function that returns a reader of more files of the reviewed commit; None if there is none."""
+FindCode: TypeAlias = "Callable[[ReviewRow], Awaitable[CodeAtCommit | None]]"
+"""Function that returns the code at the commit of a review; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class RunDependencies:
         cache_bytes: most bytes of the cache per tenant; 0 disables the cache.
         cache_use: counters of hits and misses of the cache.
         hooks: functions to call after events of a run.
-        find_code: function that returns a reader of more files of a review; None without one.
+        find_code: function that returns the code at the commit of a review.
     """
 
     database: Database

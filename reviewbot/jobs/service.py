@@ -41,13 +41,12 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from reviewbot.code.quotable_code import CodeFiles
+    from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Outcome
     from reviewbot.jobs.admission import Also, ReviewRequest
     from reviewbot.jobs.run_dependencies import FindCode
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.pipeline.prepare import Prepared
     from reviewbot.store.encryption import StoreCipher
     from reviewbot.store.reviews import ReviewRow
 
@@ -111,7 +110,7 @@ class ReviewService:
         self.hub = Hub(self.database)
         self._parsers = ParserPool(PARSERS)
         self.find_code: FindCode | None = None
-        """Function that finds more files of a review; the GitHub App sets it."""
+        """Function that returns the code at the commit of a review; the GitHub App sets it."""
         kit = RunDependencies(
             database=self.database,
             hub=self.hub,
@@ -168,8 +167,8 @@ class ReviewService:
         if self._unlock is not None:
             self._unlock()
 
-    async def _find_code(self, row: ReviewRow, prepared: Prepared) -> CodeFiles | None:
-        return await self.find_code(row, prepared) if self.find_code else None
+    async def _find_code(self, row: ReviewRow) -> CodeAtCommit | None:
+        return await self.find_code(row) if self.find_code else None
 
     def parser(self, tenant: str) -> Parser:
         """Return the parser of a tenant, which the reviews of this node use, too."""

@@ -22,7 +22,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.code.quotable_code import NO_FILES
+from reviewbot.code.at_commit import FILE_BYTES, NO_FILES
 from reviewbot.core.diff.headings import Heading, first_change, with_headings
 from reviewbot.core.diff.whole import shows_whole_file
 from reviewbot.core.diff.widen import widen
@@ -66,12 +66,10 @@ class ContextLimits:
     Attributes:
         files: most files; files with the most changed lines come first.
         file_bytes: most bytes of one file.
-        all_bytes: most bytes of all files; downloads in progress at the limit still count.
     """
 
     files: int = 30
-    file_bytes: int = 200_000
-    all_bytes: int = 4_000_000
+    file_bytes: int = FILE_BYTES
 
 
 LIMITS: Final = ContextLimits()

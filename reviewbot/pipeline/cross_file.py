@@ -136,8 +136,7 @@ class UseFinder:
 
     async def _uses(self, name: str, shown: set[tuple[str, int | None]]) -> AsyncIterator[Piece]:
         paths = self._code.containing(name)
-        if self._code.source is not None:
-            paths += await self._code.source.uses(name)
+        paths += [line.path for line in await self._code.search(name) or ()]
         sources = sorted(filter(is_source, dict.fromkeys(paths)), key=_is_test)
         for path in sources[:FILES]:
             lines = await self._code.lines(path) or ()

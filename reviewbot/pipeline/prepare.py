@@ -60,12 +60,6 @@ class Prepared:
         """The files that are known in full, by path. Linters and the verifier read them."""
         return self.job.whole_files
 
-    @property
-    def shown_whole(self) -> dict[str, FileDiff]:
-        """The files that are known in full, with those that the change adds, by path."""
-        added = {file.path: file for file in self.job.files if file.status == "added"}
-        return added | {**self.whole_files}
-
 
 def prepare(
     data: bytes,

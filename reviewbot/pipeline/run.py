@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from reviewbot.code.quotable_code import CodeFiles
+    from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.core.events.events import Event
     from reviewbot.core.prompt.question import Inquiry
@@ -46,7 +46,7 @@ class RunDescription:
         description: description of the change, for the same.
         inquiry: the question that the job answers; None reviews.
         imported: results of other tools, which are reported, too.
-        code: reader of more files of the reviewed commit.
+        code: the code at the reviewed commit; None without it.
         spent_usd: US dollars that earlier runs have spent of the budget.
         earlier: what earlier runs have found; None for the first run.
         parser: parser of source code; None starts a separate process.
@@ -65,7 +65,7 @@ class RunDescription:
     description: str = ""
     inquiry: Inquiry | None = None
     imported: Sequence[ImportedHit] = ()
-    code: CodeFiles | None = None
+    code: CodeAtCommit | None = None
     spent_usd: float = 0.0
     earlier: PriorRun | None = None
     parser: Parser | None = None

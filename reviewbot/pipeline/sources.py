@@ -12,7 +12,7 @@ from reviewbot.pipeline.run_context import NO_CONTEXT, RunContext
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reviewbot.code.quotable_code import CodeFiles
+    from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.core.events.events import FileCoverage
 
 
@@ -51,7 +51,7 @@ class Source:
         notices: notices about the source of the diff.
         missing: files that are not in the diff, with reasons.
         whole_files: a diff that shows some of the files in full, for linters.
-        code: reader of more files of the reviewed commit or working tree.
+        code: the code at the reviewed commit, or of the working tree; None without it.
         context: knowledge of the repository.
         title: title of the change.
         description: description of the change.
@@ -62,7 +62,7 @@ class Source:
     notices: tuple[str, ...] = ()
     missing: tuple[FileCoverage, ...] = ()
     whole_files: bytes = b""
-    code: CodeFiles | None = None
+    code: CodeAtCommit | None = None
     context: RunContext = NO_CONTEXT
     title: str = ""
     description: str = ""

@@ -28,7 +28,7 @@ from reviewbot.pipeline.planner import Chains
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
-    from reviewbot.code.quotable_code import CodeFiles
+    from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings.suggestions import SyntaxCheck
@@ -113,7 +113,7 @@ async def workers(
     spent_usd: float = 0.0,
     parser: Parser | None = None,
     lint_slots: ReviewSlots | None = None,
-    code: CodeFiles | None = None,
+    code: CodeAtCommit | None = None,
     client_of: Callable[[ModelChoice], Model | None] | None = None,
 ) -> AsyncIterator[Workers]:
     """Yield the models of the settings, within their budget; close the models at the end.
@@ -126,7 +126,7 @@ async def workers(
         spent_usd: US dollars that earlier runs of the review have spent.
         parser: parser of source code; None starts a separate process.
         lint_slots: limits the processes of linters at a time; None limits those of this review.
-        code: reader of more files of the reviewed commit, as evidence for the verifier.
+        code: the code at the reviewed commit; None without it.
         client_of: function that returns the client of a model in place of the usual one, or None.
 
     Raises:
@@ -165,7 +165,7 @@ async def workers(
         )
 
 
-def _code(prepared: Prepared, settings: Settings, source: CodeFiles | None) -> QuotableCode:
+def _code(prepared: Prepared, settings: Settings, source: CodeAtCommit | None) -> QuotableCode:
     policy = policy_of(settings, prepared.attributes)
     return QuotableCode(prepared.job.files, policy, prepared.whole_files, source=source)
 

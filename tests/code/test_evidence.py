@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reviewbot.code.evidence import Evidence
+from reviewbot.code.given_files import GivenFiles
 from reviewbot.code.quotable_code import CHARS_PER_TOKEN, QuotableCode
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.whole import added_file
@@ -25,6 +25,7 @@ from tests.support.settings import load
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from reviewbot.code.at_commit import FoundLine
     from reviewbot.core.findings.finding import Finding
     from reviewbot.models.offline.parser import Parser
 
@@ -59,30 +60,21 @@ TAX = "def rate_of(due):\n    return due * 0.2\n"
 class Files:
     """Files by path, with a log of what was read."""
 
-    def __init__(
-        self,
-        files: Mapping[str, str | bytes],
-        candidates: Sequence[str] = (),
-        callers: Sequence[str] = (),
-    ) -> None:
-        self._files, self._candidates, self._callers = files, candidates, callers
+    def __init__(self, files: Mapping[str, str | bytes], *, searchable: bool = True) -> None:
+        content = {
+            path: text.encode() if isinstance(text, str) else text for path, text in files.items()
+        }
+        self._given = GivenFiles(content)
+        self._searchable = searchable
         self.read: list[str] = []
 
-    async def content(self, path: str) -> bytes | None:
-        self.read.append(path)
-        found = self._files.get(path)
-        return found.encode() if isinstance(found, str) else found
+    async def contents(self, paths: Sequence[str]) -> dict[str, bytes]:
+        self.read += paths
+        return await self._given.contents(paths)
 
-    async def candidates(self, symbol: str) -> Sequence[str]:
-        assert symbol.isidentifier()
-        return self._candidates
-
-    async def callers(self, symbol: str) -> Sequence[str]:
-        assert symbol.isidentifier()
-        return self._callers
-
-    async def uses(self, symbol: str) -> Sequence[str]:
-        raise AssertionError(symbol)
+    async def search(self, name: str) -> list[FoundLine] | None:
+        assert name.isidentifier()
+        return await self._given.search(name) if self._searchable else None
 
 
 @pytest.fixture
@@ -167,14 +159,14 @@ async def test_findings_without_a_line_in_the_new_file_get_no_function(parser: P
 
 
 async def test_a_name_is_looked_up_in_the_file_of_the_finding_first(parser: Parser) -> None:
-    files = Files({"shop.py": SHOP, "tax.py": "def refund(x):\n    pass\n"}, ["tax.py"])
+    files = Files({"shop.py": SHOP, "tax.py": "def refund(x):\n    pass\n"})
     found = await places(evidence(parser, files), one(message="See `refund()` and `RATE`."))
     assert found == [("shop.py", 6, 9), ("shop.py", 12, 13), ("shop.py", 3, 13)]
     assert "tax.py" not in files.read
 
 
-async def test_a_name_is_looked_up_in_files_that_the_source_names(parser: Parser) -> None:
-    files = Files({"shop.py": SHOP, "lib/tax.py": TAX}, ["README.md", "lib/tax.py", "gone.py"])
+async def test_a_name_is_looked_up_in_the_source_files_of_the_commit(parser: Parser) -> None:
+    files = Files({"README.md": TAX, "shop.py": SHOP, "lib/tax.py": TAX})
     found = await quoted(evidence(parser, files), one(scenario="When `tax.rate_of` is called."))
     assert found[-4:] == [
         '=== file "lib/tax.py", unchanged',
@@ -185,18 +177,32 @@ async def test_a_name_is_looked_up_in_files_that_the_source_names(parser: Parser
     assert "README.md" not in files.read
 
 
+async def test_a_name_is_looked_up_in_imported_files_if_the_commit_cannot_be_searched(
+    parser: Parser,
+) -> None:
+    use = "from .tax import rate_of\nfrom .other import x\n\n\ndef use(a):\n    rate_of(a)\n"
+    whole = {
+        "shop/use.py": added_file("shop/use.py", use.encode()),
+        "shop/b.py": added_file("shop/b.py", b"from .c import d\n"),
+    }
+    files = Files({"shop/tax.py": TAX, "shop/c.py": TAX}, searchable=False)
+    code = QuotableCode((), Policy(), whole, source=files)
+    finding = one(path="shop/use.py", line=6, end_line=6, message="`rate_of`")
+    found = await places(Evidence(code, parser, callers=True), finding)
+    assert found == [("shop/use.py", 5, 6), ("shop/tax.py", 1, 2)]
+    assert files.read == ["shop/tax.py", "shop/other.py"]
+
+
 async def test_a_definition_without_a_function_is_quoted_with_the_next_lines(
     parser: Parser,
 ) -> None:
     text = "LIMIT = 3\n" + "".join(f"x{number} = 1\n" for number in range(40))
-    files = Files({"limits.py": text}, ["limits.py"])
+    files = Files({"limits.py": text})
     assert await places(evidence(parser, files), one(message="`LIMIT`")) == [("limits.py", 1, 12)]
 
 
 async def test_a_name_with_many_definitions_is_left_out(parser: Parser) -> None:
-    files = Files(
-        {f"{n}.py": "def run(x):\n    pass\n" for n in "abcd"}, [f"{n}.py" for n in "abcd"]
-    )
+    files = Files({f"{n}.py": "def run(x):\n    pass\n" for n in "abcd"})
     assert await evidence(parser, files).views([one(message="`run`")]) == ()
 
 
@@ -210,7 +216,7 @@ LONG = "def charge(order):\n" + "".join(f"    x{n} = order.item({n})\n" for n in
 
 
 async def test_the_budget_holds_and_the_lines_around_the_finding_are_kept(parser: Parser) -> None:
-    files = Files({"shop.py": LONG, "tax.py": LONG.replace("charge", "rate_of")}, ["tax.py"])
+    files = Files({"shop.py": LONG, "tax.py": LONG.replace("charge", "rate_of")})
     looked = evidence(parser, files, budget_tokens=200)
     finding = one(line=200, end_line=201, message="`rate_of`")
     lines = await quoted(looked, finding)
@@ -254,7 +260,7 @@ async def test_the_default_budget_is_two_thousand_tokens(parser: Parser) -> None
 async def test_excluded_generated_binary_and_large_files_are_never_quoted(
     parser: Parser, options: dict[str, Any], path: str, text: str
 ) -> None:
-    looked = evidence(parser, Files({path: text}, [path]), **options)
+    looked = evidence(parser, Files({path: text}), **options)
     assert await looked.views([one(message="`rate_of`")]) == ()
 
 
@@ -274,7 +280,7 @@ async def test_links_and_submodules_of_the_diff_are_never_read(parser: Parser, m
 async def test_the_middle_of_a_key_is_redacted_in_evidence(parser: Parser) -> None:
     body = "".join(f"{line}\n" for line in BODY[:4] * 5)
     text = f'KEY = """{BEGIN}\n{body}rate_of = 1\n{body}{END}"""\n'
-    looked = evidence(parser, Files({"tax.py": text}, ["tax.py"]))
+    looked = evidence(parser, Files({"tax.py": text}))
     shown = "\n".join(await quoted(looked, one(message="`rate_of`")))
     assert "rate_of = 1" in shown
     assert [line for line in BODY if line in shown] == []
@@ -292,7 +298,7 @@ async def test_secrets_are_redacted_and_hidden_characters_escaped(parser: Parser
 
 async def test_a_file_with_a_secret_in_its_path_is_never_quoted(parser: Parser) -> None:
     path = "ghp_" + ("a1B2c3D4e5F6g7H8i9J0" * 2)[:36] + ".py"
-    looked = evidence(parser, Files({path: TAX}, [path]))
+    looked = evidence(parser, Files({path: TAX}))
     assert await looked.views([one(message="`rate_of`")]) == ()
 
 
@@ -313,7 +319,7 @@ async def test_a_file_that_is_not_parsed_gives_no_function(
 
 
 async def test_a_file_is_read_once_for_all_batches(parser: Parser) -> None:
-    files = Files({"shop.py": SHOP}, [os.devnull])
+    files = Files({"shop.py": SHOP})
     looked = evidence(parser, files)
     await looked.views([one(message="`refund`")])
     await looked.views([one(message="`RATE`")])
@@ -338,14 +344,14 @@ ALONE = SHOP.partition("\n\ndef refund")[0]
 
 
 async def test_callers_are_no_evidence_by_default(parser: Parser) -> None:
-    files = Files({"shop.py": ALONE, "pay.py": PAY}, callers=["pay.py"])
+    files = Files({"shop.py": ALONE, "pay.py": PAY})
     assert await places(evidence(parser, files), one()) == [("shop.py", 6, 9)]
 
 
 async def test_callers_are_quoted_as_functions_or_as_the_lines_around_the_call(
     parser: Parser,
 ) -> None:
-    files = Files({"shop.py": ALONE, "pay.py": PAY}, callers=["pay.py", "NOTES.md"])
+    files = Files({"shop.py": ALONE, "pay.py": PAY, "NOTES.md": PAY})
     found = await places(evidence(parser, files, callers=True), one())
     assert found == [("shop.py", 6, 9), ("pay.py", 4, 6), ("pay.py", 9, 12)]
     assert "NOTES.md" not in files.read
@@ -360,12 +366,12 @@ async def test_callers_in_files_of_the_diff_need_no_source(parser: Parser) -> No
 
 async def test_a_function_is_no_caller_of_itself(parser: Parser) -> None:
     text = SHOP.replace("return due", "return charge(due)")
-    looked = evidence(parser, Files({"shop.py": text}, callers=["shop.py"]), callers=True)
+    looked = evidence(parser, Files({"shop.py": text}), callers=True)
     assert await places(looked, one()) == [("shop.py", 6, 9), ("shop.py", 12, 13)]
 
 
 async def test_a_caller_that_is_evidence_already_is_not_repeated(parser: Parser) -> None:
-    looked = evidence(parser, Files({"shop.py": SHOP}, callers=["shop.py"]), callers=True)
+    looked = evidence(parser, Files({"shop.py": SHOP}), callers=True)
     found = await places(looked, one(message="`refund`"))
     assert found == [("shop.py", 6, 9), ("shop.py", 12, 13)]
 
@@ -380,10 +386,10 @@ async def test_a_caller_that_the_hunk_shows_is_not_repeated(parser: Parser) -> N
 async def test_three_callers_are_quoted_and_tests_come_last(parser: Parser) -> None:
     text = "def pay(order):\n    charge(order)\n"
     names = ["tests/test_a.py", "b.py", "c.py", "d.py", "e.py"]
-    files = Files({"shop.py": ALONE} | dict.fromkeys(names, text), callers=names)
+    files = Files({"shop.py": ALONE} | dict.fromkeys(names, text))
     found = await places(evidence(parser, files, callers=True), one())
     assert [path for path, _, _ in found] == ["shop.py", "b.py", "c.py", "d.py"]
-    few = Files({"shop.py": ALONE} | dict.fromkeys(names[:2], text), callers=names[:2])
+    few = Files({"shop.py": ALONE} | dict.fromkeys(names[:2], text))
     found = await places(evidence(parser, few, callers=True), one())
     assert [path for path, _, _ in found] == ["shop.py", "b.py", "tests/test_a.py"]
 
@@ -391,12 +397,12 @@ async def test_three_callers_are_quoted_and_tests_come_last(parser: Parser) -> N
 async def test_a_function_whose_name_has_many_definitions_has_no_callers(parser: Parser) -> None:
     text = "def charge(x):\n    pass\n\n\ndef pay():\n    charge(1)\n"
     names = ["a.py", "b.py", "c.py", "d.py"]
-    files = Files({"shop.py": ALONE} | dict.fromkeys(names, text), callers=names)
+    files = Files({"shop.py": ALONE} | dict.fromkeys(names, text))
     assert await places(evidence(parser, files, callers=True), one()) == [("shop.py", 6, 9)]
 
 
 async def test_callers_get_only_the_room_that_other_evidence_leaves(parser: Parser) -> None:
-    files = Files({"shop.py": LONG, "pay.py": PAY}, callers=["pay.py"])
+    files = Files({"shop.py": LONG, "pay.py": PAY})
     looked = evidence(parser, files, budget_tokens=200, callers=True)
     found = await places(looked, one(line=200, end_line=200))
     assert [path for path, _, _ in found] == ["shop.py"]
@@ -406,7 +412,7 @@ async def test_callers_get_only_the_room_that_other_evidence_leaves(parser: Pars
 
 
 async def test_callers_in_excluded_files_are_never_quoted(parser: Parser) -> None:
-    files = Files({"shop.py": ALONE, "pay.py": PAY}, callers=["pay.py"])
+    files = Files({"shop.py": ALONE, "pay.py": PAY})
     looked = evidence(parser, files, exclude=["pay.py"], callers=True)
     assert await places(looked, one()) == [("shop.py", 6, 9)]
 
@@ -414,7 +420,7 @@ async def test_callers_in_excluded_files_are_never_quoted(parser: Parser) -> Non
 async def test_secrets_of_callers_are_redacted(parser: Parser) -> None:
     token = "ghp_" + ("a1B2c3D4e5F6g7H8i9J0" * 2)[:36]
     pay = PAY.replace("log(order)", f"log('{token}')")
-    files = Files({"shop.py": ALONE, "pay.py": pay}, callers=["pay.py"])
+    files = Files({"shop.py": ALONE, "pay.py": pay})
     shown = "\n".join(await quoted(evidence(parser, files, callers=True), one()))
     assert "return charge(order)" in shown
     assert "[REDACTED:" in shown

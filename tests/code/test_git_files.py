@@ -1,4 +1,4 @@
-"""Files of a local repository as evidence: which version is read, and what git never runs."""
+"""Files of a local repository: which version is read, and what git never runs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import pytest
 
 from reviewbot.code import git_command
 from reviewbot.code.git_files import GitFiles
-from reviewbot.code.git_repository import open_repository
+from reviewbot.code.git_repository import open_commit, open_repository
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main")
+SHOP_AND_USE = ["lib/shop.py", "use.py", "use.py"]
 CHARGE = "def charge(order):\n    return order.net\n"
 
 
@@ -34,8 +35,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", *IDENTITY, *arguments], cwd=folder, check=True, capture_output=True)
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", *IDENTITY, *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
 def commit(folder: Path) -> None:
@@ -48,36 +50,61 @@ def traces(folder: Path) -> list[tuple[Path, int]]:
     return [(one, one.stat().st_mtime_ns) for one in sorted(folder.rglob("ran"))]
 
 
-async def test_only_files_with_a_definition_are_candidates(root: Path) -> None:
-    files = GitFiles(open_repository(root))
-    assert await files.candidates("charge") == ["lib/shop.py"]
-    assert await files.candidates("refund") == []
-    assert await files.content("lib/shop.py") == CHARGE.encode()
-    assert await files.content("missing.py") is None
+async def content(files: GitFiles, path: str) -> bytes | None:
+    return (await files.contents([path])).get(path)
 
 
-async def test_only_files_with_a_call_are_callers_and_all_with_the_name_are_uses(
-    root: Path,
-) -> None:
-    (root / "lib/other.py").write_text("# charge is not called here\n")
+async def found(files: GitFiles, name: str) -> list[str]:
+    """The paths of the lines with a name."""
+    lines = await files.search(name)
+    assert lines is not None
+    return [line.path for line in lines]
+
+
+async def test_the_lines_with_a_name_are_found_and_files_are_read(root: Path) -> None:
+    (root / "lib/other.py").write_text("# charge is not called here, nor charged\ncharged = 1\n")
     commit(root)
     files = GitFiles(open_repository(root))
-    assert await files.callers("charge") == ["use.py"]
-    assert await files.callers("refund") == []
-    assert await files.uses("charge") == ["lib/other.py", "lib/shop.py", "use.py"]
+    assert await files.search("charge") == [
+        ("lib/other.py", "# charge is not called here, nor charged"),
+        ("lib/shop.py", "def charge(order):"),
+        ("use.py", "from lib.shop import charge"),
+        ("use.py", "charge(1)"),
+    ]
+    assert await files.search("refund") == []
+    assert await content(files, "lib/shop.py") == CHARGE.encode()
+    assert await content(files, "missing.py") is None
 
 
-async def test_a_name_with_many_definitions_has_no_callers(root: Path) -> None:
-    for name in ("a", "b", "c"):
-        (root / f"{name}.py").write_text(CHARGE)
+async def test_changed_and_unchanged_files_are_read_together(root: Path) -> None:
+    (root / "old.py").write_text(CHARGE * 5)
     commit(root)
-    assert await GitFiles(open_repository(root)).callers("charge") == []
+    (root / "lib/shop.py").write_text("# new\n" + CHARGE)
+    git(root, "mv", "old.py", "new.py")
+    paths = ["lib/shop.py", "use.py", "old.py", "new.py", "missing.py"]
+    assert await GitFiles(open_repository(root)).contents(paths) == {
+        "lib/shop.py": b"# new\n" + CHARGE.encode(),
+        "use.py": b"from lib.shop import charge\n\ncharge(1)\n",
+        "new.py": CHARGE.encode() * 5,
+    }
+
+
+async def test_a_commit_is_read_without_the_working_tree(root: Path) -> None:
+    head = git(root, "rev-parse", "HEAD").strip()
+    (root / "lib/shop.py").write_text("# second\n" + CHARGE)
+    commit(root)
+    (root / "lib/shop.py").write_text("# of the working tree\n" + CHARGE)
+    repository = open_commit(root, head)
+    assert repository is not None
+    assert await content(GitFiles(repository), "lib/shop.py") == CHARGE.encode()
+    assert open_commit(root, "HEAD") is None
+    assert open_commit(root, "0" * 40) is None
 
 
 async def test_paths_are_those_from_the_root_in_a_folder_too(root: Path) -> None:
     files = GitFiles(open_repository(root / "lib"))
-    assert await files.candidates("charge") == ["lib/shop.py"]
-    assert await files.content("lib/shop.py") == CHARGE.encode()
+    assert await found(files, "charge") == SHOP_AND_USE
+    assert await content(files, "lib/shop.py") == CHARGE.encode()
 
 
 async def test_changed_files_are_read_from_the_working_tree_and_others_from_head(
@@ -85,8 +112,8 @@ async def test_changed_files_are_read_from_the_working_tree_and_others_from_head
 ) -> None:
     (root / "lib/shop.py").write_text("# new\n" + CHARGE)
     files = GitFiles(open_repository(root))
-    assert await files.content("lib/shop.py") == b"# new\n" + CHARGE.encode()
-    assert await files.content("use.py") == b"from lib.shop import charge\n\ncharge(1)\n"
+    assert await content(files, "lib/shop.py") == b"# new\n" + CHARGE.encode()
+    assert await content(files, "use.py") == b"from lib.shop import charge\n\ncharge(1)\n"
 
 
 async def test_staged_changes_are_read_from_the_index(root: Path) -> None:
@@ -94,7 +121,7 @@ async def test_staged_changes_are_read_from_the_index(root: Path) -> None:
     git(root, "add", "--all")
     (root / "lib/shop.py").write_text("# not staged\n" + CHARGE)
     files = GitFiles(open_repository(root), staged=True)
-    assert await files.content("lib/shop.py") == b"# staged\n" + CHARGE.encode()
+    assert await content(files, "lib/shop.py") == b"# staged\n" + CHARGE.encode()
 
 
 async def test_a_range_is_read_at_its_end(root: Path) -> None:
@@ -105,13 +132,13 @@ async def test_a_range_is_read_at_its_end(root: Path) -> None:
     (root / "late.py").unlink()
     commit(root)
     files = GitFiles(open_repository(root, span="HEAD~2..HEAD~1"))
-    assert await files.content("lib/shop.py") == b"# second\n" + CHARGE.encode()
-    assert await files.candidates("late") == ["late.py"]
+    assert await content(files, "lib/shop.py") == b"# second\n" + CHARGE.encode()
+    assert await found(files, "late") == ["late.py"]
 
 
 async def test_a_deleted_file_has_no_content(root: Path) -> None:
     (root / "use.py").unlink()
-    assert await GitFiles(open_repository(root)).content("use.py") is None
+    assert await content(GitFiles(open_repository(root)), "use.py") is None
 
 
 async def test_links_are_not_followed(root: Path, tmp_path: Path) -> None:
@@ -120,12 +147,12 @@ async def test_links_are_not_followed(root: Path, tmp_path: Path) -> None:
     (root / "secret").symlink_to("def secret(")
     commit(root)
     files = GitFiles(open_repository(root))
-    assert await files.candidates("secret") == []
-    assert await files.content("link.py") is None
+    assert await found(files, "secret") == []
+    assert await content(files, "link.py") is None
     (root / "lib/shop.py").unlink()
     (root / "lib/shop.py").symlink_to(tmp_path / "secret.py")
     changed = GitFiles(open_repository(root))
-    assert await changed.content("lib/shop.py") is None
+    assert await content(changed, "lib/shop.py") is None
 
 
 @pytest.mark.parametrize(
@@ -134,9 +161,9 @@ async def test_links_are_not_followed(root: Path, tmp_path: Path) -> None:
 async def test_a_hostile_path_is_no_file(root: Path, tmp_path: Path, path: str) -> None:
     (tmp_path / "secret.py").write_text("x\n")
     files = GitFiles(open_repository(root))
-    assert await files.content(path) is None
+    assert await content(files, path) is None
     (root / "lib/shop.py").write_text("# new\n")
-    assert await files.content(path) is None
+    assert await content(files, path) is None
 
 
 @pytest.mark.parametrize(
@@ -144,9 +171,7 @@ async def test_a_hostile_path_is_no_file(root: Path, tmp_path: Path, path: str) 
 )
 async def test_a_hostile_name_runs_nothing_and_finds_nothing(root: Path, symbol: str) -> None:
     files = GitFiles(open_repository(root))
-    assert await files.candidates(symbol) == []
-    assert await files.callers(symbol) == []
-    assert await files.uses(symbol) == []
+    assert await found(files, symbol) == []
     assert not (root / "ran").exists()
 
 
@@ -178,15 +203,15 @@ async def test_programs_of_the_repository_are_not_run(root: Path) -> None:
     git(root, "-c", "core.fsmonitor=", "commit", "-q", "-m", "y")
     before = traces(root)
     files = GitFiles(open_repository(root))
-    assert await files.candidates("charge") == ["lib/shop.py"]
-    assert await files.content("lib/shop.py") == CHARGE.encode()
+    assert await found(files, "charge") == SHOP_AND_USE
+    assert await content(files, "lib/shop.py") == CHARGE.encode()
     assert traces(root) == before
 
 
 async def test_a_path_with_a_line_break_confuses_no_other_path(root: Path) -> None:
     (root / "a\nuse.py").write_text(CHARGE)
     commit(root)
-    assert await GitFiles(open_repository(root)).candidates("charge") == ["lib/shop.py"]
+    assert await found(GitFiles(open_repository(root)), "charge") == SHOP_AND_USE
 
 
 async def test_much_output_is_cut_after_a_whole_line(
@@ -221,5 +246,5 @@ async def test_a_repository_without_a_commit_has_no_files(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     git(tmp_path, "init", "-q")
     files = GitFiles(open_repository(tmp_path))
-    assert await files.candidates("charge") == []
-    assert await files.content("a.py") is None
+    assert await found(files, "charge") == []
+    assert await content(files, "a.py") is None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
+from reviewbot.code.given_files import GivenFiles
 from reviewbot.code.quotable_code import QuotableCode
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.events import ChunkFinished, FindingRaised, ReviewProgress
@@ -35,6 +35,7 @@ from tests.virtual_time import in_virtual_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from reviewbot.code.at_commit import FoundLine
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.models.batch import BatchTask, Emit, Spent, VerifyTask
 
@@ -51,26 +52,17 @@ PAY = "def pay(order):\n    return charge(order)\n"
 BROKEN = item(path="shop.py", quote="def charge(order, rate):", title="pay.py breaks")
 
 
-@dataclass
-class Files:
+class Files(GivenFiles):
     """Files that the diff does not have, with the names that were looked up."""
 
-    files: Mapping[str, str] = field(default_factory=lambda: {"pay.py": PAY})
-    asked: list[str] = field(default_factory=list)
+    def __init__(self, files: Mapping[str, str] | None = None) -> None:
+        texts = {"pay.py": PAY} if files is None else files
+        super().__init__({path: text.encode() for path, text in texts.items()})
+        self.asked: list[str] = []
 
-    async def content(self, path: str) -> bytes | None:
-        found = self.files.get(path)
-        return None if found is None else found.encode()
-
-    async def candidates(self, symbol: str) -> Sequence[str]:
-        raise AssertionError(symbol)
-
-    async def callers(self, symbol: str) -> Sequence[str]:
-        raise AssertionError(symbol)
-
-    async def uses(self, symbol: str) -> Sequence[str]:
-        self.asked.append(symbol)
-        return [path for path, text in self.files.items() if symbol in text]
+    async def search(self, name: str) -> list[FoundLine]:
+        self.asked.append(name)
+        return await super().search(name)
 
 
 def finder(files: Files | None = None, diff: str = DIFF, policy: Policy | None = None) -> UseFinder:

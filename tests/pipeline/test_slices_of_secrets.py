@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from reviewbot.code.git_files import GitFiles
 from reviewbot.code.git_repository import open_repository
 from reviewbot.config.settings import Settings, load_settings
 from reviewbot.core.diff.excerpt import Excerpts
@@ -17,7 +18,7 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.report import Report, fold
 from reviewbot.core.prompt.request import render
 from reviewbot.models.batch import BatchResult, ChunkOutcome
-from reviewbot.pipeline.git_context import with_context
+from reviewbot.pipeline.diff_context import with_context
 from reviewbot.pipeline.job import started
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
@@ -68,7 +69,8 @@ def change(tmp_path: Path, request: pytest.FixtureRequest) -> Change:
     )
     repository = open_repository(tmp_path)
     assert repository is not None
-    source = with_context(Source(repository.changes()), repository, settings, staged=False)
+    source = Source(repository.changes(), code=GitFiles(repository))
+    source = asyncio.run(with_context(source, settings))
     return Change(source, settings, [*old[1:-1], new[13]])
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app.backfill import Backfill
-from reviewbot.github.app.evidence import pull_request_files
 from reviewbot.github.app.explanations import Explanations
 from reviewbot.github.app.handlers import DeliveryHandler
+from reviewbot.github.app.head_files import pull_request_files
 from reviewbot.github.app.inbox import Inbox
 from reviewbot.github.app.manifest import web_address
 from reviewbot.github.app.outbox import Outbox

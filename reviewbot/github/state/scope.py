@@ -31,18 +31,20 @@ from reviewbot.github.change.base_guidelines import base_guidelines
 from reviewbot.github.change.base_rules import base_rules
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import get_change
-from reviewbot.github.change.full_files import with_context
+from reviewbot.github.change.head_files import changed_files
 from reviewbot.github.change.subject import Subject
 from reviewbot.github.state.block import StateBlock
 from reviewbot.github.state.reread import reread_findings
 from reviewbot.models.linters.added_suppressions import added_linter_notice
 from reviewbot.models.linters.programs import versions
+from reviewbot.pipeline.diff_context import diff_in_context
 from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.run_context import RunContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.config.routes import RouteSettings, SplitSettings
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.hunks import Hunk
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.prior import PriorFinding
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import PullRequest
-    from reviewbot.github.change.full_files import ReadFile
     from reviewbot.github.identity import PullName
     from reviewbot.github.markers import Marker
     from reviewbot.github.state.prior import Prior
@@ -107,7 +108,7 @@ async def assign(
     full: bool = False,
     only: str = "",
     config: str | None = None,
-    checkout: Callable[[str], ReadFile | None] = lambda _head: None,
+    checkout: Callable[[str], CodeAtCommit | None] = lambda _head: None,
     parser: Parser | None = None,
 ) -> ReviewScope:
     """Return the scope of a review of the pull request.
@@ -115,8 +116,8 @@ async def assign(
     ``page`` is the repository's page. ``load`` resolves the base's configuration file (name and
     text, if any) to settings. ``config`` is the path of that file if it is not the usual one.
     ``only`` is a gitignore pattern of the files to review again, empty for no such limit; ``full``
-    reviews everything again. ``checkout`` returns a reader of the files at a commit, if there is a
-    checkout of it. Without a ``parser``, a separate process parses where necessary.
+    reviews everything again. ``checkout`` returns the files at a commit, if there is a checkout of
+    it. Without a ``parser``, a separate process parses where necessary.
 
     Raises:
         GitHubError: the diff cannot be fetched.
@@ -170,10 +171,10 @@ async def assign(
     again = await asyncio.to_thread(_reread, whole, left, prior)
     place = ContentSource(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
-    found = await with_context(
-        *(place, left.diff, settings, base.attributes),
+    code = changed_files(place, checkout=local)
+    found = await diff_in_context(
+        *(left.diff, code, settings, base.attributes),
         whole=files,
-        local=local,
         parser=parser,
         guidelines=guidelines,
     )

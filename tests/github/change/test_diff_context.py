@@ -12,13 +12,15 @@ from reviewbot.config.settings import SecretText, load_settings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import ConfigError
 from reviewbot.github.api.gateway import Gateway
-from reviewbot.github.change import full_files
+from reviewbot.github.change import head_files
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import get_change
-from reviewbot.github.change.full_files import TIMEOUT_S, with_context
+from reviewbot.github.change.head_files import CONTEXT_TIMEOUT_S, changed_files
 from reviewbot.github.client.rate_limit import Pace
 from reviewbot.models.linters.programs import find_programs
+from reviewbot.pipeline import diff_context
 from reviewbot.pipeline.context import ContextLimits
+from reviewbot.pipeline.diff_context import diff_in_context
 from tests.fake_github import SUBMODULE, SYMLINK, Blob, FakeGitHub, Fault, faults
 from tests.support.github_changes import REPO, by_list, opened
 from tests.virtual_time import in_virtual_time
@@ -47,11 +49,15 @@ def set_to(**values: Any) -> Settings:
     return load_settings(flags=flags, env={"ANTHROPIC_API_KEY": "unused"})
 
 
+async def widened(place: ContentSource, diff: bytes) -> bytes:
+    return (await diff_in_context(diff, changed_files(place), set_to(), "")).diff
+
+
 async def fetched(api: Api, *, attributes: str = "", **values: Any) -> bytes:
     change = await get_change(api, REPO, 1)
     place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
     settings = set_to(**values)
-    return (await with_context(place, change.diff, settings, attributes)).diff
+    return (await diff_in_context(change.diff, changed_files(place), settings, attributes)).diff
 
 
 def spans(diff: bytes) -> dict[str, list[tuple[int, int]]]:
@@ -81,7 +87,7 @@ async def test_a_push_in_between_leads_to_no_other_file() -> None:
         change = await get_change(api, REPO, 1)
         pull.push({"a.py": b"another\n" + changed(30)})
         place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
-        diff = (await with_context(place, change.diff, set_to(), "")).diff
+        diff = await widened(place, change.diff)
         assert spans(diff) == {"a.py": [(20, 40)]}
 
 
@@ -90,7 +96,7 @@ async def test_a_file_that_is_another_than_its_diff_says_is_not_used() -> None:
         change = await get_change(api, REPO, 1)
         pull.push({"a.py": b"another\n" + changed(30)})
         place = ContentSource(api, REPO, change.merge_base, pull.head_sha)
-        assert (await with_context(place, change.diff, set_to(), "")).diff == change.diff
+        assert await widened(place, change.diff) == change.diff
 
 
 async def test_zero_context_lines_fetch_no_files() -> None:
@@ -110,7 +116,9 @@ async def test_each_file_for_linters_and_context_takes_one_request(
         change = await get_change(api, REPO, 1)
         place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
         github.fail(faults.error("GET", f"{CONTENTS}b.py", 404))
-        found = await with_context(place, change.diff, set_to(context_lines=lines), "")
+        found = await diff_in_context(
+            change.diff, changed_files(place), set_to(context_lines=lines), ""
+        )
         assert sorted(asked_for(github)) == ["a.py", "b.py", *(["c.rs"] if lines > 3 else [])]
         assert (found.diff == pull.diff_text) == (lines == 1)
         whole = spans(found.whole_files)
@@ -140,7 +148,7 @@ async def test_no_more_files_are_fetched_than_the_limit_and_the_most_changed_fir
         assert sorted(asked_for(github)) == [f"{number:02}.py" for number in range(11, 41)]
         assert len(parse_diff(diff)) == 40
         github.requests.clear()
-        monkeypatch.setattr(full_files, "LIMITS", ContextLimits(files=2))
+        monkeypatch.setattr(diff_context, "LIMITS", ContextLimits(files=2))
         await fetched(api)
         assert sorted(asked_for(github)) == ["39.py", "40.py"]
 
@@ -148,7 +156,7 @@ async def test_no_more_files_are_fetched_than_the_limit_and_the_most_changed_fir
 async def test_bytes_are_counted_and_those_under_way_still_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(full_files, "LIMITS", ContextLimits(all_bytes=len(PLAIN)))
+    monkeypatch.setattr(head_files, "ALL_BYTES", len(PLAIN))
     base = {f"{number}.py": PLAIN for number in range(9)}
     head = {f"{number}.py": changed(30) for number in range(9)}
     async with opened(base, head) as (github, _pull, api):
@@ -161,7 +169,7 @@ async def test_bytes_are_counted_and_those_under_way_still_used(
 async def test_a_file_above_the_limit_is_not_read_and_the_others_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(full_files, "LIMITS", ContextLimits(file_bytes=len(PLAIN) + 100))
+    monkeypatch.setattr(head_files, "FILE_BYTES", len(PLAIN) + 100)
     base = {"a.py": PLAIN * 20, "b.py": PLAIN}
     head = {"a.py": changed(30, of=PLAIN * 20), "b.py": changed(30)}
     async with opened(base, head) as (_, pull, api):
@@ -194,7 +202,7 @@ async def test_not_more_than_four_are_under_way_at_once() -> None:
 
             api.contents.file = counted  # type: ignore[method-assign]
             place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
-            diff = (await with_context(place, change.diff, set_to(), "")).diff
+            diff = await widened(place, change.diff)
     assert most == 4
     assert set(map(tuple, spans(diff).values())) == {((20, 40),)}
 
@@ -223,7 +231,7 @@ async def test_what_github_refuses_ends_it_and_what_was_had_is_used(
         change = await get_change(api, REPO, 1)
         github.fail(fault())
         place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
-        diff = (await with_context(place, change.diff, set_to(), "")).diff
+        diff = await widened(place, change.diff)
         assert "5.py" not in asked_for(github)
         before, after = spans(pull.diff_text), spans(diff)
         assert [path for path in after if after[path] == before[path]] == ["4.py", "5.py"]
@@ -248,8 +256,9 @@ async def test_a_review_does_not_wait_for_its_context_longer_than_a_minute() -> 
             github.fail(faults.secondary("GET", CONTENTS, retry_after=3_000, times=99))
             place = ContentSource(api, REPO, change.merge_base, change.pull.head.sha)
             started = asyncio.get_running_loop().time()
-            assert (await with_context(place, change.diff, set_to(), "")).diff == change.diff
-            assert asyncio.get_running_loop().time() - started == pytest.approx(TIMEOUT_S, abs=1)
+            assert await widened(place, change.diff) == change.diff
+            waited = asyncio.get_running_loop().time() - started
+            assert waited == pytest.approx(CONTEXT_TIMEOUT_S, abs=1)
 
 
 async def test_an_invalid_pattern_is_reported() -> None:
