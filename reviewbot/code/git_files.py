@@ -35,7 +35,7 @@ class GitFiles:
 
     async def contents(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Return the contents of regular files by path, without those that are not available."""
-        return await asyncio.to_thread(self._contents, paths)
+        return await asyncio.to_thread(self._contents, paths) if paths else {}
 
     async def search(self, name: str) -> list[FoundLine] | None:
         """Return the first lines of the last commit with an identifier, in the order of git."""

@@ -89,6 +89,11 @@ async def test_changed_and_unchanged_files_are_read_together(root: Path) -> None
     }
 
 
+async def test_no_path_reads_no_file(root: Path) -> None:
+    (root / "lib/shop.py").write_text("# new\n")
+    assert await GitFiles(open_repository(root)).contents([]) == {}
+
+
 async def test_a_commit_is_read_without_the_working_tree(root: Path) -> None:
     head = git(root, "rev-parse", "HEAD").strip()
     (root / "lib/shop.py").write_text("# second\n" + CHARGE)
