@@ -107,7 +107,7 @@ class Settings:
     guidelines: bool = True
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
     path_rules: tuple[PathRules, ...] = ()
-    confidence: float = 0.7
+    confidence: float = 0.0
     max_notes: int = 5
     max_inline: int = 10
     link_hosts: tuple[str, ...] = ("github.com",)

@@ -62,7 +62,7 @@ class BatchRequests:
         redaction = self._views.redaction(chunk)
         rules = gates.levels.at(chunk.path)
         return iter(
-            secret_findings(chunk, view, redaction, rules=rules, threshold=gates.confidence)
+            secret_findings(chunk, view, redaction, rules=rules, threshold=gates.rule_confidence)
         )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.whole import shows_whole_file
-from reviewbot.core.findings.intake import FindingFilters
+from reviewbot.core.findings.intake import RULE_CONFIDENCE, FindingFilters
 from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES
@@ -260,6 +260,9 @@ def resolve_filters(settings: Settings, *, online: bool, heed_added: bool = True
         decoys = example_identifiers()
     return FindingFilters(
         confidence=settings.confidence,
+        rule_confidence=settings.confidence
+        if "confidence" in settings.origins
+        else RULE_CONFIDENCE,
         max_notes=settings.max_notes,
         link_hosts=settings.link_hosts,
         levels=RuleLevels(settings.rules, settings.path_rules),

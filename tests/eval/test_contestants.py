@@ -53,7 +53,7 @@ def on(line: int, **changes: Any) -> dict[str, Any]:
     """Return a finding on a line of a.py."""
     place = {"path": "a.py", "quote": f"line_{line} = {line}", "line": line, "end_line": line}
     words = {"title": f"Problem {line} is wrong", "scenario": f"Number {line} breaks it."}
-    return finding(**place, **words, **changes)
+    return finding(**(place | words | changes))
 
 
 def settings_for(fake: FakeAnthropic, folder: Path, **flags: Any) -> Settings:
@@ -156,7 +156,7 @@ async def test_what_a_review_cost_before_an_error_is_part_of_the_sums(
 
 
 async def test_held_back_findings_are_not_comments(tmp_path: Path) -> None:
-    answers = [Answer([on(2, confidence=0.2), on(10)])]
+    answers = [Answer([on(2, scenario=" "), on(10)])]
     _, (reviewed,), _ = await scores_with(tmp_path, answers, CASES[:1])
     assert [one.line for one in reviewed.comments] == [10]
 

@@ -204,7 +204,7 @@ async def test_what_the_gates_hold_back_is_shown_with_its_reason() -> None:
         item(5, path="other.py"),
         item(6, scenario=" "),
     ]
-    gates = FindingFilters(max_notes=1)
+    gates = FindingFilters(confidence=0.7, max_notes=1)
     seen = await run(job(numbered("a.py", 9), gates=gates), Scripted(Say(found)))
     assert [(one.placement.kind, one.placement.held) for one in seen.findings] == [
         ("outside", True),

@@ -21,6 +21,7 @@ from reviewbot.core.events.events import (
 )
 from reviewbot.core.events.report import fold
 from reviewbot.core.findings.finding import Evidence, Finding
+from reviewbot.core.findings.intake import FindingFilters
 from reviewbot.core.findings.prior import PriorFinding
 from reviewbot.core.findings.verdicts import Verdict, unverified
 from reviewbot.models.attempts import Attempts
@@ -117,7 +118,8 @@ async def test_secrets_and_findings_below_the_threshold_are_not_verified() -> No
     verify = Verifying()
     secret = f'token = "{"ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"}"'
     model = Scripted(Say([item(2, quote="line_2 = 2", confidence=0.5)]))
-    seen = await run(job(added("a.py", secret, "line_2 = 2")), model, verify=verify)
+    gates = FindingFilters(confidence=0.7)
+    seen = await run(job(added("a.py", secret, "line_2 = 2"), gates=gates), model, verify=verify)
     assert len(seen.findings) == 2
     assert {one.verification for one in seen.findings} == {"none"}
     assert verify.asked == []

@@ -26,18 +26,23 @@ if TYPE_CHECKING:
     from reviewbot.core.plan.chunk_view import ChunkView
 
 _WORD = re.compile(r"\w{6,}")
+RULE_CONFIDENCE: Final = 0.7
+"""Lowest confidence of an inline finding of a rule, unless the setting ``confidence`` is set."""
 
 
 @dataclass(frozen=True, slots=True)
 class FindingFilters:
     """Filters that hold findings back, and levels that turn rules off.
 
-    ``levels`` has the configured levels of rules. ``decoys`` are identifiers of the
+    ``confidence`` is the lowest confidence of an inline finding of a model, and ``rule_confidence``
+    that of a rule, a linter or the search for secrets, whose notes are below it. ``levels`` has the
+    configured levels of rules. ``decoys`` are identifiers of the
     prompt's examples. A finding that names a decoy which is not in the code describes the example.
     ``heed_added`` is False if suppressions that the change adds must not hide errors.
     """
 
-    confidence: float = 0.7
+    confidence: float = 0.0
+    rule_confidence: float = RULE_CONFIDENCE
     max_notes: int = 5
     link_hosts: tuple[str, ...] = ("github.com",)
     levels: RuleLevels = AS_SHIPPED
@@ -154,10 +159,10 @@ class Intake:
             return "It repeats an example of the prompt, not this code."
         if not draft.scenario.strip() and draft.rule is None:
             return "It names no scenario in which something goes wrong."
-        if draft.confidence < self._gates.confidence:
-            return (
-                f"Its confidence of {draft.confidence:.2g} is below {self._gates.confidence:.2g}."
-            )
+        gates = self._gates
+        threshold = gates.confidence if draft.rule is None else gates.rule_confidence
+        if draft.confidence < threshold:
+            return f"Its confidence of {draft.confidence:.2g} is below {threshold:.2g}."
         return None
 
     def _speaks_of_an_example(self, draft: Draft) -> bool:

@@ -62,7 +62,8 @@ def test_another_path_is_not_guessed_at(claimed: str) -> None:
     assert finding.placement.kind == "outside"
     assert not finding.placement.held
     assert finding.chunk == "c1"
-    assert admit("src/a.py", path=claimed, confidence=0.3).placement.held
+    strict = FindingFilters(confidence=0.7)
+    assert admit("src/a.py", path=claimed, confidence=0.3, gates=strict).placement.held
 
 
 def test_a_quote_that_is_nowhere_leaves_the_finding_with_its_file() -> None:
@@ -75,8 +76,22 @@ def test_a_quote_that_is_nowhere_leaves_the_finding_with_its_file() -> None:
 
 
 def test_a_held_finding_without_a_place_is_not_shown_beside_other_code() -> None:
-    finding = admit(quote="z = 'nowhere at all'", confidence=0.5)
+    strict = FindingFilters(confidence=0.7)
+    finding = admit(quote="z = 'nowhere at all'", confidence=0.5, gates=strict)
     assert (finding.placement.kind, finding.placement.held) == ("file", True)
+
+
+def test_a_finding_of_a_model_is_shown_whatever_its_confidence() -> None:
+    finding = admit(confidence=0.0)
+    assert (finding.placement.kind, finding.placement.held) == ("inline", False)
+
+
+def test_a_note_of_a_rule_is_listed_unless_the_threshold_is_lowered() -> None:
+    draft = replace(parse_draft(ITEM | {"confidence": 0.5}), rule="python/eval")
+    for gates, held in ((FindingFilters(), True), (FindingFilters(rule_confidence=0.5), False)):
+        admitted = Intake([view(hunk("+x = 1"))], gates).admit(draft, model="offline", attempt=1)
+        assert admitted is not None
+        assert admitted[0].placement.held is held
 
 
 def test_a_suggestion_for_other_lines_than_the_quoted_ones_is_not_offered() -> None:
