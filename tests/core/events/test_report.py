@@ -73,6 +73,15 @@ def test_no_events_are_an_unfinished_review_of_nothing() -> None:
     assert fold([]) == Report()
 
 
+def test_an_unread_file_without_chunks_is_decided_by_the_plan() -> None:
+    generated = ev.PlannedFile("a_pb2.py", "added", 3, 0, unread="New, and generated.")
+    report = fold([replace(PLAN, files=(generated,))])
+    assert report.coverage == (
+        ev.FileCoverage("a_pb2.py", "unread", "New, and generated.", by_policy=True),
+    )
+    assert report.pending == ()
+
+
 def test_before_the_end_only_files_whose_chunks_all_finished_are_decided() -> None:
     report = fold(
         [

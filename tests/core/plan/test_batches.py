@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 
 from reviewbot.core.plan.chunks import (
     CHUNK_BUDGET,
+    MAX_CHECKED_FILES,
     MIN_BUDGET,
+    SECRETS_ALONE,
     Plan,
     SplitLimits,
     budget_for,
     plan_routed,
 )
 from reviewbot.core.plan.policy import Exclusion
-from reviewbot.core.plan.routing import Chain, Routed
+from reviewbot.core.plan.routing import SECRETS_ONLY, UNREAD, Chain, Routed
 from reviewbot.core.plan.stored import check_fits, plan_from_json, plan_to_json
 from tests.support.chunk_plans import Bytes, diffs, plan, planned, small
 
@@ -135,6 +137,23 @@ def test_files_of_one_chain_share_a_request_though_others_stand_between() -> Non
         (("c1", "c3"), CHAINS[0]),
         (("c2", "c4"), CHAINS[1]),
     ]
+
+
+def test_unread_files_come_last_and_only_the_first_ones_are_read_by_rules() -> None:
+    files = [small(number) for number in range(MAX_CHECKED_FILES + 2)]
+    vendored = Exclusion("New, and vendored.", is_unread=True)
+    made = plan_routed(
+        files,
+        exclusions=[*[vendored] * (len(files) - 1), None],
+        route=lambda some: [Routed(CHAINS[0])] * len(some),
+        sizes=lambda _: SplitLimits(Bytes()),
+        max_batch_chunks=len(files),
+    )
+    assert [batch.chain for batch in made.batches] == [CHAINS[0], UNREAD, SECRETS_ONLY]
+    assert [len(batch.chunks) for batch in made.batches] == [1, MAX_CHECKED_FILES, 1]
+    assert made.files[0].reason == "New, and vendored."
+    assert made.files[-2].reason == f"New, and vendored. {SECRETS_ALONE}"
+    assert [file.is_unread for file in made.files] == [*[True] * (len(files) - 1), False]
 
 
 def test_only_files_that_are_reviewed_are_routed() -> None:

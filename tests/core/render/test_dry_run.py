@@ -55,6 +55,12 @@ def test_files_that_are_not_in_the_diff_are_listed_with_what_became_of_them() ->
     assert lines[3] == "a/huge.py       failed: It is too large."
 
 
+def test_a_file_that_no_model_reads_is_listed_with_the_reason() -> None:
+    vendored = PlannedFile("vendor/x.py", "added", 3, 0, ("c1",), unread="New, and vendored.")
+    lines = text(replace(PLAN, files=(vendored,))).splitlines()
+    assert lines[0] == "vendor/x.py  +3 -0  not read: New, and vendored."
+
+
 def test_the_sums_say_that_nothing_was_sent() -> None:
     words = " ".join(text().split())
     assert "3 files, 2 to review, 1 skipped; 3 chunks in 2 batches." in words
