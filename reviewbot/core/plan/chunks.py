@@ -15,7 +15,7 @@ from reviewbot.core.plan.routing import NOBODY, SECRETS_ONLY, UNREAD, Chain, Rou
 from reviewbot.core.plan.split import Segment, split_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.policy import Exclusion
@@ -190,7 +190,9 @@ def plan_routed(
         raise ValueError("a batch holds at least one chunk")
     pairs = list(zip(files, exclusions, strict=True))
     decided = iter(route([file for file, why in pairs if why is None]))
-    unread = _unread_routes(file for file, why in pairs if why and why.is_unread and file.hunks)
+    unread = iter(
+        _unread_routes(file for file, why in pairs if why and why.is_unread and file.hunks)
+    )
     planned: list[FilePlan] = []
     by_chain: dict[Chain, list[Chunk]] = {}
     chunks: list[Chunk] = []
@@ -225,14 +227,16 @@ def plan_routed(
     return Plan(tuple(planned), tuple(chunks), tuple(batches))
 
 
-def _unread_routes(files: Iterable[FileDiff]) -> Iterator[Routed]:
-    """Yield the chain of each unread file: the first ones are read by rules and linters."""
+def _unread_routes(files: Iterable[FileDiff]) -> list[Routed]:
+    """Return the chain of each unread file: the first ones are read by rules and linters."""
+    routes: list[Routed] = []
     count = size = 0
     for file in files:
         is_checked = count < MAX_CHECKED_FILES and size + file.size <= MAX_CHECKED_BYTES
         if is_checked:
             count, size = count + 1, size + file.size
-        yield Routed(UNREAD if is_checked else SECRETS_ONLY)
+        routes.append(Routed(UNREAD if is_checked else SECRETS_ONLY))
+    return routes
 
 
 def _chunks_of(file: FileDiff, index: int, before: int, sizes: SplitLimits) -> list[Chunk]:
