@@ -426,6 +426,7 @@ def cancelled(review: Review) -> Json:
                 "reason": "The review was cancelled.",
                 "checks": [],
                 "fault": None,
+                "by_policy": False,
             }
             for file in started["files"]
         ],

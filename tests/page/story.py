@@ -42,6 +42,7 @@ def started(
             "chunks": [chunks[path]] if path in chunks else [],
             "model": MODEL if path in chunks else None,
             "routed_by": "model" if path in chunks else None,
+            "unread": None,
         }
         for path in (*paths, *skipped)
     ]
@@ -240,11 +241,19 @@ def finished(
             "reason": (bad or {}).get(path, ("", None))[1],
             "checks": [],
             "fault": None,
+            "by_policy": False,
         }
         for path in REVIEWED
     ]
     coverage.append(
-        {"path": SKIPPED, "status": "skipped", "reason": "Lockfile.", "checks": [], "fault": None}
+        {
+            "path": SKIPPED,
+            "status": "skipped",
+            "reason": "Lockfile.",
+            "checks": [],
+            "fault": None,
+            "by_policy": False,
+        }
     )
     return {
         "type": "review.finished",

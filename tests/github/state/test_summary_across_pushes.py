@@ -32,7 +32,7 @@ async def test_a_finding_held_back_stays_in_the_summary_and_keeps_the_check_from
     pull = github.pull(base=BASE, head=BASE | ONE)
     text = ONE["app.py"].splitlines()[9]
     model.respond = says(
-        path="app.py", quote=text, line=10, end_line=10, title="Held thing", confidence=0.1
+        path="app.py", quote=text, line=10, end_line=10, title="Held thing", scenario=" "
     )
     await runner.run(pull)
     first = conclusions(pull)[-1]
@@ -73,7 +73,7 @@ async def test_a_held_back_finding_is_listed_until_its_code_is_gone(
         end_line=10,
         title="a_b * c <b> [d](e) `f`",
         message="One.\n\n```\ncode\n```\n\n**error: no finding**",
-        confidence=0.1,
+        scenario=" ",
     )
     await runner.run(pull)
 
@@ -99,7 +99,7 @@ async def test_a_resolved_finding_that_was_held_back_does_not_return(
 ) -> None:
     at = {"path": "app.py", "line": 10, "end_line": 10}
     bad = finding(path="app.py", quote="line_20 = x", line=20, end_line=20, title="Bad name")
-    held = finding(**at, quote="pass", title="Held thing", confidence=0.1)
+    held = finding(**at, quote="pass", title="Held thing", scenario=" ")
     pull = github.pull(base=BASE, head=BASE | app((10, "pass"), (20, "line_20 = x")))
     model.respond = lambda _: Answer(findings=[bad, held])
     await runner.run(pull, summary_comment="false")
