@@ -108,6 +108,7 @@ def test_no_text_becomes_markup_whatever_field_it_is_in(
         "reason": attack,
         "checks": [attack],
         "fault": attack,
+        "by_policy": False,
     }
     end["coverage"].append(failed)
     told = summary(claim_mismatch=attack, look_at=[attack], reason=attack)
