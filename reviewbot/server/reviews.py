@@ -72,6 +72,7 @@ class ReviewApi:
     """
 
     def __init__(self, service: ReviewService, access: Access, *, body_limit: int) -> None:
+        self._redacting, self._latest = asyncio.Lock(), ("", b"")
         self._service, self._access, self._body_limit = service, access, body_limit
         most = BODIES_IN_FLIGHT * body_limit
         self._in_flight = InFlight(most, most // 2)
@@ -157,8 +158,15 @@ class ReviewApi:
         row = await self._find(request)
         data = await self._service.database.read(partial(reviews.diff_of, review_id=row.id))
         if "application/json" not in request.headers.get("accept", ""):
-            return Response(await asyncio.to_thread(redact_diff, data), media_type="text/x-diff")
+            return Response(await self._redacted(row.id, data), media_type="text/x-diff")
         return Response(await asyncio.to_thread(_drawn, data), media_type="application/json")
+
+    async def _redacted(self, review_id: str, data: bytes) -> bytes:
+        """Return a diff without secrets. Many readers of one diff cost one search."""
+        async with self._redacting:
+            if self._latest[0] != review_id:
+                self._latest = (review_id, await asyncio.to_thread(redact_diff, data))
+            return self._latest[1]
 
     async def sarif(self, request: Request) -> Response:
         """Answer ``GET /v1/reviews/{id}/sarif``."""
