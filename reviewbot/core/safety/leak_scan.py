@@ -16,17 +16,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import replace
-from functools import cache
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
+from reviewbot.core.safety.leak_process import LeakScanError, leak_process
 from reviewbot.core.safety.search_text import Hit
 from reviewbot.core.safety.secret_rules import is_expression, stands_for_a_password
 from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType
 
     from reviewbot.core.safety.search_text import Kind, ScanText
 
@@ -84,19 +83,23 @@ def _steps(line: str) -> tuple[list[int], list[int]]:
     return positions, removed
 
 
-@cache
-def engine() -> ModuleType | None:
-    """Return the loaded library; None if the platform has no build. The first call takes 70 ms."""
-    try:
-        import betterleaks
-        from betterleaks import BetterleaksError
-    except ImportError:
-        return None
-    try:
-        betterleaks.scan_string("")
-    except (BetterleaksError, OSError):  # no shared library, or one for another platform
-        return None
-    return betterleaks
+class Engine(Protocol):
+    """The library, wherever it runs. ``version`` is its version."""
+
+    version: str
+
+    def scan(self, text: str) -> list[_Finding]:
+        """Return the matches in a text.
+
+        Raises:
+            LeakScanError: the search failed.
+        """
+        ...
+
+
+def engine() -> Engine | None:
+    """Return betterleaks in its process; None if the platform has no build of it."""
+    return leak_process()
 
 
 def find(scan: ScanText) -> Iterator[Hit]:
@@ -113,12 +116,12 @@ def find(scan: ScanText) -> Iterator[Hit]:
     for pieces in _calls(narrow.lines):
         text = "\n".join(narrow.lines[line][start : start + _PIECE] for line, start in pieces)
         try:
-            findings = library.scan_string(text)
-        except library.BetterleaksError:
-            findings = None
-        if findings is None:  # raised out here, because the library's message may quote the text
-            raise ReviewbotError("the secret scanner betterleaks failed, so nothing is sent")
-        for finding in (finding.raw for finding in findings):
+            findings = library.scan(text)
+        except LeakScanError:
+            raise ReviewbotError(
+                "the secret scanner betterleaks failed, so nothing is sent"
+            ) from None
+        for finding in findings:
             if finding["rule_id"] == _OURS:
                 continue
             if (block := next(blocks)) > MOST:

@@ -171,7 +171,7 @@ def secret_engine() -> str:
     library = leak_scan.engine()
     if library is None:
         return "built-in patterns only: betterleaks has no build for this Python and platform"
-    return f"betterleaks {library.__version__} and built-in patterns"
+    return f"betterleaks {library.version} and built-in patterns"
 
 
 def _find(lines: Sequence[str], path: str) -> list[Hit]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import re
 import string
-import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -22,8 +21,6 @@ from reviewbot.core.safety.redact import redact_file
 from tests.support.chunk_plans import plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from reviewbot.core.findings.finding import Finding
 
 ALPHABETS: Final = {
@@ -149,12 +146,9 @@ ENGINES: Final = ("with betterleaks", "without betterleaks")
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "without betterleaks":
-        monkeypatch.setitem(sys.modules, "betterleaks", None)
-    leak_scan.engine.cache_clear()
-    yield
-    leak_scan.engine.cache_clear()
+        monkeypatch.setattr(leak_scan, "engine", lambda: None)
 
 
 def reported(lines: list[str], path: str) -> tuple[list[Finding], str]:

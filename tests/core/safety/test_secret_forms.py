@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 import re
 import string
-import sys
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 
@@ -17,9 +16,6 @@ from reviewbot.core.safety import assigned_secrets, leak_scan
 from reviewbot.core.safety.redact import redact_file
 from reviewbot.core.safety.search_text import ScanText
 from tests.support.chunk_plans import plan
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # {} is the value. The text around it is the form.
 FORMS: Final[dict[str, tuple[str, ...]]] = {
@@ -237,12 +233,9 @@ def values(count: int) -> list[str]:
 
 
 @pytest.fixture(params=["with betterleaks", "without betterleaks"])
-def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param.startswith("without"):
-        monkeypatch.setitem(sys.modules, "betterleaks", None)
-    leak_scan.engine.cache_clear()
-    yield
-    leak_scan.engine.cache_clear()
+        monkeypatch.setattr(leak_scan, "engine", lambda: None)
 
 
 class Words:
