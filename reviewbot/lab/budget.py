@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.plan.chunks import BATCH_BUDGET
+from reviewbot.core.plan.chunks import BATCH_BUDGET, LARGE_BATCH_BUDGET
 from reviewbot.core.render.wording import dollars
 from reviewbot.errors import ConfigError
 from reviewbot.pipeline.prepare import prepare
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.prepare import Prepared
 
 WINDOWS: Final = (8_000, 32_000, 200_000)
-BATCHES: Final = (2_000, BATCH_BUDGET)
+BATCHES: Final = (2_000, BATCH_BUDGET, LARGE_BATCH_BUDGET)
 
 
 @dataclass(frozen=True, slots=True)

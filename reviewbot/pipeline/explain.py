@@ -91,8 +91,7 @@ def prepare_explanation(
                 for reason in _reasons(files, settings, inquiry, counter)
             ],
             route=lambda some: [Routed(chain) for _ in some],
-            sizes=lambda _: SplitLimits(counter, _WHOLE, _WHOLE),
-            max_batch_chunks=len(files),
+            sizes=lambda _: SplitLimits(counter, _WHOLE, _WHOLE, max(1, len(files))),
         )
     else:
         check_fits(stored, files)

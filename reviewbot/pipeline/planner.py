@@ -6,10 +6,15 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.code.related_files import related_files
 from reviewbot.config.settings import OFFLINE, ModelChoice
 from reviewbot.core.plan.categories import CATEGORIES
 from reviewbot.core.plan.chunks import (
     BATCH_BUDGET,
+    LARGE_BATCH_BUDGET,
+    LARGE_BATCH_CHUNKS,
+    LARGE_CONTEXT,
+    MAX_BATCH_CHUNKS,
     MIN_BUDGET,
     SplitLimits,
     budget_for,
@@ -119,6 +124,7 @@ class Planner:
             exclusions=list(exclusions(self._files, policy)),
             route=self.routing().decide,
             sizes=sizes.__getitem__,
+            group=related_files,
         )
 
     def routing(self) -> Routing:
@@ -151,6 +157,7 @@ class Planner:
         """
         info, settings, prefix = self.info(model), self._settings, self.prefix(model)
         room = min(info.context // 2, info.context - prefix - LEAST_OUTPUT)
+        is_large = info.context >= LARGE_CONTEXT and not info.offline
         if info.offline:
             budget = batch = OFFLINE_CHUNK_TOKENS
         elif room < MIN_BUDGET:
@@ -162,8 +169,10 @@ class Planner:
             )
         else:
             budget = min(settings.chunk_tokens or budget_for(info.context), room)
-            batch = min(settings.batch_tokens or max(BATCH_BUDGET, budget), room)
-        return SplitLimits(self._count(model), max(MIN_BUDGET, budget), batch)
+            usual = LARGE_BATCH_BUDGET if is_large else BATCH_BUDGET
+            batch = min(settings.batch_tokens or max(usual, budget), room)
+        chunks = LARGE_BATCH_CHUNKS if is_large else MAX_BATCH_CHUNKS
+        return SplitLimits(self._count(model), max(MIN_BUDGET, budget), batch, chunks)
 
     def _bytes_of(self, profile: PromptProfile) -> int:
         """Return the bytes of the tool, the rules, the instructions, the examples, the manifest."""

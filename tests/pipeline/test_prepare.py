@@ -53,6 +53,28 @@ def test_a_configured_chunk_or_batch_size_cannot_pass_the_context_window() -> No
     assert max(batch.tokens + job.prefix_tokens for batch in job.plan.batches) <= 12_000
 
 
+SOURCE = [f"value_{number} = {number} * 17  # and more" for number in range(140)]
+"""A file of about 3,300 tokens."""
+
+
+@pytest.mark.parametrize(("context", "whole"), [(200_000, True), (199_999, False)])
+def test_a_change_of_many_files_is_one_request_of_a_model_with_a_large_window(
+    context: int, whole: bool
+) -> None:
+    change = "".join(added(f"f{number}.py", *SOURCE) for number in range(11))
+    plan = prepared(change, f"models: {{m: {{context: {context}}}}}\nmodel: m").job.plan
+    assert 20_000 < plan.tokens < 40_000
+    assert (len(plan.batches) == 1) is whole
+
+
+def test_a_larger_change_keeps_a_test_with_its_source() -> None:
+    names = ["cart.py", *(f"f{number}.py" for number in range(20)), "test_cart.py"]
+    plan = prepared("".join(added(name, *SOURCE) for name in names)).job.plan
+    first, *rest = plan.batches
+    assert rest
+    assert [plan.by_id[name].path for name in first.chunks][:2] == ["cart.py", "test_cart.py"]
+
+
 def test_a_context_window_that_holds_no_review_is_said_to_be_too_small() -> None:
     config = "models: {tiny: {context: 6000}}\nmodel: tiny"
     with pytest.raises(ConfigError, match="too small to review in"):

@@ -69,13 +69,12 @@ def plan(
     max_batch_chunks: int = MAX_BATCH_CHUNKS,
 ) -> Plan:
     """A plan with one chain for all files."""
-    sizes, everyone = SplitLimits(count, budget, batch_budget), Routed(NOBODY)
+    sizes, everyone = SplitLimits(count, budget, batch_budget, max_batch_chunks), Routed(NOBODY)
     return plan_routed(
         files,
         exclusions=[skip(file) for file in files],
         route=lambda some: [everyone] * len(some),
         sizes=lambda _: sizes,
-        max_batch_chunks=max_batch_chunks,
     )
 
 

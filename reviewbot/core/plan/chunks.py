@@ -27,12 +27,19 @@ ten is smaller (p90 15 kB, p95 29 kB of 1,500 measured). More at once is slower 
 less: SWE-PRBench (2603.26130) saw every model get worse with more context."""
 
 BATCH_BUDGET = 12_000
-"""Tokens of the chunks in a batch. A median pull request (3.7 kB) is one request, and so is one
-at p75 (13 kB); one at p90 (41 kB) is three or four that run side by side."""
+"""Tokens of the chunks in a batch, for a model with a small context window."""
+
+LARGE_CONTEXT = 200_000
+"""Tokens of a context window from which a batch may have :data:`LARGE_BATCH_BUDGET` tokens."""
+LARGE_BATCH_BUDGET = 40_000
+"""Tokens of the chunks in a batch of a model with a large context window. A pull request at p90
+(41 kB, about 20,000 tokens) is one request, so that the model sees caller and callee together."""
 
 MAX_BATCH_CHUNKS = 10
-"""Maximum number of chunks in a batch, so that a change all over a repository does not become one
-long answer."""
+"""Maximum number of chunks in a batch of a model with a small context window."""
+LARGE_BATCH_CHUNKS = 200
+"""Maximum number of chunks in a batch of a model with a large context window: even if each file
+has a finding, they fit into an answer."""
 
 MAX_CHECKED_FILES = 50
 MAX_CHECKED_BYTES = 500_000
@@ -141,18 +148,22 @@ class SplitLimits:
         count: estimates tokens.
         budget: maximum tokens of a chunk, headers and overlap included.
         batch_budget: maximum tokens of the chunks in one batch; a single chunk may be larger.
+        batch_chunks: maximum number of chunks in one batch.
 
     Raises:
-        ValueError: ``budget`` is below ``MIN_BUDGET``.
+        ValueError: ``budget`` is below ``MIN_BUDGET``, or ``batch_chunks`` below 1.
     """
 
     count: TokenCount
     budget: int = CHUNK_BUDGET
     batch_budget: int = BATCH_BUDGET
+    batch_chunks: int = MAX_BATCH_CHUNKS
 
     def __post_init__(self) -> None:
         if self.budget < MIN_BUDGET:
             raise ValueError(f"a chunk budget of {self.budget} tokens is below {MIN_BUDGET}")
+        if self.batch_chunks < 1:
+            raise ValueError("a batch holds at least one chunk")
 
 
 def budget_for(context: int) -> int:
@@ -171,7 +182,7 @@ def plan_routed(
     exclusions: Sequence[Exclusion | None],
     route: Callable[[Sequence[FileDiff]], Sequence[Routed]],
     sizes: Callable[[Chain], SplitLimits],
-    max_batch_chunks: int = MAX_BATCH_CHUNKS,
+    group: Callable[[Sequence[FileDiff]], Sequence[int]] | None = None,
 ) -> Plan:
     """Return the plan: reviewed files, their chunks, and models. Equal arguments give equal plans.
 
@@ -181,13 +192,9 @@ def plan_routed(
             file without hunks must have an exclusion.
         route: returns the models for each reviewed file.
         sizes: returns the size limits for the first model of a chain.
-        max_batch_chunks: maximum number of chunks in one batch.
-
-    Raises:
-        ValueError: ``max_batch_chunks`` is below 1.
+        group: returns a number for each file of ``files``; files with the same number share a batch
+            if they fit. None groups nothing. It is called only if a chain needs several batches.
     """
-    if max_batch_chunks < 1:
-        raise ValueError("a batch holds at least one chunk")
     pairs = list(zip(files, exclusions, strict=True))
     decided = iter(route([file for file, why in pairs if why is None]))
     unread = iter(
@@ -221,9 +228,17 @@ def plan_routed(
         )
     batches: list[Batch] = []
     # Unread files come last, so that they delay no reviewed file.
+    numbers: Sequence[int] | None = None
     for chain, some in sorted(by_chain.items(), key=lambda item: item[0] in (UNREAD, SECRETS_ONLY)):
-        room = sizes(chain).batch_budget
-        batches += _batches(some, chain, len(batches), budget=room, limit=max_batch_chunks)
+        limits = sizes(chain)
+        packed = _packed([some], limits)
+        if group and len(packed) > 1 and chain not in (UNREAD, SECRETS_ONLY):
+            numbers = group(files) if numbers is None else numbers
+            packed = _packed(_grouped(some, numbers), limits)
+        batches += [
+            Batch(f"b{number}", tuple(c.id for c in members), sum(c.tokens for c in members), chain)
+            for number, members in enumerate(packed, start=len(batches) + 1)
+        ]
     return Plan(tuple(planned), tuple(chunks), tuple(batches))
 
 
@@ -256,19 +271,34 @@ def _chunks_of(file: FileDiff, index: int, before: int, sizes: SplitLimits) -> l
     ]
 
 
-def _batches(
-    chunks: list[Chunk], chain: Chain, before: int, *, budget: int, limit: int
-) -> list[Batch]:
-    """Return batches of adjacent chunks: a diff lists files of one directory together."""
-    groups: list[list[Chunk]] = []
-    room = 0
+def _grouped(chunks: Sequence[Chunk], numbers: Sequence[int]) -> list[list[Chunk]]:
+    """Return the chunks by the number of their file, in the order of the first file of each."""
+    groups: dict[int, list[Chunk]] = {}
     for chunk in chunks:
-        if not groups or chunk.tokens > room or len(groups[-1]) == limit:
-            groups.append([])
-            room = budget
-        groups[-1].append(chunk)
-        room -= chunk.tokens
-    return [
-        Batch(f"b{number}", tuple(c.id for c in group), sum(c.tokens for c in group), chain)
-        for number, group in enumerate(groups, start=before + 1)
-    ]
+        groups.setdefault(numbers[chunk.file], []).append(chunk)
+    return list(groups.values())
+
+
+def _packed(groups: Iterable[Sequence[Chunk]], limits: SplitLimits) -> list[list[Chunk]]:
+    """Return the chunks of each batch.
+
+    A group that does not fit into the rest of a batch begins a new one, if it fits there.
+    """
+    packed: list[list[Chunk]] = []
+    room = 0
+    for group in groups:
+        total = sum(chunk.tokens for chunk in group)
+        fits_alone = total <= limits.batch_budget and len(group) <= limits.batch_chunks
+        if fits_alone and (total > room or _is_full(packed, len(group), limits)):
+            room = 0
+        for chunk in group:
+            if chunk.tokens > room or _is_full(packed, 1, limits):
+                packed.append([])
+                room = limits.batch_budget
+            packed[-1].append(chunk)
+            room -= chunk.tokens
+    return packed
+
+
+def _is_full(packed: Sequence[Sequence[Chunk]], more: int, limits: SplitLimits) -> bool:
+    return bool(packed) and len(packed[-1]) + more > limits.batch_chunks

@@ -48,6 +48,46 @@ def test_a_batch_keeps_to_its_budget_unless_one_chunk_alone_is_larger() -> None:
     assert [batch.chunks for batch in made.batches] == [("c1",), ("c2", "c3"), ("c4",), ("c5",)]
 
 
+def grouped(*numbers: int, budget: int, most: int = 10) -> list[tuple[str, ...]]:
+    """The chunks of each batch of files whose groups have these numbers; each has 200 tokens."""
+    limits = SplitLimits(Bytes(), batch_budget=budget, batch_chunks=most)
+    made = plan_routed(
+        [small(number) for number in range(len(numbers))],
+        exclusions=[None] * len(numbers),
+        route=lambda some: [Routed(CHAINS[0])] * len(some),
+        sizes=lambda _: limits,
+        group=lambda _: numbers,
+    )
+    check_fits(made, [small(number) for number in range(len(numbers))])
+    return [batch.chunks for batch in made.batches]
+
+
+def test_files_of_a_group_share_a_batch_if_they_fit() -> None:
+    size = planned(small(0)).tokens
+    assert grouped(0, 1, 0, 1, budget=2 * size) == [("c1", "c3"), ("c2", "c4")]
+    assert grouped(0, 1, 1, 1, budget=3 * size) == [("c1",), ("c2", "c3", "c4")]
+    assert grouped(0, 1, 1, 1, budget=9 * size, most=3) == [("c1",), ("c2", "c3", "c4")]
+
+
+def test_a_group_that_no_batch_can_hold_fills_batches_in_its_order() -> None:
+    size = planned(small(0)).tokens
+    assert grouped(0, 1, 1, 1, budget=2 * size) == [("c1", "c2"), ("c3", "c4")]
+
+
+def test_a_change_that_fits_into_one_batch_is_not_grouped() -> None:
+    def group(_files: Sequence[FileDiff]) -> Sequence[int]:
+        raise AssertionError("the files were grouped")
+
+    made = plan_routed(
+        [small(0), small(1)],
+        exclusions=[None, None],
+        route=lambda some: [Routed(CHAINS[0])] * len(some),
+        sizes=lambda _: SplitLimits(Bytes()),
+        group=group,
+    )
+    assert [batch.chunks for batch in made.batches] == [("c1", "c2")]
+
+
 def test_skipped_files_are_listed_with_their_reason_and_have_no_chunk() -> None:
     files = [small(0), small(1), small(2)]
     made = plan(
@@ -146,8 +186,7 @@ def test_unread_files_come_last_and_only_the_first_ones_are_read_by_rules() -> N
         files,
         exclusions=[*[vendored] * (len(files) - 1), None],
         route=lambda some: [Routed(CHAINS[0])] * len(some),
-        sizes=lambda _: SplitLimits(Bytes()),
-        max_batch_chunks=len(files),
+        sizes=lambda _: SplitLimits(Bytes(), batch_chunks=len(files)),
     )
     assert [batch.chain for batch in made.batches] == [CHAINS[0], UNREAD, SECRETS_ONLY]
     assert [len(batch.chunks) for batch in made.batches] == [1, MAX_CHECKED_FILES, 1]
