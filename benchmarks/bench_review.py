@@ -12,12 +12,15 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import time
 from contextlib import aclosing, suppress
+from itertools import product
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 DELTA = int(os.environ.get("BENCH_DELTA", "32"))
 PACE_S = float(os.environ.get("BENCH_PACE_S", "0.02"))
@@ -59,8 +62,8 @@ def finding(number: int, path: str) -> dict[str, object]:
     }
 
 
-async def answer(writer: asyncio.StreamWriter, path: str) -> None:
-    """Send one paced answer."""
+async def answer(writer: asyncio.StreamWriter, paths: list[str]) -> None:
+    """Send one paced answer with the findings of each path."""
     usage = {"input_tokens": 3000, "output_tokens": 1}
     message: dict[str, object] = {
         "id": "msg",
@@ -76,8 +79,8 @@ async def answer(writer: asyncio.StreamWriter, path: str) -> None:
     writer.write(frame("message_start", message=message))
     writer.write(frame("content_block_start", index=0, content_block=block))
     writer.write(delta('{"findings": ['))
-    for number in range(1, FINDINGS + 1):
-        text = ("" if number == 1 else ", ") + json.dumps(finding(number, path) | {"path": path})
+    for index, (path, number) in enumerate(product(paths, range(1, FINDINGS + 1))):
+        text = (", " if index else "") + json.dumps(finding(number, path) | {"path": path})
         head = text[: text.rindex('"AT"')]
         for start in range(0, len(head), DELTA):
             writer.write(delta(head[start : start + DELTA]))
@@ -119,12 +122,12 @@ async def serve() -> None:
             )
             request = json.loads(await reader.readexactly(length))
             text = request["messages"][-1]["content"][-1]["text"]
-            path = text.partition('=== file "')[2].partition('"')[0]
+            paths = re.findall('^=== file "([^"]*)"', text, re.MULTILINE)
             writer.write(
                 b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
             )
             with suppress(ConnectionError):  # the server is stopped in the middle of an answer
-                await answer(writer, path)
+                await answer(writer, paths)
             writer.close()
             took += time.perf_counter() - begun
             return
@@ -136,7 +139,7 @@ async def serve() -> None:
 
 
 def diff(files: int, name: str = "f") -> bytes:
-    """Return new files whose n-th line is ``line_n = n``; each is too large to share a batch."""
+    """Return new files whose n-th line is ``line_n = n``."""
     parts = []
     for number in range(files):
         rows = [f"+line_{line} = {line}\n" for line in range(1, FINDINGS + 1)]
@@ -158,10 +161,22 @@ async def took_so_far(port: int) -> float:
     return float(body)
 
 
+class Measured(NamedTuple):
+    """A review: the delay of each finding in ms, and times in seconds.
+
+    ``server`` is the time of the server in its answers, ``first`` that to the first finding.
+    """
+
+    lags: list[float]
+    whole: float
+    server: float
+    first: float
+
+
 async def measure(
-    port: int, files: int, jobs: int, name: str = "f"
-) -> tuple[list[float], float, float]:
-    """Return the delays of all findings in ms, and the seconds of the review and of the server."""
+    port: int, files: int, jobs: int, name: str = "f", batch_tokens: int | None = 2_000
+) -> Measured:
+    """Review new files; by default, each takes a request of its own."""
     from reviewbot.config.settings import load_settings
     from reviewbot.core.events.events import FindingRaised, ReviewFinished
     from reviewbot.pipeline.prepare import prepare
@@ -169,12 +184,13 @@ async def measure(
     from reviewbot.pipeline.workers import workers
 
     env = {"ANTHROPIC_API_KEY": "unused", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}"}
-    settings = load_settings(flags={"jobs": jobs, "summary": False}, env=env)
+    flags = {"jobs": jobs, "summary": False, "batch_tokens": batch_tokens}
+    settings = load_settings(flags=flags, env=env)
     before = await took_so_far(port)
-    whole = 0.0
+    whole = first = 0.0
     begun = time.perf_counter()
     prepared = prepare(diff(files, name), settings)
-    lags = []
+    lags: list[float] = []
     async with (
         workers(prepared, settings) as work,
         aclosing(review(prepared.job, work.run_batch, keeps_syntax=work.keeps_syntax)) as events,
@@ -182,12 +198,13 @@ async def measure(
         async for event in events:
             if isinstance(event, FindingRaised):
                 assert event.finding.placement.kind == "inline", event
+                first = first or time.perf_counter() - begun
                 lags.append(time.monotonic_ns() / 1e6 - int(event.finding.title) / 1e3)
             if isinstance(event, ReviewFinished):
                 assert event.outcome == "findings", event
                 whole = time.perf_counter() - begun
     assert len(lags) == files * FINDINGS, len(lags)
-    return lags, whole, await took_so_far(port) - before
+    return Measured(lags, whole, await took_so_far(port) - before, first)
 
 
 def whole_command(port: int) -> tuple[float, float, float]:
@@ -234,7 +251,7 @@ def main() -> None:
             asyncio.run(measure(port, 1, 1))  # warm
             print("from the byte that closes a finding to its event, ms")
             for files, jobs, name in ((1, 1, "f"), (FILES, 8, "f"), (1, 1, "s")):
-                lags, whole, alone = asyncio.run(measure(port, files, jobs, name))
+                lags = asyncio.run(measure(port, files, jobs, name)).lags
                 cuts = statistics.quantiles(lags, n=100, method="inclusive")
                 what = f"{files} answers at once" + ", with suggestions" * (name == "s")
                 print(
@@ -242,12 +259,17 @@ def main() -> None:
                     f"p99 {cuts[98]:.2f}  max {max(lags):.2f}  ({len(lags)} findings)"
                 )
             print("whole review beside the answers of the server alone")
-            lags, whole, alone = asyncio.run(measure(port, 3, 1))
+            _, whole, alone, _ = asyncio.run(measure(port, 3, 1))
             print(
                 f"  3 answers one after the other: {whole:.2f} s beside {alone:.2f} s: "
                 f"+{100 * (whole / alone - 1):.1f} %"
             )
-            print("whole command beside its two answers; the goal is 1.1 times")
+            print(f"first finding of a change of {FILES} files, s, three runs")
+            for tokens in (2_000, 12_000, 80_000):
+                runs = (asyncio.run(measure(port, FILES, 8, batch_tokens=tokens)) for _ in range(3))
+                firsts = "  ".join(f"{run.first:.2f}" for run in runs)
+                print(f"  at most {tokens:,} tokens a request: {firsts}")
+            print("whole command beside its answer; the goal is 1.1 times")
             for _ in range(3):
                 whole, end, alone = whole_command(port)
                 print(
