@@ -166,7 +166,7 @@ class Answer:
         delay: seconds before the status line.
         before: steps between message_start and the first block.
         pace: seconds between two deltas.
-        cut_at: the body ends after so many bytes, by ``cut``.
+        cut_at: the body ends after so many bytes, or at its own end, by ``cut``.
         close: the socket is closed after the answer, as by ``Connection: close``.
         headers: more response headers.
     """
@@ -197,7 +197,7 @@ class Answer:
     before: Sequence[Step] = ()
     pace: float = 0.0
     cut_at: int | None = None
-    cut: Cut = field(default_factory=Cut)
+    cut: Cut | Hang = field(default_factory=Cut)
     close: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
 

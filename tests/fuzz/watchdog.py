@@ -32,11 +32,13 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 OWN_S: Final = 30.0
-"""Seconds for all of a case but the parsing of its files."""
+"""Seconds of processor time for all of a case but the parsing of its files."""
 CPU_S: Final = 20.0
 """Seconds of processor time that the main process may use for a case: its parsing is not in it."""
 START_S: Final = 60.0
 MEMORY: Final = 1 << 30
+WAIT_FACTOR: Final = 5
+"""Elapsed seconds allowed for each second of a limit, as other processes use the machine, too."""
 POLL_S: Final = 0.1
 END_S: Final = 10.0
 """Seconds for a process to end that has closed its output."""
@@ -69,7 +71,7 @@ class Verdict:
 
 
 def limit_of(case: Case) -> float:
-    """Return the seconds that a case may take: hostile files of it may be stopped."""
+    """Return the seconds of processor time of a case: hostile files of it may be stopped."""
     if "limit" in case:
         return float(case["limit"])
     if "edit" in case:
@@ -84,8 +86,9 @@ class Watchdog:
     """Runs cases in a child process.
 
     Args:
-        limit: seconds for a case, None for :func:`limit_of`.
-        cpu: seconds of processor time for a case.
+        limit: seconds of processor time after which the child process hangs, None for
+            :func:`limit_of`. A child process that waits has :data:`WAIT_FACTOR` times as long.
+        cpu: seconds of processor time for a case that ends.
         memory: bytes that the child process may use.
     """
 
@@ -153,10 +156,14 @@ class _Child:
         )
 
     def ask(self, case: Case, limit: float, memory: int) -> str:
-        """Send a case; return ``reply``, ``hang``, ``memory`` or ``crash``."""
+        """Send a case; return ``reply``, ``hang``, ``memory`` or ``crash``.
+
+        ``limit`` is in seconds of the child's processor time, which is counted from now.
+        """
         replies: queue.Queue[dict[str, Any] | None] = queue.Queue()
         threading.Thread(target=self._exchange, args=(case, replies), daemon=True).start()
-        deadline = time.monotonic() + limit
+        deadline = time.monotonic() + WAIT_FACTOR * limit
+        last = self._used() + limit
         while True:
             with suppress(queue.Empty):
                 reply = replies.get(timeout=POLL_S)
@@ -166,7 +173,7 @@ class _Child:
                     return "crash"
                 self.reply = reply
                 return "reply"
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self._used() > last:
                 return "hang"
             with suppress(psutil.Error):
                 if psutil.Process(self._process.pid).memory_info().rss > memory:
@@ -185,6 +192,13 @@ class _Child:
             replies.put(json.loads(stdout.read(*HEAD.unpack(head))) if head else None)
         except (OSError, ValueError):
             replies.put(None)
+
+    def _used(self) -> float:
+        """Return the processor time of the process in seconds; 0 if it has ended."""
+        with suppress(psutil.Error):
+            times = psutil.Process(self._process.pid).cpu_times()
+            return float(times.user + times.system)
+        return 0.0
 
     def dump(self) -> None:
         """Have the process write where it is."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx2 as httpx
 
 from tests.event_schema import assert_valid_event
+from tests.fake_anthropic import Answer, Hang
 from tests.models.scripted import item
 from tests.server.described import assert_described
 from tests.support.forks import may_fork, start_fork
@@ -271,3 +272,14 @@ def findings_for(path: str) -> list[dict[str, Any]]:
         item(line, path=path, title=f"{path} {line}", scenario=f"line {line} of {path} breaks")
         for line in (1, 40, 160)
     ]
+
+
+def endless_answer(request: Recorded) -> Answer:
+    """The findings of a file, in an answer that never ends."""
+    return Answer(
+        findings_for(file_of(request)),
+        delta_size=None,
+        message_stop=False,
+        cut_at=sys.maxsize,
+        cut=Hang(),
+    )

@@ -21,6 +21,7 @@ from tests.server.nodes import (
     DEMO,
     Node,
     assert_whole,
+    endless_answer,
     file_of,
     findings_for,
     follow,
@@ -396,15 +397,16 @@ async def test_models_that_stay_down_end_a_review_as_incomplete(tmp_path: Path) 
 @pytest.mark.slow
 async def test_delete_stops_the_model_call_at_once(tmp_path: Path) -> None:
     async with (
-        FakeAnthropic(answer) as fake,
+        FakeAnthropic(endless_answer) as fake,
         node(tmp_path, fake=fake, settings=APART) as one,
     ):
         review_id = await post(one, long_diff(2))
         await follow(one, review_id, until="finding")
         async with one.client() as client:
             assert (await client.delete(f"/v1/reviews/{review_id}")).status_code == 204
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(20):
             await until(lambda: all(request.ended for request in fake.requests))
+        assert {request.ended for request in fake.requests} == {"client closed"}
         records = await follow(one, review_id)
         assert_whole(records)
         assert records[-1]["outcome"] == "cancelled"

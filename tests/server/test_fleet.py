@@ -18,6 +18,7 @@ from tests.server.nodes import (
     APART,
     DEMO,
     assert_whole,
+    endless_answer,
     file_of,
     findings_for,
     follow,
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+SOON_S = 20.0
+"""For what takes a second at most; what it is told to stop would go on for ever."""
+
 
 @asynccontextmanager
 async def two_nodes(
@@ -56,16 +60,17 @@ def slow_answer(request: Recorded) -> Answer:
     return Answer(findings_for(file_of(request)), delta_size=20, pace=0.05)
 
 
-async def test_delete_on_another_node_stops_the_model_call_within_a_second(tmp_path: Path) -> None:
-    async with FakeAnthropic(slow_answer) as fake, two_nodes(tmp_path, fake=fake) as nodes:
+async def test_delete_on_another_node_stops_the_model_call(tmp_path: Path) -> None:
+    async with FakeAnthropic(endless_answer) as fake, two_nodes(tmp_path, fake=fake) as nodes:
         review_id = await post(nodes[0], long_diff(2))
         await follow(nodes[0], review_id, until="finding")
         runs_on = nodes[0] if f'"{review_id}"' in nodes[0].log else nodes[1]
         (other,) = (one for one in nodes if one is not runs_on)
         async with other.client() as client:
             assert (await client.delete(f"/v1/reviews/{review_id}")).status_code == 204
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(SOON_S):
             await until(lambda: all(request.ended for request in fake.requests))
+        assert {request.ended for request in fake.requests} == {"client closed"}
         records = await follow(other, review_id)
         assert_whole(records)
         assert records[-1]["outcome"] == "cancelled"
@@ -124,12 +129,12 @@ async def test_budgets_and_limits_hold_for_all_nodes_together(tmp_path: Path) ->
 
 
 async def test_a_newer_review_on_another_node_supersedes_the_older_one(tmp_path: Path) -> None:
-    async with FakeAnthropic(slow_answer) as fake, two_nodes(tmp_path, fake=fake) as nodes:
+    async with FakeAnthropic(endless_answer) as fake, two_nodes(tmp_path, fake=fake) as nodes:
         first, second = nodes
         older = await post(first, long_diff(2), subject="acme/shop#12")
         await follow(first, older, until="finding")
         await post(second, long_diff(3), subject="acme/shop#12")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(SOON_S):
             records = await follow(second, older)
         assert_whole(records)
         assert records[-1]["outcome"] == "superseded"
