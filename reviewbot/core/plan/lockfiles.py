@@ -28,7 +28,10 @@ def _shape(*patterns: str) -> re.Pattern[bytes]:
 
 
 _STRING: Final = r'"(?:[^"\\]|\\.)*+"'
-_JSON: Final = _shape(rf"(?:[\s{{}}\[\],:]|{_STRING}|-?[0-9][0-9.eE+-]*+|true|false|null)*+")
+_JSON_LINE: Final = r"(?:[\s{{}}\[\],:]|{string}|-?[0-9][0-9.eE+-]*+|true|false|null)*+"
+_JSON: Final = _shape(_JSON_LINE.format(string=_STRING))
+# Yarn's runtime: JSON in a string of JavaScript, which a single quote would end.
+_PNP: Final = _shape(_JSON_LINE.format(string=r'"(?:[^"\'\\]|\\[^\'])*+"') + r"\\?")
 
 _COMMENT: Final = r"\s*+#(?: .*+|\s*+)"
 _TOML_KEY: Final = r"(?:[\w.-]++|\"[^\"]*+\")++"
@@ -147,6 +150,7 @@ _FORMATS: Final = {
     _JSON: """
         bun.lock composer.lock deno.lock devbox.lock flake.lock module.bazel.lock
         npm-shrinkwrap.json package-lock.json package.resolved packages.lock.json pipfile.lock""",
+    _PNP: ".pnp.cjs .pnp.js .pnp.loader.mjs",
     _TOML: "cargo.lock mise.lock pdm.lock poetry.lock pylock.toml uv.lock",
     _YAML: """
         buf.lock chart.lock conda-lock.yml pixi.lock pnpm-lock.yaml pubspec.lock shard.lock

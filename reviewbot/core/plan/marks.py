@@ -42,9 +42,9 @@ VENDOR_PARENTS: Final = _names(
 """``vendor`` is also an ordinary word (a shop has vendors): it counts at the top of a repository,
 in one of these, or where a host name follows (``vendor/github.com/``)."""
 
-GENERATED_NAMES: Final = _names(
-    ".pnp.cjs .pnp.js .pnp.loader.mjs gradlew gradlew.bat mvnw mvnw.cmd"
-)
+WRAPPERS: Final = _names("gradlew gradlew.bat mvnw mvnw.cmd")
+"""Scripts that a build tool writes and that each build runs, so that an edit of one line is an
+attack on whoever builds the change."""
 
 GENERATED_SUFFIXES: Final = (
     *(".pb.go", ".pb.gw.go", ".pb.cc", ".pb.h", ".pb.swift", ".pb.rs", ".pb.validate.go"),
@@ -95,13 +95,18 @@ def generated_name(path: str) -> str | None:
     *directories, name = path.lower().split("/")
     if name.endswith(MINIFIED_NAMES):
         return "Minified: its name says so."
-    if name in GENERATED_NAMES or name.endswith(GENERATED_SUFFIXES):
+    if name.endswith(GENERATED_SUFFIXES):
         return "Generated: its name says so."
     if name.startswith("zz_generated.") or "__generated__" in directories:
         return "Generated: its name says so."
     if "dist" in directories and name.endswith(BUILT_SUFFIXES):
         return "Generated: build output, in dist/."
     return None
+
+
+def is_build_wrapper(path: str) -> bool:
+    """Return whether the name of ``path`` is that of a script in :data:`WRAPPERS`."""
+    return path.rpartition("/")[2].lower() in WRAPPERS
 
 
 def minified_average(file: FileDiff) -> int | None:

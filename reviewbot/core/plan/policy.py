@@ -11,6 +11,7 @@ if the base has it:
 - Without that, a file that existed before is reviewed as usual. A new file is left unread: the
   review lists it and is never clean.
 - A lock file is skipped if its added lines have the shape of its format, and left unread otherwise.
+- The wrapper of a build tool, such as ``gradlew``, is left unread: an edit of it is never skipped.
 
 Every file is listed with its reason, and a ``!pattern`` includes a file again.
 """
@@ -28,6 +29,7 @@ from reviewbot.core.plan.lockfiles import has_shape_of_lock_file, is_lock_file
 from reviewbot.core.plan.marks import (
     generated_name,
     has_generated_header,
+    is_build_wrapper,
     minified_average,
     vendored_directory,
     was_minified,
@@ -45,7 +47,13 @@ EXCLUDED = "Excluded by the configuration."
 
 _HIDDEN = "Binary for git, although its name is that of source code: check it yourself."
 _LOCK_FILE = "Lockfile: a package manager writes it."
+_WRAPPER = "Build wrapper: a tool writes it, but each build runs it."
 _NAMED = ": .gitattributes says so."
+_UNREAD = {
+    _LOCK_FILE: "Lockfile with lines that its format does not have.",
+    _WRAPPER: _WRAPPER,
+}
+"""Marks for which an old file is left unread as well, with the reason."""
 
 MAX_PATH = 4096
 """Maximum bytes of a path: Linux's PATH_MAX. A longer path cannot be checked out, and would fill
@@ -212,7 +220,7 @@ def exclusion(file: FileDiff, policy: Policy, *, is_new: bool = False) -> Exclus
         return Exclusion(counting.reason)
     if file.binary:
         return Exclusion(_HIDDEN, is_unread=True)
-    return marks[0].as_unread() if marks and (is_new or is_lock_file(file.path)) else None
+    return next((mark.as_unread() for mark in marks if is_new or mark.reason in _UNREAD), None)
 
 
 class _Mark(NamedTuple):
@@ -223,9 +231,8 @@ class _Mark(NamedTuple):
 
     def as_unread(self) -> Exclusion:
         """Return the exclusion of a file without a mark that counts."""
-        if self.reason == _LOCK_FILE:
-            return Exclusion("Lockfile with lines that its format does not have.", is_unread=True)
-        return Exclusion(f"New, and {self.reason[0].lower()}{self.reason[1:]}", is_unread=True)
+        new = f"New, and {self.reason[0].lower()}{self.reason[1:]}"
+        return Exclusion(_UNREAD.get(self.reason, new), is_unread=True)
 
 
 def _marks(file: FileDiff, policy: Policy, *, is_new: bool) -> Iterator[_Mark]:
@@ -234,6 +241,9 @@ def _marks(file: FileDiff, policy: Policy, *, is_new: bool) -> Iterator[_Mark]:
     attributes = policy.attributes(file.path)
     if is_lock_file(file.path):
         yield _Mark(_LOCK_FILE, has_shape_of_lock_file(file))
+    elif is_build_wrapper(file.path) and (old is None or is_build_wrapper(old)):
+        if attributes.generated is None:
+            yield _Mark(_WRAPPER, counts=False)
     for mark_of in (_vendored, _generated):
         if (reason := mark_of(file.path, attributes)) is not None:
             was_marked = old is not None and mark_of(old, policy.attributes(old)) is not None

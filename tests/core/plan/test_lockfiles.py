@@ -80,6 +80,8 @@ System.cmd("id", [])
 os:cmd("id").
 -module(order).
 <script>alert(1)</script>
+"', require("child_process"), '"
+"\\\\', process.exit(), '": 1,\\
 <?php system($_GET["x"]);
 provisioner "local-exec" {
 main = do

