@@ -24,6 +24,7 @@ from reviewbot.server.documents import diff_document, entry_document, review_doc
 from reviewbot.server.fields import read_fields
 from reviewbot.server.in_flight import InFlight
 from reviewbot.server.problems import CLOSE, Problem
+from reviewbot.server.shared_results import SharedResults
 from reviewbot.server.streams import event_stream
 from reviewbot.store import reviews
 from reviewbot.store.checkpoints import entry_of, last_progress
@@ -72,7 +73,7 @@ class ReviewApi:
     """
 
     def __init__(self, service: ReviewService, access: Access, *, body_limit: int) -> None:
-        self._redacting, self._latest = asyncio.Lock(), ("", b"")
+        self._diffs = SharedResults()
         self._service, self._access, self._body_limit = service, access, body_limit
         most = BODIES_IN_FLIGHT * body_limit
         self._in_flight = InFlight(most, most // 2)
@@ -157,16 +158,10 @@ class ReviewApi:
         """Answer ``GET /v1/reviews/{id}/diff``."""
         row = await self._find(request)
         data = await self._service.database.read(partial(reviews.diff_of, review_id=row.id))
-        if "application/json" not in request.headers.get("accept", ""):
-            return Response(await self._redacted(row.id, data), media_type="text/x-diff")
-        return Response(await asyncio.to_thread(_drawn, data), media_type="application/json")
-
-    async def _redacted(self, review_id: str, data: bytes) -> bytes:
-        """Return a diff without secrets. Many readers of one diff cost one search."""
-        async with self._redacting:
-            if self._latest[0] != review_id:
-                self._latest = (review_id, await asyncio.to_thread(redact_diff, data))
-            return self._latest[1]
+        is_json = "application/json" in request.headers.get("accept", "")
+        render, kind = (_diff_json, "application/json") if is_json else (redact_diff, "text/x-diff")
+        shown = await self._diffs.get((row.id, kind), partial(render, data))
+        return Response(shown, media_type=kind)
 
     async def sarif(self, request: Request) -> Response:
         """Answer ``GET /v1/reviews/{id}/sarif``."""
@@ -330,7 +325,7 @@ def _entry(connection: sa.Connection, row: ReviewRow) -> dict[str, Any]:
     return entry_document(row, **shown)
 
 
-def _drawn(data: bytes) -> bytes:
+def _diff_json(data: bytes) -> bytes:
     document = diff_document(parse_diff(data))
     return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode()
 

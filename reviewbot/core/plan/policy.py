@@ -241,9 +241,8 @@ def _marks(file: FileDiff, policy: Policy, *, is_new: bool) -> Iterator[_Mark]:
     attributes = policy.attributes(file.path)
     if is_lock_file(file.path):
         yield _Mark(_LOCK_FILE, has_shape_of_lock_file(file))
-    elif is_build_wrapper(file.path) and (old is None or is_build_wrapper(old)):
-        if attributes.generated is None:
-            yield _Mark(_WRAPPER, counts=False)
+    if attributes.generated is None and all(map(is_build_wrapper, (file.path, old or file.path))):
+        yield _Mark(_WRAPPER, counts=False)
     for mark_of in (_vendored, _generated):
         if (reason := mark_of(file.path, attributes)) is not None:
             was_marked = old is not None and mark_of(old, policy.attributes(old)) is not None
