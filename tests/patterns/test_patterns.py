@@ -26,8 +26,9 @@ from tests.patterns.registry import (
 WORKER: Final = frozenset(
     f"models/offline/{name}.py"
     for name in (
-        *("assignments", "brace_contexts", "brackets", "docker_text", "flow", "fragments"),
-        *("line_contexts", "php_markup", "sql_conditions", "sql_logic", "sql_text", "stitching"),
+        *("assignments", "brace_contexts", "brackets", "constant_conditions", "docker_text"),
+        *("flow", "fragments", "left_out", "line_contexts", "php_markup"),
+        *("sql_conditions", "sql_logic", "sql_text", "stitching"),
         *("structure", "syntax", "text_checks", "unreachable", "worker", "workflow_text"),
     )
 )
