@@ -45,19 +45,19 @@ def problems(bill: dict[str, object], wheel: Path) -> list[str]:
     """Return what the bill lacks, or has beyond the wheel and the lock."""
     name, version = wheel.name.split("-")[:2]
     root = bill["metadata"]["component"]  # type: ignore[index]
-    found = []
+    faults = []
     if (root["name"], root.get("version")) != (name, version):
-        found.append(f"it is about {root['name']} {root.get('version')}, not {name} {version}")
+        faults.append(f"it is about {root['name']} {root.get('version')}, not {name} {version}")
     locked = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", LOCK.read_text("utf-8"), re.MULTILINE))
-    listed = {normalized(one["name"]): one["version"] for one in bill["components"]}  # type: ignore[attr-defined]
-    found += [
-        f"{one} {version} is not in {LOCK}"
-        for one, version in listed.items()
-        if locked.get(one) != version
+    listed = {normalized(part["name"]): part["version"] for part in bill["components"]}  # type: ignore[attr-defined]
+    faults += [
+        f"{package} {version} is not in {LOCK}"
+        for package, version in listed.items()
+        if locked.get(package) != version
     ]
     required = re.findall(r"^([\w.-]+)==\S+ \\$", LOCK.read_text("utf-8"), re.MULTILINE)
-    found += [f"{one} is missing" for one in required if one not in listed]
-    return found
+    faults += [f"{package} is missing" for package in required if package not in listed]
+    return faults
 
 
 def main() -> None:
@@ -72,8 +72,8 @@ def main() -> None:
         command = [str(programs / "cyclonedx-py"), "environment", "--validate", *options, *written]
         subprocess.run([*command, "--output-file", str(target), str(python)], check=True)
     bill = json.loads(target.read_text("utf-8"))
-    if found := problems(bill, wheel):
-        sys.exit("\n".join(f"{target.name}: {one}" for one in found))
+    if faults := problems(bill, wheel):
+        sys.exit("\n".join(f"{target.name}: {fault}" for fault in faults))
     print(f"{target.name}: CycloneDX {bill['specVersion']}, {len(bill['components'])} components")
 
 

@@ -151,9 +151,9 @@ class Evidence:
     async def _calls_of(self, name: str, known: Sequence[Piece]) -> list[Piece]:
         """Return the code around calls of a name, tests last, without calls in ``known``."""
         paths = self.code.containing(name)
-        found = await self.code.search(name) or ()
-        if sum(bool(definition_lines(name, [line.text])) for line in found) <= PLACES:
-            paths += [line.path for line in found if call_lines(name, [line.text])]
+        matches = await self.code.search(name) or ()
+        if sum(bool(definition_lines(name, [line.text])) for line in matches) <= PLACES:
+            paths += [line.path for line in matches if call_lines(name, [line.text])]
         sources = sorted(filter(is_source, dict.fromkeys(paths)), key=_is_test)
         seen, defined = list(known), 0
         for path in sources[:CANDIDATES]:
@@ -180,11 +180,11 @@ class Evidence:
     async def _candidates(self, symbol: str) -> Sequence[str]:
         """Return the files that may define a name: of the diff, and of the rest of the commit."""
         paths = self.code.containing(symbol)
-        found = await self.code.search(symbol)
-        if found is None:
+        matches = await self.code.search(symbol)
+        if matches is None:
             paths += await self.code.imported(symbol)
         else:
-            paths += [line.path for line in found if definition_lines(symbol, [line.text])]
+            paths += [line.path for line in matches if definition_lines(symbol, [line.text])]
         return [path for path in dict.fromkeys(paths) if is_source(path)][:CANDIDATES]
 
     async def _defined_in(self, path: str, symbol: str) -> list[Piece]:

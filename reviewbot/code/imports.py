@@ -33,14 +33,14 @@ def imports_of(path: str, text: str) -> Iterator[str]:
     language = language_of(path)
     if language == "python":
         for dots, module, name, whole in _PYTHON.findall(text):
-            found = _python(path, len(dots), module or whole, name)
-            if found is not None:
-                yield found
+            imported = _python(path, len(dots), module or whole, name)
+            if imported is not None:
+                yield imported
     elif language in _SCRIPTS:
         for target in _JAVASCRIPT.findall(text):
-            found = _javascript(path, target)
-            if not found.startswith("../"):
-                yield found
+            imported = _javascript(path, target)
+            if not imported.startswith("../"):
+                yield imported
 
 
 def _python(path: str, dots: int, module: str, name: str) -> str | None:
@@ -59,8 +59,8 @@ def _python(path: str, dots: int, module: str, name: str) -> str | None:
 
 
 def _javascript(path: str, target: str) -> str:
-    found = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-    extension, own = posixpath.splitext(found)[1], posixpath.splitext(path)[1]
+    imported = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    extension, own = posixpath.splitext(imported)[1], posixpath.splitext(path)[1]
     if own in _OUTPUTS.get(extension, ()):
-        return found.removesuffix(extension) + own
-    return found if language_of(found) in _SCRIPTS else found + own
+        return imported.removesuffix(extension) + own
+    return imported if language_of(imported) in _SCRIPTS else imported + own

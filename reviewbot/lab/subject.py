@@ -118,7 +118,7 @@ def requests_of(prepared: Prepared) -> tuple[ModelRequest, ...]:
     chunks = job.plan.by_id
     manifest = manifest_of(job.plan)
     shown = [
-        (batch, views.of(chunks[one] for one in batch.chunks)[0])
+        (batch, views.of(chunks[id_] for id_ in batch.chunks)[0])
         for batch in job.plan.reviewed_batches
     ]
     return tuple(

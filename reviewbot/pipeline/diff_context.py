@@ -72,12 +72,12 @@ async def diff_in_context(
     contents = await code.contents(around.wanted)
     headings = await around.headings(contents, parser)
 
-    def found() -> DiffInContext:
+    def widen() -> DiffInContext:
         return DiffInContext(
             around.shown(contents, whole, headings) or diff, around.whole_files(contents, whole)
         )
 
-    return await asyncio.to_thread(found)
+    return await asyncio.to_thread(widen)
 
 
 async def with_context(source: Source, settings: Settings) -> Source:
@@ -88,11 +88,11 @@ async def with_context(source: Source, settings: Settings) -> Source:
     """
     if source.code is None:
         return source
-    found = await diff_in_context(
+    shown = await diff_in_context(
         source.data,
         source.code,
         settings,
         source.attributes,
         guidelines=source.context.guidelines,
     )
-    return replace(source, data=found.diff, whole_files=found.whole_files)
+    return replace(source, data=shown.diff, whole_files=shown.whole_files)

@@ -212,7 +212,7 @@ def _plan_notices(
 
     ``first`` returns the name of the first model of a batch.
     """
-    reviewed = (one for one in planned.chunks if not planned.files[one.file].is_unread)
+    reviewed = (chunk for chunk in planned.chunks if not planned.files[chunk.file].is_unread)
     paths = list(dict.fromkeys(chunk.path for chunk in reviewed if chunk.cut))
     if paths:
         yield f"A line is too long to be shown whole, so it is shown in part: {_which(paths)}."

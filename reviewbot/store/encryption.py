@@ -55,7 +55,7 @@ class StoreCipher:
     @property
     def key_ids(self) -> tuple[str, ...]:
         """Ids of the keys, the id of the encrypting key first."""
-        return tuple(one.hex() for one in self._keys)
+        return tuple(id_.hex() for id_ in self._keys)
 
     def encrypt(self, data: bytes, place: str) -> bytes:
         """Return ``data`` encrypted for ``place``.

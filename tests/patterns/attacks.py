@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from re import _constants as sre
-from re import _parser
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+# The parser of patterns, whose modules have no types.
+sre: Final[Any] = import_module("re._constants")
+_parser: Final[Any] = import_module("re._parser")
 
 _PROBES: Final = " \n\ta0A_.-/\\\"'`(){}[]<>=,:;*#@!$%&|?+~^\u00e9\0"
 _MANY: Final = 10

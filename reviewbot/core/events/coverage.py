@@ -107,7 +107,7 @@ def outcome_of(coverage: Sequence[FileCoverage], findings: Collection[Finding]) 
     ):
         return "incomplete"
     unread = {file.path for file in coverage if file.by_policy}
-    if any(not (one.placement.held and one.path in unread) for one in findings):
+    if any(not (finding.placement.held and finding.path in unread) for finding in findings):
         return "findings"
     return "shallow" if "unread" in statuses else "clean"
 

@@ -127,7 +127,7 @@ class Plan:
     @property
     def reviewed_batches(self) -> tuple[Batch, ...]:
         """Batches without those of unread files."""
-        return tuple(one for one in self.batches if one.chain not in (UNREAD, SECRETS_ONLY))
+        return tuple(batch for batch in self.batches if batch.chain not in (UNREAD, SECRETS_ONLY))
 
     @property
     def tokens(self) -> int:

@@ -135,12 +135,12 @@ def was_minified(file: FileDiff) -> bool:
 def has_generated_header(file: FileDiff, side: Literal["old", "new"]) -> bool:
     """Return whether one side of ``file`` shows a "generated" header among its first lines."""
     first = file.hunks[0]
-    start, other = (first.old_start, "added") if side == "old" else (first.new_start, "removed")
+    start, ignored = (first.old_start, "added") if side == "old" else (first.new_start, "removed")
     if start > 1:
         return False
     left = HEADER_LINES
     for kind, raw in first.iter_raw():
-        if kind != other:
+        if kind != ignored:
             if _HEADER.search(raw, 0, HEADER_BYTES):
                 return True
             left -= 1

@@ -132,14 +132,14 @@ def find(scan: ScanText) -> Iterator[Hit]:
         name = whole[start:end]
         kind = _kind_of(name)
         if kind is not None:
-            found = value.match(whole, end) or text.match(whole, end)
-            if found is None and _SETTER.match(name):
-                found = argument.match(whole, end)
-            if found is None and (
+            assigned = value.match(whole, end) or text.match(whole, end)
+            if assigned is None and _SETTER.match(name):
+                assigned = argument.match(whole, end)
+            if assigned is None and (
                 name.lower() == _SCHEME or _OPTION.search(whole, max(0, start - 12), start)
             ):
-                found = option.match(whole, end)
-            if found is not None and (hit := _hit(scan, found, name, kind)):
+                assigned = option.match(whole, end)
+            if assigned is not None and (hit := _hit(scan, assigned, name, kind)):
                 yield hit
         match = stem.search(lower, max(end, match.end()))
 

@@ -186,8 +186,8 @@ class Outbox:
         query = partial(publications.published_after, review_id=claimed.id)
         newer = map(targets.from_json, await self._database.read(query))
         return any(
-            isinstance(other, ReviewTarget) and other.subject.head == target.subject.head
-            for other in newer
+            isinstance(published, ReviewTarget) and published.subject.head == target.subject.head
+            for published in newer
         )
 
     async def _begun(

@@ -172,7 +172,7 @@ async def assign(
     place = ContentSource(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
     code = changed_files(place, checkout=local)
-    found = await diff_in_context(
+    shown = await diff_in_context(
         *(left.diff, code, settings, base.attributes),
         whole=files,
         parser=parser,
@@ -180,8 +180,8 @@ async def assign(
     )
     return replace(
         left,
-        diff=found.diff,
-        whole_files=found.whole_files,
+        diff=shown.diff,
+        whole_files=shown.whole_files,
         context=replace(left.context, prior_findings=again),
     )
 

@@ -38,6 +38,6 @@ def _places(file: FileDiff) -> Iterator[str]:
     for hunk in file.hunks:
         new = [line for line in hunk.iter_lines() if line.kind != "removed"]
         added = [number for number, line in enumerate(new, 1) if line.kind == "added"]
-        _, found = disable_suppressions(linter, [line.text for line in new], added)
-        for number in found:
+        _, suppressing = disable_suppressions(linter, [line.text for line in new], added)
+        for number in suppressing:
             yield f"{redact_text(show_line(file.path))}:{new[number - 1].new_no}"

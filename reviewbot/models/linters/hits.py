@@ -79,12 +79,16 @@ def choose_hits(
     """
     fits = _FileCheck(text)
     chosen: dict[tuple[int, str], tuple[Diagnostic, RuleGroup]] = {}
-    for one in sorted(diagnostics, key=lambda one: one.line):
-        group = group_of(linter, one.code)
-        if group is None or one.line not in text.added or (one.line, one.code) in chosen:
+    for diagnostic in sorted(diagnostics, key=lambda diagnostic: diagnostic.line):
+        group = group_of(linter, diagnostic.code)
+        if (
+            group is None
+            or diagnostic.line not in text.added
+            or (diagnostic.line, diagnostic.code) in chosen
+        ):
             continue
-        if fits.group(group) and fits.line(group, one):
-            chosen[one.line, one.code] = one, group
+        if fits.group(group) and fits.line(group, diagnostic):
+            chosen[diagnostic.line, diagnostic.code] = diagnostic, group
     return tuple(_few_of_a_rule(linter, text, [*chosen.values()]))
 
 
@@ -119,20 +123,23 @@ class _FileCheck:
             return False
         return group.lacks is None or not re.search(group.lacks, self._whole)
 
-    def line(self, group: RuleGroup, one: Diagnostic) -> bool:
+    def line(self, group: RuleGroup, diagnostic: Diagnostic) -> bool:
         """Return whether a result of ``group`` is reported on its line."""
-        line = self._text.lines[one.line - 1]
+        line = self._text.lines[diagnostic.line - 1]
         if len(line) > MAX_LENGTH:
             return False
         if group.line is None:
             return True
         match = re.search(group.line, line)
-        return match is not None and match.groupdict().get("name") in (None, _quoted_name(one))
+        return match is not None and match.groupdict().get("name") in (
+            None,
+            _quoted_name(diagnostic),
+        )
 
 
-def _quoted_name(one: Diagnostic) -> str:
+def _quoted_name(diagnostic: Diagnostic) -> str:
     """Return the first name that the message of a result quotes; empty if there is none."""
-    return one.message.partition("`")[2].partition("`")[0]
+    return diagnostic.message.partition("`")[2].partition("`")[0]
 
 
 def _few_of_a_rule(
@@ -140,34 +147,37 @@ def _few_of_a_rule(
 ) -> list[LintHit]:
     """Return at most :data:`MAX_OF_A_RULE` hits of each rule, and one of a group with ``once``."""
     limits = [
-        (group.reason, 1) if group.once else (one.code, MAX_OF_A_RULE) for one, group in chosen
+        (group.reason, 1) if group.once else (diagnostic.code, MAX_OF_A_RULE)
+        for diagnostic, group in chosen
     ]
     total, kept = Counter(limits), Counter[tuple[str, int]]()
     few = []
-    for (one, group), limit in zip(chosen, limits, strict=True):
+    for (diagnostic, group), limit in zip(chosen, limits, strict=True):
         kept[limit] += 1
         most, others = limit[1], total[limit] - limit[1]
         if kept[limit] > most:
             continue
-        hit = _hit(linter, text, one, group)
+        hit = _hit(linter, text, diagnostic, group)
         if kept[limit] == most and others > 0:
             hit = replace(hit, message=f"{hit.message}\n\n{others} more in this file.")
         few.append(hit)
     return few
 
 
-def _hit(linter: str, text: LintedText, one: Diagnostic, group: RuleGroup) -> LintHit:
-    last = min(max(one.line, one.end_line), len(text.lines))
-    if last - one.line >= MAX_LINES:
-        last = one.line
-    title, _, rest = one.message.partition("\n")
+def _hit(linter: str, text: LintedText, diagnostic: Diagnostic, group: RuleGroup) -> LintHit:
+    last = min(max(diagnostic.line, diagnostic.end_line), len(text.lines))
+    if last - diagnostic.line >= MAX_LINES:
+        last = diagnostic.line
+    title, _, rest = diagnostic.message.partition("\n")
     return LintHit(
-        line=one.line,
+        line=diagnostic.line,
         end_line=last,
-        rule=f"{linter}/{one.code}",
-        severity=group.severity_for(one.severity),
+        rule=f"{linter}/{diagnostic.code}",
+        severity=group.severity_for(diagnostic.severity),
         category=group.category,
         title=title[:TITLE_LENGTH],
         message="\n\n".join(filter(None, (rest[:MESSAGE_LENGTH], group.reason))),
-        suggestion=whole_lines(one.edits, text.lines, one.line, last, text.changeable),
+        suggestion=whole_lines(
+            diagnostic.edits, text.lines, diagnostic.line, last, text.changeable
+        ),
     )

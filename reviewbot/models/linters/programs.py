@@ -100,11 +100,11 @@ def unconfined_notice(paths: Iterable[str], whole: Collection[str]) -> str | Non
     gaps = unconfined()
     if gaps is None:
         return None
-    linters = [one.linter for one in find_programs() if one.usable]
+    linters = [program.linter for program in find_programs() if program.usable]
     if any(
-        one.reads(path, "") and (path in whole or not one.needs_whole)
+        linter.reads(path, "") and (path in whole or not linter.needs_whole)
         for path in paths
-        for one in linters
+        for linter in linters
     ):
         return f"The linters run unconfined: {gaps}."
     return None

@@ -114,11 +114,11 @@ class LinterSlots:
             self._last_turn[group] = next(self._turns)
 
     def _ready(self) -> list[_Waiter]:
-        waiting = [one for one in self._waiting if not one.start.cancelled()]
+        waiting = [waiter for waiter in self._waiting if not waiter.start.cancelled()]
         if self._running.total() < self._size:
             return waiting
         if len(self._running) < self._size:
-            return [one for one in waiting if one.tenant not in self._running]
+            return [waiter for waiter in waiting if waiter.tenant not in self._running]
         return []
 
     def _precedence(self, waiter: _Waiter) -> tuple[int, ...]:

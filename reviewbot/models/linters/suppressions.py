@@ -50,20 +50,20 @@ def disable_suppressions(
     """
     here = sorted(number for number in set(numbers) if 1 <= number <= len(lines))
     pattern = _SUPPRESSIONS[linter]
-    found = {number for number in here if pattern.search(lines[number - 1])}
-    starts = set(found)
+    suppressing = {number for number in here if pattern.search(lines[number - 1])}
+    starts = set(suppressing)
     if linter == "oxlint":
         listed = 0  # so that each line is listed once: an open comment can hold many starts
         for first, start, last in _block_comments(lines):
             inside = range(bisect_left(here, first), bisect_left(here, last + 1))
             if inside:
                 starts.add(start)
-                found.update(here[max(inside.start, listed) : inside.stop])
+                suppressing.update(here[max(inside.start, listed) : inside.stop])
                 listed = inside.stop
     edited = list(lines)
     for number in starts:
         edited[number - 1] = pattern.sub(_disabled, lines[number - 1])
-    return edited, tuple(sorted(found))
+    return edited, tuple(sorted(suppressing))
 
 
 def _disabled(match: re.Match[str]) -> str:

@@ -260,17 +260,17 @@ class Scan:
         return sorted(items, key=lambda item: (item["line"], item["end_line"], item["rule"]))
 
     def _text_hits(self, texts: Sequence[TextMatch]) -> Iterator[_RuleMatch]:
-        found = [
+        matches = [
             (side, match)
             for side in self._sides
             for match in check_lines(self.view.path, side.lines, side.fresh)
         ]
-        found += [
-            (self._sides[one.hunk], (one.rule, one.line, one.values))
-            for one in texts
-            if self._sides[one.hunk].fresh[one.line]
+        matches += [
+            (self._sides[match.hunk], (match.rule, match.line, match.values))
+            for match in texts
+            if self._sides[match.hunk].fresh[match.line]
         ]
-        for side, (name, index, values) in found:
+        for side, (name, index, values) in matches:
             rule = _text_rules()[name]
             if _runs_on(rule, self.view.path):
                 yield _RuleMatch(rule, side, index, index, values)

@@ -111,7 +111,7 @@ def _call(number: int, *arguments: int | bytes | None) -> int:
     Raises:
         OSError: it failed.
     """
-    values = [ctypes.c_long(one) if isinstance(one, int) else one for one in arguments]
+    values = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
     result = int(libc().syscall(ctypes.c_long(number), *values))
     if result < 0:
         raise last_error()

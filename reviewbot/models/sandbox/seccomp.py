@@ -83,10 +83,10 @@ def program(machine: str) -> bytes:
             # its callers fall back to clone.
             *unless(_EQUAL, _CLONE3, _instruction(_RETURN, unknown)),
             *(
-                one
+                instruction
                 for number in denied
                 if number is not None
-                for one in unless(_EQUAL, number, _instruction(_RETURN, refuse))
+                for instruction in unless(_EQUAL, number, _instruction(_RETURN, refuse))
             ),
             *unless(
                 _EQUAL,
