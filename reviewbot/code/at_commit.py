@@ -7,18 +7,42 @@ Local git (:class:`reviewbot.code.git_files.GitFiles`), GitHub's contents API
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from reviewbot.core.diff.parse import SUBMODULE
 from reviewbot.core.plan.chunk_view import SYMLINK
+from reviewbot.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FILE_BYTES: Final = 200_000
 """Most bytes of a file that is read."""
+SEARCH_S: Final = 2.0
+"""Seconds of one search for a text."""
 NO_FILES: Final = frozenset({SYMLINK, SUBMODULE})
 """Modes of changed paths that are no files."""
+
+
+Unread: TypeAlias = Literal["missing", "link", "submodule", "folder", "large", "unavailable"]
+"""Reason why a path has no content. ``large`` is more than :data:`FILE_BYTES`. ``unavailable`` is a
+failure, or a content that the source does not have: it says nothing about the file."""
+
+
+class SearchError(SourceError):
+    """The code could not be searched. It says nothing about what the code contains."""
+
+
+class FilesWith(NamedTuple):
+    """Files that may contain a text.
+
+    ``paths`` contains every file with the text unless ``stopped`` is True. ``absent`` counts files
+    that were not searched because their contents are not in the clone.
+    """
+
+    paths: tuple[str, ...]
+    stopped: bool = False
+    absent: int = 0
 
 
 class FoundLine(NamedTuple):
@@ -38,4 +62,28 @@ class CodeAtCommit(Protocol):
         """Return the first lines with an identifier; None if the code cannot be searched.
 
         ``name`` is matched as a whole word (:func:`reviewbot.code.definitions.is_symbol`).
+        """
+
+    async def read(
+        self, paths: Sequence[str], *, base: bool = False
+    ) -> Mapping[str, bytes | Unread]:
+        """Return the content of each path, or the reason why it has none.
+
+        Links are not followed. A content has at most :data:`FILE_BYTES` bytes.
+
+        Args:
+            paths: paths from the root of the repository.
+            base: whether to read the commit that the change starts from.
+        """
+
+    async def files_with(self, text: str, *, word: bool, under: str = "") -> FilesWith:
+        """Return the files that may contain a text, within :data:`SEARCH_S` seconds.
+
+        Args:
+            text: a fixed text within one line.
+            word: whether the text counts only as a whole word.
+            under: the file or folder to search; empty for all.
+
+        Raises:
+            SearchError: the code could not be searched, or has no file or folder ``under``.
         """

@@ -12,8 +12,9 @@ import re
 import subprocess
 from pathlib import Path
 from shutil import which
-from threading import Timer
-from typing import TYPE_CHECKING, Final
+from tempfile import TemporaryFile
+from threading import Event, Timer
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reviewbot.errors import SourceError
 
@@ -42,6 +43,8 @@ START_S: Final = 5.0
 """Seconds of :func:`start_of_output`."""
 START_BYTES: Final = 500_000
 """Most bytes of :func:`start_of_output`."""
+ERROR_BYTES: Final = 4_000_000
+"""Most bytes of the errors of git that are read."""
 NO_GIT: Final = "git is not installed; give a diff file or pipe a diff in"
 OLD_GIT: Final = (
     "This git is older than 2.41: a .gitattributes of the change itself can keep files out of the"
@@ -168,33 +171,66 @@ def run_git(
     return done.stdout
 
 
-def start_of_output(directory: Path, environment: Mapping[str, str], *arguments: str) -> bytes:
-    """Return the first bytes that git writes within some seconds; empty after an error.
+class Output(NamedTuple):
+    """Output of git. ``code`` is the exit code; None if git was stopped before its end."""
 
-    ``environment`` is one of :func:`safe_environment`. ``arguments`` are a command and its options.
+    stdout: bytes
+    stderr: bytes
+    code: int | None
+
+
+def start_of_output(
+    directory: Path,
+    environment: Mapping[str, str],
+    *arguments: str,
+    seconds: float = START_S,
+    most_bytes: int = START_BYTES,
+) -> Output:
+    """Return the first bytes that git writes within some seconds.
+
+    Args:
+        directory: working folder of git.
+        environment: environment of git, as of :func:`safe_environment`.
+        arguments: the command with its options.
+        seconds: the limit of time.
+        most_bytes: the limit of standard output.
 
     Raises:
         SourceError: git is missing.
     """
-    try:
-        process = subprocess.Popen(  # noqa: S603 - a fixed program, no shell
-            [find_git(), "--no-pager", *arguments],
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-    except FileNotFoundError as error:
-        raise SourceError(NO_GIT) from error
-    with process:
-        timer = Timer(START_S, process.kill)
-        timer.start()
+    with TemporaryFile() as errors:
         try:
-            return process.stdout.read(START_BYTES) if process.stdout else b""
-        finally:
-            timer.cancel()
+            process = subprocess.Popen(  # noqa: S603 - a fixed program, no shell
+                [find_git(), "--no-pager", *arguments],
+                cwd=directory,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+        except FileNotFoundError as error:
+            raise SourceError(NO_GIT) from error
+        stopped = Event()
+
+        def stop() -> None:
+            stopped.set()
             process.kill()
+
+        with process:
+            timer = Timer(seconds, stop)
+            timer.start()
+            try:
+                stdout = process.stdout.read(most_bytes) if process.stdout else b""
+                if len(stdout) < most_bytes:
+                    process.wait()
+                else:
+                    stop()
+            finally:
+                timer.cancel()
+                process.kill()
+        errors.seek(0)
+        stderr = errors.read(ERROR_BYTES)
+    return Output(stdout, stderr, None if stopped.is_set() else process.returncode)
 
 
 def _explain(stderr: str, arguments: tuple[str, ...]) -> str:

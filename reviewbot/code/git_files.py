@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from reviewbot.code.at_commit import NO_FILES
+from reviewbot.code.at_commit import FILE_BYTES, NO_FILES, FilesWith, SearchError
 from reviewbot.code.definitions import is_symbol
+from reviewbot.code.git_contents import read_files, search_files
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.widen import new_content
+from reviewbot.core.plan.chunk_view import SYMLINK
 from reviewbot.errors import ReviewbotError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.code.at_commit import FoundLine
+    from reviewbot.code.at_commit import FoundLine, Unread
     from reviewbot.code.git_repository import GitRepository
     from reviewbot.core.diff.parse import FileDiff
+
+SEARCHED_CHANGES: Final = 200
+"""Most changed files of a working tree that are searched for a text."""
+
+_NO_PLACE: Final = {
+    "missing": "the commit has no such file or folder",
+    "link": "the path is a symbolic link",
+    "submodule": "the path is a submodule",
+    "large": f"the file has more than {FILE_BYTES:,} bytes",
+    "unavailable": "the content of the file is not available",
+}
 
 
 class GitFiles:
@@ -40,6 +53,67 @@ class GitFiles:
     async def search(self, name: str) -> list[FoundLine] | None:
         """Return the first lines of the last commit with an identifier, in the order of git."""
         return await asyncio.to_thread(self._search, name) if is_symbol(name) else []
+
+    async def read(self, paths: Sequence[str], *, base: bool = False) -> dict[str, bytes | Unread]:
+        """Return the content of each path, or the reason why it has none."""
+        return await asyncio.to_thread(self._read_base if base else self._read, paths)
+
+    async def files_with(self, text: str, *, word: bool, under: str = "") -> FilesWith:
+        """Return the files that may contain a text.
+
+        Raises:
+            SearchError: git could not search, or there is no file or folder ``under``.
+        """
+        return await asyncio.to_thread(self._files_with, text, word=word, under=under)
+
+    def _read_base(self, paths: Sequence[str]) -> dict[str, bytes | Unread]:
+        repository = self._repository
+        if repository.start != repository.end:  # they are equal if the base is not known
+            with suppress(SourceError):
+                return read_files(repository, repository.start, paths)
+        return dict.fromkeys(paths, "unavailable")
+
+    def _read(self, paths: Sequence[str]) -> dict[str, bytes | Unread]:
+        """Return the files of the last commit of the range, else those of the working tree.
+
+        A file of the working tree that does not differ from the first commit is read from it.
+        """
+        repository = self._repository
+        try:
+            if repository.end is not None:
+                return read_files(repository, repository.end, paths)
+            changed = parse_diff(repository.whole(paths, staged=self._staged))
+            read = {file.path: _content_or_reason(file) for file in changed}
+            others = [path for path in paths if path not in read]
+            read |= read_files(repository, repository.start, others)
+        except ReviewbotError:
+            return dict.fromkeys(paths, "unavailable")
+        return {path: read[path] for path in paths}
+
+    def _files_with(self, text: str, *, word: bool, under: str) -> FilesWith:
+        repository = self._repository
+        commit = repository.end or repository.start
+        found = search_files(repository, commit, text, word=word, under=under)
+        try:
+            changed = () if repository.end else repository.changed(staged=self._staged)
+            folder = f"{under}/" if under else ""
+            inside = [path for path in changed if path == under or path.startswith(folder)]
+            if under and not found.paths and not inside:
+                kind = read_files(repository, commit, [under])[under]
+                if isinstance(kind, str) and kind != "folder":
+                    raise SearchError(_NO_PLACE[kind])
+        except SourceError as error:
+            raise SearchError(str(error)) from error
+        read = self._read(inside[:SEARCHED_CHANGES])
+        known = text.encode("utf-8", "surrogateescape")
+        new = [
+            path
+            for path, content in read.items()
+            if isinstance(content, bytes) and known in content
+        ]
+        stopped = found.stopped or "unavailable" in read.values() or len(inside) > len(read)
+        unchanged = (path for path in found.paths if path not in set(changed))
+        return FilesWith((*new, *unchanged), stopped, found.absent)
 
     def _contents(self, paths: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes | None] = {}
@@ -64,3 +138,15 @@ def _new_content(file: FileDiff) -> bytes | None:
     """Return the new file of a diff with all its lines; None if it has not all or is not text."""
     whole = len(file.hunks) == 1 and file.hunks[0].new_start == 1
     return new_content(file) if whole and file.new_mode not in NO_FILES else None
+
+
+def _content_or_reason(file: FileDiff) -> bytes | Unread:
+    """Return the new file of a diff with all its lines, or the reason why it has none."""
+    if file.status == "deleted":
+        return "missing"
+    if file.new_mode in NO_FILES:
+        return "link" if file.new_mode == SYMLINK else "submodule"
+    content = _new_content(file)
+    if content is None:
+        return "unavailable"
+    return content if len(content) <= FILE_BYTES else "large"

@@ -76,6 +76,11 @@ class GitRepository:
     notices: tuple[str, ...]
     _environment: Mapping[str, str] = field(repr=False)
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment to run git with, as of :func:`safe_environment`."""
+        return self._environment
+
     def changes(self, untracked: Sequence[str] = ()) -> bytes:
         """Return the changes of the range, or of the working tree since :attr:`start`.
 
@@ -122,6 +127,12 @@ class GitRepository:
         names = (f":(top,literal){path}" for path in paths)
         return self._git(*_DIFF, "--no-renames", _MORE_LINES, *which, *self._ends, "--", *names)
 
+    def changed(self, *, staged: bool) -> tuple[str, ...]:
+        """Return the paths of the changed files; a rename has both paths."""
+        options = ("--no-renames", "--name-only", "-z", *(("--cached",) if staged else ()))
+        listed = self._git(*_DIFF, *options, *self._ends, "--").split(b"\0")
+        return tuple(os.fsdecode(path) for path in listed if path)
+
     def message(self) -> tuple[str, str]:
         """Return subject and body of the commit :attr:`end`; both are empty without it."""
         if self.end is None:
@@ -164,7 +175,7 @@ class GitRepository:
         only the first are returned.
         """
         arguments = (*_SEARCH, "-e", word, self.start, "--", ":/")
-        data = start_of_output(self.directory, self._environment, *arguments)
+        data = start_of_output(self.directory, self._environment, *arguments).stdout
         prefix = f"{self.start}:".encode()
         lines = (line.split(b"\0") for line in data.split(b"\n")[:-1])
         return [

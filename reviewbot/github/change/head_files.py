@@ -11,18 +11,21 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.code.at_commit import FILE_BYTES
+from reviewbot.code.at_commit import FILE_BYTES, FilesWith, SearchError
+from reviewbot.core.plan.chunk_view import SYMLINK
 from reviewbot.github.change.compare import AT_ONCE
 from reviewbot.github.client.errors import GitHubError, TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from reviewbot.code.at_commit import CodeAtCommit, FoundLine
+    from reviewbot.code.at_commit import CodeAtCommit, FoundLine, Unread
     from reviewbot.github.change.compare import ContentSource
 
 REQUESTS: Final = 10
 """Most requests of one review for code beyond the changed files."""
+LOOKUP_REQUESTS: Final = 50
+"""Most requests of one review for the look-ups of models."""
 TIMEOUT_S: Final = 20.0
 """Seconds for the files of one call."""
 CONTEXT_REQUESTS: Final = 30
@@ -55,6 +58,9 @@ class HeadFiles:
     ) -> None:
         self._place, self._checkout, self._report = place, checkout, report
         self._left, self._timeout_s = requests, timeout_s
+        self._lookups_left = LOOKUP_REQUESTS
+        self._trees: dict[str, tuple[dict[str, tuple[str, str]], bool]] = {}
+        self._tree_lock = asyncio.Lock()
 
     async def contents(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Return the contents of the files by path, without those that are not available."""
@@ -65,6 +71,67 @@ class HeadFiles:
     async def search(self, _name: str) -> Sequence[FoundLine] | None:
         """Return None: GitHub searches the default branch only."""
         return None
+
+    async def read(self, paths: Sequence[str], *, base: bool = False) -> dict[str, bytes | Unread]:
+        """Return the content of each path, or the reason why it has none.
+
+        The contents API follows symbolic links. So a path is looked up in the list of all files,
+        and its blob is fetched.
+        """
+        read: dict[str, bytes | Unread] = dict.fromkeys(paths, "unavailable")
+        if self._checkout is not None:
+            read |= await self._checkout.read(paths, base=base)
+        missing = [path for path in paths if read[path] == "unavailable"]
+        with suppress(GitHubError, TimeoutError, ValueError):  # ValueError: an invalid id
+            async with asyncio.timeout(self._timeout_s):
+                for path in missing:
+                    read[path] = await self._blob(path, base=base)
+        return read
+
+    async def files_with(self, text: str, *, word: bool, under: str = "") -> FilesWith:
+        """Return the files of a checkout that may contain a text.
+
+        Raises:
+            SearchError: there is no checkout, as GitHub searches the default branch only.
+        """
+        if self._checkout is None:
+            raise SearchError("there is no clone of the repository to search")
+        return await self._checkout.files_with(text, word=word, under=under)
+
+    async def _blob(self, path: str, *, base: bool) -> bytes | Unread:
+        """Return a file, or the reason why it has no content.
+
+        Raises:
+            GitHubError: GitHub refuses, or does not respond.
+        """
+        place = self._place
+        commit = place.merge_base if base else place.head
+        if commit is None:
+            return "unavailable"
+        async with self._tree_lock:
+            if commit not in self._trees:
+                self._spend()
+                self._trees[commit] = await place.api.contents.tree(place.repo, commit)
+        files, is_cut = self._trees[commit]
+        if path not in files:
+            return "unavailable" if is_cut else "missing"
+        mode, name = files[path]
+        if mode == SYMLINK:
+            return "link"
+        self._spend()
+        with suppress(TooLargeError):
+            return await place.api.contents.blob(place.repo, name, max_bytes=FILE_BYTES)
+        return "large"
+
+    def _spend(self) -> None:
+        """Count one request of a look-up.
+
+        Raises:
+            TimeoutError: the limit is reached.
+        """
+        if not self._lookups_left:
+            raise TimeoutError
+        self._lookups_left -= 1
 
     async def _fetched(self, paths: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

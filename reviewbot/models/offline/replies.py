@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from reviewbot.core.decode import decoder
-from reviewbot.models.offline.structure import HEADER_CHARS, Enclosing
+from reviewbot.models.offline.structure import HEADER_CHARS, OUTLINED, Enclosing
 from reviewbot.models.offline.syntax import Match, TextMatch
 
 if TYPE_CHECKING:
@@ -68,6 +68,18 @@ def read_enclosing(
     ):
         return None
     return tuple(found)
+
+
+def read_outline(reply: Mapping[str, Any], text: str) -> tuple[Enclosing, ...] | None:
+    """Return the definitions of a reply; None if they are unknown or not those of a text."""
+    decode = decoder(Enclosing)
+    try:
+        found = [cast("Enclosing", decode(one, "outline")) for one in reply["outline"]]
+    except (KeyError, TypeError, ValueError):
+        return None
+    last = text.count("\n") + 1
+    inside = all(1 <= one.first <= one.last <= last and _is_header(one.header) for one in found)
+    return tuple(found) if inside and len(found) <= OUTLINED else None
 
 
 def read_code_lines(reply: Mapping[str, Any], text: str) -> frozenset[int] | None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from reviewbot.models.offline.fragments import Fragment
 
 HEADER_CHARS: Final = 200
+OUTLINED: Final = 1_000
+"""Most definitions of an outline."""
 _SCANNED_CHARS: Final = 2_000
 """Most characters of source from which a header is made."""
 _LEAD_CHARS: Final = 100
@@ -111,6 +113,22 @@ def enclosing(file: Fragment, lines: Sequence[int]) -> list[Enclosing | None]:
     return [
         _described(best[line - 1][1], file.lines) if line - 1 in best else None for line in lines
     ]
+
+
+def outline(file: Fragment) -> list[Enclosing]:
+    """Return the named functions and the classes of a file by their first lines.
+
+    Of many, the first :data:`OUTLINED` are returned.
+    """
+    found: list[Enclosing] = []
+    stack = file.root.children()[::-1]  # not the root, as in enclosing
+    while stack and len(found) < OUTLINED:
+        node = stack.pop()
+        first, last = rows_of(node)
+        if _rank(node, last - first) in (1, 3):
+            found.append(_described(node, file.lines))
+        stack += node.children()[::-1]
+    return found
 
 
 def code_lines(part: Fragment) -> list[int]:

@@ -19,7 +19,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.models.offline.fragments import parse, parse_whole
-from reviewbot.models.offline.structure import code_lines, enclosing, has_markup
+from reviewbot.models.offline.structure import code_lines, enclosing, has_markup, outline
 from reviewbot.models.offline.syntax import Pattern, match
 from reviewbot.models.sandbox.confine import restrict_thread
 
@@ -65,8 +65,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911 - one fo
     """Return the reply to a request.
 
     Args:
-        request: ``do`` is ``match``, ``text``, ``check``, ``try``, ``enclosing``, ``code_lines`` or
-            ``warm``; the other fields depend on it.
+        request: ``do`` is ``match``, ``text``, ``check``, ``try``, ``enclosing``, ``outline``,
+            ``code_lines`` or ``warm``; the other fields depend on it.
     """
     if request["do"] == "try":
         return {"refused": reason_to_refuse(request["language"], request["matcher"])}
@@ -88,6 +88,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911 - one fo
     if request["do"] == "enclosing":
         whole = parse_whole(request["text"], request["language"])
         return {"enclosing": [one and asdict(one) for one in enclosing(whole, request["lines"])]}
+    if request["do"] == "outline":
+        whole = parse_whole(request["text"], request["language"])
+        return {"outline": [asdict(one) for one in outline(whole)]}
     if request["do"] == "code_lines":
         return {"code_lines": _code_lines(request["text"], request["language"], request["part"])}
     return {}

@@ -1,0 +1,143 @@
+"""Texts of look-up results: lines with our prefixes, within the limits of a result. Pure.
+
+Code stands behind the prefix of its line, and a path or a header of a definition is a JSON string.
+So no text of a file can end a result or look like a part of another one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.plan.weigh import cut_line
+from reviewbot.core.prompt.lookup_tools import MAX_RESULT_BYTES, MAX_RESULT_LINES
+from reviewbot.core.safety.escape import cut, quoted, show
+from reviewbot.core.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reviewbot.code.lookup_files import FileLines
+    from reviewbot.models.offline.structure import Enclosing
+
+LINE_BYTES: Final = 2_000
+"""Bytes from which a line of code is shortened."""
+MATCH_CHARS: Final = 300
+"""Most characters of a line of a search result."""
+FILE_MATCHES: Final = 10
+"""Most lines of one file in a search result."""
+PATH_CHARS: Final = 500
+ACTIVITY_CHARS: Final = 120
+_NOTE_BYTES: Final = 1_000
+"""Bytes that are kept free for the notes at the end of a result."""
+
+
+class _Room:
+    """Lines of a result until it is full; headings do not count as lines of code."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._bytes = MAX_RESULT_BYTES - _NOTE_BYTES
+        self._count = MAX_RESULT_LINES
+
+    def add(self, line: str, *, heading: bool = False) -> bool:
+        """Add a line and return True, or return False if it does not fit."""
+        size = len(line.encode()) + 1
+        if size > self._bytes or (not heading and not self._count):
+            return False
+        self.lines.append(line)
+        self._bytes -= size
+        self._count -= not heading
+        return True
+
+
+def read_text(file: FileLines, first: int, last: int) -> str:
+    """Return lines ``first`` to ``last`` of a file, as far as they exist and fit."""
+    last = min(last, len(file.lines))
+    room = _Room()
+    for number in range(first, last + 1):
+        if not room.add(file.numbered(number, cut_line(file.lines[number - 1], LINE_BYTES))):
+            last = number - 1
+            note = f"--- cut here: read on from line {number}"
+            break
+    else:
+        note = ""
+    heading = f"{_heading(file)}, lines {first} to {last} of {len(file.lines)}"
+    return "\n".join([heading, *room.lines, *filter(None, [note])])
+
+
+def outline_text(file: FileLines, definitions: Sequence[Enclosing]) -> str:
+    """Return definitions with their lines, inner ones indented, as far as they fit."""
+    room = _Room()
+    note, outer = "", list[int]()
+    for index, one in enumerate(definitions):
+        while outer and outer[-1] < one.first:
+            outer.pop()
+        blanks = "  " * min(len(outer), 8)
+        outer.append(one.last)
+        numbers = f"{one.first}-{one.last}" if one.last > one.first else f"{one.first}"
+        line = f"--- {blanks}{numbers} {quoted(one.header, MATCH_CHARS)}"
+        if not room.add(line):
+            note = f"--- and {len(definitions) - index} more definitions, from line {one.first} on"
+            break
+    amounts = f"{count(len(file.lines), 'line')}, {count(len(definitions), 'definition')}"
+    heading = f"{_heading(file)}, {amounts}"
+    return "\n".join([heading, *room.lines, *filter(None, [note])])
+
+
+def search_text(
+    text: str, matches: Sequence[tuple[FileLines, Sequence[int]]], notes: Iterable[str]
+) -> str:
+    """Return the lines that contain a text, by file, as far as they fit.
+
+    Args:
+        text: the text.
+        matches: the files in their order, with the numbers of their lines.
+        notes: what the search does not cover.
+    """
+    room = _Room()
+    ends = [f"--- {note}" for note in notes]
+    for index, (file, numbers) in enumerate(matches):
+        before = len(room.lines)
+        room.add(_heading(file), heading=True)
+        shown = 0
+        for number in numbers[:FILE_MATCHES]:
+            line = file.numbered(number, around(file.lines[number - 1], text))
+            shown += room.add(line)
+        if not shown:
+            del room.lines[before:]
+            rest = sum(len(numbers) for _, numbers in matches[index:])
+            ends.insert(
+                0, f"--- and {rest} more lines in {len(matches) - index} more files; give a path"
+            )
+            break
+        if shown < len(numbers):
+            room.add(f"--- and {len(numbers) - shown} more lines of this file", heading=True)
+    total = sum(len(numbers) for _, numbers in matches)
+    amounts = f"{count(total, 'line')} in {count(len(matches), 'file')}"
+    heading = f"=== search for {quoted(text, MATCH_CHARS)}: {amounts}"
+    return "\n".join([heading, *room.lines, *ends])
+
+
+def around(line: str, text: str) -> str:
+    """Return the part of a long line around the first occurrence of a text."""
+    if len(line) <= MATCH_CHARS:
+        return line
+    at = max(line.find(text), 0)
+    start = max(0, min(at - MATCH_CHARS // 3, len(line) - MATCH_CHARS))
+    end = min(len(line), start + MATCH_CHARS)
+    before = f"[CUT {start} characters]" if start else ""
+    after = f"[CUT {len(line) - end} characters]" if end < len(line) else ""
+    return f"{before}{line[start:end]}{after}"
+
+
+def activity(text: str, rest: str = "") -> str:
+    """Return what a look-up does, on one line and without characters that move or hide text.
+
+    ``rest`` is not shortened.
+    """
+    return cut(show(text), ACTIVITY_CHARS) + show(rest)
+
+
+def _heading(file: FileLines) -> str:
+    version = "old version" if file.is_base else file.status
+    return f"=== file {quoted(file.path, PATH_CHARS)}, {version}"
