@@ -124,15 +124,25 @@ class Evidence:
         )
 
     async def _definitions(self, symbol: str, findings: Sequence[Finding]) -> list[Piece]:
-        """Return the definitions of a name: those in a file of its findings, else all others."""
-        own = dict.fromkeys(finding.path for finding in findings)
+        places = await self.definitions(symbol, [finding.path for finding in findings])
+        return [one for one in places if not self._are_shown(one, findings)]
+
+    async def definitions(self, symbol: str, paths: Sequence[str]) -> list[Piece]:
+        """Return the definitions of a name: those in files that use it, else all others.
+
+        Args:
+            symbol: the name.
+            paths: the files that use it.
+
+        Returns:
+            At most :data:`PLACES` definitions; none if there are more.
+        """
+        own = dict.fromkeys(paths)
         places = [place for path in own for place in await self._defined_in(path, symbol)]
         if not places:
             others = (path for path in await self._candidates(symbol) if path not in own)
             places = [place for path in others for place in await self._defined_in(path, symbol)]
-        if len(places) > PLACES:
-            return []
-        return [one for one in places if not self._are_shown(one, findings)]
+        return places if len(places) <= PLACES else []
 
     async def _callers(self, functions: Sequence[tuple[Finding, Enclosing]]) -> list[Piece]:
         """Return the callers of the functions around findings that a hunk does not show."""

@@ -57,14 +57,15 @@ class NotSearchedError(LookupRefusedError):
 class FileLines:
     """A redacted file.
 
-    ``path`` is its path in the version that was read. ``changed`` has the 1-based numbers of the
-    lines that the diff adds, or removes from the old version.
+    ``path`` is its path in the version that was read. ``shown`` has the 1-based numbers of the
+    lines that the diff shows of this version, and ``changed`` those that it adds or removes.
     """
 
     path: str
     status: FileStatus | Literal["unchanged"]
     is_base: bool
     lines: tuple[str, ...]
+    shown: frozenset[int]
     changed: frozenset[int]
 
     def numbered(self, number: int, text: str | None = None) -> str:
@@ -265,7 +266,7 @@ class LookupFiles:
             raise NotSearchedError("It is withheld: it was not searched for secrets.") from None
         lines = tuple(text.removesuffix("\n").split("\n")) if text else ()
         status = file.status if file else "unchanged"
-        found = FileLines(name, status, base, lines, _changed_lines(file, base=base))
+        found = FileLines(name, status, base, lines, *_numbers(file, base=base))
         self._keep((path, base), found)
         return found
 
@@ -306,11 +307,17 @@ def _checked(value: str, *, folder: bool) -> str:
     return path
 
 
-def _changed_lines(file: FileDiff | None, *, base: bool) -> frozenset[int]:
-    lines = (line for hunk in file.hunks for line in hunk.iter_lines()) if file else ()
-    kind = "removed" if base else "added"
-    numbers = (line.old_no if base else line.new_no for line in lines if line.kind == kind)
-    return frozenset(number for number in numbers if number is not None)
+def _numbers(file: FileDiff | None, *, base: bool) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the numbers of the lines of one side that a diff shows, and of those it changes."""
+    shown, changed = set[int](), set[int]()
+    for hunk in file.hunks if file else ():
+        for line in hunk.iter_lines():
+            number = line.old_no if base else line.new_no
+            if number is not None:
+                shown.add(number)
+                if line.kind != "context":
+                    changed.add(number)
+    return frozenset(shown), frozenset(changed)
 
 
 def _old_content(whole: FileDiff) -> bytes:

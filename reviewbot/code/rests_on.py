@@ -1,0 +1,43 @@
+"""Check the quotes that findings rest on against the reviewed commit."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from reviewbot.code.lookup_files import LookupRefusedError
+from reviewbot.core.findings.rests_on import RestsOn, locate_quote, parse_quotes, quoted_lines
+
+if TYPE_CHECKING:
+    from reviewbot.code.lookup_files import FileLines, LookupFiles
+    from reviewbot.core.findings.rests_on import RawQuote
+
+
+async def checked_quotes(value: object, files: LookupFiles) -> tuple[RestsOn, ...]:
+    """Return the code that a finding rests on, without quotes that the commit does not have.
+
+    A finding counts as looked up if a quote is left that the diff does not show.
+
+    Args:
+        value: the decoded ``rests_on`` of a finding, as the model wrote it.
+        files: the files of the review.
+    """
+    checked: dict[RestsOn, None] = {}
+    for raw in parse_quotes(value):
+        with suppress(LookupRefusedError):
+            path = await asyncio.to_thread(files.resolve, raw.path)
+            file = await files.load(path, base=raw.base)
+            rests_on = await asyncio.to_thread(_located, raw, file)
+            checked |= {rests_on: None} if rests_on else {}
+    return tuple(checked)
+
+
+def _located(raw: RawQuote, file: FileLines) -> RestsOn | None:
+    lines = locate_quote(raw.quote, file.lines)
+    if lines is None:
+        return None
+    first, last = lines
+    is_shown = file.shown.issuperset(range(first, last + 1))
+    quote = quoted_lines(file.lines, first, last)
+    return RestsOn(file.path, first, last, quote, raw.base, is_shown)
