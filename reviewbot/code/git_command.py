@@ -183,8 +183,8 @@ def start_of_output(
     directory: Path,
     environment: Mapping[str, str],
     *arguments: str,
-    seconds: float = START_S,
-    most_bytes: int = START_BYTES,
+    seconds: float | None = None,
+    most_bytes: int | None = None,
 ) -> Output:
     """Return the first bytes that git writes within some seconds.
 
@@ -192,12 +192,13 @@ def start_of_output(
         directory: working folder of git.
         environment: environment of git, as of :func:`safe_environment`.
         arguments: the command with its options.
-        seconds: the limit of time.
-        most_bytes: the limit of standard output.
+        seconds: the limit of time; None is :data:`START_S`.
+        most_bytes: the limit of standard output; None is :data:`START_BYTES`.
 
     Raises:
         SourceError: git is missing.
     """
+    most_bytes = START_BYTES if most_bytes is None else most_bytes
     with TemporaryFile() as errors:
         try:
             process = subprocess.Popen(  # noqa: S603 - a fixed program, no shell
@@ -217,7 +218,7 @@ def start_of_output(
             process.kill()
 
         with process:
-            timer = Timer(seconds, stop)
+            timer = Timer(START_S if seconds is None else seconds, stop)
             timer.start()
             try:
                 stdout = process.stdout.read(most_bytes) if process.stdout else b""

@@ -155,6 +155,12 @@ class LookupFiles:
         if not is_plain(path) and len(self._shown_paths) < 1_000:
             self._shown_paths.setdefault(show(path), path)
 
+    def is_candidate(self, path: str) -> bool:
+        """Return whether a path may be searched: it is not excluded, and for the diff a file."""
+        file = self.changed.get(path)
+        is_file = file is None or (file.status != "deleted" and file.new_mode not in NO_FILES)
+        return is_file and not self.is_excluded(path)
+
     def may_contain(self, path: str, text: bytes) -> bool | None:
         """Return whether a changed file may contain a text; None if the diff does not show it all.
 

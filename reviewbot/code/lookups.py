@@ -160,7 +160,7 @@ class Lookups:
                 raise
         # The diff decides about the files that it shows in full.
         paths += [path for path in others.paths if known.get(path) is None]
-        allowed = (path for path in paths if not files.is_excluded(path))
+        allowed = filter(files.is_candidate, paths)
         return others._replace(paths=tuple(sorted(allowed, key=self._rank)))
 
     def _rank(self, path: str) -> tuple[bool, bool, bool, bool, str]:

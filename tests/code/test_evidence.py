@@ -25,7 +25,7 @@ from tests.support.settings import load
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from reviewbot.code.at_commit import FoundLine
+    from reviewbot.code.at_commit import FilesWith, FoundLine, Unread
     from reviewbot.core.findings.finding import Finding
     from reviewbot.models.offline.parser import Parser
 
@@ -75,6 +75,14 @@ class Files:
     async def search(self, name: str) -> list[FoundLine] | None:
         assert name.isidentifier()
         return await self._given.search(name) if self._searchable else None
+
+    async def read(
+        self, paths: Sequence[str], *, base: bool = False
+    ) -> Mapping[str, bytes | Unread]:
+        return await self._given.read(paths, base=base)
+
+    async def files_with(self, text: str, *, word: bool, under: str = "") -> FilesWith:
+        return await self._given.files_with(text, word=word, under=under)
 
 
 @pytest.fixture

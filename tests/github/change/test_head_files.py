@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.code.at_commit import FILE_BYTES
+from reviewbot.code.at_commit import FILE_BYTES, FilesWith, SearchError
 from reviewbot.code.given_files import GivenFiles
 from reviewbot.github.change.compare import ContentSource
-from reviewbot.github.change.head_files import REQUESTS, HeadFiles
-from tests.fake_github import FakeGitHub, faults
+from reviewbot.github.change.head_files import LOOKUP_REQUESTS, REQUESTS, HeadFiles
+from tests.fake_github import SYMLINK, Blob, FakeGitHub, faults
 from tests.support.github_changes import REPO, opened
 
 if TYPE_CHECKING:
@@ -82,3 +83,65 @@ async def test_a_hostile_path_reaches_no_other_repository(path: str) -> None:
     async with opened({"a.py": b""}, {"a.py": b"x"}) as (github, pull, api):
         assert await reader(api, pull).contents([path]) == {}
         assert asked_for(github) == []
+
+
+BLOBS = "/git/blobs/"
+
+
+async def test_a_look_up_reads_blobs_of_the_tree_and_both_versions() -> None:
+    base = {"a.py": b"old\n", "lib/tax.py": TAX}
+    async with opened(base, base | {"a.py": b"new\n"}) as (github, pull, api):
+        files = HeadFiles(ContentSource(api, REPO, pull.base_sha, pull.head_sha))
+        assert await files.read(["lib/tax.py", "a.py", "lib", "no.py"]) == {
+            "lib/tax.py": TAX,
+            "a.py": b"new\n",
+            "lib": "missing",
+            "no.py": "missing",
+        }
+        assert await files.read(["a.py"], base=True) == {"a.py": b"old\n"}
+        assert len(github.called("GET", "/git/trees/")) == 2
+        assert len(github.called("GET", BLOBS)) == 3
+        assert not github.called("GET", CONTENTS)
+
+
+async def test_a_look_up_through_github_follows_no_link_and_reads_no_large_file() -> None:
+    head = {"a.py": b"x", "big.py": b"x" * (FILE_BYTES + 1), "link.py": Blob(b"a.py", SYMLINK)}
+    async with opened({"a.py": b""}, head) as (_, pull, api):
+        files = reader(api, pull)
+        assert await files.read(["link.py", "big.py", "link.py/a.py"]) == {
+            "link.py": "link",
+            "big.py": "large",
+            "link.py/a.py": "missing",
+        }
+        assert await files.read(["a.py"], base=True) == {"a.py": "unavailable"}
+
+
+async def test_without_a_checkout_a_search_says_that_it_cannot() -> None:
+    async with opened({"a.py": b""}, {"a.py": b"x"}) as (_, pull, api):
+        with pytest.raises(SearchError, match="no clone"):
+            await reader(api, pull).files_with("x", word=True)
+        searched = reader(api, pull, GivenFiles({"lib.py": b"local"}))
+        assert await searched.files_with("local", word=True) == FilesWith(("lib.py",))
+
+
+async def test_an_error_of_github_says_nothing_about_a_file() -> None:
+    async with opened({"a.py": b""}, {"a.py": b"x"}) as (github, pull, api):
+        files = reader(api, pull)
+        github.fail(faults.error("GET", "/git/", status=403, times=None))
+        assert await files.read(["a.py"]) == {"a.py": "unavailable"}
+
+
+async def test_look_ups_of_a_review_take_a_limited_number_of_requests() -> None:
+    async with opened({"a.py": b""}, {"a.py": b"x"}) as (github, pull, api):
+        files = reader(api, pull)
+        results = [(await files.read(["a.py"]))["a.py"] for _ in range(LOOKUP_REQUESTS + 5)]
+        assert results == [b"x"] * (LOOKUP_REQUESTS - 1) + ["unavailable"] * 6
+        assert len(github.called("GET", "/git/")) == LOOKUP_REQUESTS
+
+
+async def test_look_ups_of_one_turn_fetch_the_tree_once() -> None:
+    head = {f"{number}.py": b"x" for number in range(6)}
+    async with opened({"a.py": b""}, head) as (github, pull, api):
+        files = reader(api, pull)
+        await asyncio.gather(*(files.read([path]) for path in head))
+        assert len(github.called("GET", "/git/trees/")) == 1

@@ -1,0 +1,76 @@
+"""Quotes that a finding rests on are checked against the reviewed commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reviewbot.code.rests_on import checked_quotes
+from reviewbot.core.findings.rests_on import RestsOn
+from tests.support.lookups import commit, files_of, git, root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reviewbot.code.lookup_files import LookupFiles
+
+__all__ = ["root"]
+
+TOKEN = "ghp" + "_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5"
+
+
+def reviewed(root: Path) -> LookupFiles:
+    commit(
+        root,
+        {
+            "old.py": "def charge(order):\n    due = order.net\n    return due\n" + "# same\n" * 40,
+            "lib/tax.py": f"def rate_of(due):\n    return due * 2\n\ntoken = '{TOKEN}'\n",
+            "private/a.py": "def hidden():\n    pass\n",
+        },
+    )
+    git(root, "mv", "old.py", "new.py")
+    text = "def charge(order):\n    due = order.gross\n    return due\n" + "# same\n" * 40
+    commit(root, {"new.py": text + "def tail_of_file(): pass\n"})
+    return files_of(root, exclude=["private/"], span="HEAD~1..HEAD")
+
+
+async def test_a_quote_of_unchanged_code_becomes_its_lines(root: Path) -> None:
+    value = [{"path": "./lib/tax.py", "quote": "def rate_of(due):\n  return due * 2"}]
+    assert await checked_quotes(value, reviewed(root)) == (
+        RestsOn("lib/tax.py", 1, 2, "def rate_of(due):\n    return due * 2", False, False),
+    )
+
+
+async def test_a_quote_of_the_old_version_has_the_old_path(root: Path) -> None:
+    value = [{"path": "new.py", "quote": "due = order.net", "base": True}]
+    assert await checked_quotes(value, reviewed(root)) == (
+        RestsOn("old.py", 2, 2, "    due = order.net", True, True),
+    )
+
+
+async def test_code_that_the_diff_shows_was_not_looked_up(root: Path) -> None:
+    files = reviewed(root)
+    (shown,) = await checked_quotes([{"path": "new.py", "quote": "due = order.gross"}], files)
+    assert shown.is_shown
+
+
+async def test_quotes_that_the_commit_does_not_have_are_dropped(root: Path) -> None:
+    value = [
+        {"path": "lib/tax.py", "quote": "def rate_of(due, country):"},
+        {"path": "lib/other.py", "quote": "def rate_of(due):"},
+        {"path": "../x.py", "quote": "def rate_of(due):"},
+        {"path": "private/a.py", "quote": "def hidden():"},
+        {"path": "lib/tax.py", "quote": "def rate_of(due):"},
+    ]
+    files = reviewed(root)
+    found = await checked_quotes(value, files)
+    assert [(one.path, one.line) for one in found] == [("lib/tax.py", 1)]
+    assert await checked_quotes("nothing", files) == ()
+
+
+async def test_a_quote_neither_confirms_nor_shows_a_secret(root: Path) -> None:
+    files = reviewed(root)
+    assert (
+        await checked_quotes([{"path": "lib/tax.py", "quote": f"token = '{TOKEN}'"}], files) == ()
+    )
+    (found,) = await checked_quotes([{"path": "lib/tax.py", "quote": "token = '[REDACTED"}], files)
+    assert TOKEN not in found.quote
