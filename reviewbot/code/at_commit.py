@@ -24,7 +24,9 @@ NO_FILES: Final = frozenset({SYMLINK, SUBMODULE})
 """Modes of changed paths that are no files."""
 
 
-Unread: TypeAlias = Literal["missing", "link", "submodule", "folder", "large", "unavailable"]
+Unread: TypeAlias = Literal[
+    "missing", "link", "submodule", "folder", "binary", "large", "unavailable"
+]
 """Reason why a path has no content. ``large`` is more than :data:`FILE_BYTES`. ``unavailable`` is a
 failure, or a content that the source does not have: it says nothing about the file."""
 

@@ -85,6 +85,8 @@ def _entries(
     repository: GitRepository, commit: str, paths: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
     """Return mode and object id of the paths that the commit has."""
+    if not paths:  # git would list the root
+        return {}
     names = (f":(literal){path}" for path in paths)
     arguments = ("ls-tree", "-z", "--full-tree", commit, "--", *names)
     listed = run_git(repository.directory, repository.environment, *arguments)

@@ -28,6 +28,7 @@ _NO_PLACE: Final = {
     "missing": "the commit has no such file or folder",
     "link": "the path is a symbolic link",
     "submodule": "the path is a submodule",
+    "binary": "the file is binary",
     "large": f"the file has more than {FILE_BYTES:,} bytes",
     "unavailable": "the content of the file is not available",
 }
@@ -82,8 +83,13 @@ class GitFiles:
         try:
             if repository.end is not None:
                 return read_files(repository, repository.end, paths)
-            changed = parse_diff(repository.whole(paths, staged=self._staged))
-            read = {file.path: _content_or_reason(file) for file in changed}
+            changed = parse_diff(repository.whole(paths, staged=self._staged)) if paths else ()
+            # Without a hunk, only the mode of a file differs.
+            read = {
+                file.path: _content_or_reason(file)
+                for file in changed
+                if file.hunks or file.status != "modified"
+            }
             others = [path for path in paths if path not in read]
             read |= read_files(repository, repository.start, others)
         except ReviewbotError:
@@ -98,7 +104,7 @@ class GitFiles:
             changed = () if repository.end else repository.changed(staged=self._staged)
             folder = f"{under}/" if under else ""
             inside = [path for path in changed if path == under or path.startswith(folder)]
-            if under and not found.paths and not inside:
+            if under and not inside:  # whatever was found, as a secret must not be confirmed
                 kind = read_files(repository, commit, [under])[under]
                 if isinstance(kind, str) and kind != "folder":
                     raise SearchError(_NO_PLACE[kind])
@@ -146,7 +152,9 @@ def _content_or_reason(file: FileDiff) -> bytes | Unread:
         return "missing"
     if file.new_mode in NO_FILES:
         return "link" if file.new_mode == SYMLINK else "submodule"
-    content = _new_content(file)
+    if file.binary:
+        return "binary"
+    content = _new_content(file) if file.hunks else b""
     if content is None:
         return "unavailable"
     return content if len(content) <= FILE_BYTES else "large"

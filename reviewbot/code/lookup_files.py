@@ -40,6 +40,7 @@ _REASONS: Final[Mapping[Unread, str]] = {
     "link": "It is a symbolic link, and links are not followed.",
     "submodule": "It is a submodule, whose files belong to another repository.",
     "folder": "It is a folder; search_code can search in it.",
+    "binary": "It is a binary file.",
     "large": f"It has more than {FILE_BYTES:,} bytes, so it can be neither read nor searched.",
     "unavailable": "Its content is not available here. This says nothing about the file.",
 }
@@ -50,7 +51,7 @@ class LookupRefusedError(ReviewbotError):
 
 
 class NotSearchedError(LookupRefusedError):
-    """A file could not be searched, so it may contain a text."""
+    """The content of a file is not available, so the file may contain a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class LookupFiles:
         self._cached_chars = 0
         self._cache_lock = Lock()
         self._wholes: dict[str, FileDiff | None] = {}
+        self._large = set[str]()
 
     def resolve(self, value: object, *, folder: bool = False) -> str:
         """Return the path that a model names.
@@ -167,11 +169,15 @@ class LookupFiles:
         Uses the CPU: call in a thread.
         """
         whole = self._whole(path)
-        return None if whole is None else any(text in hunk.raw for hunk in whole.hunks)
+        if whole is None or path in self._large:  # a large file is never searched
+            return None if whole is None else False
+        return any(text in hunk.raw for hunk in whole.hunks)
 
-    def _known(self, path: str) -> bytes | None:
+    def _known(self, path: str) -> bytes | Unread | None:
         """Return the new content of a changed file that the diff shows in full, else None."""
         whole = self._whole(path)
+        if path in self._large:
+            return "large"
         return None if whole is None else new_content(whole)
 
     def _whole(self, path: str) -> FileDiff | None:
@@ -183,6 +189,8 @@ class LookupFiles:
                 whole = self._whole_files.get(path)
                 if whole is None and not file.binary and shows_whole_file(file):
                     whole = file
+            if whole is not None and _new_size(whole) > FILE_BYTES:
+                self._large.add(path)
             self._wholes[path] = whole
         return self._wholes[path]
 
@@ -263,13 +271,13 @@ class LookupFiles:
         if len(content) > FILE_BYTES:
             raise LookupRefusedError(_REASONS["large"])
         if b"\0" in content:
-            raise LookupRefusedError("It is a binary file.")
+            raise LookupRefusedError(_REASONS["binary"])
         file = self.changed.get(path) or (self._renamed.get(path) if base else None)
         name = file.old_path or path if file and base else path
         try:
             text = redact_text(content.decode("utf-8", "surrogateescape"), name)
         except ReviewbotError:
-            raise NotSearchedError("It is withheld: it was not searched for secrets.") from None
+            raise LookupRefusedError("It is withheld, because it may contain secrets.") from None
         lines = tuple(text.removesuffix("\n").split("\n")) if text else ()
         status = file.status if file else "unchanged"
         found = FileLines(name, status, base, lines, *_numbers(file, base=base))
@@ -324,6 +332,12 @@ def _numbers(file: FileDiff | None, *, base: bool) -> tuple[frozenset[int], froz
                 if line.kind != "context":
                     changed.add(number)
     return frozenset(shown), frozenset(changed)
+
+
+def _new_size(whole: FileDiff) -> int:
+    """Return the bytes of the new file of a diff that shows it in full."""
+    lines = (line for hunk in whole.hunks for line in hunk.iter_raw())
+    return sum(len(raw) + 1 for kind, raw in lines if kind != "removed")
 
 
 def _old_content(whole: FileDiff) -> bytes:

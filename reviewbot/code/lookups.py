@@ -45,9 +45,10 @@ AT_ONCE: Final = 2
 CANDIDATES: Final = 40
 """Most files that are read for one search."""
 NOT_SEARCHED: Final = (
-    f"not searched: binary files, files of more than {FILE_BYTES:,} bytes, and files that the"
-    " configuration excludes"
+    f"not searched: binary files, files of more than {FILE_BYTES:,} bytes, and files that are"
+    " withheld"
 )
+"""Note of every search. Naming the files that contain the text would confirm a secret in them."""
 
 
 class Outliner(Protocol):
@@ -156,7 +157,7 @@ class Lookups:
                 is_word = text.isidentifier()
                 others = await files.source.files_with(text, word=is_word, under=under)
         except SearchError:
-            if not paths:
+            if all(known[path] is None for path in inside):  # whatever they contain
                 raise
         # The diff decides about the files that it shows in full.
         paths += [path for path in others.paths if known.get(path) is None]
@@ -185,7 +186,7 @@ class Lookups:
                 file = await asyncio.to_thread(self._searchable, path, contents[path])
             except NotSearchedError:
                 is_complete = False
-            except LookupRefusedError:  # said in NOT_SEARCHED, or the path is a secret
+            except LookupRefusedError:  # as NOT_SEARCHED says
                 pass
             else:
                 numbers = await asyncio.to_thread(_numbers, file.lines, has_text)

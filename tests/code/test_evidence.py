@@ -66,10 +66,10 @@ class Files:
         }
         self._given = GivenFiles(content)
         self._searchable = searchable
-        self.read: list[str] = []
+        self.log: list[str] = []
 
     async def contents(self, paths: Sequence[str]) -> dict[str, bytes]:
-        self.read += paths
+        self.log += paths
         return await self._given.contents(paths)
 
     async def search(self, name: str) -> list[FoundLine] | None:
@@ -170,7 +170,7 @@ async def test_a_name_is_looked_up_in_the_file_of_the_finding_first(parser: Pars
     files = Files({"shop.py": SHOP, "tax.py": "def refund(x):\n    pass\n"})
     found = await places(evidence(parser, files), one(message="See `refund()` and `RATE`."))
     assert found == [("shop.py", 6, 9), ("shop.py", 12, 13), ("shop.py", 3, 13)]
-    assert "tax.py" not in files.read
+    assert "tax.py" not in files.log
 
 
 async def test_a_name_is_looked_up_in_the_source_files_of_the_commit(parser: Parser) -> None:
@@ -182,7 +182,7 @@ async def test_a_name_is_looked_up_in_the_source_files_of_the_commit(parser: Par
         "R1 |def rate_of(due):",
         "R2 |    return due * 0.2",
     ]
-    assert "README.md" not in files.read
+    assert "README.md" not in files.log
 
 
 async def test_a_name_is_looked_up_in_imported_files_if_the_commit_cannot_be_searched(
@@ -198,7 +198,7 @@ async def test_a_name_is_looked_up_in_imported_files_if_the_commit_cannot_be_sea
     finding = one(path="shop/use.py", line=6, end_line=6, message="`rate_of`")
     found = await places(Evidence(code, parser, callers=True), finding)
     assert found == [("shop/use.py", 5, 6), ("shop/tax.py", 1, 2)]
-    assert files.read == ["shop/tax.py", "shop/other.py"]
+    assert files.log == ["shop/tax.py", "shop/other.py"]
 
 
 async def test_a_definition_without_a_function_is_quoted_with_the_next_lines(
@@ -282,7 +282,7 @@ async def test_links_and_submodules_of_the_diff_are_never_read(parser: Parser, m
     files = Files({"shop.py": SHOP})
     looked = evidence(parser, files, DIFF.replace("100644", mode))
     assert await looked.views([one(message="`refund`")]) == ()
-    assert files.read == []
+    assert files.log == []
 
 
 async def test_the_middle_of_a_key_is_redacted_in_evidence(parser: Parser) -> None:
@@ -331,7 +331,7 @@ async def test_a_file_is_read_once_for_all_batches(parser: Parser) -> None:
     looked = evidence(parser, files)
     await looked.views([one(message="`refund`")])
     await looked.views([one(message="`RATE`")])
-    assert files.read == ["shop.py"]
+    assert files.log == ["shop.py"]
 
 
 PAY = """\
@@ -362,7 +362,7 @@ async def test_callers_are_quoted_as_functions_or_as_the_lines_around_the_call(
     files = Files({"shop.py": ALONE, "pay.py": PAY, "NOTES.md": PAY})
     found = await places(evidence(parser, files, callers=True), one())
     assert found == [("shop.py", 6, 9), ("pay.py", 4, 6), ("pay.py", 9, 12)]
-    assert "NOTES.md" not in files.read
+    assert "NOTES.md" not in files.log
 
 
 async def test_callers_in_files_of_the_diff_need_no_source(parser: Parser) -> None:

@@ -164,9 +164,9 @@ async def test_a_search_can_be_limited_to_a_folder_or_a_file(desk: Desk) -> None
     for path in ("lib", "lib/", "./lib/", "lib/tax.py"):
         result = await desk.search("due", path=path)
         assert code_of(result) == ["R1 |def of(due):", "R2 |    return due * 2"], path
-    assert result.activity == "searching `due` in lib/tax.py"
-    for path in ("", ".", "./", None):
-        assert len(code_of(await desk.search("due", path=path))) == 4
+        assert result.activity == f"searching `due` in {path.removeprefix('./')}"
+    for everywhere in ("", ".", "./", None):
+        assert len(code_of(await desk.search("due", path=everywhere))) == 4
     assert code_of(await desk.search("due", path="tests")) == []
 
 
@@ -181,8 +181,8 @@ async def test_a_search_without_a_match_says_what_was_not_searched(desk: Desk) -
     assert not result.failed
     assert result.text.split("\n") == [
         '=== search for "nowhere_to_be_seen": 0 lines in 0 files',
-        "--- not searched: binary files, files of more than 200,000 bytes, and files that the"
-        " configuration excludes",
+        "--- not searched: binary files, files of more than 200,000 bytes, and files that are"
+        " withheld",
     ]
 
 
@@ -403,7 +403,14 @@ async def test_files_that_a_caller_gives_are_read_and_searched() -> None:
     assert (await desk.read("b.py", base=True)).failed
 
 
-ADDED = "diff --git a/new.py b/new.py\nnew file mode 100644\n--- /dev/null\n+++ b/new.py\n@@ -0,0 +1 @@\n+charge = 1\n"
+ADDED = """\
+diff --git a/new.py b/new.py
+new file mode 100644
+--- /dev/null
++++ b/new.py
+@@ -0,0 +1 @@
++charge = 1
+"""
 
 
 async def test_without_a_repository_only_the_diff_is_read() -> None:
@@ -421,7 +428,8 @@ async def test_a_large_file_is_neither_read_nor_searched_and_both_is_said(root: 
     desk = Desk(files_of(root))
     read, outline = await desk.read("big.py"), await desk.outline("big.py")
     assert "200,000 bytes" in read.text
-    assert read.failed and outline.failed
+    assert read.failed
+    assert outline.failed
     result = await desk.search("charge")
     assert code_of(result) == []
     assert "files of more than 200,000 bytes" in result.text
@@ -443,3 +451,17 @@ async def test_paths_as_a_diff_writes_them_are_understood(desk: Desk) -> None:
 async def test_text_that_a_gitattributes_declares_binary_is_searched(root: Path) -> None:
     commit(root, {".gitattributes": "*.py binary\n", "a.py": "charge\n"})
     assert code_of(await Desk(files_of(root)).search("charge")) == ["R1 |charge"]
+
+
+async def test_changes_of_the_working_tree_without_lines_do_not_stop_a_search(root: Path) -> None:
+    commit(root, {"a.py": "due = 1\n", "data.bin": b"\0", "b.py": ""})
+    write(root, {"data.bin": b"\0\1"})
+    (root / "a.py").chmod(0o755)
+    (root / "empty.py").touch()
+    git(root, "add", "empty.py")
+    desk = Desk(files_of(root))
+    result = await desk.search("due")
+    assert code_of(result) == ["R1 |due = 1"]
+    assert "did not cover" not in result.text
+    assert (await desk.read("empty.py")).text == "The file is empty."
+    assert (await desk.read("data.bin")).text == "It is a binary file."

@@ -105,7 +105,8 @@ async def test_a_look_up_reads_blobs_of_the_tree_and_both_versions() -> None:
 
 
 async def test_a_look_up_through_github_follows_no_link_and_reads_no_large_file() -> None:
-    head = {"a.py": b"x", "big.py": b"x" * (FILE_BYTES + 1), "link.py": Blob(b"a.py", SYMLINK)}
+    link = Blob(b"a.py", SYMLINK)
+    head = {"a.py": Blob(b"x"), "big.py": Blob(b"x" * (FILE_BYTES + 1)), "link.py": link}
     async with opened({"a.py": b""}, head) as (_, pull, api):
         files = reader(api, pull)
         assert await files.read(["link.py", "big.py", "link.py/a.py"]) == {
