@@ -111,6 +111,7 @@ class LookupFiles:
         self._cache_lock = Lock()
         self._wholes: dict[str, FileDiff | None] = {}
         self._large = set[str]()
+        self._withheld = set[tuple[str, bool]]()
 
     def resolve(self, value: object, *, folder: bool = False) -> str:
         """Return the path that a model names.
@@ -274,10 +275,14 @@ class LookupFiles:
             raise LookupRefusedError(_REASONS["binary"])
         file = self.changed.get(path) or (self._renamed.get(path) if base else None)
         name = file.old_path or path if file and base else path
+        withheld = LookupRefusedError("It is withheld, because it may contain secrets.")
+        if (path, base) in self._withheld:  # the search for secrets takes long in such a file
+            raise withheld
         try:
             text = redact_text(content.decode("utf-8", "surrogateescape"), name)
         except ReviewbotError:
-            raise LookupRefusedError("It is withheld, because it may contain secrets.") from None
+            self._withheld.add((path, base))
+            raise withheld from None
         lines = tuple(text.removesuffix("\n").split("\n")) if text else ()
         status = file.status if file else "unchanged"
         found = FileLines(name, status, base, lines, *_numbers(file, base=base))

@@ -424,7 +424,7 @@ async def test_without_a_repository_only_the_diff_is_read() -> None:
 
 
 async def test_a_large_file_is_neither_read_nor_searched_and_both_is_said(root: Path) -> None:
-    commit(root, {"big.py": "charge\n" * FILE_BYTES})
+    commit(root, {"big.py": "charge\n" * (FILE_BYTES // 7 + 1)})
     desk = Desk(files_of(root))
     read, outline = await desk.read("big.py"), await desk.outline("big.py")
     assert "200,000 bytes" in read.text

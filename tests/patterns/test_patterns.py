@@ -33,7 +33,9 @@ WORKER: Final = frozenset(
     )
 )
 """Modules whose code runs in the parser's process alone, which has limits of time and memory."""
-SHARED: Final = frozenset({"Enclosing", "HEAD", "HEADER_CHARS", "Match", "Pattern", "TextMatch"})
+SHARED: Final = frozenset(
+    {"Enclosing", "HEAD", "HEADER_CHARS", "Match", "OUTLINED", "Pattern", "TextMatch"}
+)
 """Types and constants of :data:`WORKER` that other modules use."""
 SHORT: Final = {
     "core/safety/assigned_secrets.py:_NO_VALUE": 256,
@@ -65,6 +67,7 @@ PUT_TOGETHER: Final = {
     "code/changed_definitions.py:_name_in": "a name of 3 to 64 letters, in 400 characters",
     "code/definitions.py:_forms": "a name of 3 to 64 letters, in 400 characters",
     "code/definitions.py:use_lines": "a name of 3 to 64 letters, in 400 characters",
+    "code/lookups.py:line_pattern": "a name of at most 200 letters that begins and ends as a word",
 }
 """Functions outside of :data:`WORKER` that put a pattern together, and why they may."""
 WORST: Final = {
