@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.code.lookup_files import LookupRefusedError
-from reviewbot.core.findings.rests_on import RestsOn, locate_quote, parse_quotes, quoted_lines
+from reviewbot.core.findings.rests_on import RestsOn, locate_quote, quoted_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reviewbot.code.lookup_files import FileLines, LookupFiles
     from reviewbot.core.findings.rests_on import RawQuote
 
 
-async def checked_quotes(value: object, files: LookupFiles) -> tuple[RestsOn, ...]:
+QUOTES: Final = 5
+"""Most quotes of one finding that are checked."""
+
+
+async def checked_quotes(quotes: Iterable[RawQuote], files: LookupFiles) -> tuple[RestsOn, ...]:
     """Return the code that a finding rests on, without quotes that the commit does not have.
 
     A finding counts as looked up if a quote is left that the diff does not show.
 
     Args:
-        value: the decoded ``rests_on`` of a finding, as the model wrote it.
+        quotes: the quotes of a finding, of which the first :data:`QUOTES` count.
         files: the files of the review.
     """
     checked: dict[RestsOn, None] = {}
-    for raw in parse_quotes(value):
+    for raw in islice(dict.fromkeys(quotes), QUOTES):
         with suppress(LookupRefusedError):
             path = await asyncio.to_thread(files.resolve, raw.path)
             file = await files.load(path, base=raw.base)

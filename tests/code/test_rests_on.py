@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reviewbot.code.rests_on import checked_quotes
-from reviewbot.core.findings.rests_on import RestsOn
+from reviewbot.code.rests_on import QUOTES, checked_quotes
+from reviewbot.core.findings.rests_on import RawQuote, RestsOn
 from tests.support.lookups import commit, files_of, git, root
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ def reviewed(root: Path) -> LookupFiles:
 
 
 async def test_a_quote_of_unchanged_code_becomes_its_lines(root: Path) -> None:
-    value = [{"path": "./lib/tax.py", "quote": "def rate_of(due):\n  return due * 2"}]
+    value = [RawQuote("./lib/tax.py", "def rate_of(due):\n  return due * 2")] * 2
     assert await checked_quotes(value, reviewed(root)) == (
         RestsOn("lib/tax.py", 1, 2, "def rate_of(due):\n    return due * 2", False, False),
     )
 
 
 async def test_a_quote_of_the_old_version_has_the_old_path(root: Path) -> None:
-    value = [{"path": "new.py", "quote": "due = order.net", "base": True}]
+    value = [RawQuote("new.py", "due = order.net", base=True)]
     assert await checked_quotes(value, reviewed(root)) == (
         RestsOn("old.py", 2, 2, "    due = order.net", True, True),
     )
@@ -49,28 +49,30 @@ async def test_a_quote_of_the_old_version_has_the_old_path(root: Path) -> None:
 
 async def test_code_that_the_diff_shows_was_not_looked_up(root: Path) -> None:
     files = reviewed(root)
-    (shown,) = await checked_quotes([{"path": "new.py", "quote": "due = order.gross"}], files)
+    (shown,) = await checked_quotes([RawQuote("new.py", "due = order.gross")], files)
     assert shown.is_shown
 
 
 async def test_quotes_that_the_commit_does_not_have_are_dropped(root: Path) -> None:
     value = [
-        {"path": "lib/tax.py", "quote": "def rate_of(due, country):"},
-        {"path": "lib/other.py", "quote": "def rate_of(due):"},
-        {"path": "../x.py", "quote": "def rate_of(due):"},
-        {"path": "private/a.py", "quote": "def hidden():"},
-        {"path": "lib/tax.py", "quote": "def rate_of(due):"},
+        RawQuote("lib/tax.py", "def rate_of(due, country):"),
+        RawQuote("lib/other.py", "def rate_of(due):"),
+        RawQuote("../x.py", "def rate_of(due):"),
+        RawQuote("private/a.py", "def hidden():"),
+        RawQuote("lib/tax.py", "def rate_of(due):"),
     ]
     files = reviewed(root)
     found = await checked_quotes(value, files)
     assert [(one.path, one.line) for one in found] == [("lib/tax.py", 1)]
-    assert await checked_quotes("nothing", files) == ()
+    assert await checked_quotes((), files) == ()
+    many = [RawQuote("lib/tax.py", "nothing here")] + [
+        RawQuote("lib/tax.py", f"nothing here {number}") for number in range(QUOTES)
+    ]
+    assert await checked_quotes([*many, value[-1]], files) == ()
 
 
 async def test_a_quote_neither_confirms_nor_shows_a_secret(root: Path) -> None:
     files = reviewed(root)
-    assert (
-        await checked_quotes([{"path": "lib/tax.py", "quote": f"token = '{TOKEN}'"}], files) == ()
-    )
-    (found,) = await checked_quotes([{"path": "lib/tax.py", "quote": "token = '[REDACTED"}], files)
+    assert await checked_quotes([RawQuote("lib/tax.py", f"token = '{TOKEN}'")], files) == ()
+    (found,) = await checked_quotes([RawQuote("lib/tax.py", "token = '[REDACTED")], files)
     assert TOKEN not in found.quote

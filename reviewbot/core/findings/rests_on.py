@@ -17,8 +17,6 @@ from reviewbot.core.safety.escape import show_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-QUOTES: Final = 5
-"""Most quotes of one finding that are checked."""
 QUOTE_LINES: Final = 20
 """Most lines of a quote."""
 QUOTE_CHARS: Final = 2_000
@@ -50,20 +48,6 @@ class RestsOn:
     quote: str
     base: bool
     is_shown: bool
-
-
-def parse_quotes(value: object) -> list[RawQuote]:
-    """Return the valid quotes of a decoded ``rests_on``, at most :data:`QUOTES`, each once."""
-    found: dict[RawQuote, None] = {}
-    for entry in value if isinstance(value, list) else ():
-        match entry:
-            case {"path": str(path), "quote": str(quote)} if len(quote) <= QUOTE_CHARS:
-                found[RawQuote(path, quote, entry.get("base") is True)] = None
-            case _:
-                pass
-        if len(found) == QUOTES:
-            break
-    return list(found)
 
 
 def locate_quote(quote: str, lines: Sequence[str]) -> tuple[int, int] | None:

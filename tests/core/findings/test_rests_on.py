@@ -7,10 +7,7 @@ import pytest
 from reviewbot.core.findings.rests_on import (
     QUOTE_CHARS,
     QUOTE_LINES,
-    QUOTES,
-    RawQuote,
     locate_quote,
-    parse_quotes,
     quoted_lines,
 )
 
@@ -24,34 +21,6 @@ LINES = (
     "    due = order.net",
     "    token = [REDACTED:secret]",
 )
-
-
-def test_quotes_are_read_once_and_only_some_of_them() -> None:
-    entry = {"path": "a.py", "quote": "x = 1"}
-    assert parse_quotes([entry, entry, entry | {"base": True}, entry | {"base": None}]) == [
-        RawQuote("a.py", "x = 1"),
-        RawQuote("a.py", "x = 1", base=True),
-    ]
-    many = [{"path": "a.py", "quote": f"x = {number}"} for number in range(50)]
-    assert len(parse_quotes(many)) == QUOTES
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        "a.py",
-        {},
-        [None],
-        ["a.py"],
-        [{"path": "a.py"}],
-        [{"path": 1, "quote": "x"}],
-        [{"path": "a.py", "quote": 1}],
-        [{"path": "a.py", "quote": "x" * (QUOTE_CHARS + 1)}],
-    ],
-)
-def test_what_is_no_quote_is_left_out(value: object) -> None:
-    assert parse_quotes(value) == []
 
 
 @pytest.mark.parametrize(
