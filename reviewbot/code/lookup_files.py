@@ -7,7 +7,6 @@ is redacted as a whole, before any line is chosen.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
@@ -15,12 +14,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.code.at_commit import FILE_BYTES, NO_FILES
+from reviewbot.code.lookup_paths import LookupRefusedError, checked_path
 from reviewbot.core.diff.hunks import DiffLine
 from reviewbot.core.diff.numbered_line import format_line
 from reviewbot.core.diff.paths import encoded
 from reviewbot.core.diff.whole import shows_whole_file
 from reviewbot.core.diff.widen import new_content
-from reviewbot.core.plan.policy import MAX_PATH
 from reviewbot.core.safety.escape import is_plain, show
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ReviewbotError
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 CACHED_CHARS: Final = 16_000_000
 """Most characters of redacted files that are kept."""
-_DRIVE: Final = re.compile(r"[A-Za-z]:")
 _REASONS: Final[Mapping[Unread, str]] = {
     "missing": "The commit has no such file; search_code finds names.",
     "link": "It is a symbolic link, and links are not followed.",
@@ -44,10 +42,6 @@ _REASONS: Final[Mapping[Unread, str]] = {
     "large": f"It has more than {FILE_BYTES:,} bytes, so it can be neither read nor searched.",
     "unavailable": "Its content is not available here. This says nothing about the file.",
 }
-
-
-class LookupRefusedError(ReviewbotError):
-    """A look-up was refused or could not be done. The message is a sentence for the model."""
 
 
 class NotSearchedError(LookupRefusedError):
@@ -128,7 +122,7 @@ class LookupFiles:
         if value in self._shown_paths or value in self.changed:
             path = self._shown_paths.get(value, value)
         else:
-            path = _checked(value, folder=folder)
+            path = checked_path(value, folder=folder)
             if path.startswith(("a/", "b/")) and path[2:] in self.changed:
                 path = path[2:]
         self.check_access(path)
@@ -296,34 +290,6 @@ class LookupFiles:
             while self._cached_chars > CACHED_CHARS:
                 _, oldest = self._cache.popitem(last=False)
                 self._cached_chars -= sum(map(len, oldest.lines))
-
-
-def _checked(value: str, *, folder: bool) -> str:
-    """Return a path without a leading ``./``.
-
-    Raises:
-        LookupRefusedError: it is no plain path within the repository.
-    """
-    if len(value) > MAX_PATH or not is_plain(value) or len(encoded(value)) > MAX_PATH:
-        raise LookupRefusedError(
-            f"`path` has control or invisible characters, or more than {MAX_PATH:,} bytes."
-        )
-    if "\\" in value or _DRIVE.match(value) or value.startswith("/"):
-        raise LookupRefusedError(
-            "`path` must be relative to the root of the repository, with slashes, such as"
-            " src/settings.ts."
-        )
-    path = value.removesuffix("/") if folder else value
-    while path.startswith("./"):
-        path = path[2:]
-    if folder and path in ("", "."):
-        return ""
-    parts = path.split("/")
-    if not {"", ".", ".."}.isdisjoint(parts):
-        raise LookupRefusedError("`path` must not have empty parts, `.` or `..`.")
-    if any(part.lower() == ".git" for part in parts):
-        raise LookupRefusedError("The folder .git is not part of the commit.")
-    return path
 
 
 def _numbers(file: FileDiff | None, *, base: bool) -> tuple[frozenset[int], frozenset[int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.code.lookup_files import LookupRefusedError
+from reviewbot.code.lookup_paths import LookupRefusedError
 from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS
 from reviewbot.core.safety.escape import is_plain
 

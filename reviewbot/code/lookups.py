@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from reviewbot.code.at_commit import FILE_BYTES, SEARCH_S, FilesWith, SearchError
 from reviewbot.code.definitions import defined_name, definition_lines, is_symbol
-from reviewbot.code.lookup_files import LookupRefusedError, NotSearchedError
+from reviewbot.code.lookup_files import NotSearchedError
 from reviewbot.code.lookup_input import checked_input
+from reviewbot.code.lookup_paths import LookupRefusedError
 from reviewbot.code.lookup_text import activity, outline_text, read_text, search_text
 from reviewbot.core.plan.categories import kind_of
 from reviewbot.core.plan.languages import is_source

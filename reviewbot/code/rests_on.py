@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.code.lookup_files import LookupRefusedError
+from reviewbot.code.lookup_paths import LookupRefusedError
 from reviewbot.core.findings.rests_on import RestsOn, locate_quote, quoted_lines
 
 if TYPE_CHECKING:
