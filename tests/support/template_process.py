@@ -27,6 +27,8 @@ import threading
 from importlib import import_module
 from typing import Final
 
+from tests.support.leak_server import start_leak_server, use_leak_server
+
 LOADED: Final = (
     *("anthropic", "anthropic.types", "dbos", "dbos._sys_db_sqlite", "psycopg", "sse_starlette"),
     *("dotenv", "encodings.idna", "filelock", "github", "ijson", "jinja2", "markdown_it"),
@@ -65,8 +67,11 @@ LINTERS: Final = "reviewbot.models.linters.linters"
 """Module that finds the linters. Few tests run any: each is a process for a file."""
 
 
-def fork_on_request(requests: socket.socket) -> None:
-    """Fork whenever asked. Return in each fork; the template itself ends with its socket."""
+def fork_on_request(requests: socket.socket, leaks: str) -> None:
+    """Fork whenever asked. Return in each fork; the template itself ends with its socket.
+
+    ``leaks`` is the address of the server of betterleaks.
+    """
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -95,6 +100,7 @@ def fork_on_request(requests: socket.socket) -> None:
             for file in (*files, *children.values(), woken, wake):
                 os.close(file)
             requests.close()
+            use_leak_server(leaks)
             _become(**json.loads(message))
             return
         for file in files[:3]:
@@ -144,16 +150,19 @@ def _run() -> int:
 
 if __name__ == "__main__":
     from reviewbot.models.anthropic.messages_api import load_sdk
-    from reviewbot.rules import load_rules
+    from reviewbot.rules import FOLDERS_OF, load_rules, rules_in
 
     for module in LOADED:
         import_module(module)
     load_sdk()
     import_module(LINTERS)
     load_rules()
+    for language in FOLDERS_OF:
+        rules_in(language, "")
+    address = start_leak_server()
     gc.collect()
     gc.freeze()
-    fork_on_request(socket.socket(fileno=int(sys.argv[1])))
+    fork_on_request(socket.socket(fileno=int(sys.argv[1])), address)
     code = _run()
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()

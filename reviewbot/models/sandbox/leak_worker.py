@@ -17,6 +17,7 @@ from reviewbot.models.sandbox.confine import restrict_thread
 from reviewbot.models.sandbox.landlock import READ_FILE, READ_FOLDER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from types import ModuleType
 
 MEMORY: Final = 1 << 30
@@ -37,8 +38,14 @@ def main() -> None:
     folders = {sys.prefix, sys.base_prefix, *sys.path, *_LIBRARIES}
     with suppress(OSError):  # confined as far as the kernel offers it
         restrict_thread({one: READ_FILE | READ_FOLDER for one in folders if Path(one).exists()})
+    for reply in replies_to(sys.stdin):
+        print(reply, flush=True)  # noqa: T201 - the reply
+
+
+def replies_to(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the reply to each line: the matches in a text; for null the version of the library."""
     library = _loaded()
-    for line in sys.stdin:
+    for line in lines:
         text = json.loads(line)
         reply: object = None
         if library is not None and text is None:
@@ -46,7 +53,7 @@ def main() -> None:
         elif library is not None:
             with suppress(library.BetterleaksError):  # its message may quote the text
                 reply = [finding.raw for finding in library.scan_string(text)]
-        print(json.dumps(reply), flush=True)  # noqa: T201 - the reply
+        yield json.dumps(reply)
 
 
 def _loaded() -> ModuleType | None:
