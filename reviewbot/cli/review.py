@@ -120,6 +120,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Review a diff, and return the exit code."""
+    if args.server is None:
+        from reviewbot.core.safety.leak_process import start_early
+
+        start_early()
     from reviewbot.cli.review_run import ReviewArguments, review_diff
     from reviewbot.cli.typed_arguments import typed_arguments
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reviewbot.code.quotable_code import QuotableCode
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunk_view import ChunkView
-    from reviewbot.models.offline.structure import Enclosing
+    from reviewbot.models.offline.messages import Enclosing
 
 BUDGET_TOKENS: Final = 2_000
 BATCH_SYMBOLS: Final = 10

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reviewbot.code.lookup_files import FileLines
-    from reviewbot.models.offline.structure import Enclosing
+    from reviewbot.models.offline.messages import Enclosing
 
 LINE_BYTES: Final = 2_000
 """Bytes from which a line of code is shortened."""

@@ -26,7 +26,7 @@ from reviewbot.core.plan.languages import is_source
 from reviewbot.core.prompt.lookup_tools import LookupResult
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ReviewbotError
-from reviewbot.models.offline.structure import HEADER_CHARS, Enclosing
+from reviewbot.models.offline.messages import HEADER_CHARS, Enclosing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

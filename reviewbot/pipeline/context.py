@@ -38,7 +38,7 @@ from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.planner import Chains, Planner
 from reviewbot.pipeline.prepare import CALIBRATION_FILE
 from reviewbot.pipeline.workers import own_pool
-from reviewbot.rules import rules_for
+from reviewbot.rules import count_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -247,7 +247,7 @@ class ContextPlanner:
         if piece.offline:
             language = language_of(piece.file.path)
             is_script = language is None and "." not in piece.file.path.rpartition("/")[2]
-            return is_script or language in _LINTED or bool(rules_for(language))
+            return is_script or language in _LINTED or count_rules(language) > 0
         return self._lines > IN_A_DIFF
 
     def _widened(

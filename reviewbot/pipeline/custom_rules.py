@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.errors import ConfigError
+from reviewbot.models.offline.messages import Pattern
 from reviewbot.models.offline.parser import Allowance, ParserHunk
 from reviewbot.models.offline.parser_process import TOO_LONG, ParseError
-from reviewbot.models.offline.syntax import Pattern
 from reviewbot.pipeline.workers import own_pool
 from reviewbot.rules import CASES, CUSTOM, languages_of, parse_rule
 

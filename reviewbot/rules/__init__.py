@@ -4,7 +4,8 @@ A file holds one rule in ast-grep's own format (https://ast-grep.github.io/refer
 that ``ast-grep scan --rule FILE`` can run it: ``message`` is the title, ``note`` the explanation
 and the remedy. ``labels`` may name the meta variable to report. ``metadata`` has fields that
 ast-grep lacks: ``category``, ``confidence``, ``scenario`` and ``words``. A rule only runs on a text
-that contains one of its ``words``. The texts may use the rule's meta variables.
+that contains one of its ``words``, which are a JSON list on one line: they are read without the
+rest of the file. The texts may use the rule's meta variables.
 
 ``flow``, beside ``rule`` or instead of it, follows values from a request to a dangerous use in the
 same function. Its keys are those of :class:`reviewbot.models.offline.flow.Flow`; ``sources`` and
@@ -25,9 +26,11 @@ their ``language`` decides where they run. :mod:`reviewbot.pipeline.custom_rules
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -65,6 +68,7 @@ CASES: Final = "-test.yml"
 """End of the name of a file of cases."""
 META_VARIABLE: Final = re.compile(r"(\$\$\$|\$)([A-Z_][A-Z0-9_]*)")
 
+_WORDS: Final = re.compile(r"^  words: (\[.*\])$", re.MULTILINE)
 _HERE: Final = Path(__file__).parent
 _SOURCES: Final = _HERE / "sources.yml"
 FOLDERS_OF: Final = {
@@ -150,6 +154,23 @@ def rules_for(language: str | None) -> tuple[Rule, ...]:
     return tuple(rule for folder in folders for rule in load_folder(folder))
 
 
+def rules_in(language: str | None, text: str) -> tuple[Rule, ...]:
+    """Return the rules of :func:`rules_for` with a word that is in ``text``.
+
+    The files of the others are not decoded, which would take most of the time of a short review.
+
+    Raises:
+        ConfigError: the file of one of these rules is broken.
+    """
+    files = chain.from_iterable(map(_words, FOLDERS_OF.get(language or "", ())))
+    return tuple(_rule(path) for path, words in files if any(word in text for word in words))
+
+
+def count_rules(language: str | None) -> int:
+    """Return the number of rules of :func:`rules_for`. No file is read."""
+    return sum(len(_rule_files(folder)) for folder in FOLDERS_OF.get(language or "", ()))
+
+
 def languages_of(name: object) -> tuple[str, ...]:
     """Return the languages that rules with this ``language`` run on; empty if there is none.
 
@@ -171,12 +192,7 @@ def custom_languages() -> tuple[str, ...]:
 @cache
 def rule_ids() -> frozenset[str]:
     """Return the ids of all rules, by the names of their files. No file is read."""
-    return frozenset(
-        f"{folder}/{path.stem}"
-        for folder in FOLDERS
-        for path in (_HERE / folder).glob("*.yml")
-        if not path.name.endswith(CASES)
-    )
+    return frozenset(f"{folder}/{path.stem}" for folder in FOLDERS for path in _rule_files(folder))
 
 
 @cache
@@ -186,8 +202,26 @@ def load_folder(folder: str) -> tuple[Rule, ...]:
     Raises:
         ConfigError: a rule file is broken, or a rule has no file of cases.
     """
-    paths = sorted((_HERE / folder).glob("*.yml"), key=lambda path: path.stem)
-    return tuple(read_rule(path) for path in paths if not path.name.endswith(CASES))
+    return tuple(map(_rule, _rule_files(folder)))
+
+
+@cache
+def _rule_files(folder: str) -> tuple[Path, ...]:
+    """Return the files of the rules of a folder, sorted by id."""
+    paths = (path for path in (_HERE / folder).glob("*.yml") if not path.name.endswith(CASES))
+    return tuple(sorted(paths, key=lambda path: path.stem))
+
+
+@cache
+def _words(folder: str) -> tuple[tuple[Path, tuple[str, ...]], ...]:
+    """Return the files of the rules of a folder, each with the words of the rule."""
+    found = ((path, _WORDS.search(path.read_text("utf-8"))) for path in _rule_files(folder))
+    return tuple((path, tuple(json.loads(words[1])) if words else ()) for path, words in found)
+
+
+@cache
+def _rule(path: Path) -> Rule:
+    return read_rule(path)
 
 
 @cache

@@ -32,8 +32,8 @@ from reviewbot.core.render import FINAL, final, ndjson, terminal
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import DiffError, ReviewbotError
+from reviewbot.models.offline.messages import HEAD
 from reviewbot.models.offline.parser import CHECK_S, ParserPool
-from reviewbot.models.offline.worker import HEAD
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
+from reviewbot.models.offline.messages import HEAD
 from reviewbot.models.offline.parser_process import WALL_S
-from reviewbot.models.offline.worker import HEAD
 
 if TYPE_CHECKING:
     from types import TracebackType

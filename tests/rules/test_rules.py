@@ -18,13 +18,16 @@ from reviewbot.errors import ConfigError
 from reviewbot.rules import (
     CASES,
     FOLDERS,
+    FOLDERS_OF,
     META_VARIABLE,
     Rule,
+    count_rules,
     load_folder,
     load_rules,
     parse_rule,
     read_rule,
     rules_for,
+    rules_in,
 )
 from tests.models.hunks import added, review_chunk
 from tests.models.scripted import checked
@@ -141,6 +144,16 @@ def test_the_examples_are_code_that_parses(rule: Rule) -> None:
 def test_every_example_file_belongs_to_a_rule() -> None:
     files = {str(path.relative_to(HERE)) for path in HERE.glob(f"*/*{CASES}")}
     assert files == {f"{rule.id}{CASES}" for rule in RULES}
+
+
+@pytest.mark.parametrize("language", list(FOLDERS_OF))
+def test_the_rules_in_a_text_are_those_with_a_word_in_it(language: str) -> None:
+    rules = rules_for(language)
+    assert count_rules(language) == len(rules)
+    for word in {word for rule in rules for word in rule.words}:
+        assert rules_in(language, f"a {word} b") == tuple(
+            rule for rule in rules if any(other in f"a {word} b" for other in rule.words)
+        )
 
 
 @pytest.mark.parametrize("rule", SYNTAX, ids=lambda rule: rule.id)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.code.lookups import Outliner
-    from reviewbot.models.offline.structure import Enclosing
+    from reviewbot.models.offline.messages import Enclosing
 
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main")
 

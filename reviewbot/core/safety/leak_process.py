@@ -26,6 +26,7 @@ _START: Final = (
 )
 _ENVIRONMENT: Final = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """The variables that a process may need to load libraries; it gets no others."""
+_STARTING = threading.Lock()
 
 
 class LeakScanError(Exception):
@@ -129,9 +130,19 @@ def _close_pipes(process: subprocess.Popen[str]) -> None:
             pipe.close()
 
 
-@cache
 def leak_process() -> LeakProcess | None:
     """Return the process of betterleaks; None if it is not installed or does not start."""
+    with _STARTING:  # threads must not start several
+        return _leak_process()
+
+
+def start_early() -> None:
+    """Start the process of betterleaks while this one goes on: its start takes 100 ms."""
+    threading.Thread(target=leak_process, daemon=True).start()
+
+
+@cache
+def _leak_process() -> LeakProcess | None:
     if importlib.util.find_spec("betterleaks") is None:
         return None
     try:
@@ -144,9 +155,11 @@ def leak_process() -> LeakProcess | None:
 
 def _forget_process() -> None:
     """Give up the process of the parent after a fork: the next search starts another one."""
-    if leak_process.cache_info().currsize and (inherited := leak_process()) is not None:
+    global _STARTING  # noqa: PLW0603 - a thread of the parent may hold it
+    _STARTING = threading.Lock()
+    if _leak_process.cache_info().currsize and (inherited := _leak_process()) is not None:
         inherited.abandon()
-    leak_process.cache_clear()
+    _leak_process.cache_clear()
 
 
 getattr(os, "register_at_fork", dict)(after_in_child=_forget_process)  # Windows has no forks

@@ -30,17 +30,18 @@ from reviewbot.models.base import (
     UsageReport,
 )
 from reviewbot.models.catalog import lookup
+from reviewbot.models.offline.messages import Pattern
 from reviewbot.models.offline.parser import Allowance, ParserHunk
 from reviewbot.models.offline.parser_process import ParseError
-from reviewbot.models.offline.syntax import Pattern
 from reviewbot.models.offline.text_rules import CHECKED_TEXT, check_lines
 from reviewbot.rules import (
     META_VARIABLE,
     TEXT_FOLDERS,
     Rule,
+    count_rules,
     languages_of,
     load_folder,
-    rules_for,
+    rules_in,
 )
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ if TYPE_CHECKING:
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.catalog import ModelInfo
+    from reviewbot.models.offline.messages import Match, TextMatch
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.models.offline.syntax import Match, TextMatch
 
 MAX_PER_RULE: Final = 20
 """Maximum number of findings of one rule in one chunk; the last one names the lines of the
@@ -155,21 +156,16 @@ class OfflineModel:
         """Do nothing: the creator of the parser closes it."""
 
 
-def _rules_for(language: str | None, custom: Sequence[Rule]) -> list[Rule]:
-    own = [rule for rule in custom if language in languages_of(rule.language)]
-    return [*rules_for(language), *own]
+def _own_rules(language: str | None, custom: Sequence[Rule]) -> list[Rule]:
+    return [rule for rule in custom if language in languages_of(rule.language)]
 
 
 def checked(view: ChunkView, custom: Sequence[Rule] = ()) -> Checked:
-    """Return which rules read a chunk. ``custom`` are rules of the repository.
-
-    Raises:
-        ConfigError: a rule file of this installation is broken.
-    """
+    """Return which rules read a chunk. ``custom`` are rules of the repository."""
     language = _language_of(view)
-    rules = _rules_for(language, custom)
-    if language and rules:
-        return Checked(view.id, (f"{count(len(rules), 'rule')} for {title_of(language)}",))
+    number = count_rules(language) + len(_own_rules(language, custom))
+    if language and number:
+        return Checked(view.id, (f"{count(number, 'rule')} for {title_of(language)}",))
     if not is_source(view.path) and not _is_script(view):
         return Checked(view.id)
     what = title_of(language) if language else "scripts of an unknown language"
@@ -212,9 +208,10 @@ class Scan:
         self.view = view
         self.language = _language_of(view) or ""
         self._sides = [side for side in map(_new_side, view.hunks) if any(side.fresh)]
+        text = "\n".join(line.text for side in self._sides for line in side.lines)
         rules = [
             rule
-            for rule in _rules_for(self.language, custom)
+            for rule in (*rules_in(self.language, text), *_own_rules(self.language, custom))
             if (rule.matcher or rule.flow) and _runs_on(rule, view.path)
         ]
         worth = [_worth_running(rules, side) for side in self._sides]

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from reviewbot.core.findings.suggestions import Edit
-    from reviewbot.models.offline.structure import Enclosing
-    from reviewbot.models.offline.syntax import Match, Pattern, TextMatch
+    from reviewbot.models.offline.messages import Enclosing, Match, Pattern, TextMatch
 
 CHECK_S: Final = 2.0
 """Seconds of processor time for the check of one suggestion, and for one question about the

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from reviewbot.errors import ReviewbotError
-from reviewbot.models.offline.worker import HEAD
+from reviewbot.models.offline.messages import HEAD
 
 FILE_S: Final = 5.0
 """Seconds of processor time for which one file is parsed, all its chunks together."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from reviewbot.core.decode import decoder
-from reviewbot.models.offline.structure import HEADER_CHARS, OUTLINED, Enclosing
-from reviewbot.models.offline.syntax import Match, TextMatch
+from reviewbot.models.offline.messages import HEADER_CHARS, OUTLINED, Enclosing, Match, TextMatch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from reviewbot.models.offline.messages import Pattern
     from reviewbot.models.offline.parser import ParserHunk
-    from reviewbot.models.offline.syntax import Pattern
 
 
 def read_matches(

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.models.offline.messages import HEADER_CHARS, OUTLINED, Enclosing
 from reviewbot.models.offline.unreachable import rows_of, unreachable_rows
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from reviewbot.models.offline.fragments import Fragment
 
-HEADER_CHARS: Final = 200
-OUTLINED: Final = 1_000
-"""Most definitions of an outline."""
 _SCANNED_CHARS: Final = 2_000
 """Most characters of source from which a header is made."""
 _LEAD_CHARS: Final = 100
@@ -75,19 +72,6 @@ _TEXT: Final = re.compile(
 _CODE_IN_TEXT: Final = re.compile("interpolat|substitution")
 _WORD: Final = re.compile(r"\w")
 _PHP_START: Final = re.compile(r"\s*(?:#!.*\n)?<\?(?:php|=)", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Enclosing:
-    """A function, method or class.
-
-    ``first`` and ``last`` are its 1-based lines, decorators of Python included. ``header`` is its
-    signature in one line, without the comments in it.
-    """
-
-    first: int
-    last: int
-    header: str
 
 
 def enclosing(file: Fragment, lines: Sequence[int]) -> list[Enclosing | None]:

@@ -6,11 +6,11 @@ Only :mod:`reviewbot.models.offline.worker` may run this on text of a pull reque
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from reviewbot.models.offline.assignments import span
 from reviewbot.models.offline.flow import Flow, find_flows
+from reviewbot.models.offline.messages import Match
 from reviewbot.rules import META_VARIABLE
 
 if TYPE_CHECKING:
@@ -20,62 +20,13 @@ if TYPE_CHECKING:
     from ast_grep_py import Config, SgNode
 
     from reviewbot.models.offline.fragments import Fragment
+    from reviewbot.models.offline.messages import Pattern
 
 MAX_LINES: Final = 6
 """A match above this many lines is reported on its first line, where its construct is named."""
 _VALUE_CHARS: Final = 60
 _SUGGESTION_CHARS: Final = 4000
 _TRIES_PER_LINE: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """The part of a rule that needs a parser, as plain JSON values.
-
-    ``matcher`` is the argument of ast-grep's ``find_all``. ``focus`` is the meta variable to
-    report, None for the whole match. ``fix`` replaces the match. ``texts`` are the rule's texts:
-    their meta variables are filled in. A hunk without any of ``words`` is not searched: to
-    compile a matcher takes longer than to search a hunk. Without words every hunk is. ``flow`` has
-    the arguments of :class:`reviewbot.models.offline.flow.Flow`, if the rule follows values.
-    """
-
-    matcher: dict[str, Any]
-    focus: str | None
-    fix: str | None
-    texts: str
-    words: Sequence[str] = ()
-    flow: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TextMatch:
-    """A match of a rule without a pattern: the indices of its hunk and of its line there.
-
-    ``values`` are those for the texts of the rule.
-    """
-
-    hunk: int
-    line: int
-    rule: str
-    values: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A place that a pattern matched.
-
-    ``hunk`` and ``pattern`` are indices. ``first`` and ``last`` are indices into the lines of the
-    hunk's new side, both inclusive. ``column`` is the offset of the match in its first line, in
-    characters. ``values`` are the texts of the meta variables.
-    """
-
-    hunk: int
-    pattern: int
-    first: int
-    last: int
-    column: int
-    suggestion: str | None
-    values: dict[str, str]
 
 
 def match(patterns: Sequence[Pattern], hunk: int, fragment: Fragment) -> Iterator[Match]:

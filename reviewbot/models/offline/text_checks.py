@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.models.offline.docker_text import check_dockerfile
+from reviewbot.models.offline.messages import TextMatch
 from reviewbot.models.offline.sql_text import check_sql
-from reviewbot.models.offline.syntax import TextMatch
 from reviewbot.models.offline.workflow_text import check_workflow
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import struct
 import sys
 import time
 from contextlib import suppress
@@ -19,16 +18,15 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.models.offline.fragments import parse, parse_whole
+from reviewbot.models.offline.messages import HEAD, Pattern
 from reviewbot.models.offline.structure import code_lines, enclosing, has_markup, outline
-from reviewbot.models.offline.syntax import Pattern, match
+from reviewbot.models.offline.syntax import match
 from reviewbot.models.sandbox.confine import restrict_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-HEAD: Final = struct.Struct(">I")
-"""The length of a message, in front of it."""
 ADDRESS_SPACE: Final = 2 << 30
 """Bytes for ``RLIMIT_AS``: below 1 GB the library cannot be loaded."""
 

@@ -39,7 +39,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Iterator[LeakProcess]:
 def unloaded() -> Iterator[None]:
     module._forget_process()
     yield
-    leak_process.cache_clear()
+    module._leak_process.cache_clear()
 
 
 def test_it_searches_text_with_the_installed_version() -> None:

@@ -16,9 +16,9 @@ import pytest
 from reviewbot.core.findings.suggestions import Edit
 from reviewbot.models.offline import parser as pool_module
 from reviewbot.models.offline import parser_process as process_module
+from reviewbot.models.offline.messages import Match, Pattern
 from reviewbot.models.offline.parser import Allowance, ParserHunk, ParserPool
 from reviewbot.models.offline.parser_process import START, ParseError
-from reviewbot.models.offline.syntax import Match, Pattern
 from reviewbot.models.offline.worker import ADDRESS_SPACE
 from tests.models.sandbox.canaries import need_sandbox
 

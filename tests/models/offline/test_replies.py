@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from reviewbot.models.offline.messages import OUTLINED
 from reviewbot.models.offline.replies import read_code_lines, read_enclosing, read_outline
-from reviewbot.models.offline.structure import OUTLINED
 
 TEXT = "a = 1\nb = 2\nc = 3"
 GOOD = {"first": 1, "last": 2, "header": "def f():"}

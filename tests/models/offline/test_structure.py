@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reviewbot.models.offline.messages import HEADER_CHARS, OUTLINED
 from reviewbot.models.offline.parser import ParserPool
-from reviewbot.models.offline.structure import HEADER_CHARS, OUTLINED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from reviewbot.models.offline.messages import Enclosing
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.models.offline.structure import Enclosing
 
 CODE = {
     "a.py": """\
