@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub, PullRequest
     from tests.github.action_runs import Run, Runner
 
+pytestmark = pytest.mark.edge
+
 BROKEN = StatusError(401, "invalid x-api-key")
 
 

@@ -285,7 +285,7 @@ def test_a_fault_at_any_request_loses_nothing_and_does_nothing_twice(kind: str, 
     assert not wrong, "\n".join([f"wanted {right}", *wrong])
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("first", range(APART))
 @pytest.mark.parametrize("story", STORIES)
 def test_some_faults_that_pass_lose_nothing_and_do_nothing_twice(story: str, first: int) -> None:

@@ -44,6 +44,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_a_review_after_the_warm_up_imports_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SECOND], capture_output=True, text=True, check=True, cwd=ROOT
