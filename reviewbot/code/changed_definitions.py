@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.code.definitions import defined_name
 from reviewbot.code.quotable_code import CHARS_PER_TOKEN
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.core.plan.languages import is_source
 from reviewbot.core.prompt.numbered import chunk_lines
 
@@ -27,7 +28,9 @@ NAMES: Final = 10
 _AROUND: Final = 5
 """Lines on both sides of a changed definition."""
 _LINE_CHARS: Final = 400
-_KEY: Final = re.compile(r"""\s{0,80}(?:- )?["']?([A-Za-z_][A-Za-z0-9_]{2,63})["']?\s{0,20}[:=]""")
+_KEY: Final = late_pattern(
+    r"""\s{0,80}(?:- )?["']?([A-Za-z_][A-Za-z0-9_]{2,63})["']?\s{0,20}[:=]"""
+)
 _KEYED: Final = (".json", ".toml", ".yaml", ".yml")
 
 

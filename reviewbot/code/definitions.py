@@ -9,6 +9,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -16,11 +18,11 @@ if TYPE_CHECKING:
 
 SYMBOLS: Final = 5
 """Most names of one finding."""
-_SPAN: Final = re.compile(r"`([^`\n]*)`")
-_NAME: Final = re.compile(
+_SPAN: Final = late_pattern(r"`([^`\n]*)`")
+_NAME: Final = late_pattern(
     r"(?:[A-Za-z_]\w*(?:\.|::))*([A-Za-z_][A-Za-z0-9_]{2,63})(?:\(\))?", re.ASCII
 )
-_SYMBOL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,63}")
+_SYMBOL: Final = late_pattern(r"[A-Za-z_][A-Za-z0-9_]{2,63}")
 _LINE_CHARS: Final = 400
 """Characters of a line in which a definition or a call is recognised."""
 _KEYWORDS: Final = (
@@ -50,7 +52,7 @@ _FORMS: Final = (
 
 _ANY_NAME: Final = r"(?P<name>(?!__)[A-Za-z_][A-Za-z0-9_]{2,63})\b"
 _DEFINITIONS: Final = tuple(
-    re.compile(form.format(_ANY_NAME + end))
+    late_pattern(form.format(_ANY_NAME + end))
     for end in (r"(?=\s*(?:<[^<>]{0,80}>)?\()", "")  # "int" is no name in: static int charge(
     for form in _FORMS
 )

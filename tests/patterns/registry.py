@@ -1,10 +1,11 @@
 """The registry of the patterns that reviewbot matches: every one, with its place and its use.
 
 It is computed, so that no pattern can be missing. Importing a module compiles the patterns of its
-top level: :func:`registered_patterns` imports all modules in a process of its own and records each
-compilation, and those of secrets that are otherwise made on first use. It adds the patterns of
-``rules.toml``, and the literals in calls of ``re`` within functions. :func:`calls_in_functions`
-lists those calls, so that patterns that a function puts together can be refused.
+top level, those of ``late_pattern`` as well: :func:`registered_patterns` imports all modules in a
+process of its own and records each compilation, and those of secrets that are otherwise made on
+first use. It adds the patterns of ``rules.toml``, and the literals in calls of ``re`` within
+functions. :func:`calls_in_functions` lists those calls, so that patterns that a function puts
+together can be refused.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _FUNCTIONS: Final = frozenset(
     {"compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"}
 )
 
+LATE: Final = "core/late_pattern.py"
+"""Module that compiles patterns when they are first used."""
 _RECORDER: Final = """
 import importlib, json, pkgutil, re, sys
 package = sys.argv[1]
@@ -52,7 +55,8 @@ def record(pattern, flags):
     return compiled
 
 re._compile = record
-import reviewbot
+import reviewbot.core.late_pattern
+reviewbot.core.late_pattern.late_pattern = re.compile
 for module in pkgutil.walk_packages(reviewbot.__path__, "reviewbot."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
@@ -227,13 +231,25 @@ def _calls(module: str, tree: ast.Module) -> Iterator[FunctionCall]:
         for node in ast.walk(outer):
             if (
                 isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and isinstance(node.func.value, ast.Name)
-                and node.func.value.id == "re"
-                and node.func.attr in _FUNCTIONS
+                and (used := _used_function(node.func))
+                and module != LATE
             ):
                 first = node.args[0]
                 literal = first.value if isinstance(first, ast.Constant) else None
                 pattern = literal if isinstance(literal, (str, bytes)) else None
-                methods = frozenset({node.func.attr}) & _ANCHORED or frozenset({"search"})
+                methods = frozenset({used}) & _ANCHORED or frozenset({"search"})
                 yield FunctionCall(module, outer.name, node.lineno, pattern, methods)
+
+
+def _used_function(called: ast.expr) -> str | None:
+    """Return the function of ``re`` that is called; ``compile`` for a late pattern."""
+    if isinstance(called, ast.Name) and called.id == "late_pattern":
+        return "compile"
+    of_module = (
+        isinstance(called, ast.Attribute)
+        and isinstance(called.value, ast.Name)
+        and called.value.id == "re"
+    )
+    if isinstance(called, ast.Attribute) and of_module and called.attr in _FUNCTIONS:
+        return called.attr
+    return None

@@ -15,6 +15,7 @@ from reviewbot.models.anthropic.dialect import _COMPLAINT
 from reviewbot.models.linters.imported import MESSAGE_LENGTH
 from tests.patterns.attacks import Shape, shapes_of
 from tests.patterns.registry import (
+    LATE,
     RegisteredPattern,
     calls_in_functions,
     imported_modules,
@@ -85,6 +86,7 @@ WORST: Final = {
 }
 """Shapes that were slow once, by the name of the pattern, or are likely to be."""
 
+LATE_PATTERN: Final = ("reviewbot.core.late_pattern", "late_pattern")
 SCREENED: Final = 1_000
 LEAST: Final = 8_000
 NOISE_S: Final = 0.002
@@ -94,7 +96,9 @@ MODULES: Final = sorted(
     | {
         module
         for module, tree in syntax_trees().items()
-        if module not in WORKER and "re" in imported_modules(tree)
+        if module not in WORKER
+        and ("re" in imported_modules(tree) or LATE_PATTERN in imported_names(tree))
+        and module != LATE
     }
 )
 

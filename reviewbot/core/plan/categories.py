@@ -8,9 +8,9 @@ categories only select a model. They are not a defence.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.plan.lockfiles import LOCKFILES
 
@@ -44,7 +44,7 @@ _MANIFESTS: Final = LOCKFILES | _words(
     settings.gradle.kts setup.cfg setup.py stack.yaml vcpkg.json
     """
 )
-_MANIFEST: Final = re.compile(
+_MANIFEST: Final = late_pattern(
     r"(?s)\A(?=.*\.(?:txt|in)$)(?>.*?(?:^|[-_.])requirements(?=[-_.]))"
     r"|\.(?:gemspec|podspec|csproj|fsproj|vbproj)$"
 )
@@ -54,7 +54,7 @@ _TEST_FOLDERS: Final = _words(
     " androidtest unittest unittests integrationtest integrationtests"
 )
 # Matches the name with its case: "latest.py" is not a test, "ChargeTest.java" is a test.
-_TEST_NAME: Final = re.compile(
+_TEST_NAME: Final = late_pattern(
     r"^(?:test_[^/]*|conftest)\.py$|[-_.](?:test|tests|spec|specs|e2e|cy)\.[a-zA-Z]+$"
     r"|[a-z0-9](?:Test|Tests|Spec|IT)\.(?:java|kt|kts|scala|groovy|cs|fs|vb|swift|php|m|mm)$"
 )
@@ -89,7 +89,7 @@ SAMPLE_FOLDERS: Final = (
     )
 )
 """Names of folders of tests, fixtures, examples and documentation, in lower case."""
-_SAMPLE_NAME: Final = re.compile(
+_SAMPLE_NAME: Final = late_pattern(
     r"(?:^|[-_.])(?:example|sample)s?(?:[-_.]|$)|^test[-_]|\.(?:template|dist|jmx)$"
     r"|\.(?:md|markdown|mdx|rst|adoc|asciidoc)$|^(?:readme|changelog)(?:\.|$)"
 )
@@ -100,7 +100,7 @@ _INFRA_SUFFIXES: Final = (
     *(".tf", ".tfvars", ".tf.json", ".hcl", ".bicep", ".dockerfile", ".containerfile", ".nomad"),
     *(".service", ".timer", ".socket"),
 )
-_INFRA_NAME: Final = re.compile(
+_INFRA_NAME: Final = late_pattern(
     r"^(?:docker|container)file(?:\..+)?$|^(?:docker-)?compose(?:[-_.].+)?\.ya?ml$"
     r"|^(?:vagrantfile|procfile|caddyfile|chart\.yaml|kustomization\.ya?ml|helmfile\.ya?ml"
     r"|skaffold\.ya?ml|fly\.toml|app\.ya?ml|serverless\.ya?ml|pulumi.*\.ya?ml|nginx.*\.conf"
@@ -127,8 +127,8 @@ _GUARDS: Final = _words(
 _KEY_SUFFIXES: Final = (".pem", ".key", ".crt", ".cer", ".p12", ".pfx", ".jks", ".keystore")
 
 # A path as words: "OAuthClient/api_key.go" is "o auth client api key go".
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_SECURITY_PATH: Final = re.compile(
+_WORD: Final = late_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SECURITY_PATH: Final = late_pattern(
     r"\b(?:auth|authn|authz|authenticat(?:e|ion|or|ors)|authori[sz](?:e|ation|er|ers)|oauth|oidc"
     r"|openid|saml|sso|ldap|kerberos|jwt|jwks|logins?|logout|signin|sign in|log in|passwords?"
     r"|passwd|passphrases?|credentials?|secrets?|sessions?|cookies?|permissions?|acls?|rbac|abac"
@@ -163,7 +163,7 @@ _SECURITY_LINES: Final = (
     r"chmod|chown|setuid|setgid|sudo\b|privileged|0\.0\.0\.0|hostnetwork|cap_add",
     r"pull_request_target|sandbox|saniti[sz]e|xxe|resolve_?entities",
 )
-_SECURITY_LINE: Final = re.compile("|".join(_SECURITY_LINES).encode())
+_SECURITY_LINE: Final = late_pattern("|".join(_SECURITY_LINES).encode())
 
 
 def categories_of(file: FileDiff) -> frozenset[Category]:

@@ -10,10 +10,13 @@ possessive (``*+``), and alternatives differ in their first bytes. A line of mor
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
+
 if TYPE_CHECKING:
+    import re
+
     from reviewbot.core.diff.parse import FileDiff
 
 MAX_LOCK_LINE: Final = 4_000
@@ -24,7 +27,7 @@ MAX_LOCK_LINE: Final = 4_000
 def _shape(*patterns: str) -> re.Pattern[bytes]:
     """Return a pattern for blank lines and lines that match one of ``patterns``."""
     text = "|".join(rf"(?:{pattern})" for pattern in (r"\s*+", *patterns))
-    return re.compile(text.encode())
+    return late_pattern(text.encode())
 
 
 _STRING: Final = r'"(?:[^"\\]|\\.)*+"'
@@ -167,7 +170,7 @@ _FORMATS: Final = {
     _ERLANG: "rebar.lock",
     _TERRAFORM: ".terraform.lock.hcl",
     # A binary file: git shows no lines of it.
-    re.compile(rb"(?!)"): "bun.lockb",
+    late_pattern(rb"(?!)"): "bun.lockb",
 }
 SHAPES: Final = {name: shape for shape, names in _FORMATS.items() for name in names.split()}
 """Pattern of the lines of each lock file, by its name in lower case."""

@@ -10,6 +10,8 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from reviewbot.core.late_pattern import late_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -42,7 +44,7 @@ _IN: Final = _words(
 )
 _REVIEW: Final = _words("review")
 _CORE: Final = _words("review styl secur test convention")
-_IMPERATIVE: Final = re.compile(
+_IMPERATIVE: Final = late_pattern(
     r"\b(?:must|never|always|avoid|prefer|do not|don['\u2019]t|should|instead of|ensure|required"
     r"|forbidden)\b"
     r"|^(?:[^.:]{1,40}:\s+)?(?:use|keep|no|only|add|put|write|follow|name|return|document)\b",
@@ -52,8 +54,8 @@ _Tiers: TypeAlias = "Mapping[_HeadingKind | None, Tier]"
 _WITH_IMPERATIVE: Final[_Tiers] = MappingProxyType({"strong": 3, "in": 3, None: 4})
 _CORE_ONLY: Final[_Tiers] = MappingProxyType({"strong": 4, "in": 4})
 _WITHOUT: Final[_Tiers] = MappingProxyType({"strong": 5, "in": 5})
-_MARKS: Final = re.compile(r"[*_`~]+")
-_SHELL: Final = re.compile(
+_MARKS: Final = late_pattern(r"[*_`~]+")
+_SHELL: Final = late_pattern(
     r"(?:^|[`|;])\s*(?:\$\s+\S|\./\S|(?:npm|npx|pnpm|yarn|bun|make|cargo|pip|pip3|uv|uvx|poetry|tox"
     r"|nox|pytest|python|python3|go|git|gh|docker|kubectl|bundle|rake|mvn|gradle|dotnet|cmake|bazel"
     r"|just|task|cd|curl|brew|apt|sudo|bash|sh|pre-commit)\s+[\w./:@-])"

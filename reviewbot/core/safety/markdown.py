@@ -15,13 +15,15 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from reviewbot.core.late_pattern import late_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from markdown_it.tree import SyntaxTreeNode
 
 # Each ends at a space: two adjacent spans of code would merge, and what is between them would act.
-_WORD: Final = re.compile(
+_WORD: Final = late_pattern(
     r"""
       \w[\w.:]* < [^\s>]* (?: ,[ ] [^\s>]* ){1,5} > \S*   # Map<String, List<User>>
     | \w[\w.]* \( [^\s)]* (?: ,[ ] \*+\w+ )+ \) \S*        # f(*args, **kwargs)
@@ -30,7 +32,7 @@ _WORD: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_ACTIVE: Final = re.compile(
+_ACTIVE: Final = late_pattern(
     r"""
       [`*]
     | (?<![^\W_])_ | _(?![^\W_])                  # emphasis, unless inside of a word
@@ -50,7 +52,7 @@ _ACTIVE: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _AROUND: Final = "(\"'{}),.;:?!"
-_LINE_START: Final = re.compile(
+_LINE_START: Final = late_pattern(
     r"""
     ^ (?: (?P<number> [0-9]{1,9} ) (?= [.)] (?:\s|$) )
         | (?= [-+*] (?:\s|$) | \#{1,6} (?:\s|$) | > | ~~~ | = | (?: [-:|] | [^\S\n] )+ $
@@ -58,25 +60,25 @@ _LINE_START: Final = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
-_LABEL: Final = re.compile(r"^\[(?![^\]\n]*\]\()", re.MULTILINE)
+_LABEL: Final = late_pattern(r"^\[(?![^\]\n]*\]\()", re.MULTILINE)
 # Markup of a heading, an item, a quote or a fence, or a command to a bot.
-_BLOCK_START: Final = re.compile(
+_BLOCK_START: Final = late_pattern(
     r"(?: (?:>|~{3,}|/[A-Za-z])[^\s`]* | (?:[#*+=~|:-]+|[0-9]{1,9}[.)])(?!\S) )", re.VERBOSE
 )
-_ENTITY: Final = re.compile(r"&#?\w+\Z")
-_SPAN: Final = re.compile(r"(?<!`)(?P<ticks>`+)(?!`)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)")
-_LANGUAGE: Final = re.compile(r"[A-Za-z0-9_+#.\-]{1,20}")
+_ENTITY: Final = late_pattern(r"&#?\w+\Z")
+_SPAN: Final = late_pattern(r"(?<!`)(?P<ticks>`+)(?!`)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)")
+_LANGUAGE: Final = late_pattern(r"[A-Za-z0-9_+#.\-]{1,20}")
 # GitHub draws these, or offers the block as a change to apply.
 _ACTING_LANGUAGES: Final = frozenset(
     {"suggestion", "mermaid", "geojson", "topojson", "stl", "math"}
 )
 # A link to one of these adds an entry to the other page and notifies its followers.
-_NOTIFYING: Final = re.compile(r"/(?:issues|pull|pulls|discussions)(?:/|$)", re.IGNORECASE)
-_TICKS: Final = re.compile("`+")
+_NOTIFYING: Final = late_pattern(r"/(?:issues|pull|pulls|discussions)(?:/|$)", re.IGNORECASE)
+_TICKS: Final = late_pattern("`+")
 
 
-_CODE: Final = re.compile(r"`[!-_a-~]+(?: [!-_a-~]+)*`(?!`)")
-_ORDINARY: Final = re.compile(
+_CODE: Final = late_pattern(r"`[!-_a-~]+(?: [!-_a-~]+)*`(?!`)")
+_ORDINARY: Final = late_pattern(
     rf"(?=[A-Za-z`])(?:[A-Za-z0-9,.;:?()'\"=%/+\-]| (?! |\Z)|{_CODE.pattern})+"
 )
 

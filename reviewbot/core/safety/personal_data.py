@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.core.safety.search_text import Hit
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 
 _LOCAL: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-")
 _LOCAL_MAX: Final = 64
-_DOMAIN: Final = re.compile(
+_DOMAIN: Final = late_pattern(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?+"
     r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?+){1,8}+"
 )
-_TOP: Final = re.compile(
+_TOP: Final = late_pattern(
     r"com|net|org|edu|gov|mil|int|info|biz|name|pro|app|dev|xyz|tech|cloud|online|site|store|"
     r"shop|blog|email|mail|live|life|work|works|company|agency|studio|digital|systems|"
     r"solutions|services|software|network|academy|consulting|group|team|global|world|today|"
@@ -32,14 +33,14 @@ _TOP: Final = re.compile(
 )
 # Extensions of source files that are also country domains, which are rare.
 _NOT_TOP: Final = ("py", "rs", "sh", "md", "pl", "so")
-_VERSION: Final = re.compile(r"v?\d+\.\d+")
-_EXAMPLE: Final = re.compile(
+_VERSION: Final = late_pattern(r"v?\d+\.\d+")
+_EXAMPLE: Final = late_pattern(
     r"(?:.*\.)?(?:example(?:\.(?:com|net|org|edu|[a-z]{2}))?|test|invalid|localhost|local|"
     r"(?:domain|company|yourdomain|mydomain|acme|foo|bar|email|host|server|site|website)\.(?:com|org|net)|"
     r"noreply\.github\.com)",
     re.IGNORECASE,
 )
-_NOBODY: Final = re.compile(
+_NOBODY: Final = late_pattern(
     r"git|svn|hg|ssh|root|admin|administrator|postmaster|webmaster|hostmaster|abuse|noc|"
     r"security|info|support|contact|help|sales|hello|team|office|billing|privacy|legal|press|"
     r"jobs|dev|developers|opensource|bot|actions|ci|build|deploy|ubuntu|ec2-user|user|"
@@ -49,10 +50,10 @@ _NOBODY: Final = re.compile(
     r"notifications|notification",
     re.IGNORECASE,
 )
-_WORD_END: Final = re.compile(r"[^\s\"'<>`]*\Z")
-_QUERY: Final = re.compile(r"[?#]")
-_SCP_PATH: Final = re.compile(r":[\w.~-]*/")
-_NUMBER: Final = re.compile(
+_WORD_END: Final = late_pattern(r"[^\s\"'<>`]*\Z")
+_QUERY: Final = late_pattern(r"[?#]")
+_SCP_PATH: Final = late_pattern(r":[\w.~-]*/")
+_NUMBER: Final = late_pattern(
     r"(?<![\w.+/-])"
     r"(?:\d{13,19}+|\d{4}([ -])(?:\d{4}\1\d{4}\1\d{4}(?P<more>\1\d{3})?|\d{6}\1\d{4,5}))"
     r"(?![\w+-]|\.\d)"
@@ -60,13 +61,13 @@ _NUMBER: Final = re.compile(
 _CARDS: Final = (
     # Issuer, prefix, lengths when written without a break, lengths when written in groups.
     # ISO/IEC 7812; ranges as the issuers publish them.
-    (re.compile(r"4"), (13, 16), (13, 16, 19)),  # Visa
-    (re.compile(r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"), (16,), (16,)),  # Mastercard
-    (re.compile(r"3[47]"), (15,), (15,)),  # American Express
-    (re.compile(r"6011|64[4-9]|65"), (16,), (16, 19)),  # Discover
-    (re.compile(r"35(?:2[89]|[3-8])"), (16,), (16, 19)),  # JCB
-    (re.compile(r"3(?:0[0-5]|[689])"), (14,), (14, 16, 19)),  # Diners Club
-    (re.compile(r"62|81"), (16,), (16, 17, 18, 19)),  # UnionPay
+    (late_pattern(r"4"), (13, 16), (13, 16, 19)),  # Visa
+    (late_pattern(r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"), (16,), (16,)),  # Mastercard
+    (late_pattern(r"3[47]"), (15,), (15,)),  # American Express
+    (late_pattern(r"6011|64[4-9]|65"), (16,), (16, 19)),  # Discover
+    (late_pattern(r"35(?:2[89]|[3-8])"), (16,), (16, 19)),  # JCB
+    (late_pattern(r"3(?:0[0-5]|[689])"), (14,), (14, 16, 19)),  # Diners Club
+    (late_pattern(r"62|81"), (16,), (16, 17, 18, 19)),  # UnionPay
 )
 
 

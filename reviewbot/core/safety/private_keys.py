@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.core.safety.search_text import BREAK, KEY_MASK, Hit
 from reviewbot.core.safety.secret_strength import looks_random
 
@@ -22,19 +23,19 @@ if TYPE_CHECKING:
 
     from reviewbot.core.safety.search_text import Confidence, ScanText
 
-_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_END: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_OTHER_BEGIN: Final = re.compile(r"-----BEGIN (?!.{0,40}PRIVATE KEY)")
-_HEADER: Final = re.compile(r"[\s\"'#*/|>+]*(?:(?:Proc-Type|DEK-Info|Version|Comment|Hash): .*)?")
-_BODY: Final = re.compile(
+_BEGIN: Final = late_pattern(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_END: Final = late_pattern(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_OTHER_BEGIN: Final = late_pattern(r"-----BEGIN (?!.{0,40}PRIVATE KEY)")
+_HEADER: Final = late_pattern(r"[\s\"'#*/|>+]*(?:(?:Proc-Type|DEK-Info|Version|Comment|Hash): .*)?")
+_BODY: Final = late_pattern(
     r"(?:[\s\"'`,;:(#*|>]|(?:\+|//)(?=[\s\"'])|[brf](?=\"))*+(?P<core>[A-Za-z0-9+/]++={0,2}+|=[A-Za-z0-9+/]{4})(?:\\[nr])*+[\s\"'`,;)+\\]*+"
 )
-_REST: Final = re.compile(r"(?:\\{1,2}[nrt]|[A-Za-z0-9+/=\s]){16,}+")
-_ESCAPES: Final = re.compile(r"(?:\\{1,2}[nrt]|\s)+")
-_RUN: Final = re.compile(r"\\{1,2}[nrt]|[A-Za-z0-9+/]++={0,2}+")
-_WORDS: Final = re.compile(r"/?[A-Za-z]?[a-z]*+(?:/?[A-Z]?[a-z]++)*+[0-9]?|[0-9]+")
+_REST: Final = late_pattern(r"(?:\\{1,2}[nrt]|[A-Za-z0-9+/=\s]){16,}+")
+_ESCAPES: Final = late_pattern(r"(?:\\{1,2}[nrt]|\s)+")
+_RUN: Final = late_pattern(r"\\{1,2}[nrt]|[A-Za-z0-9+/]++={0,2}+")
+_WORDS: Final = late_pattern(r"/?[A-Za-z]?[a-z]*+(?:/?[A-Z]?[a-z]++)*+[0-9]?|[0-9]+")
 """Words, names such as ``deleteUsers``, paths and numbers."""
-_KEY_FILE: Final = re.compile(
+_KEY_FILE: Final = late_pattern(
     r"(?:.*/)?(?:id_(?:rsa|dsa|ecdsa|ed25519)|[^/]*\.(?:pem|key|p8|pk8|ppk|asc|gpg))", re.DOTALL
 )
 _FULL: Final = 40

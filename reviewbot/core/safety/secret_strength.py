@@ -11,6 +11,8 @@ from itertools import pairwise
 from string import ascii_lowercase, ascii_uppercase, digits
 from typing import TYPE_CHECKING, Final, Literal
 
+from reviewbot.core.late_pattern import late_pattern
+
 if TYPE_CHECKING:
     from reviewbot.core.safety.search_text import Kind
 
@@ -28,8 +30,8 @@ _GENERIC_RULES: Final = frozenset(
 )
 """Rules that name no provider, besides those of passwords."""
 # Stripe introduced the form, and other providers took it over. Such a key moves no money.
-_TEST_MODE: Final = re.compile(r"[a-z]{2,10}_test_")
-_DOCUMENTED: Final = re.compile(
+_TEST_MODE: Final = late_pattern(r"[a-z]{2,10}_test_")
+_DOCUMENTED: Final = late_pattern(
     # AWS: AKIA...EXAMPLE, and secret keys that end in EXAMPLEKEY.
     r".*EXAMPLE(?:KEY)?"
     # jwt.io: {"sub":"1234567890","name":"John Doe", with any header and signature.
@@ -43,15 +45,17 @@ _DOCUMENTED: Final = re.compile(
     r"|dGhlIHNhbXBsZSBub25jZQ==|[\w+/=-]*(?:\.{3}|\u2026)[\w+/=.-]*",
     re.DOTALL,
 )
-_NOWHERE: Final = re.compile(
+_NOWHERE: Final = late_pattern(
     r"@(?:127(?:\.\d{1,3}){3}|\[::1\]|0\.0\.0\.0|(?:[\w-]{1,63}\.){0,8}"
     r"(?:localhost|test|invalid|example(?:\.(?:com|org|net))?))(?![\w.-])",
     re.IGNORECASE,
 )
 """Hosts of a URL that are reserved for examples (RFC 2606, RFC 6761), or this machine."""
-_ACCOUNT_KEY: Final = re.compile(r"\bprivate_key\W{1,2}:\s{0,9}\W{1,2}-----BEGIN PRIVATE KEY-----$")
+_ACCOUNT_KEY: Final = late_pattern(
+    r"\bprivate_key\W{1,2}:\s{0,9}\W{1,2}-----BEGIN PRIVATE KEY-----$"
+)
 """The field of a service account of Google, in JSON."""
-_OTHER: Final = re.compile(r"[^A-Za-z0-9]+")
+_OTHER: Final = late_pattern(r"[^A-Za-z0-9]+")
 _BODY: Final = 16
 """Characters at the end of a token that are random in every known form."""
 _FEW_CHARACTERS: Final = 4

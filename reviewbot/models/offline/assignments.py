@@ -10,6 +10,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.models.offline.structure import FUNCTIONS, UNNAMED
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ _ASSIGNMENTS: Final = {
     "typescript": _JAVASCRIPT,
 }
 """The assignments of each language whose values can be followed."""
-_NAME: Final = re.compile(r"[$@]*[A-Za-z_]\w*")
+_NAME: Final = late_pattern(r"[$@]*[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.models.offline.brackets import scan_brackets
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _LEXEME: Final = r"""//[^\n]* | /\*(?:[^*]|\*(?!/))*(?:\*/)?
       | (?P<open>[(\[{{])
       | (?P<close>[)\]}}])(?=\s*(?P<next>else|catch|finally|while|[(),;\]])?)"""
 _CHARACTER: Final = r"| '(?:[^'\\\n]|\\.)*'?"
-_CASE: Final = re.compile(r"[ \t]*(?:case\b[^\n]*|default\s*):")
+_CASE: Final = late_pattern(r"[ \t]*(?:case\b[^\n]*|default\s*):")
 
 
 @dataclass(frozen=True, slots=True)

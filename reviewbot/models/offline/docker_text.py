@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -16,8 +18,8 @@ UPDATE: Final = "docker/update-alone"
 CD: Final = "docker/cd-lost"
 IGNORED: Final = "docker/failure-ignored"
 
-_INSTRUCTION: Final = re.compile(r"\s*(?P<name>[A-Za-z]{2,12})(?=\s)")
-VERIFICATION_OFF: Final = re.compile(
+_INSTRUCTION: Final = late_pattern(r"\s*(?P<name>[A-Za-z]{2,12})(?=\s)")
+VERIFICATION_OFF: Final = late_pattern(
     r"""(?P<option>\bcurl\b(?=[^|;&\n]*\s(?:--insecure\b|-[A-Za-z]*k[A-Za-z]*(?=\s)))
       | \bwget\b[^|;&\n]*--no-check-certificate\b
       | \bhttp\.sslVerify[=\s]+["']?false\b
@@ -30,27 +32,27 @@ VERIFICATION_OFF: Final = re.compile(
       | --allow-un(?:authenticated|trusted)\b | --force-yes\b | --no-?gpg-?check\b)""",
     re.VERBOSE,
 )
-PLAIN_DOWNLOAD: Final = re.compile(
+PLAIN_DOWNLOAD: Final = late_pattern(
     r"(?:\b(?:curl|wget)\b[^|;&\n]{0,500}|\bADD\s+)(?P<address>http://(?!localhost|127\.|archive\.|deb\.|security\.)[\w.-]+)"
     r"(?P<rest>[^|;&\n]{0,300}\|\s*(?:sudo\s+)?(?:ba|da|z)?sh\b|[^|;&\n]{0,300}\.(?:sh|tar|gz|tgz|xz|zip|deb|rpm|jar)\b)"
 )
-_WRITABLE: Final = re.compile(r"\bchmod\s+(?:-\w+\s+)*(?P<mode>0?777|a\+rwx|ugo\+rwx|o\+w)\s")
-_COPIED: Final = re.compile(
+_WRITABLE: Final = late_pattern(r"\bchmod\s+(?:-\w+\s+)*(?P<mode>0?777|a\+rwx|ugo\+rwx|o\+w)\s")
+_COPIED: Final = late_pattern(
     r"(?i)^\s*(?:COPY|ADD)\s+(?!--from)(?:[^\s]+\s+){0,20}?"
     r"(?P<file>(?:[\w./-]*/)?(?:id_(?:rsa|dsa|ecdsa|ed25519)|\.env(?:\.(?:prod|production|local))?|\.netrc|\.git-credentials|"
     r"\.aws|\.ssh|\.kube|[\w-]*(?:private|secret)[\w-]*\.(?:pem|key)))/?\s+\S"
 )
-_UPDATE: Final = re.compile(
+_UPDATE: Final = late_pattern(
     r"(?i)^\s*RUN\s+(?:sudo\s+)?apt(?:-get)?\s+(?:-\S+\s+)*update(?:\s+-\S+)*\s*$"
 )
-_CD: Final = re.compile(r"(?i)^\s*RUN\s+cd\s+[^\s&|;]+\s*$")
-_IGNORED: Final = re.compile(
+_CD: Final = late_pattern(r"(?i)^\s*RUN\s+cd\s+[^\s&|;]+\s*$")
+_IGNORED: Final = late_pattern(
     r"""\b(?P<command>(?:(?:sha\d+|md5)sum\s+(?:-c|--check)|gpg\b[^&|;\n]*--verify
       |npm\s+(?:ci|install|test|run\s+build)|pip3?\s+install|pytest|go\s+test|make\s+test
       |cargo\s+(?:test|build)|bundle\s+install)\b)[^&|;\n]*\|\|\s*(?:true|:)(?=[\s);]|$)""",
     re.VERBOSE,
 )
-_INSTALL: Final = re.compile(r"(?i)^\s*RUN\s+(?:sudo\s+)?apt(?:-get)?\s+(?:-\S+\s+)*install\b")
+_INSTALL: Final = late_pattern(r"(?i)^\s*RUN\s+(?:sudo\s+)?apt(?:-get)?\s+(?:-\S+\s+)*install\b")
 
 
 def check_dockerfile(lines: Sequence[str]) -> Iterator[tuple[str, int, dict[str, str]]]:

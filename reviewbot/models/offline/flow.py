@@ -14,6 +14,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.models.offline.assignments import Scopes, is_function, span
 
 if TYPE_CHECKING:
@@ -73,20 +74,20 @@ _TEXTS: Final = frozenset(
 )
 _BINARY: Final = frozenset(["binary_operator", "binary_expression", "binary", "boolean_operator"])
 _TERNARY: Final = frozenset(["conditional_expression", "ternary_expression", "conditional"])
-_STOPS: Final = re.compile(
+_STOPS: Final = late_pattern(
     "comparison|^not_operator|unary|^(composite_literal|array_initializer|dictionary|object|hash|list|array|array_creation_expression|"
     "tuple|set|match_expression|lambda|cast_type|type|type_annotation|predefined_type|format_specifier|"
     r"type_conversion|block|do_block|jsx_\w+|\w*comprehension|generator_expression)$"
 )
-_LISTS: Final = re.compile("^(list|array|array_creation_expression|tuple)$")
+_LISTS: Final = late_pattern("^(list|array|array_creation_expression|tuple)$")
 _OPERATORS: Final = frozenset(("+", ".", "%", "||", "&&", "??", "or", "and", "/"))
 _PASTES: Final = frozenset(("+", ".", "%", "/"))
-_BUILDS: Final = re.compile(
+_BUILDS: Final = late_pattern(
     "^(format|formatted|sprintf|vsprintf|Sprintf?|Sprintln|join|Join|JoinPath|implode|concat|joinpath|append|"
     "Path|PurePath|resolve|File|\\w+_path)$"
 )
 # Functions and methods whose result is as dangerous as what they are given.
-_PASSES: Final = re.compile(
+_PASSES: Final = late_pattern(
     r"^(str|String|bytes|repr|format|v?sprintf|join|implode|concat|l?strip|rstrip|[lr]?trim|"
     r"trim(End|Start)|lower|upper|to(Lower|Upper)Case|to(String|_s|_str|_sym|_h)|strto(lower|upper)|"
     r"downcase|upcase|capitalize|ucfirst|title|replace(All)?|str_replace|g?sub|encode|decode|"
@@ -101,31 +102,31 @@ _PASSES: Final = re.compile(
 )
 _PARTS: Final = ("items", "values", "entries")
 """Methods that return the parts of a container; in JavaScript functions of ``Object``."""
-_GETTER: Final = re.compile(
+_GETTER: Final = late_pattern(
     r"^get(?!\w*(Id|Class|Size|Length|Count|Limit|Offset|Page|Number|Type|Status|State|Table\w*|Column\w*)$)[A-Z]\w*$"
 )
 """Methods of Java that return a text of their object, if they have no arguments."""
-_NUMBER_CAST: Final = re.compile(r"\(\s*(int|integer|float|double|bool|boolean)\s*\)")
-_CLEANS: Final = re.compile(
+_NUMBER_CAST: Final = late_pattern(r"\(\s*(int|integer|float|double|bool|boolean)\s*\)")
+_CLEANS: Final = late_pattern(
     r"""\[\^[^\n]*,\s*["'`][-_ ]?["'`]\s*\)$|&|\\W|\.\.|["'/\[\\]<[\]"'/>]|\\\\"""
 )
 """Arguments of a replacement that removes what is dangerous."""
-_HARMLESS: Final = re.compile(r"""\b(length|size|tmp_name|error|count)(["']\])?$""")
-_NUMBERS: Final = re.compile(
+_HARMLESS: Final = late_pattern(r"""\b(length|size|tmp_name|error|count)(["']\])?$""")
+_NUMBERS: Final = late_pattern(
     r"\b(u?int(8|16|32|64)?|float(32|64)?|bool|boolean|number|long|short|double|Long|Duration|Time|LocalDate|Instant|bigint|Decimal|UUID|date|datetime|Date|Enum|Literal|Integer)\b"
     r"|=\s*(\d|true\b|false\b|True\b|False\b)|:\s*\d"
 )
-_PROVIDED: Final = re.compile(
+_PROVIDED: Final = late_pattern(
     r"Depends|Session|Service|\b(Http\w*|Servlet|Web|Native\w*)?Request\b|"
     r"^(self|cls|request|req|ctx|context|session|db|conn|pk|id|\w+_id|user|current_user)\b"
 )
 """Declarations of parameters of handlers that the framework provides."""
-_OPENING: Final = re.compile(r"""[rbf]*["'`]*(https?://|(?i:location:)\s*)?["'`]*$""")
+_OPENING: Final = late_pattern(r"""[rbf]*["'`]*(https?://|(?i:location:)\s*)?["'`]*$""")
 """The beginning of a text that may be followed by the name of a host."""
-_FORMAT: Final = re.compile(r"""["`'](https?://)?%""")
+_FORMAT: Final = late_pattern(r"""["`'](https?://)?%""")
 _COMPARES: Final = r"""(?:[=<>]|(?i:like)) *['"]?%?(?:\$?\{|['"`] *[.+] *\$?\w|\$\w)"""
 """A part of a statement of SQL that a value is pasted into."""
-_LITERAL: Final = re.compile("^string(_content|_fragment|_literal)?$")
+_LITERAL: Final = late_pattern("^string(_content|_fragment|_literal)?$")
 _CHECK: Final = (
     r"(?:\b(?:includes|has|test|exec|in_array|preg_match|array_key_exists|hasOwn\w*|key\?|"
     r"\w*starts?_?[wW]ith|str_contains|strpos|parse_url|include\?|member\?|cover\?|match\??|fullmatch|is_(?!string|null|array|object|resource)\w+|isInteger|isSafe\w*|isFinite|ctype_\w+|"

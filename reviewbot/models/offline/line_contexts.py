@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.late_pattern import late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_OPEN: Final = 64
-_OPENER: Final = re.compile(
+_OPENER: Final = late_pattern(
     r"[ \t]*(?:[\w.@\[\]]+\s*(?:\|\|)?=\s*|return\s+)?"
     r"(?:class|module|def|if|unless|case|while|until|begin|for)\b(?![?!:(]?\s*=[^=])"
 )
-_DO: Final = re.compile(r"\bdo(?:\s*\|[^|\n]*\|)?\s*(?:\#.*)?$")
-_ONE_LINE: Final = re.compile(r"\bend\b\s*(?:\#.*)?$")
-_ENDLESS: Final = re.compile(r"[ \t]*def\s+[\w.?!]+(?:\([^()]*\))?\s*=\s")
-_END: Final = re.compile(r"[ \t]*end\b")
-_CLAUSE: Final = re.compile(r"[ \t]*(else|elsif|when|in|rescue|ensure)\b")
+_DO: Final = late_pattern(r"\bdo(?:\s*\|[^|\n]*\|)?\s*(?:\#.*)?$")
+_ONE_LINE: Final = late_pattern(r"\bend\b\s*(?:\#.*)?$")
+_ENDLESS: Final = late_pattern(r"[ \t]*def\s+[\w.?!]+(?:\([^()]*\))?\s*=\s")
+_END: Final = late_pattern(r"[ \t]*end\b")
+_CLAUSE: Final = late_pattern(r"[ \t]*(else|elsif|when|in|rescue|ensure)\b")
 _CLAUSE_OF: Final = {
     "else": "if _",
     "elsif": "if _",
@@ -26,7 +27,7 @@ _CLAUSE_OF: Final = {
     "rescue": "begin",
     "ensure": "begin",
 }
-_KEY: Final = re.compile(r"( *)(- +)?(?:[^\s#]|#\S)")
+_KEY: Final = late_pattern(r"( *)(- +)?(?:[^\s#]|#\S)")
 
 
 def ruby_contexts(text: str) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,8 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,25 +21,25 @@ FOREIGN_JOIN: Final = "sql/join-without-its-table"
 NULL_LIST: Final = "sql/not-in-null"
 
 _FLAGS: Final = re.IGNORECASE
-_WHERE: Final = re.compile(
+_WHERE: Final = late_pattern(
     r"\bwhere\b(?P<all>(?:(?!\b(?:group|order|limit|returning|union|having|window|for|on|loop|then|if)\b)[^;])"
     r"{0,3000})",
     _FLAGS,
 )
-_WORDS: Final = re.compile(r"\bbetween\b|\bcase\b|\bend\b|\band\b|\bor\b|[()]", _FLAGS)
-_CREATE: Final = re.compile(r"\bcreate\b", _FLAGS)
-_SEARCH_PATH: Final = re.compile(r"\bset\s+search_path\b", _FLAGS)
-_DEFINER: Final = re.compile(
+_WORDS: Final = late_pattern(r"\bbetween\b|\bcase\b|\bend\b|\band\b|\bor\b|[()]", _FLAGS)
+_CREATE: Final = late_pattern(r"\bcreate\b", _FLAGS)
+_SEARCH_PATH: Final = late_pattern(r"\bset\s+search_path\b", _FLAGS)
+_DEFINER: Final = late_pattern(
     r"create\s+(?:or\s+replace\s+)?function\s+(?P<name>[\w.]{1,100})[\s\S]{0,4000}?"
     r"(?P<place>\bsecurity\s+definer\b)",
     _FLAGS,
 )
-_SWALLOWED: Final = re.compile(
+_SWALLOWED: Final = late_pattern(
     r"\bwhen\s+others\s+then\s+(?:null\s*;\s*)?end\b|\bbegin\s+catch\s+end\s+catch\b|"
     r"\bcontinue\s+handler\s+for\s+sqlexception\s+begin\s+end\b",
     _FLAGS,
 )
-_READ: Final = re.compile(
+_READ: Final = late_pattern(
     r"\bselect\s+(?:(?P<column>\w{1,60})\s+into\s+(?:strict\s+)?(?P<variable>\w{1,60})|"
     r"(?P<at>@\w{1,60})\s*=\s*(?P<assigned>\w{1,60}))\s+from\s+(?P<table>[\w.]{1,100})"
     r"(?![^;]{0,1000}\b(?:for\s+(?:no\s+key\s+)?update|updlock|serializable)\b)[^;]{0,1000};",
@@ -46,13 +48,13 @@ _READ: Final = re.compile(
 _BODY: Final = 3000
 """Characters between the read and the write of a value, at most."""
 _CLAUSE: Final = r"(?:join|left|right|inner|full|cross|where|group|order|union|limit|set)\b"
-_JOIN: Final = re.compile(
+_JOIN: Final = late_pattern(
     r"\bjoin\s+[\w.]{1,100}\s+(?:as\s+)?(?P<alias>(?!on\b|using\b)\w{1,60})\s+on\b"
     rf"(?P<on>(?:(?!\b{_CLAUSE})[^;()]){{1,500}})(?=$|\b{_CLAUSE})",
     _FLAGS,
 )
-_QUALIFIED: Final = re.compile(r"\b(\w+)\.\w+")
-_NULL_LIST: Final = re.compile(r"\bnot\s+in\s*\((?:[^()]{0,500},)?\s*null\s*[,)]", _FLAGS)
+_QUALIFIED: Final = late_pattern(r"\b(\w+)\.\w+")
+_NULL_LIST: Final = late_pattern(r"\bnot\s+in\s*\((?:[^()]{0,500},)?\s*null\s*[,)]", _FLAGS)
 
 
 def check_conditions(code: str) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.models.offline.sql_conditions import check_conditions
 
 if TYPE_CHECKING:
@@ -32,88 +33,88 @@ Problem = tuple[str, int, dict[str, str]]
 
 _FLAGS: Final = re.IGNORECASE
 # Quoted text is a run of "q" here.
-_DYNAMIC: Final = re.compile(
+_DYNAMIC: Final = late_pattern(
     r"\b(?:execute(?:\s+immediate)?|exec\s*\()\s*\(?\s*[NE]?q{2,4000}\s*(?:\|\||\+)\s*"
     r"(?!quote_|format\b|q{2})(?P<value>@?[a-z_][\w.]{0,100})(?!\s*\()",
     _FLAGS,
 )
 # A text that is built in a variable, which a later statement executes.
-_BUILT: Final = re.compile(
+_BUILT: Final = late_pattern(
     r"\b(?P<name>[a-z_]\w{0,60})\s{0,9}:=|\bset\s{1,9}(?P<variable>@\w{1,60})\s{0,9}\+?=", _FLAGS
 )
-_PASTED: Final = re.compile(
+_PASTED: Final = late_pattern(
     r"(?:q\s*(?:\|\||\+)|\bconcat\s*\(\s*q{2,4000}\s*,)\s*(?!quote_|format\b|q{2})"
     r"(?P<value>@?[a-z_][\w.]{0,100})(?!\s*\()",
     _FLAGS,
 )
-_EXECUTED: Final = re.compile(
+_EXECUTED: Final = late_pattern(
     r"\b(?:(?:exec(?:ute)?\s+)?sp_executesql|execute(?:\s+immediate)?|exec|prepare\s+\w+\s+from)\s*\(?\s*(?P<name>@?[a-z_]\w*)",
     _FLAGS,
 )
-_NUMBERS: Final = re.compile(
+_NUMBERS: Final = late_pattern(
     r"(?<![\w@])(?P<name>@?\w{1,60})\s{1,9}(?:in\s{1,9})?(?:(?:big|small|tiny)?int(?:eger)?|numeric|boolean|bit|oid|reg\w+|date|"
     r"timestamp\w*|uuid|interval)\b",
     _FLAGS,
 )
-_QUOTED: Final = re.compile(
+_QUOTED: Final = late_pattern(
     r"(?:=|<>|like|\()\s*%?'{3}\s*(?:\|\||,|\+)\s*(?!quote_|replace\b)(?P<value>@?[a-z_][\w.]{0,100})"
     r"\s*(?:\|\||,|\+)",
     _FLAGS,
 )
-_NOT_IN: Final = re.compile(
+_NOT_IN: Final = late_pattern(
     r"\bnot\s+in\s*\(\s*select\s+(?:distinct\s+)?(?P<column>[\w.]{1,100})\s+from\b"
     r"(?P<rest>[^()]{0,2000})\)",
     _FLAGS,
 )
-_KEY: Final = re.compile(r"(?:^|\.)(?:id|oid|uuid|name|\w*name)$", _FLAGS)
-_OUTER: Final = re.compile(
+_KEY: Final = late_pattern(r"(?:^|\.)(?:id|oid|uuid|name|\w*name)$", _FLAGS)
+_OUTER: Final = late_pattern(
     r"\bleft\s+(?:outer\s+)?join\s+[\w.]{1,100}\s+(?:as\s+)?(?P<alias>(?!on\b)\w{1,60})\s+on\b"
     r"(?P<on>(?:(?!\b(?:where|select|union)\b)[^;]){0,2000})\bwhere\b"
     r"(?P<where>(?:(?!\b(?:group\s+by|order\s+by|limit|union|select|having)\b)[^;]){0,2000})",
     _FLAGS,
 )
-_MONEY: Final = re.compile(
+_MONEY: Final = late_pattern(
     r"(?:^|[,(]|\badd(?:\s+column)?)\s*(?P<column>(?:\w{1,40}_)?(?:price|amount|balance|salary|cost|"
     r"fee|subtotal|revenue))\s+(?:float\d?|real|double(?:\s+precision)?)\b",
     _FLAGS,
 )
-_DEFINES: Final = re.compile(r"^\s*(?:create\s+(?:\w+\s+){0,2}table|alter\s+table)\b", _FLAGS)
-_ALTER: Final = re.compile(
+_DEFINES: Final = late_pattern(r"^\s*(?:create\s+(?:\w+\s+){0,2}table|alter\s+table)\b", _FLAGS)
+_ALTER: Final = late_pattern(
     r"^\s*alter\s+table\s+(?:only\s+|if\s+exists\s+){0,2}(?P<table>[\w.]{1,100})\s", _FLAGS
 )
-_ADD: Final = re.compile(
+_ADD: Final = late_pattern(
     r"\badd\s+(?:column\s+)?(?:if\s+not\s+exists\s+)?(?!constraint\b|primary\b|foreign\b|unique\b|"
     r"index\b|key\b|check\b)(?P<column>\w{1,60})\s+\w+(?P<rest>(?:\([^()]{0,100}\)|[^,();]){0,400})",
     _FLAGS,
 )
-_FILLED: Final = re.compile(r"\b(?:default|generated|identity|serial|auto_increment)\b", _FLAGS)
-_CREATED: Final = re.compile(
+_FILLED: Final = late_pattern(r"\b(?:default|generated|identity|serial|auto_increment)\b", _FLAGS)
+_CREATED: Final = late_pattern(
     r"\bcreate\s+(?:\w+\s+){0,2}table\s+(?:if\s+not\s+exists\s+)?(?P<table>[\w.]{1,100})", _FLAGS
 )
-_FUNCTION: Final = re.compile(
+_FUNCTION: Final = late_pattern(
     r"\bcreate\s+(?:or\s+replace\s+)?(?:function|procedure)\s+[\w.]{1,100}\s*\((?P<list>[^)]{0,2000})",
     _FLAGS,
 )
-_WORD: Final = re.compile(r"\w+")
-_SET_AND: Final = re.compile(
+_WORD: Final = late_pattern(r"\w+")
+_SET_AND: Final = late_pattern(
     r"^\s*update\s+[\w.]{1,100}\s+set\s+(?P<first>\w{1,60}\s*=\s*[\w.+*/-]{1,60})\s+"
     r"(?P<word>and)\s+\w{1,60}\s*=",
     _FLAGS,
 )
-_BETWEEN: Final = re.compile(
+_BETWEEN: Final = late_pattern(
     r"\bbetween\s+(?:date\s+)?(?P<low>'[\d-]{10}'|\d{1,9})\s+and\s+(?:date\s+)?"
     r"(?P<high>'[\d-]{10}'|\d{1,9})(?![\w.])",
     _FLAGS,
 )
-_SELF: Final = re.compile(
+_SELF: Final = late_pattern(
     r"\b(?:on|where|and|or)\s+(?P<column>[a-z_]\w{0,60}(?:\.\w{1,60})?)\s*=\s*(?P=column)(?![\w.(])",
     _FLAGS,
 )
-_EVERYBODY: Final = re.compile(
+_EVERYBODY: Final = late_pattern(
     r"^\s*grant\s+all\b[^;]{0,300}\bto\s+public\b|^\s*grant\s+all(?:\s+privileges)?\s+on\s+\*\.\*\s+to\b",
     _FLAGS,
 )
-_CROSS: Final = re.compile(
+_CROSS: Final = late_pattern(
     r"\bfrom\s+\w{1,60}\s+(?:as\s+)?(?P<one>\w{1,60})\s*,\s*\w{1,60}\s+(?:as\s+)?(?P<two>\w{1,60})\s+"
     r"where\b(?P<where>[^();]{0,1000})$",
     _FLAGS,

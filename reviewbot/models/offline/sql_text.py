@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.models.offline.sql_conditions import check_functions
 from reviewbot.models.offline.sql_logic import check_statement, names_of
 
@@ -17,39 +18,39 @@ SAME_VALUE: Final = "sql/same-value-in-every-row"
 
 # Comments and quoted text. Each branch ends at the end of the text at the latest, so that no
 # opening is searched for its end twice: linear for any text.
-_QUOTED: Final = re.compile(
+_QUOTED: Final = late_pattern(
     r"""--[^\n]* | /\*(?:[^*]|\*(?!/))*(?:\*/)? | '(?:[^']|'')*'? | "[^"]*"? | `[^`]*`?
       | (?P<body>\$\w*\$)""",
     re.VERBOSE,
 )
-_DML: Final = re.compile(
+_DML: Final = late_pattern(
     r"(?:^|(?<=\bbegin)|(?<=\bthen)|(?<=\belse)|(?<=\bas)|(?P<with>\)))\s*"
     r"(?P<verb>delete\s+from|update)\s+(?:only\s+)?(?P<table>[\w.\[\]\"`$]+)",
     re.IGNORECASE,
 )
-_UPDATE_SET: Final = re.compile(r"\bset\s+(?P<column>\w+)", re.IGNORECASE)
-_EVERY_ROW: Final = re.compile(r"\s*(?:where\s+(?:1\s*=\s*1|true)\s*)?", re.IGNORECASE)
-_LIMITED: Final = re.compile(
+_UPDATE_SET: Final = late_pattern(r"\bset\s+(?P<column>\w+)", re.IGNORECASE)
+_EVERY_ROW: Final = late_pattern(r"\s*(?:where\s+(?:1\s*=\s*1|true)\s*)?", re.IGNORECASE)
+_LIMITED: Final = late_pattern(
     r"\b(?:where(?!\s+(?:1\s*=\s*1|true)\s*$)|limit|join|using)\b", re.IGNORECASE
 )
-_CONSTANT: Final = re.compile(
+_CONSTANT: Final = late_pattern(
     r"\s*set\s+(?P<column>\w+)\s*=\s*"
     r"(?:(?:(?:date|time|timestamp|timestamptz|interval)\s*)?q{2,}(?:::\w+)?|-?\d+(?:\.\d+)?|true|"
     r"false|null|(?:coalesce\s*\([^()]*,\s*)?(?P<now>now\s*\(\)|current_(?:timestamp|date))\s*\)?)\s*(?:,|$)",
     re.IGNORECASE,
 )
-_EVENT: Final = re.compile(
+_EVENT: Final = late_pattern(
     r"(?!created|updated|inserted|modified|changed)\w+_(?:at|on)$", re.IGNORECASE
 )
-_ONE_ROW: Final = re.compile(
+_ONE_ROW: Final = late_pattern(
     r"(?:setting|config|option|site|meta|version|state|instance)", re.IGNORECASE
 )
-_NULL: Final = re.compile(
+_NULL: Final = late_pattern(
     r"\b(?:where|and|or|on|having|when)\s+(?:not\s+)?[\w.\"`\[\]]{1,200}\s*(?P<operator>=|<>|!=)\s*null\b|"
     r"\b(?P<when>when)\s+null\s+then\b",
     re.IGNORECASE,
 )
-_ADDED: Final = re.compile(
+_ADDED: Final = late_pattern(
     r"\badd\s+(?:column\s+)?(?:if\s+not\s+exists\s+)?(?P<name>\w+)", re.IGNORECASE
 )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.models.offline.brace_contexts import CLAUSES, DIALECTS, brace_contexts
 from reviewbot.models.offline.brackets import scan_brackets
 from reviewbot.models.offline.line_contexts import ruby_contexts, yaml_contexts
@@ -22,20 +23,20 @@ if TYPE_CHECKING:
 
 # One token that contains or is a bracket. Every branch ends at the end of the line or text at the
 # latest, so that no opening is searched for its end twice: linear for any text.
-_JAVASCRIPT: Final = re.compile(
+_JAVASCRIPT: Final = late_pattern(
     r"""//[^\n]* | /\*(?:[^*]|\*(?!/))*(?:\*/)?
       | "(?:[^"\\\n]|\\.)*"? | '(?:[^'\\\n]|\\.)*'? | `(?:[^`\\]|\\.)*`?
       | (?P<open>[(\[{])
       | (?P<close>[)\]}])(?=\s*(?P<next>else|catch|finally|while|[),;\]])?)""",
     re.VERBOSE | re.DOTALL,
 )
-_PYTHON: Final = re.compile(
+_PYTHON: Final = late_pattern(
     r"""\#[^\n]* | \"{3}(?:[^"\\]|\\.|"(?!""))*(?:\"{3})? | '{3}(?:[^'\\]|\\.|'(?!''))*(?:'{3})?
       | "(?:[^"\\\n]|\\.)*"? | '(?:[^'\\\n]|\\.)*'?
       | (?P<open>[(\[{]) | (?P<close>[)\]}])(?P<next>)""",
     re.VERBOSE | re.DOTALL,
 )
-_PYTHON_CLAUSE: Final = re.compile(r"[ \t]*(elif|else|except|finally)\b")
+_PYTHON_CLAUSE: Final = late_pattern(r"[ \t]*(elif|else|except|finally)\b")
 
 
 def candidate_contexts(text: str, language: str) -> Iterator[tuple[str, str]]:

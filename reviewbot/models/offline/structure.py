@@ -13,6 +13,7 @@ import re
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.models.offline.messages import HEADER_CHARS, OUTLINED, Enclosing
 from reviewbot.models.offline.unreachable import rows_of, unreachable_rows
 
@@ -64,14 +65,14 @@ _CLASSES: Final = _names(
     """
 )
 _BODIES: Final = ("body", "block", "compound_statement", "declaration_list")
-_COMMENT: Final = re.compile("comment|hash_bang|shebang|haddock|pragma")
-_TEXT: Final = re.compile(
+_COMMENT: Final = late_pattern("comment|hash_bang|shebang|haddock|pragma")
+_TEXT: Final = late_pattern(
     "string|heredoc|nowdoc|quoted|sigil|charlist|regex|character|char_literal|bare_symbol"
     "|symbol_array|subshell|shell_command|_text$|^text$|_content$|uninterpreted"
 )
-_CODE_IN_TEXT: Final = re.compile("interpolat|substitution")
-_WORD: Final = re.compile(r"\w")
-_PHP_START: Final = re.compile(r"\s*(?:#!.*\n)?<\?(?:php|=)", re.IGNORECASE)
+_CODE_IN_TEXT: Final = late_pattern("interpolat|substitution")
+_WORD: Final = late_pattern(r"\w")
+_PHP_START: Final = late_pattern(r"\s*(?:#!.*\n)?<\?(?:php|=)", re.IGNORECASE)
 
 
 def enclosing(file: Fragment, lines: Sequence[int]) -> list[Enclosing | None]:

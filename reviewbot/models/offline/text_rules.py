@@ -5,9 +5,9 @@ Those of one language are in modules of their own.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.core.plan.languages import language_of
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ INVISIBLE: Final = "any/invisible-character"
 
 # Seven of one sign, then a blank and a label, as git writes them. A line of "=======" alone is a
 # heading in RST and Markdown and proves nothing.
-_CONFLICT: Final = re.compile(r"(?P<open><{7} \S)|(?P<close>>{7} \S)|(?P<middle>={7}\r?$)")
+_CONFLICT: Final = late_pattern(r"(?P<open><{7} \S)|(?P<close>>{7} \S)|(?P<middle>={7}\r?$)")
 # The characters that reorder what is displayed: Boucher and Anderson, "Trojan Source" (2021).
-_BIDI: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_BIDI: Final = late_pattern("[\u202a-\u202e\u2066-\u2069]")
 _BIDI_OPEN: Final = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
 # Joiners are used in Persian and in emoji, so they count only next to ASCII code. The two Hangul
 # fillers are invisible letters: no code needs them.
 _HIDDEN: Final = "[\u00ad\u200b-\u200d\u2060\ufeff\U000e0000-\U000e007f]"
-_INVISIBLE: Final = re.compile(
+_INVISIBLE: Final = late_pattern(
     f"(?<=[A-Za-z0-9_$]){_HIDDEN}+(?=[\t -~]|$)|(?<=[ -~]){_HIDDEN}+(?=[A-Za-z0-9_$])"
     "|[\u3164\uffa0]"
 )

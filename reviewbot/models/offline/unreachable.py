@@ -11,10 +11,10 @@ run this on text of a pull request. No function here recurses, because hostile t
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.models.offline.constant_conditions import (
     CONDITIONAL_KINDS,
     SCRIPTS,
@@ -64,7 +64,7 @@ _CALLS: Final = _names(
 )
 _C_EXIT: Final = r"(?:(?:std::)?(?:exit|abort|_Exit|_exit|quick_exit|terminate))\s*\("
 _EXIT: Final = {
-    language: re.compile(pattern)
+    language: late_pattern(pattern)
     for language, pattern in {
         "bash": r"(?:exit|return|break|continue)(?![\w.=-])",
         "c": _C_EXIT,
@@ -85,10 +85,10 @@ _EXIT: Final = {
     }.items()
 }
 _EXIT_CHARS: Final = 40
-_CLAUSE: Final = re.compile("case|default|else|elif|elsif|rescue|ensure|catch|finally")
+_CLAUSE: Final = late_pattern("case|default|else|elif|elsif|rescue|ensure|catch|finally")
 """Siblings of a statement that do not run after it, but instead of it or in any case."""
-_GOTO: Final = re.compile(r"\bgoto\s+(\w+)")
-_LABEL: Final = re.compile(r"\w+")
+_GOTO: Final = late_pattern(r"\bgoto\s+(\w+)")
+_LABEL: Final = late_pattern(r"\w+")
 
 _KNOWN: Final[dict[str, tuple[str, ...]]] = {}
 """The names in the tables that a grammar has, by language."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.late_pattern import late_pattern
 from reviewbot.models.offline.docker_text import PLAIN_DOWNLOAD, VERIFICATION_OFF
 
 if TYPE_CHECKING:
@@ -19,12 +20,12 @@ IMAGE: Final = "workflow/secret-in-image"
 UNVERIFIED: Final = "workflow/unverified-download"
 HIDDEN: Final = "workflow/failure-hidden"
 
-_KEY: Final = re.compile(r"""[ ]*(?:-[ ]+)*["']?(?P<key>[\w-]+)["']?[ ]*:(?:[ ]+|$)""")
+_KEY: Final = late_pattern(r"""[ ]*(?:-[ ]+)*["']?(?P<key>[\w-]+)["']?[ ]*:(?:[ ]+|$)""")
 _SCRIPTS: Final = frozenset({"run", "script"})
-_BLOCK: Final = re.compile(r"[ ]*[|>][-+0-9]*[ ]*(?:#.*)?$")
-_EXPRESSION: Final = re.compile(r"\$\{\{(?P<code>[^{}\n]{1,400})\}\}")
+_BLOCK: Final = late_pattern(r"[ ]*[|>][-+0-9]*[ ]*(?:#.*)?$")
+_EXPRESSION: Final = late_pattern(r"\$\{\{(?P<code>[^{}\n]{1,400})\}\}")
 # The values that whoever opens an issue, comments, or pushes a branch of a fork writes freely.
-_UNTRUSTED: Final = re.compile(
+_UNTRUSTED: Final = late_pattern(
     r"""\bgithub\.(?:head_ref\b
       | event\.(?:issue|pull_request|discussion|comment|review|review_comment)\.(?:title|body)\b
       | event\.pull_request\.head\.(?:ref|label|repo\.default_branch)\b
@@ -33,28 +34,28 @@ _UNTRUSTED: Final = re.compile(
       | event\.pages(?:\[\d+\]|\.\*)?\.page_name\b)""",
     re.VERBOSE,
 )
-_COMPARES: Final = re.compile(r"==|!=|\b(?:contains|startsWith|endsWith)\(")
+_COMPARES: Final = late_pattern(r"==|!=|\b(?:contains|startsWith|endsWith)\(")
 """An expression that gives true or false, whatever the value holds."""
-_SECRET: Final = re.compile(r"\bsecrets\.\w+")
-_PRINTS: Final = re.compile(
+_SECRET: Final = late_pattern(r"\bsecrets\.\w+")
+_PRINTS: Final = late_pattern(
     r"[ ]*(?:-[ ]+)*(?:run:[ ]*)?[\"']?(?:echo|printf)\b"
     r"(?![^\n]*[|>](?![ ]*(?:base64|rev|xxd|sed|tr|fold)\b[^|>\n]*$))"
 )
 """A command whose output is the log, encoded or not."""
-_IN_IMAGE: Final = re.compile(
+_IN_IMAGE: Final = late_pattern(
     r"""--build-arg[ =]["']?(?!\w*(?:PUBLIC|VITE_|REACT_APP_|VERSION|_ID\b|_URL\b|DSN))
       \w+=["']?\$\{\{\s*(?P<secret>secrets\.\w+)""",
     re.VERBOSE,
 )
-_HIDDEN: Final = re.compile(
+_HIDDEN: Final = late_pattern(
     r"""[ ]*(?:-[ ]+)*(?:run:[ ]*)?["']?
       (?P<command>(?:npm|yarn|pnpm)[ ](?:run[ ])?(?:test|build|ci)|pytest|go[ ]test|make[ ]test
       |cargo[ ]test|\./(?:gradlew|mvnw)|mvn|dotnet[ ]test|terraform[ ](?:plan|apply)|ctest)
       \b[^|;&\n]*(?:2>&1[ ]*)?\|&?[ ]*tee\b""",
     re.VERBOSE,
 )
-_SETS_PIPEFAIL: Final = re.compile(r"pipefail|\bshell:[ ]*bash\b|PIPESTATUS")
-_ENVIRONMENT: Final = re.compile(
+_SETS_PIPEFAIL: Final = late_pattern(r"pipefail|\bshell:[ ]*bash\b|PIPESTATUS")
+_ENVIRONMENT: Final = late_pattern(
     r"[ ]+(?P<name>[A-Za-z_]\w*):[ ]*[\"']?\$\{\{(?P<code>[^{}\n]{1,400})\}\}"
 )
 
