@@ -11,7 +11,8 @@ from typing import AnyStr, Generic, cast
 
 class _LatePattern(Generic[AnyStr]):
     def __init__(self, pattern: AnyStr, flags: int) -> None:
-        self._pattern, self._flags = pattern, flags
+        self._pattern: AnyStr = pattern
+        self._flags = flags
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
