@@ -170,6 +170,7 @@ NOTHING_WRONG = {"lost findings": 0, "doubled findings": 0, "batches paid twice"
     "kills", [*([2] if PROFILE == "dev" else []), pytest.param(KILLS, marks=pytest.mark.slow)]
 )
 @pytest.mark.real_time
+@pytest.mark.sample(1)
 async def test_kill_9_at_any_moment_loses_nothing_and_pays_nothing_twice(
     database: str, tmp_path: Path, record_property: Callable[[str, object], None], kills: int
 ) -> None:
@@ -219,6 +220,7 @@ async def read_until_it_breaks(one: Node, review_id: str, seen: list[dict[str, A
 @pytest.mark.parametrize(
     "deaths", [*([1] if PROFILE == "dev" else []), pytest.param(2, marks=pytest.mark.slow)]
 )
+@pytest.mark.sample(1)
 async def test_another_node_takes_over_within_30_seconds(
     tmp_path: Path, record_property: Callable[[str, object], None], deaths: int
 ) -> None:

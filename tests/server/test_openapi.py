@@ -372,6 +372,7 @@ async def test_a_cancelled_review_ends_and_stays_as_it_ended(tmp_path: Path) -> 
         assert (await client.get(f"/v1/reviews/{review_id}/sarif")).status_code == 200
 
 
+@pytest.mark.slow
 async def test_many_reviews_cancelled_as_they_start_all_end(server: Node) -> None:
     """Whoever takes a review over from its run on the same node ends it, without a fault."""
     async with server.client() as client:
