@@ -5,18 +5,12 @@ from __future__ import annotations
 import asyncio
 import difflib
 import os
-import platform
-import shutil
-import subprocess
-from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from reviewbot import __version__
 from reviewbot.action.inputs import PREFIX as ACTION_PREFIX
-from reviewbot.code.git_command import find_git
+from reviewbot.cli.installation_checks import OK, WARNING, WRONG, Check, guard, installation_checks
 from reviewbot.config.load import dotenv_of, find_config, read_settings, repository_root
 from reviewbot.config.settings import OFFLINE, load_settings
 from reviewbot.config.variables import (
@@ -33,38 +27,17 @@ from reviewbot.config.variables import (
     TOKENS,
 )
 from reviewbot.core.safety.escape import show
-from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, ReviewbotError, SourceError
+from reviewbot.errors import EXIT_OK, EXIT_USAGE, ConfigError, SourceError
 from reviewbot.github.app import credentials
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.github.api.app import AppSelf
     from reviewbot.github.app.credentials import AppConfig
     from reviewbot.models.anthropic.claude import Probe
-
-OK: Final = "✓"
-WARNING: Final = "!"
-WRONG: Final = "✗"
-_LINTED: Final = {
-    "a.py": "pass\n",
-    "a.js": ";\n",
-    "a.sh": "true\n",
-    "Dockerfile": "FROM scratch\n",
-    "action.yml": "name: a\ndescription: a\nruns: {using: composite, steps: []}\n",
-}
-"""A small file for each linter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the table. ``mark`` is one of OK, WARNING and WRONG."""
-
-    mark: str
-    name: str
-    detail: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,22 +67,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _checks(args: argparse.Namespace) -> Iterator[Check]:
-    yield Check(OK, "reviewbot", f"{__version__}, Python {platform.python_version()}")
-    yield _git()
-    yield _guard("token encoding", _encoding)
-    yield _guard("offline rules", _rules)
-    yield _guard("parser", _parser)
-    yield _guard("linters", _linters)
-    yield _sandbox()
-    yield _guard("own rules", _own_rules)
-    yield _guard("secrets", _secrets)
+    yield from installation_checks()
+    yield guard("own rules", _own_rules)
     yield from _variables()
     try:
         settings = read_settings({"model": args.model}, config=args.config)
         yield _configuration(settings, args.config)
     except ConfigError as error:
         yield Check(WRONG, "configuration", str(error))
-        yield _guard("github", lambda: _github(_state_folder()))
+        yield guard("github", lambda: _github(_state_folder()))
         return
     for key, origin in sorted(settings.origins.items()):
         if key != "state_dir":
@@ -117,7 +83,7 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
     yield from (Check(WARNING, "setting", notice) for notice in settings.notices)
     yield from (Check(WARNING, "environment", sentence) for sentence in settings.ignored)
     yield from _machine(settings)
-    yield _guard("guidelines", partial(_guidelines, settings))
+    yield guard("guidelines", partial(_guidelines, settings))
     yield Check(OK, "model", f"{settings.model.name}: {settings.model_source}")
     for setting, chain in list(settings.chains())[1:]:
         yield Check(OK, "route", f"{setting}: {', then '.join(one.name for one in chain)}")
@@ -125,95 +91,8 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
         if choice.name != OFFLINE:
             yield _key(choice)
             if choice.problem is None:
-                yield _guard("endpoint", partial(_probe, choice, settings))
-    yield _guard("github", partial(_github, settings.state_folder))
-
-
-def _guard(name: str, check: Callable[[], Check]) -> Check:
-    """Return the check, or its error as a failed check: an error must not hide other checks."""
-    try:
-        return check()
-    except (ReviewbotError, ImportError, OSError) as error:
-        return Check(WRONG, name, str(error))
-
-
-def _git() -> Check:
-    path = shutil.which("git")
-    if path is None:
-        detail = "not found: diff files can be reviewed, a working tree cannot"
-        return Check(WARNING, "git", detail)
-    try:
-        find_git()
-    except SourceError as error:
-        return Check(WARNING, "git", str(error))
-    try:
-        done = subprocess.run(  # noqa: S603  the git that a review would run
-            [path, "--version"], capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        return Check(WRONG, "git", f"{path} does not run: {error}")
-    return Check(OK, "git", done.stdout.strip().removeprefix("git version "))
-
-
-def _encoding() -> Check:
-    from reviewbot.models.tokens import ENCODING_SHA256, encoding
-
-    name = encoding().name
-    return Check(OK, "token encoding", f"{name} of the package, sha256 {ENCODING_SHA256[:8]}…")
-
-
-def _rules() -> Check:
-    from reviewbot.rules import load_rules
-
-    count = len(load_rules())
-    return Check(OK, "offline rules", f"{count} rules, ast-grep {_version_of('ast-grep-py')}")
-
-
-def _version_of(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError as error:
-        raise ConfigError(f"{package} is not installed; install reviewbot again") from error
-
-
-def _parser() -> Check:
-    """Parse a line in a separate process, as a review does."""
-    from reviewbot.models.offline.parser import Allowance, ParserHunk, ParserPool
-
-    async def ask() -> None:
-        pool = ParserPool()
-        try:
-            hunk = ParserHunk(["x = 1"], (True,))
-            await pool.for_tenant("doctor").match("python", [hunk], [], Allowance())
-        finally:
-            pool.close()
-
-    asyncio.run(ask())
-    return Check(OK, "parser", "starts in its own process")
-
-
-def _linters() -> Check:
-    """Run each linter on a small file, as a review does."""
-    from reviewbot.models.linters.linters import Linters
-    from reviewbot.models.linters.programs import describe_programs, find_programs
-
-    async def problems() -> list[str]:
-        linters = Linters(heed_added=True)
-        done = [await linters.lint(path, text, [1]) for path, text in _LINTED.items()]
-        return [one.problem for one in done if one.problem]
-
-    if found := asyncio.run(problems()):
-        return Check(WARNING, "linters", " ".join(found))
-    usable = all(one.usable for one in find_programs())
-    return Check(OK if usable else WARNING, "linters", describe_programs())
-
-
-def _sandbox() -> Check:
-    from reviewbot.models.sandbox.confine import unconfined
-
-    if gaps := unconfined():
-        return Check(WARNING, "linter sandbox", f"unconfined: {gaps}")
-    return Check(OK, "linter sandbox", "confined: no other files, no network, no other programs")
+                yield guard("endpoint", partial(_probe, choice, settings))
+    yield guard("github", partial(_github, settings.state_folder))
 
 
 def _own_rules() -> Check:
@@ -243,14 +122,6 @@ def _guidelines(settings: Settings) -> Check:
     found = asyncio.run(read_guidelines(tree, here or [f"{folder}file"]))
     detail = " ".join(details(found)) or "no guideline file with a rule at the last commit"
     return Check(WARNING if found.problems else OK, "guidelines", detail)
-
-
-def _secrets() -> Check:
-    from reviewbot.core.safety.redact import secret_engine
-
-    engine = secret_engine()
-    # Without the library fewer kinds of secrets are recognised, but a review works.
-    return Check(OK if engine.startswith("betterleaks") else WARNING, "secrets", engine)
 
 
 def _variables() -> Iterator[Check]:

@@ -69,7 +69,7 @@ class HttpServer(uvicorn.Server):
             self._watchdog.close()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down at the first signal, and immediately at the second."""
+        """Shut down at the first signal, and immediately at a later SIGINT."""
         super().handle_exit(sig, frame)
         self._watchdog.limit_shutdown(self._service.config.grace_s)
         if self.force_exit and self._ending is None:
