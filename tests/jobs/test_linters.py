@@ -34,22 +34,28 @@ def _no_linters() -> None:
 
 async def test_slow_files_of_a_tenant_do_not_delay_another_tenant(tmp_path: Path) -> None:
     slow = "".join(added(f"{number}.sh", "#!/bin/sh", SLOW_LINE) for number in range(8))
-    ended: list[str] = []
 
     async with service(tmp_path, Telemetry()) as one:
 
-        async def run(tenant: str, diff: bytes) -> None:
+        async def start(tenant: str, diff: bytes) -> tuple[str, asyncio.Task[str]]:
             row, _ = await one.create(ReviewRequest(tenant, diff))
-            assert await one.runner.run(row.id, row.runs) == "finished"
-            records = await one.database.read(partial(records_of, review_id=row.id))
-            assert records[-1]["outcome"] != "incomplete"
-            ended.append(tenant)
+            return row.id, asyncio.create_task(one.runner.run(row.id, row.runs))
 
-        first = asyncio.create_task(run("a", slow.encode()))
+        async def ended(review_id: str) -> list[str]:
+            """Return the paths that the review is done with."""
+            records = await one.database.read(partial(records_of, review_id=review_id))
+            assert records[-1].get("outcome") != "incomplete"
+            return [record["path"] for record in records if record["type"] == "chunk.finished"]
+
+        first_id, first = await start("a", slow.encode())
         while not one.runner.active:  # noqa: ASYNC110 - the runner has no event
             await asyncio.sleep(0.01)
-        await asyncio.gather(first, run("b", SHELL))
-    assert ended == ["b", "a"]
+        second_id, second = await start("b", SHELL)
+        assert await second == "finished"
+        assert len(await ended(first_id)) <= 4
+        assert await ended(second_id) == ["run.sh"]
+        assert await first == "finished"
+        assert len(await ended(first_id)) == 8
 
 
 async def test_a_run_sends_the_request_of_an_interrupted_run_again(
