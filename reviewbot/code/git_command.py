@@ -14,12 +14,13 @@ from pathlib import Path
 from shutil import which
 from tempfile import TemporaryFile
 from threading import Event, Timer
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reviewbot.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _CONFIG: Final = (
     ("core.fsmonitor", "false"),
@@ -89,7 +90,7 @@ def safe_environment(directory: Path) -> tuple[dict[str, str], tuple[str, ...]]:
     for name in foreign:
         settings += [(f"filter.{name}.{key}", "") for key in ("clean", "smudge", "process")]
         settings.append((f"filter.{name}.required", "false"))
-    environment |= _as_variables(settings, environment)
+    environment |= variables_of(settings, environment)
     notices = []
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
@@ -120,12 +121,12 @@ def _foreign_filters(directory: Path, environment: Mapping[str, str]) -> tuple[s
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def _as_variables(
-    settings: list[tuple[str, str]], environment: Mapping[str, str]
+def variables_of(
+    settings: Sequence[tuple[str, str]], environment: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str]:
-    """Return settings for git as variables, which, unlike ``-c``, support ``=`` in a name.
+    """Return settings for git as variables, added to those of ``environment``.
 
-    See https://git-scm.com/docs/git-config#ENVIRONMENT.
+    Unlike ``-c``, they support ``=`` in a name, and no list of processes shows them. See https://git-scm.com/docs/git-config#ENVIRONMENT.
     """
     given = environment.get("GIT_CONFIG_COUNT", "")
     first = int(given) if given.isdecimal() else 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import SecretText
 from reviewbot.github.api.records import segment
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError
-from reviewbot.github.client.exchange import read, write
+from reviewbot.github.client.exchange import Request, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,21 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeAccess:
+    """Permission to read the code of one repository, and nothing else, for an hour.
+
+    Attributes:
+        token: token for ``contents: read`` of this repository alone.
+        full_name: current name of the repository; empty if GitHub does not state it.
+        private: whether only some people see the repository.
+    """
+
+    token: SecretText
+    full_name: str
+    private: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NewApp:
     """An App that was created from a manifest, with the secrets that are used here.
 
@@ -110,6 +126,20 @@ class AppApi:
         """Return our App."""
         return await self._caller.one(read("/app"), _app_self)
 
+    async def code_access(self, installation: int, repository: int) -> CodeAccess:
+        """Return a new permission to read the code of a repository.
+
+        Raises:
+            NotFoundError: GitHub does not know the installation any more.
+            InvalidError: the installation has no access to the repository.
+            ForbiddenError: the installation is suspended.
+        """
+        body = {"repository_ids": [repository], "permissions": {"contents": "read"}}
+        path = f"/app/installations/{installation}/access_tokens"
+        # The request may be repeated: a token in a lost response does no harm.
+        request = Request(verb="POST", path=path, body=body)
+        return await self._caller.one(request, partial(_code_access, repository=repository))
+
     async def deliveries(self, since: datetime) -> tuple[Delivery, ...]:
         """Return the deliveries since a time, newest first; only about the :data:`MOST` newest."""
         request = read("/app/hook/deliveries", {"per_page": PER_PAGE})
@@ -138,6 +168,12 @@ def _app_self(found: Record) -> AppSelf:
         events=tuple(found["events"]),
         installations=found.get("installations_count"),
     )
+
+
+def _code_access(found: Record, repository: int) -> CodeAccess:
+    listed = {one["id"]: one for one in found.get("repositories") or ()}
+    about = listed[repository] if listed else {"full_name": "", "private": True}
+    return CodeAccess(SecretText(found["token"]), about["full_name"], about["private"] is True)
 
 
 def _new_app(found: Record) -> NewApp:

@@ -7,9 +7,11 @@ from urllib.parse import quote
 
 from reviewbot.github.api.records import commit, repository
 from reviewbot.github.client.errors import NotFoundError
-from reviewbot.github.client.exchange import MAX_ANSWER, RAW, read
+from reviewbot.github.client.exchange import MAX_ANSWER, RAW, Request, read
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from reviewbot.github.client.caller import AccountClient
 
 MAX_TREE: Final = MAX_ANSWER
@@ -76,6 +78,15 @@ class Contents:
         name = quote(branch.encode("utf-8", "surrogateescape"), safe="/")
         request = read(f"{repository(repo)}/git/ref/heads/{name}")
         return await self._caller.one(request, lambda found: commit(found["object"]["sha"]))
+
+    def fetching(self, repo: str) -> AbstractAsyncContextManager[None]:
+        """Return a context that counts as one request, for a fetch by git meanwhile.
+
+        Raises:
+            RateLimitedError: the wait for it would be too long.
+        """
+        path = repository(repo).removeprefix("/repos")
+        return self._caller.slot(Request(verb="POST", path=f"{path}.git/git-upload-pack"))
 
     async def blob(self, repo: str, sha: str, *, max_bytes: int) -> bytes:
         """Return the content of a blob.

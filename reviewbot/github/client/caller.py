@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -23,7 +24,7 @@ from reviewbot.github.client.errors import (
 from reviewbot.github.client.exchange import GRAPHQL, Answer, NoResponse, Request, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from concurrent.futures import Executor
 
     from reviewbot.config.settings import SecretText
@@ -88,6 +89,19 @@ class AccountClient:
         except UNREADABLE as error:
             reason = _unreadable(request, error)
         raise _unsettled(request, reason)
+
+    @asynccontextmanager
+    async def slot(self, request: Request) -> AsyncIterator[None]:
+        """Hold a slot of the rate limiter for ``request``, which another program sends.
+
+        Raises:
+            RateLimitedError: the wait for it would be too long.
+        """
+        release = await self._limiter.acquire(request)
+        try:
+            yield
+        finally:
+            release()
 
     async def answer(self, request: Request) -> Answer:
         """Return the successful response to ``request``. An unchanged GET costs no rate limit.

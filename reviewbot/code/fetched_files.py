@@ -1,0 +1,62 @@
+"""Files of a commit that is fetched when the first of them is read, as code at a commit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from reviewbot.code.git_files import GitFiles
+from reviewbot.errors import ReviewbotError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from reviewbot.code.at_commit import FoundLine
+    from reviewbot.code.git_repository import GitRepository
+
+log = logging.getLogger(__name__)
+
+
+class FetchedFiles:
+    """Files of a commit of a remote repository.
+
+    ``fetch`` returns the repository at the commit. It is called once; if it fails, no file is
+    available, and nothing can be searched.
+    """
+
+    def __init__(self, fetch: Callable[[], Awaitable[GitRepository]]) -> None:
+        self._fetch, self._lock = fetch, asyncio.Lock()
+        self._files: GitFiles | None = None
+        self.problem: str | None = None
+        """Sentence that says why the repository could not be fetched; None if it could, or if
+        nothing was read yet."""
+
+    async def contents(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Return the contents of regular files by path, without those that are not available."""
+        files = await self._fetched() if paths else None
+        return {} if files is None else await files.contents(paths)
+
+    async def search(self, name: str) -> Sequence[FoundLine] | None:
+        """Return the first lines with an identifier; None if the code cannot be searched."""
+        files = await self._fetched()
+        return None if files is None else await files.search(name)
+
+    async def _fetched(self) -> GitFiles | None:
+        """Return the files; None if they cannot be fetched."""
+        async with self._lock:
+            if self._files is None and self.problem is None:
+                try:
+                    self._files = GitFiles(await self._fetch())
+                except (ReviewbotError, OSError) as error:
+                    log.warning("could not fetch a repository to read its code: %s", error)
+                    self.problem = f"The code beyond the change was not searched: {_reason(error)}."
+            return self._files
+
+
+def _reason(error: Exception) -> str:
+    """Return the reason for readers of the review, who must not see paths of this machine."""
+    if isinstance(error, OSError):
+        return "its repository could not be stored here"
+    reason = getattr(error, "for_author", None) or str(error)
+    return f"its repository could not be fetched, since {reason}"
