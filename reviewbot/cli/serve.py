@@ -128,6 +128,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="size of the review cache of each key, in MB; 0 turns it off (default: %(default)s)",
     )
     parser.add_argument(
+        "--clones-mb",
+        type=whole_number(0, 1_000_000),
+        default=2_000,
+        metavar="N",
+        help="size of the clones that the App keeps in the state folder, in MB; 0 keeps none"
+        " (default: %(default)s)",
+    )
+    parser.add_argument(
         "--grace-s",
         type=_seconds,
         default=10.0,
@@ -240,7 +248,10 @@ def run(args: argparse.Namespace) -> int:
             if not keys.exist(connection):
                 raise _without_key(args.host, loopback=loopback)
     limits = keys.Limits(usd_per_day=args.usd_per_installation)
-    github = github_side(settings, service, load, args.public_url, limits)
+    github = github_side(
+        *(settings, service, load, args.public_url, limits),
+        clone_bytes=args.clones_mb * 1_000_000,
+    )
     app = make_app(
         service,
         ServerConfig(
@@ -301,8 +312,12 @@ def github_side(
     load: Callable[[Mapping[str, object]], Settings],
     public_url: str | None,
     limits: Limits,
+    *,
+    clone_bytes: int = 0,
 ) -> GitHubSide | None:
     """Return the GitHub side of the server; None without PyGithub and without an App.
+
+    ``clone_bytes`` is the maximum size of the App's clones; 0 keeps none.
 
     Raises:
         ConfigError: an App is configured but cannot be used.
@@ -319,7 +334,7 @@ def github_side(
         return None
     api_url = (os.environ.get(GITHUB_ADDRESS) or API_URL).rstrip("/")
     setup = SetupConfig(settings.state_folder, api_url, public_url)
-    return GitHubSide(app, setup, service, load, limits)
+    return GitHubSide(app, setup, service, load, limits, clone_bytes=clone_bytes)
 
 
 def _of_dotenv(settings: Settings, dotenv: Mapping[str, str]) -> Iterator[str]:

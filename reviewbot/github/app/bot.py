@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.app.backfill import Backfill
+from reviewbot.github.app.clones import AppClones
 from reviewbot.github.app.explanations import Explanations
 from reviewbot.github.app.handlers import DeliveryHandler
 from reviewbot.github.app.head_files import pull_request_files
@@ -47,6 +48,7 @@ class Bot:
         public_url: public address of this server, for links; None if not configured.
         pace: request limits of each installation.
         limits: usage limits of each installation.
+        clone_bytes: maximum size of the clones in the state folder; 0 keeps none.
     """
 
     def __init__(
@@ -58,10 +60,12 @@ class Bot:
         public_url: str | None = None,
         pace: Pace | None = None,
         limits: Limits | None = None,
+        clone_bytes: int = 0,
     ) -> None:
         self.config = config
         pace, limits = pace or Pace(patience_s=PATIENCE_S), limits or Limits()
         self._github = Gateway(config.credentials, base_url=config.base_url, pace=pace)
+        web_url = web_address(config.base_url)
         self._identity: BotIdentity | None = None
         database, node = service.database, service.node
         self._publisher = Outbox(
@@ -73,10 +77,12 @@ class Bot:
             self.identity,
             self._publisher,
             load,
-            web_url=web_address(config.base_url),
+            web_url=web_url,
             limits=limits,
         )
-        service.find_code = partial(pull_request_files, database, self._github)
+        state = load({}).state_folder
+        self._clones = AppClones(self._github, web_url, state, max_bytes=clone_bytes)
+        service.find_code = partial(pull_request_files, database, self._github, self._clones)
         answers = Answers(self.identity, lambda file: RepositoryConfig(load).describe(file))
         explanations = Explanations(
             service, self.identity, answers, self._publisher, load, limits=limits
@@ -87,6 +93,7 @@ class Bot:
             self.identity,
             answers,
             explanations,
+            clones=self._clones,
             count_fate=service.runner.kit.hooks.fate,
         )
         self.inbox = Inbox(
@@ -113,8 +120,10 @@ class Bot:
 
     async def __aenter__(self) -> Self:
         await self._ended.enter_async_context(self._github)
-        for work in (self._publisher.work(), self.inbox.work(), self._backfill.work()):
-            in_background(work, until=self._ended)
+        await self._ended.enter_async_context(self._clones)
+        works = (self._publisher, self.inbox, self._backfill, self._clones)
+        for work in works:
+            in_background(work.work(), until=self._ended)
         log.info("started the GitHub App %s", self.config.slug or self.config.app_id)
         return self
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from reviewbot.code.clones import CloneKey, Clones
 from reviewbot.code.git_fetch import FetchError
+from reviewbot.core.wording import count
 from reviewbot.github.api.records import repository
 from reviewbot.github.change.git_origin import origin_of
 from reviewbot.github.client.errors import ForbiddenError, InvalidError, NotFoundError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 8
 """Most fetches at once. An installation has at most as many as it may send requests at once."""
 SWEEP_S: Final = 3600.0
+"""Seconds between two searches for clones that nothing uses any more."""
 FOLDER: Final = "clones"
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ class AppClones:
         github: the gateway of the App.
         web_url: address of GitHub's pages.
         state_folder: folder whose subfolder :data:`FOLDER` has the clones.
-        max_bytes: maximum size of all clones together.
+        max_bytes: maximum size of all clones together; 0 keeps none.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class AppClones:
         self._github, self._web_url = github, web_url
         self._stop = Event()
         # The state folder may be a link; what is within it may not.
+        self.is_on = max_bytes > 0
         self._clones = Clones(state_folder.resolve() / FOLDER, max_bytes, self._stop)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="clones")
         parts = urlsplit(web_url)
@@ -83,19 +86,19 @@ class AppClones:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def remove(
-        self, *, installation: int | None = None, repositories: Collection[int] = ()
+        self, *, installation: int | None = None, repositories: Collection[int] | None = None
     ) -> None:
-        """Remove the clones of an installation, or those of repositories; waits for fetches.
+        """Remove clones. Waits for fetches in progress.
 
-        ``repositories`` are ids. Without an ``installation``, their clones at all installations are
-        removed. Without ids, all clones of the installation are.
+        Args:
+            installation: the installation; None removes the clones of all installations.
+            repositories: ids of repositories; None removes the clones of all.
         """
-        numbers = list(repositories) or [None]
-        for number in numbers if installation is not None or repositories else ():
-            work = partial(self._clones.remove, self._host, account=installation, repository=number)
-            removed = await asyncio.get_running_loop().run_in_executor(None, work)
-            if removed:
-                log.info("removed %d clones", removed, extra={"installation": installation})
+        work = partial(
+            self._clones.remove, self._host, account=installation, repositories=repositories
+        )
+        if removed := await asyncio.to_thread(work):
+            log.info("removed %s", count(removed, "clone"))
 
     async def work(self) -> None:
         """Remove clones that nothing uses any more, each hour, until cancelled."""

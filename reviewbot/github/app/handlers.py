@@ -26,6 +26,7 @@ from reviewbot.github.webhook.tasks import (
     InstallationChanged,
     Ping,
     PullRequestInactive,
+    RepositoriesChanged,
     RerunWanted,
     ReviewRequested,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from reviewbot.github.api.gateway import Api, Gateway
+    from reviewbot.github.app.clones import AppClones
     from reviewbot.github.app.explanations import Explanations
     from reviewbot.github.app.reviews import AppReviews
     from reviewbot.github.identity import BotIdentity
@@ -60,6 +62,7 @@ class DeliveryHandler:
         answers: Answers,
         explanations: Explanations,
         *,
+        clones: AppClones,
         count_fate: Callable[[str, str, str, str], object] = lambda *_: None,
     ) -> None:
         self._reviews, self._github, self._identity, self._answers = (
@@ -69,6 +72,7 @@ class DeliveryHandler:
             answers,
         )
         self._explanations, self._count_fate = explanations, count_fate
+        self._clones = clones
         self._stopped: dict[str, int] = {}  # by delivery, until the reply is posted
 
     async def do(self, task: Task) -> None:
@@ -94,6 +98,8 @@ class DeliveryHandler:
                 await self._comment(task)
             case InstallationChanged():
                 await self._installation(task)
+            case RepositoriesChanged():
+                await self._clones.remove(repositories=task.repositories)
             case Ping() | IgnoredDelivery():
                 pass
             case _:
@@ -145,10 +151,11 @@ class DeliveryHandler:
             self._count_fate(one.fate, one.rule, one.model, one.prompt_version)
 
     async def _installation(self, task: InstallationChanged) -> None:
-        """Stop the reviews of an installation that was deleted or suspended."""
+        """Stop the reviews of an installation that was deleted or suspended; remove its clones."""
         log.info("installation %d: %s", task.installation, task.action)
         if task.action in ("deleted", "suspend"):
             await self._reviews.stop_all(task.installation)
+            await self._clones.remove(installation=task.installation)
 
     async def _rerun(self, task: RerunWanted) -> None:
         """Review the pull requests of a check run or suite again."""

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reviewbot.github.webhook.tasks import IgnoredDelivery, InstallationChanged, Ping, RerunWanted
+from reviewbot.github.webhook.tasks import (
+    IgnoredDelivery,
+    InstallationChanged,
+    Ping,
+    RepositoriesChanged,
+    RerunWanted,
+)
 
 if TYPE_CHECKING:
     from reviewbot.github.webhook.tasks import RepositoryRef, Task
@@ -15,7 +21,7 @@ def installation_of(task: Task) -> int | None:
     match task:
         case Ping() | IgnoredDelivery():
             return None
-        case InstallationChanged():
+        case InstallationChanged() | RepositoriesChanged():
             return task.installation
         case _:
             return task.repository.installation
@@ -37,7 +43,7 @@ def subject_of(task: Task) -> str | None:
     match task:
         case Ping() | IgnoredDelivery():
             return None
-        case InstallationChanged():
+        case InstallationChanged() | RepositoriesChanged():
             return f"installation {task.installation}"
         case RerunWanted() if len(task.numbers) != 1:
             about = f"@{task.head_sha}"

@@ -68,9 +68,12 @@ class HeadFiles:
         missing = [path for path in paths if path not in found][: self._left]
         return found | await self._fetched(missing)
 
-    async def search(self, _name: str) -> Sequence[FoundLine] | None:
-        """Return None: GitHub searches the default branch only."""
-        return None
+    async def search(self, name: str) -> Sequence[FoundLine] | None:
+        """Return the first lines of a checkout with an identifier; None without one.
+
+        GitHub itself searches the default branch only.
+        """
+        return None if self._checkout is None else await self._checkout.search(name)
 
     async def read(self, paths: Sequence[str], *, base: bool = False) -> dict[str, bytes | Unread]:
         """Return the content of each path, or the reason why it has none.

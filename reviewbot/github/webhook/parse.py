@@ -26,6 +26,7 @@ from reviewbot.github.webhook.tasks import (
     InstallationChanged,
     Ping,
     PullRequestInactive,
+    RepositoriesChanged,
     RerunWanted,
     ReviewAction,
     ReviewRequested,
@@ -50,6 +51,8 @@ _BUTTON: Final = re.compile(r"[a-z-]{1,20}")
 
 _WANTED: Final[dict[str, ReviewAction]] = {one: one for one in get_args(ReviewAction)}
 _UNWANTED: Final[dict[str, CancelAction]] = {one: one for one in get_args(CancelAction)}
+_MOVED: Final = frozenset({"deleted", "privatized", "publicized", "transferred"})
+"""Actions of ``repository`` after which others than before may see the code."""
 _INSTALLATION: Final[dict[str, InstallationAction]] = {
     one: one for one in get_args(InstallationAction)
 }
@@ -216,6 +219,24 @@ def _installation(payload: Payload) -> Task:
     return InstallationChanged(payload.delivery, action, payload.id("installation.id"))
 
 
+def _installation_repositories(payload: Payload) -> Task:
+    if payload.action != "removed":
+        raise payload.nothing()
+    listed = payload.at("repositories_removed")
+    ids = (positive(at(one, "id")) for one in (listed if isinstance(listed, list) else ()))
+    return _changed(payload, tuple(one for one in ids if one is not None))
+
+
+def _repository(payload: Payload) -> Task:
+    if payload.action not in _MOVED:
+        raise payload.nothing()
+    return _changed(payload, (payload.id("repository.id"),))
+
+
+def _changed(payload: Payload, repositories: tuple[int, ...]) -> Task:
+    return RepositoriesChanged(payload.delivery, payload.id("installation.id"), repositories)
+
+
 _READERS: Final[dict[str, Callable[[Payload], Task]]] = {
     "pull_request": _pull_request,
     "issue_comment": _issue_comment,
@@ -223,5 +244,7 @@ _READERS: Final[dict[str, Callable[[Payload], Task]]] = {
     "check_run": _check_run,
     "check_suite": _check_suite,
     "installation": _installation,
+    "installation_repositories": _installation_repositories,
+    "repository": _repository,
     "ping": lambda payload: Ping(payload.delivery),
 }

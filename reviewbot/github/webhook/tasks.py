@@ -101,6 +101,19 @@ class InstallationChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RepositoriesChanged:
+    """Repositories may now be visible to others than before, or to us no more.
+
+    They left the installation, or were deleted, transferred, or made public or private.
+    ``repositories`` are their ids.
+    """
+
+    delivery: str
+    installation: int
+    repositories: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """A ping of GitHub, which needs no action."""
 
@@ -121,6 +134,7 @@ Task = (
     | Commented
     | RerunWanted
     | InstallationChanged
+    | RepositoriesChanged
     | Ping
     | IgnoredDelivery
 )

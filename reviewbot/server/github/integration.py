@@ -33,6 +33,7 @@ class GitHubSide:
         service: the review service.
         load: function that turns options into settings, based on the server's own settings.
         limits: limits of each installation.
+        clone_bytes: maximum size of the clones in the state folder; 0 keeps none.
 
     Raises:
         ConfigError: the App cannot be used.
@@ -45,9 +46,11 @@ class GitHubSide:
         service: ReviewService,
         load: Callable[[Mapping[str, object]], Settings],
         limits: Limits,
+        *,
+        clone_bytes: int = 0,
     ) -> None:
         self._service, self._load, self._public_url = service, load, setup.public_url
-        self._limits = limits
+        self._limits, self._clone_bytes = limits, clone_bytes
         self._first = self._made(app) if app else None
         self._setup = GitHubSetup(setup, self._begin) if app is None else None
         self._bot: Bot | None = None
@@ -76,7 +79,14 @@ class GitHubSide:
         self._bot = await self._ended.enter_async_context(self._made(app))
 
     def _made(self, app: AppConfig) -> Bot:
-        return Bot(app, self._service, self._load, public_url=self._public_url, limits=self._limits)
+        return Bot(
+            app,
+            self._service,
+            self._load,
+            public_url=self._public_url,
+            limits=self._limits,
+            clone_bytes=self._clone_bytes,
+        )
 
     async def __aenter__(self) -> Self:
         if self._first is not None:
