@@ -7,7 +7,15 @@ Local git (:class:`reviewbot.code.git_files.GitFiles`), GitHub's contents API
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import (
+    TYPE_CHECKING,
+    Final,
+    Literal,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    runtime_checkable,
+)
 
 from reviewbot.core.diff.parse import SUBMODULE
 from reviewbot.core.plan.chunk_view import SYMLINK
@@ -89,3 +97,11 @@ class CodeAtCommit(Protocol):
         Raises:
             SearchError: the code could not be searched, or has no file or folder ``under``.
         """
+
+@runtime_checkable
+class ReportsProblem(Protocol):
+    """Code at a commit that may report a problem."""
+
+    @property
+    def problem(self) -> str | None:
+        """Sentence for readers of the review about code that is not available; None without one."""

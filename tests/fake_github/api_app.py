@@ -24,6 +24,7 @@ NEEDED_FOR = {
     "pull_request": "pull_requests",
     "pull_request_review": "pull_requests",
     "pull_request_review_comment": "pull_requests",
+    "repository": "metadata",
 }
 """The permission without which an App may not subscribe to an event."""
 

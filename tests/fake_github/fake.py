@@ -57,6 +57,8 @@ class FakeGitHub:
         self._stack = AsyncExitStack()
         self._redeliveries: set[asyncio.Task[Sent]] = set()
         self.requests: list[Recorded] = []
+        self.git_requests: list[Recorded] = []
+        self.before_git: Callable[[Recorded], object] = lambda _: None
         self.unknown: list[str] = []
         self.faults: list[Fault] = []
         self.answer_complaints: list[str] = []

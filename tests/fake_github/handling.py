@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from tests.fake_github import access, openapi
+from tests.fake_github import access, git_http, openapi
 from tests.fake_github.routing import Call, find
 from tests.fake_github.server import NOT_JSON
 from tests.fake_github.wire import Answer, Recorded, Refused
@@ -34,6 +34,8 @@ class Handling:
 
     async def respond(self, request: Recorded) -> Answer | None:
         """Answers a request, by the faults that are to happen and else by the rules."""
+        if git_http.is_git(request.path):
+            return await self._git(request)
         self._fake.requests.append(request)
         if self._fake.prefix:
             graphql = request.path == "/api/graphql"
@@ -52,6 +54,13 @@ class Handling:
             return None if fault.drop else fault.answer() or answer
         finally:
             self._fake.limits.under_way -= 1
+
+    async def _git(self, request: Recorded) -> Answer:
+        self._fake.git_requests.append(request)
+        self._fake.before_git(request)
+        fault = next((one for one in self._fake.faults if one.takes(request)), None)
+        refused = fault.answer() if fault is not None else None
+        return refused or await asyncio.to_thread(git_http.answer, self._fake.world, request)
 
     async def _wait(self, seconds: float) -> None:
         """Waits by the loop's clock; by the wall's while a thread of this loop is at work, which

@@ -25,7 +25,7 @@ REVIEWER = {
 """What the App asks for unless a test says otherwise."""
 EVENTS = [
     *("check_run", "check_suite", "issue_comment"),
-    *("pull_request", "pull_request_review_comment", "pull_request_review"),
+    *("pull_request", "pull_request_review_comment", "pull_request_review", "repository"),
 ]
 LEVELS = {"none": 0, "read": 1, "write": 2, "admin": 3}
 

@@ -118,6 +118,7 @@ _SUBJECTS = {
     "pull_request": _pull_request,
     "pull_request_review": _review,
     "pull_request_review_comment": _review_comment,
+    "repository": lambda _world, _about: {},
 }
 
 

@@ -157,6 +157,7 @@ async def app_server(
     limits: Limits | None = None,
     hooks: Hooks | None = None,
     cipher: StoreCipher = CIPHER,
+    clone_bytes: int = 0,
     **variables: str,
 ) -> AsyncIterator[AppServer]:
     """The App at work; its database is in ``folder``.
@@ -170,6 +171,7 @@ async def app_server(
         limits: what an installation may use.
         hooks: what is called after events.
         cipher: encryption of stored source.
+        clone_bytes: maximum size of clones; by default there are none.
         variables: more of the environment.
     """
 
@@ -199,7 +201,13 @@ async def app_server(
     service._engine = queue  # type: ignore[assignment]
     await service.database.write(service._arrive)
     service.ready = True
-    bot = Bot(config, service, load, public_url=public_url, pace=pace, limits=limits)
+    bot = Bot(
+        *(config, service, load),
+        public_url=public_url,
+        pace=pace,
+        limits=limits,
+        clone_bytes=clone_bytes,
+    )
     loop, now = asyncio.get_running_loop(), reviews.now_ms()
     then = loop.time()
     # What is tried again later comes by the clock of the database: that of a virtual loop, too.
