@@ -7,12 +7,17 @@ import logging
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.action.event import Skipped
 from reviewbot.action.inputs import INPUT_ADVICE
 from reviewbot.action.report import write_report
 from reviewbot.action.settings import check_key, settings_of
+from reviewbot.code.fetched_files import FetchedFiles
+from reviewbot.code.git_fetch import fetch_commits
 from reviewbot.code.git_files import GitFiles
 from reviewbot.code.git_repository import open_commit
 from reviewbot.config.settings import CONFIG_NAMES
@@ -24,8 +29,10 @@ from reviewbot.errors import (
     EXIT_OK,
     ReviewbotError,
 )
+from reviewbot.github.app.manifest import web_address
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.change.compare import ContentSource
+from reviewbot.github.change.git_origin import origin_of
 from reviewbot.github.change.head_files import HeadFiles
 from reviewbot.github.change.subject import PublishOptions
 from reviewbot.github.client.errors import ForbiddenError, GitHubError, for_author
@@ -45,6 +52,7 @@ if TYPE_CHECKING:
     from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.api.pulls import PullRequest
+    from reviewbot.github.change.subject import Subject
     from reviewbot.github.state.block import Pause
     from reviewbot.github.state.scope import ReviewScope
     from reviewbot.pipeline.job import StopSignal
@@ -52,6 +60,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CLONE_BYTES: Final = 500_000_000
+"""Most bytes of a clone of the repository."""
 _FORK_NOTICE: Final = (
     "This pull request comes from a fork: GitHub gives its workflows a read-only token, so the"
     " review is only in the log, its annotations and the job's summary."
@@ -216,11 +226,33 @@ class ActionReview:
         repository = open_commit(folder, head) if folder and folder.is_dir() else None
         return GitFiles(repository) if repository else None
 
-    async def _code(self, assignment: ReviewScope) -> CodeAtCommit:
-        subject = assignment.subject
+    async def _code(self, assignment: ReviewScope, folder: Path, ended: Event) -> CodeAtCommit:
+        """Return the code at the head: of a checkout, else of a clone, else of the contents API.
+
+        Args:
+            assignment: the scope of the review.
+            folder: folder for a clone, which is made when the first file is read.
+            ended: set at the end of the review; it ends a fetch.
+        """
+        inputs, subject = self._inputs, assignment.subject
         place = ContentSource(self._api, subject.pull.repo, subject.merge_base, subject.head)
-        checkout = await asyncio.to_thread(self._checkout, subject.head)
+        checkout = await asyncio.to_thread(self._objects, subject)
+        if checkout is None and inputs.workspace is not None:  # of a runner; it may be empty
+            page = f"{web_address(inputs.api_url)}/{subject.pull.repo}"
+            origin = origin_of(subject, page, inputs.token)
+            fetch = partial(
+                fetch_commits, folder / "clone", origin, max_bytes=CLONE_BYTES, stop=ended
+            )
+            return HeadFiles(place, checkout=FetchedFiles(partial(asyncio.to_thread, fetch)))
         return HeadFiles(place, checkout=checkout)
+
+    def _objects(self, subject: Subject) -> CodeAtCommit | None:
+        """Return the files of head and merge base in the job's checkout; None if it lacks one."""
+        folder, base = self._inputs.workspace, subject.merge_base
+        repository = open_commit(folder, subject.head) if folder and folder.is_dir() else None
+        if repository is None or folder is None or base is None:
+            return GitFiles(repository) if repository else None
+        return GitFiles(replace(repository, start=base)) if open_commit(folder, base) else None
 
     async def _begun(self, identity: BotIdentity, assignment: ReviewScope) -> Publication:
         """Return the started publication; without a token it posts nothing."""
@@ -255,12 +287,16 @@ class ActionReview:
             context=assignment.context,
         )
         async with AsyncExitStack() as stack:
+            ended, temp = Event(), self._inputs.temp
+            folder = TemporaryDirectory(prefix="reviewbot-", dir=temp, ignore_cleanup_errors=True)
+            clone = Path(stack.enter_context(folder))
+            stack.callback(ended.set)
             run = RunDescription(
                 prepared=prepared,
                 settings=settings,
                 title=pull.title,
                 description=pull.body,
-                code=await self._code(assignment),
+                code=await self._code(assignment, clone, ended),
             )
             outputs = stack.enter_context(
                 Outputs(

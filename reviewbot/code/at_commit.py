@@ -105,3 +105,8 @@ class ReportsProblem(Protocol):
     @property
     def problem(self) -> str | None:
         """Sentence for readers of the review about code that is not available; None without one."""
+
+
+def problem_of(code: object) -> str | None:
+    """Return the problem that the code of a commit reports; None without one."""
+    return code.problem if isinstance(code, ReportsProblem) else None

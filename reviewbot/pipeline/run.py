@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reviewbot.code.at_commit import ReportsProblem
+from reviewbot.code.at_commit import problem_of
 from reviewbot.core.events.events import ReviewFinished
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import Workers, workers
@@ -108,13 +108,11 @@ async def run_review(
         )
         await stack.enter_async_context(aclosing(events))
         async for event in events:
-            yield _with_problem(event, run.code) if isinstance(event, ReviewFinished) else event
-
-
-def _with_problem(finished: ReviewFinished, code: CodeAtCommit | None) -> ReviewFinished:
-    """Return the last event with the problem that the code at the commit reports."""
-    problem = code.problem if isinstance(code, ReportsProblem) else None
-    return finished if problem is None else replace(finished, reasons=(*finished.reasons, problem))
+            problem = problem_of(run.code)
+            if problem is not None and isinstance(event, ReviewFinished):
+                yield replace(event, reasons=(*event.reasons, problem))
+            else:
+                yield event
 
 
 def _workers(run: RunDescription) -> AbstractAsyncContextManager[Workers]:

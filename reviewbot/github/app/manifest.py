@@ -44,6 +44,9 @@ EVENTS: Final = ("issue_comment", "pull_request", "pull_request_review_comment")
 """Event subscriptions of the App. ``checks: write`` includes ``check_run`` and ``check_suite`` for
 the App's own checks. Every App receives ``installation`` and ``ping`` (docs.github.com, "Webhook
 events and payloads"). ``issue_comment`` needs ``issues``, even for pull requests."""
+CLONE_EVENTS: Final = ("repository",)
+"""Events after which a clone is removed. An App without them works: its clones are removed at their
+next use, or once nothing has used them for days."""
 WEBHOOK_PATH: Final = "/webhooks/github"
 """Path where a server receives deliveries."""
 NAME_LIMIT: Final = 34
@@ -111,7 +114,7 @@ def manifest(registration: Registration, redirect_url: str) -> dict[str, Any]:
         "redirect_url": redirect_url,
         "public": False,
         "default_permissions": dict(PERMISSIONS),
-        "default_events": list(EVENTS),
+        "default_events": [*EVENTS, *CLONE_EVENTS],
     }
 
 

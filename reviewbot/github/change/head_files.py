@@ -11,7 +11,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.code.at_commit import FILE_BYTES, FilesWith, SearchError, ReportsProblem
+from reviewbot.code.at_commit import FILE_BYTES, FilesWith, SearchError, problem_of, ReportsProblem
 from reviewbot.core.plan.chunk_view import SYMLINK
 from reviewbot.github.change.compare import AT_ONCE
 from reviewbot.github.client.errors import GitHubError, TooLargeError
@@ -139,8 +139,7 @@ class HeadFiles:
     @property
     def problem(self) -> str | None:
         """Sentence about a checkout that is not available; None without one."""
-        checkout = self._checkout
-        return checkout.problem if isinstance(checkout, ReportsProblem) else None
+        return problem_of(self._checkout)
 
     async def _fetched(self, paths: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

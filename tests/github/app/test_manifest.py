@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reviewbot.github.api.gateway import API_URL, Gateway
 from reviewbot.github.app.manifest import (
+    CLONE_EVENTS,
     EVENTS,
     PERMISSIONS,
     REASONS,
@@ -34,7 +35,7 @@ async def test_github_makes_the_app_that_the_manifest_describes() -> None:
         new = await gateway.new_app(code)
         (made,) = (app for app in github.world.apps.values() if app.id == new.id)
         assert made.permissions == dict(PERMISSIONS)
-        assert made.events == list(EVENTS)
+        assert made.events == [*EVENTS, *CLONE_EVENTS]
         assert made.webhook_url == "https://reviews.example/webhooks/github"
         assert new.private_key.reveal() == made.private_key
         assert new.webhook_secret.reveal() == made.webhook_secret
@@ -55,7 +56,10 @@ def test_the_manifest_asks_for_what_a_review_needs_and_no_more() -> None:
             "metadata": "read",
             "pull_requests": "write",
         },
-        "default_events": ["issue_comment", "pull_request", "pull_request_review_comment"],
+        "default_events": [
+            *("issue_comment", "pull_request", "pull_request_review_comment"),
+            "repository",
+        ],
     }
     assert REASONS.keys() == PERMISSIONS.keys()
 
