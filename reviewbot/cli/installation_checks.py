@@ -62,7 +62,10 @@ def installation_checks() -> Iterator[Check]:
 def _git() -> Check:
     path = shutil.which("git")
     if path is None:
-        detail = "not found: diff files can be reviewed, a working tree cannot"
+        detail = (
+            "not found: diff files can be reviewed, a working tree cannot, and an App keeps no"
+            " clones"
+        )
         return Check(WARNING, "git", detail)
     try:
         find_git()

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from filelock import FileLock, Timeout
 
 from reviewbot.code.git_fetch import FETCH_S, FetchError, fetch_commits
+from reviewbot.core.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -111,7 +112,6 @@ class Clones:
 
         Raises:
             FetchError: the commits cannot be fetched. If the server refuses, the clone is removed.
-            SourceError: git is missing.
             OSError: the folder cannot be used.
         """
         limit = self.max_bytes // SHARES
@@ -161,13 +161,19 @@ class Clones:
             host: host as in :class:`CloneKey`.
             account: the account; None removes the clones of all accounts.
             repositories: ids of repositories; None removes the clones of all.
+
+        Raises:
+            FetchError: a clone could not be removed; a later call may succeed.
         """
-        removed = 0
+        removed = kept = 0
         for use in self.listed():
             is_account = account is None or use.key.account == account
             is_repository = repositories is None or use.key.repository in repositories
             if use.key.host == host and is_account and is_repository:
-                removed += self._remove_one(use.key)
+                gone = self._remove_one(use.key)
+                removed, kept = removed + gone, kept + (not gone)
+        if kept:
+            raise FetchError(f"could not remove {count(kept, 'clone')}")
         return removed
 
     def sweep(self) -> int:
@@ -206,7 +212,7 @@ class Clones:
         return self._folder / key.host / str(int(key.account)) / str(int(key.repository))
 
     @contextmanager
-    def _locked(self, key: CloneKey, wait_s: float = LOCK_S) -> Iterator[Path]:
+    def _locked(self, key: CloneKey, wait_s: float | None = None) -> Iterator[Path]:
         """Lock a clone for this thread, and return its path.
 
         Raises:
@@ -217,6 +223,7 @@ class Clones:
         _check_private(self._folder)
         clone.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The empty file stays: two processes that lock different files of one name would conflict.
+        wait_s = LOCK_S if wait_s is None else wait_s
         lock = FileLock(clone.with_suffix(".lock"), timeout=wait_s, mode=0o600)
         try:
             lock.acquire()
@@ -227,13 +234,13 @@ class Clones:
         finally:
             lock.release()
 
-    def _remove_one(self, key: CloneKey, wait_s: float = LOCK_S) -> bool:
+    def _remove_one(self, key: CloneKey, wait_s: float | None = None) -> bool:
         """Remove a clone; return whether it is gone. A clone that stays locked is not removed."""
         try:
             with self._locked(key, wait_s) as clone:
                 _remove(clone)
         except (FetchError, OSError) as error:
-            if wait_s:
+            if wait_s is None:
                 log.warning("could not remove a clone: %s", error)
             return False
         return True

@@ -37,7 +37,8 @@ _ENVIRONMENT: Final = {
     "GIT_ALLOW_PROTOCOL": "none",
 }
 _USERS_SCOPES: Final = (b"system", b"global", b"command")
-_NEEDED: Final = (2, 31)  # for GIT_CONFIG_COUNT
+NEEDED: Final = (2, 31)
+"""The oldest version of git that can be used. It is the first with ``GIT_CONFIG_COUNT``."""
 _ATTRIBUTES_FROM_A_COMMIT: Final = (2, 41)
 
 START_S: Final = 5.0
@@ -82,8 +83,8 @@ def safe_environment(directory: Path) -> tuple[dict[str, str], tuple[str, ...]]:
         SourceError: git is missing or too old.
     """
     environment = {**os.environ, **_ENVIRONMENT}
-    version = _version(run_git(directory, environment, "version"))
-    if version < _NEEDED:
+    version = version_in(run_git(directory, environment, "version"))
+    if version < NEEDED:
         raise SourceError("git 2.31 or later is needed; give a diff file or pipe a diff in")
     foreign = _foreign_filters(directory, environment)
     settings = list(_CONFIG)
@@ -100,7 +101,8 @@ def safe_environment(directory: Path) -> tuple[dict[str, str], tuple[str, ...]]:
     return environment, tuple(notices)
 
 
-def _version(text: bytes) -> tuple[int, int]:
+def version_in(text: bytes) -> tuple[int, int]:
+    """Return the major and minor version in the output of ``git version``; zeros without one."""
     match = re.search(rb"(\d+)\.(\d+)", text)
     return (int(match[1]), int(match[2])) if match else (0, 0)
 

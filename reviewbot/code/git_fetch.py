@@ -16,10 +16,11 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from reviewbot.code.git_command import find_git, run_git, variables_of
+from reviewbot.code.git_command import NEEDED, find_git, run_git, variables_of, version_in
 from reviewbot.code.git_repository import GitRepository
 from reviewbot.errors import SourceError
 
@@ -129,11 +130,11 @@ def fetch_commits(
         stop: ends the fetch when it is set.
 
     Raises:
-        FetchError: git or the server refuses, the time or size is exceeded, or the ref points to
-            another commit than the expected head.
-        SourceError: git is missing.
+        FetchError: git is missing or too old, git or the server refuses, the time or size is
+            exceeded, or the ref points to another commit than the expected head.
     """
     _check(origin)
+    _check_git()
     if not (folder / "HEAD").exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         run_git(folder, _environment(folder, None), "init", "--quiet", "--bare", "--template=")
@@ -181,6 +182,28 @@ def _check(origin: Origin) -> None:
         raise FetchError("a commit of the change is not a full hash")
 
 
+def _check_git() -> None:
+    """Raise unless there is a git that reads its configuration from the environment.
+
+    Raises:
+        FetchError: there is none.
+    """
+    try:
+        found = _version(find_git())
+    except (SourceError, OSError, subprocess.SubprocessError) as error:
+        raise FetchError("git is not installed here") from error
+    if found < NEEDED:
+        raise FetchError("git here is too old")
+
+
+@lru_cache(maxsize=4)
+def _version(git: str) -> tuple[int, int]:
+    done = subprocess.run(  # noqa: S603 - the git that is used
+        [git, "version"], capture_output=True, check=True, timeout=_SILENT_S
+    )
+    return version_in(done.stdout)
+
+
 def _environment(folder: Path, origin: Origin | None) -> dict[str, str]:
     """Return the environment of git; with an origin it may fetch from there alone."""
     found = {name: os.environ[name] for name in _KEPT if name in os.environ}
@@ -217,7 +240,6 @@ def _run(
 
     Raises:
         FetchError: git fails, or was ended.
-        SourceError: git is missing.
     """
     command = [find_git(), "--no-pager", *arguments]
     if os.name == "posix":

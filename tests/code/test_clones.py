@@ -247,6 +247,17 @@ def test_an_uninstall_waits_for_the_fetch_and_removes_its_result(
     assert keys(clones) == []
 
 
+def test_a_clone_that_stays_in_use_is_removed_by_a_later_call(
+    server: GitServer, clones: Clones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, head = hello(server)
+    clones.fetch(key(), origin(server, head), private=True)
+    monkeypatch.setattr(clones_module, "LOCK_S", 0.01)
+    with clones._locked(key()), pytest.raises(FetchError, match="could not remove 1 clone"):
+        clones.remove(HOST, account=1)
+    assert clones.remove(HOST, account=1) == 1
+
+
 def test_a_deleted_repository_loses_its_clones_at_all_accounts(
     server: GitServer, clones: Clones
 ) -> None:

@@ -302,6 +302,27 @@ def test_only_the_fetch_has_the_token_and_nothing_has_the_keys_of_the_server(
     assert ["fetch" in one.command for one in holders] == [True]
 
 
+@pytest.mark.parametrize(
+    ("script", "message"), [(None, "not installed"), ("git version 2.30.2", "too old")]
+)
+def test_without_a_usable_git_nothing_is_fetched(
+    server: GitServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str | None,
+    message: str,
+) -> None:
+    head = server.repository("octo/hello", token=TOKEN).commit({"a": "b"}, ref=REF)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    if script is not None:
+        (programs / "git").write_text(f"#!/bin/sh\necho {script}\n")
+        (programs / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    assert message in str(reason(tmp_path / "clone", origin(server, head)))
+    assert server.requests == []
+
+
 def test_hooks_and_attributes_of_the_repository_run_nothing(
     server: GitServer, tmp_path: Path
 ) -> None:

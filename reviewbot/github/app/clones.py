@@ -66,7 +66,6 @@ class AppClones:
         Raises:
             GitHubError: GitHub gives no token, or its rate limit is used up.
             FetchError: the commits cannot be fetched.
-            SourceError: git is missing.
             OSError: the folder of the clones cannot be used.
         """
         number = subject.pull.repository_id
@@ -93,6 +92,9 @@ class AppClones:
         Args:
             installation: the installation; None removes the clones of all installations.
             repositories: ids of repositories; None removes the clones of all.
+
+        Raises:
+            FetchError: a clone could not be removed; a later call may succeed.
         """
         work = partial(
             self._clones.remove, self._host, account=installation, repositories=repositories

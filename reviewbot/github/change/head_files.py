@@ -11,7 +11,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.code.at_commit import FILE_BYTES, FilesWith, SearchError, problem_of, ReportsProblem
+from reviewbot.code.at_commit import FILE_BYTES, FilesWith, SearchError, problem_of
 from reviewbot.core.plan.chunk_view import SYMLINK
 from reviewbot.github.change.compare import AT_ONCE
 from reviewbot.github.client.errors import GitHubError, TooLargeError
