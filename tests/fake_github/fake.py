@@ -58,6 +58,7 @@ class FakeGitHub:
         self._redeliveries: set[asyncio.Task[Sent]] = set()
         self.requests: list[Recorded] = []
         self.git_requests: list[Recorded] = []
+        self.git_heads: dict[int, str] = {}
         self.before_git: Callable[[Recorded], object] = lambda _: None
         self.unknown: list[str] = []
         self.faults: list[Fault] = []

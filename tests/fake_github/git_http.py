@@ -12,6 +12,8 @@ from tests.fake_github.wire import Answer
 from tests.support.git_server import http_backend
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.fake_github.repository import Repository
     from tests.fake_github.wire import Recorded
     from tests.fake_github.world import World
@@ -22,8 +24,11 @@ def is_git(path: str) -> bool:
     return ".git/" in path
 
 
-def answer(world: World, request: Recorded) -> Answer:
-    """Return the answer to a request of git. Blocks. What the caller may not see is not there."""
+def answer(world: World, request: Recorded, heads: Mapping[int, str]) -> Answer:
+    """Return the answer to a request of git. Blocks. What the caller may not see is not there.
+
+    ``heads`` has the heads that differ from those of the API, by the number of the pull request.
+    """
     name, _, rest = request.path.strip("/").partition(".git/")
     repo = world.repositories.get(name.lower())
     authorization = request.headers.get("authorization")
@@ -31,7 +36,7 @@ def answer(world: World, request: Recorded) -> Answer:
         return Answer(b"", 401, {"www-authenticate": 'Basic realm="GitHub"'})
     if repo is None or not (_sees(world, authorization, repo) or not repo.private):
         return Answer(b"Repository not found.", 404)
-    _publish(repo)
+    _publish(repo, heads)
     folder = repo.store.folder
     target = f"/{folder.name}/{rest}?{urlencode(request.query)}"
     headers = {key: value for key, value in request.headers.items() if key != "authorization"}
@@ -54,7 +59,7 @@ def _sees(world: World, authorization: str | None, repo: Repository) -> bool:
     return is_installed and token.sees(repo) and token.permissions.get("contents") is not None
 
 
-def _publish(repo: Repository) -> None:
+def _publish(repo: Repository, heads: Mapping[int, str]) -> None:
     """Write the objects and the refs of the pull requests to the folder."""
     repo.store.save()
     folder = repo.store.folder
@@ -64,4 +69,4 @@ def _publish(repo: Repository) -> None:
     for pull in repo.pulls:
         ref = folder / "refs" / "pull" / str(pull.number) / "head"
         ref.parent.mkdir(parents=True, exist_ok=True)
-        ref.write_text(f"{pull.head_sha}\n")
+        ref.write_text(f"{heads.get(pull.number, pull.head_sha)}\n")

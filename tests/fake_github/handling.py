@@ -55,12 +55,15 @@ class Handling:
         finally:
             self._fake.limits.under_way -= 1
 
-    async def _git(self, request: Recorded) -> Answer:
+    async def _git(self, request: Recorded) -> Answer | None:
         self._fake.git_requests.append(request)
         self._fake.before_git(request)
         fault = next((one for one in self._fake.faults if one.takes(request)), None)
-        refused = fault.answer() if fault is not None else None
-        return refused or await asyncio.to_thread(git_http.answer, self._fake.world, request)
+        if fault is not None:
+            return fault.answer()
+        return await asyncio.to_thread(
+            git_http.answer, self._fake.world, request, self._fake.git_heads
+        )
 
     async def _wait(self, seconds: float) -> None:
         """Waits by the loop's clock; by the wall's while a thread of this loop is at work, which

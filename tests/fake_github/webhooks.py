@@ -109,6 +109,10 @@ def _installation_repositories(world: World, about: dict[str, Any]) -> JSON:
     }
 
 
+def _repository(_: World, _about: dict[str, Any]) -> JSON:
+    return {}
+
+
 _SUBJECTS = {
     "check_run": _check_run,
     "check_suite": _check_suite,
@@ -118,7 +122,7 @@ _SUBJECTS = {
     "pull_request": _pull_request,
     "pull_request_review": _review,
     "pull_request_review_comment": _review_comment,
-    "repository": lambda _world, _about: {},
+    "repository": _repository,
 }
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from tests.fake_anthropic import FakeAnthropic
     from tests.fake_github import FakeGitHub
-    from tests.fake_github.wire import Recorded
     from tests.github.app_runs import AppServer
 
 SIZE = 100_000_000
@@ -91,19 +90,17 @@ async def test_clones_can_be_turned_off(
 async def test_a_force_push_before_the_fetch_shows_no_other_commit(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
-    github.install(github.repository("octo/hello", BASE))
+    repository = github.repository("octo/hello", BASE)
+    github.install(repository)
     other = {"elsewhere/tax.py": "def rate_of(order):\n    return 'of another commit'\n"}
-
-    def push(_: Recorded) -> None:
-        github.before_git = lambda _: None
-        pull = github.repository("octo/hello").pulls[0]
-        pull.push(BASE | other, whole=True)
-
-    github.before_git = push
+    parent = repository.branches["main"]
+    forced = repository.make_commit((parent,), BASE | other, "Forced", "octocat", whole=True)
+    github.git_heads[1] = forced
     async with app_server(github, model, tmp_path, clone_bytes=SIZE) as server:
-        github.pull(base=BASE, head=BASE | {"shop/use.py": NEW})
-        await server.settle()
-    assert not any("of another commit" in one.text for one in model.verifications)
+        summary = await review(server)
+    assert github.git_requests
+    assert "def rate_of" not in evidence(model)
+    assert f"{UNAVAILABLE}: its repository could not be fetched, since its ref points" in summary
 
 
 async def test_two_tenants_with_repositories_of_one_name_have_clones_of_their_own(
