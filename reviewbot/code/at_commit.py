@@ -98,6 +98,7 @@ class CodeAtCommit(Protocol):
             SearchError: the code could not be searched, or has no file or folder ``under``.
         """
 
+
 @runtime_checkable
 class ReportsProblem(Protocol):
     """Code at a commit that may report a problem."""

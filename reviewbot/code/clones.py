@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections import defaultdict
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -81,11 +81,15 @@ class CloneUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Note:
-    """State of a clone, in a file within it; the time of the file is that of the last use."""
+    """State of a clone, in a file within it; the time of the file is that of the last use.
+
+    ``size`` is that of the clone in bytes after its last fetch, so that no list measures it again.
+    """
 
     made_at: float
     private: bool
-    fetching: bool
+    fetching: bool = True
+    size: int = 0
 
 
 class Clones:
@@ -136,18 +140,18 @@ class Clones:
         if note is None or not _is_usable(clone, note, private=private, limit=limit):
             _remove(clone)
             clone.mkdir(mode=0o700)
-            note = _Note(time.time(), private, fetching=True)
-        _write_note(clone, _Note(note.made_at, private, fetching=True))
+            note = _Note(time.time(), private)
+        _write_note(clone, replace(note, fetching=True))
         try:
             repository = fetch_commits(clone, origin, max_bytes=limit, stop=self._stop)
-            _check_size(clone, limit)
+            size = _checked_size(clone, limit)
         except BaseException as error:
             if not isinstance(error, FetchError) or error.problem != "failed":
                 _remove(clone)
             else:
-                _write_note(clone, _Note(note.made_at, private, fetching=False))
+                _write_note(clone, replace(note, fetching=False, size=_size(clone)))
             raise
-        _write_note(clone, _Note(note.made_at, private, fetching=False))
+        _write_note(clone, replace(note, fetching=False, size=size))
         return repository
 
     def remove(
@@ -203,7 +207,9 @@ class Clones:
             account, host = clone.parent.name, clone.parent.parent.name
             if clone.name.isdecimal() and account.isdecimal() and clone.is_dir():
                 key = CloneKey(host, int(account), int(clone.name))
-                found.append(CloneUse(key, _size(clone), _used_at(clone)))
+                note = _read_note(clone)
+                size = _size(clone) if note is None or note.fetching else note.size
+                found.append(CloneUse(key, size, _used_at(clone)))
         return found
 
     def _path(self, key: CloneKey) -> Path:
@@ -283,14 +289,16 @@ def _check_private(folder: Path) -> None:
         raise FetchError("the folder of the clones is not private")
 
 
-def _check_size(clone: Path, limit: int) -> None:
-    """Raise if a clone is larger than ``limit``.
+def _checked_size(clone: Path, limit: int) -> int:
+    """Return the size of a clone.
 
     Raises:
-        FetchError: it is.
+        FetchError: it is larger than ``limit``.
     """
-    if _size(clone) > limit:
+    size = _size(clone)
+    if size > limit:
         raise FetchError(f"it has more than {limit:,} bytes", "too_large")
+    return size
 
 
 def _is_usable(clone: Path, note: _Note, *, private: bool, limit: int) -> bool:
@@ -298,14 +306,19 @@ def _is_usable(clone: Path, note: _Note, *, private: bool, limit: int) -> bool:
     is_whole = not note.fetching and note.private == private
     is_young = 0 <= time.time() - note.made_at < RENEWED_S
     packs = sum(1 for _ in clone.glob("objects/pack/*.pack"))
-    return is_whole and is_young and packs < PACKS and _size(clone) < limit
+    return is_whole and is_young and packs < PACKS and note.size < limit
 
 
 def _read_note(clone: Path) -> _Note | None:
     try:
         data = json.loads((clone / _NOTE).read_bytes())
-        return _Note(float(data["made_at"]), data["private"] is True, data["fetching"] is not False)
-    except (OSError, ValueError, LookupError, TypeError):
+        return _Note(
+            made_at=float(data["made_at"]),
+            private=data["private"] is True,
+            fetching=data["fetching"] is not False,
+            size=int(data["size"]),
+        )
+    except (OSError, ValueError, LookupError, TypeError, OverflowError):
         return None
 
 

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from reviewbot.code.at_commit import SearchError
 from reviewbot.code.git_files import GitFiles
 from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from reviewbot.code.at_commit import FoundLine
+    from reviewbot.code.at_commit import FilesWith, FoundLine, Unread
     from reviewbot.code.git_repository import GitRepository
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,26 @@ class FetchedFiles:
         """Return the first lines with an identifier; None if the code cannot be searched."""
         files = await self._fetched()
         return None if files is None else await files.search(name)
+
+    async def read(
+        self, paths: Sequence[str], *, base: bool = False
+    ) -> Mapping[str, bytes | Unread]:
+        """Return the content of each path, or the reason why it has none."""
+        files = await self._fetched() if paths else None
+        unavailable: dict[str, bytes | Unread] = dict.fromkeys(paths, "unavailable")
+        return unavailable if files is None else await files.read(paths, base=base)
+
+    async def files_with(self, text: str, *, word: bool, under: str = "") -> FilesWith:
+        """Return the files that may contain a text.
+
+        Raises:
+            SearchError: the repository could not be fetched or searched, or has no file or folder
+                ``under``.
+        """
+        files = await self._fetched()
+        if files is None:
+            raise SearchError("the repository could not be fetched")
+        return await files.files_with(text, word=word, under=under)
 
     async def _fetched(self) -> GitFiles | None:
         """Return the files; None if they cannot be fetched."""

@@ -173,11 +173,16 @@ class GitRepository:
 
         ``word`` is an identifier. Symbolic links and submodules are not searched. Of many lines,
         only the first are returned.
+
+        Raises:
+            SourceError: git is missing, or cannot search.
         """
         arguments = (*_SEARCH, "-e", word, self.start, "--", ":/")
-        data = start_of_output(self.directory, self._environment, *arguments).stdout
+        output = start_of_output(self.directory, self._environment, *arguments)
+        if output.code not in (0, 1, None):
+            raise SourceError("git could not search the code")
         prefix = f"{self.start}:".encode()
-        lines = (line.split(b"\0") for line in data.split(b"\n")[:-1])
+        lines = (line.split(b"\0") for line in output.stdout.split(b"\n")[:-1])
         return [
             FoundLine(os.fsdecode(line[0].removeprefix(prefix)), line[2].decode(errors="replace"))
             for line in lines
