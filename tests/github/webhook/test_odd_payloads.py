@@ -47,7 +47,9 @@ def test_of_real_payloads_only_those_without_work_are_ignored() -> None:
         elif event == "pull_request_review_comment" and payload["action"] == "created":
             assert isinstance(task, Commented)
         elif not isinstance(task, IgnoredDelivery):
-            assert event in ("pull_request", "installation")
+            assert event in (
+                *("pull_request", "installation", "installation_repositories", "repository"),
+            )
 
 
 @pytest.mark.parametrize("event", ["push", "", "a" * 1_000, "\n::error::", "pull_request\n"])

@@ -17,6 +17,7 @@ from reviewbot.github.webhook.tasks import (
     InstallationChanged,
     Ping,
     PullRequestInactive,
+    RepositoriesChanged,
     RepositoryRef,
     RerunWanted,
     ReviewRequested,
@@ -266,3 +267,18 @@ def test_the_event_file_of_an_action_needs_no_installation() -> None:
     assert isinstance(task, ReviewRequested)
     assert task.repository.installation is None
     assert "installation" in reason(sent("pull_request", payload))
+
+
+def test_repositories_that_left_an_installation_are_named_by_id() -> None:
+    removed = [{"id": 7, "name": "a"}, {"id": "8"}, {"name": "b"}, None, {"id": 9}]
+    payload = {"action": "removed", "installation": {"id": 5}, "repositories_removed": removed}
+    assert sent("installation_repositories", payload) == RepositoriesChanged(DELIVERY, 5, (7, 9))
+    assert reason(sent("installation_repositories", payload | {"action": "added"}))
+
+
+@pytest.mark.parametrize("action", ["deleted", "transferred", "privatized", "publicized"])
+def test_a_repository_whose_readers_changed_is_named_by_id(action: str) -> None:
+    payload = {"action": action, "installation": {"id": 5}, "repository": {"id": 7}}
+    assert sent("repository", payload) == RepositoriesChanged(DELIVERY, 5, (7,))
+    assert reason(sent("repository", payload | {"action": "edited"}))
+    assert reason(sent("repository", payload | {"repository": {"id": "7"}}))
