@@ -161,11 +161,7 @@ FIXTURES: Final = {
     "silenced": SILENCED,
 }
 CASES: Final = [(name, offline) for name in FIXTURES for offline in (False, True)]
-CASES.remove(("loop", False))
-"""Fixtures, and whether they are reviewed without a model.
-
-Own rules do not run beside a model on a file that is known in full, only on one whose hunks are.
-"""
+"""Fixtures, and whether they are reviewed without a model."""
 ALL: Final = WITH_FILES | DIFF_ALONE
 IN_THIS_PROCESS: Final = ("action", "app", "eval with repositories", "eval", "lab")
 

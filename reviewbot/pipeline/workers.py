@@ -78,17 +78,17 @@ class Workers:
         wait_for_all: bool = False,
         checkpoints: RequestCheckpoints | None = None,
     ) -> RunBatch:
-        """Return ``run_batch`` with the linters beside it.
+        """Return ``run_batch`` with the own rules and the linters beside it.
 
         Args:
             run_batch: runner of the models.
             imported: results of other tools, which are reported, too.
-            wait_for_all: whether the request of a model waits for every linter, so that it is the
-                same each time.
-            checkpoints: store of the linter results that the requests list; None stores nothing.
+            wait_for_all: whether the request of a model waits for every rule and linter, so that
+                it is the same each time.
+            checkpoints: store of the results that the requests list; None stores nothing.
         """
         imported = tuple(imported)
-        if self.linters is None and not imported:
+        if self.linters is None and not imported and not self.own_rules:
             return run_batch
         from reviewbot.models.linters.batches import REQUEST_WAIT_S, LintedBatches
 

@@ -12,6 +12,7 @@ from reviewbot.config.settings import load_settings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.report import Report, fold
+from reviewbot.errors import ConfigError
 from reviewbot.models.batch import BatchResult, ChunkOutcome
 from reviewbot.models.linters import linters as limits
 from reviewbot.models.linters.imported import ImportedHit
@@ -174,17 +175,17 @@ async def beside_a_model(
     return report, instructions
 
 
-async def test_own_rules_run_beside_a_model_where_a_linter_lacks_the_whole_file(
-    tmp_path: Path,
-) -> None:
+async def test_own_rules_beside_a_model_find_what_they_find_without_one(tmp_path: Path) -> None:
     diff, whole = (changed(tmp_path, option, new=UNSAFE) for option in ("-U3", WHOLE))
     report, instructions = await beside_a_model(diff)
     assert rules(report) == {"python/shell-injection": 22}
     assert [one.verification for one in report.findings] == ["none"]
     assert report.coverage[0].checks == (f"{len(rules_for('python'))} rules for Python",)
     assert [text for text in instructions if "line 22 (python/shell-injection)" in text]
-    assert rules((await beside_a_model(diff, whole_files=whole))[0]) == {"ruff/S605": 22}
-    assert rules((await beside_a_model(diff, linters=False))[0]) == {}
+    for options in ({"whole_files": whole}, {"linters": False}):
+        beside, alone = (await beside_a_model(diff, **options))[0], await reviewed(diff, **options)
+        assert beside.findings == alone.findings
+        assert beside.coverage == alone.coverage
 
 
 async def test_own_rules_that_also_replace_the_model_report_a_fault_once(tmp_path: Path) -> None:
@@ -203,6 +204,19 @@ async def test_own_rules_that_fail_beside_a_model_are_named(
     report, _ = await beside_a_model(changed(tmp_path, new=UNSAFE))
     assert report.outcome == "clean"
     assert report.depth == "The offline rules did not read all of a.py: the parser crashed."
+    assert report.coverage[0].checks == ()
+
+
+async def test_rules_that_raise_beside_a_model_do_not_fail_its_chunk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise ConfigError("a rule file is broken")
+
+    monkeypatch.setattr(Parser, "match", refuse)
+    report, _ = await beside_a_model(changed(tmp_path, new=UNSAFE))
+    assert report.outcome == "clean"
+    assert report.depth == "The offline rules did not read a.py: a rule file is broken"
 
 
 async def test_each_chunk_of_a_long_file_gets_the_results_on_its_own_lines(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from reviewbot.models.linters.linters import Linted, Linters
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers
+from reviewbot.rules import rules_for
 from tests.in_process import parser
 from tests.models.linters.samples import need
 from tests.models.scripted import item
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 DIFF = added("a.py", "def f(x):", '    if x is "a":', "        return unknown")
 LISTED = "line 2 (ruff/F632), line 3 (ruff/F821)"
+OWN_RULES = f"{len(rules_for('python'))} rules for Python"
 TOO_LONG_S = 10.0
 
 
@@ -134,7 +136,7 @@ async def test_a_request_does_not_wait_for_slow_linters(monkeypatch: pytest.Monk
     assert model.instructions == []
     assert rules(events) == {"ruff/F632": 2, "ruff/F821": 3}
     (file,) = fold(events).coverage
-    assert (file.status, file.checks) == ("reviewed", ("ruff",))
+    assert (file.status, file.checks) == ("reviewed", (OWN_RULES, "ruff"))
 
 
 async def test_a_chunk_ends_once_and_after_the_results_of_its_linter(
@@ -154,7 +156,7 @@ async def test_the_stored_result_of_a_batch_has_later_results_of_linters(
     await released_after_request(model, HeldLinters(monkeypatch))
     (result,) = model.results
     assert [one.draft.rule for one in result.drafts] == ["ruff/F632", "ruff/F821"]
-    assert [one.checks for one in result.outcomes] == [("ruff",)]
+    assert [one.checks for one in result.outcomes] == [(OWN_RULES, "ruff")]
 
 
 async def test_a_fault_that_model_and_slow_linter_report_is_not_lost(

@@ -1,4 +1,4 @@
-"""Run the linters beside the model of a batch, as a wrapper of its runner.
+"""Run the own rules and the linters beside the model of a batch, as a wrapper of its runner.
 
 The results are drafts like those of a model, so they pass the same filters, and a finished batch
 stores them. Text is redacted before a linter sees it.
@@ -18,9 +18,14 @@ from reviewbot.core.safety.escape import show_line
 from reviewbot.errors import ReviewbotError
 from reviewbot.models.batch import BatchResult, ChunkOutcome, Drafted
 from reviewbot.models.linters.hits import MAX_LINES, LintHit
-from reviewbot.models.linters.linted_batch import ONLY_HUNKS, LintedBatch, linted_outcome
+from reviewbot.models.linters.linted_batch import (
+    ONLY_HUNKS,
+    LintedBatch,
+    is_better,
+    linted_outcome,
+)
 from reviewbot.models.linters.linters import Linted, Linters
-from reviewbot.models.linters.overlap import ALIKE
+from reviewbot.models.linters.overlap import ALIKE, is_alike
 from reviewbot.models.linters.whole_text import first_line, read_whole
 
 if TYPE_CHECKING:
@@ -35,14 +40,14 @@ CONFIDENCE: Final = 0.9
 NOTE_CONFIDENCE: Final = 0.5
 QUOTE_CHARS: Final = 4000
 REQUEST_WAIT_S: Final = 2.0
-"""Seconds that the request to a model waits for linters."""
+"""Seconds that the request to a model waits for rules and linters."""
 LISTED: Final = 40
 """Results of a chunk that the request to a model lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestCheckpoints:
-    """Store of the linter results that a request to a model lists.
+    """Store of the results of rules and linters that a request to a model lists.
 
     A run that sends the request of an interrupted run again lists the same results.
 
@@ -56,10 +61,9 @@ class RequestCheckpoints:
 
 
 class LintedBatches:
-    """A ``RunBatch`` around another one that also runs the linters on each chunk.
+    """A ``RunBatch`` around another one that also runs the own rules and the linters on each chunk.
 
-    A linter that fails makes a chunk ``partly`` reviewed only if no model read it. Beside a model,
-    the own rules run where the linter needs the whole file and only hunks are known.
+    A rule or linter that fails makes a chunk ``partly`` reviewed only if no model read it.
 
     Args:
         inner: the runner of the models.
@@ -67,8 +71,8 @@ class LintedBatches:
         imported: results of other tools, of which those on added lines are reported.
         whole_files: files that are known in full, by path. The chunks may show less of them.
         own_rules: runner of the own rules for the batches of models, by the id of the batch.
-        wait_s: seconds that the request to a model waits for the linters of its chunks; None waits
-            for all. The batch ends when they have ended, too.
+        wait_s: seconds that the request to a model waits for the rules and linters of its chunks;
+            None waits for all. The batch ends when they have ended, too.
         checkpoints: store of the results that the requests list.
     """
 
@@ -131,21 +135,41 @@ class LintedBatches:
         return reported
 
     async def _lint_chunk(self, task: BatchTask, view: ChunkView, batch: LintedBatch) -> None:
-        linted, own = await self._lint(view), tuple[Drafted, ...]()
-        if linted.problem == ONLY_HUNKS and task.id in self._own_rules:
-            own, outcome = await _run_rules(self._own_rules[task.id], task, view)
-            problem = outcome.reason or linted.problem
-            linted = replace(linted, problem=problem, instead=outcome.checks)
+        linted, own = await self._lint_beside_rules(task, view)
         hits = (*linted.hits, *self._imported_into(view))
         texts = _texts(view) if hits else {}
         drafts = [_drafted(view, hit, texts) for hit in hits]
-        batch.reported[view.id] = [*drafts[: len(linted.hits)], *own]
-        for drafted in (*own, *drafts):
-            if drafted.draft.rule in ALIKE:
+        if own is not None:
+            own = [one for one in own if not is_better(one.draft, linted)]
+            drafts = [one for one in drafts if not any(is_alike(one.draft, x.draft) for x in own)]
+            batch.own_drafts.update(one.draft for one in own)
+        linter_rules = {hit.rule for hit in linted.hits}
+        listed = [one for one in drafts if one.draft.rule in linter_rules]
+        batch.reported[view.id] = [*listed, *(own or ())]
+        for drafted in (*(own or ()), *drafts):
+            if own is None and drafted.draft.rule in ALIKE:
                 batch.waiting.append(drafted)
             else:
                 await batch.add(drafted)
         await batch.end_linters(view.id, linted)
+
+    async def _lint_beside_rules(
+        self, task: BatchTask, view: ChunkView
+    ) -> tuple[Linted, list[Drafted] | None]:
+        """Return the results of the linters for a chunk, and those of the own rules.
+
+        The latter are None if the runner of the models is that of the own rules.
+        """
+        rules = self._own_rules.get(task.id)
+        if rules is None:
+            return await self._lint(view), None
+        linted, (own, outcome) = await asyncio.gather(
+            self._lint(view), _run_rules(rules, task, view)
+        )
+        if outcome.status not in ("partly", "failed"):
+            return replace(linted, own_checks=outcome.checks), own
+        has_problem = linted.problem not in (None, ONLY_HUNKS)
+        return replace(linted, problem=linted.problem if has_problem else outcome.reason), own
 
     async def _lint(self, view: ChunkView) -> Linted:
         if self._linters is None or view.is_link:
@@ -242,29 +266,33 @@ def _together(parts: Sequence[Linted]) -> Linted:
 
 async def _run_rules(
     rules: RunBatch, task: BatchTask, view: ChunkView
-) -> tuple[tuple[Drafted, ...], ChunkOutcome]:
+) -> tuple[list[Drafted], ChunkOutcome]:
     """Return the findings of the own rules in a chunk, and their outcome."""
 
     async def ignore(_: BatchEvent) -> None:
         """Drop an event: the result has all that counts."""
 
     request = replace(task.request, chunks=(view,))
-    result = await rules(replace(task, request=request), ignore)
+    try:
+        result = await rules(replace(task, request=request), ignore)
+    except ReviewbotError as error:  # the model reads the chunk nevertheless
+        reason = f"The offline rules did not read this file: {error}"
+        return [], ChunkOutcome(view.id, "failed", OFFLINE, 1, reason)
     (outcome,) = result.outcomes
-    return result.drafts, outcome
+    return [*result.drafts], outcome
 
 
 def _with_reported(view: ChunkView, reported: Iterable[Drafted]) -> ChunkView:
     """Return the chunk with a list of its reported lines, so that a model does not repeat them.
 
-    Messages are left out, because those of linters can quote the code.
+    Titles and messages are left out, because they can quote the code.
     """
     places = [
         f"line {one.draft.line} ({one.draft.rule})" for one in reported if view.id in one.chunks
     ]
     if not places:
         return view
-    text = "Linters have reported these lines, so do not report the same problems: "
+    text = "Rules and linters have reported these lines, so do not report the same problems: "
     return replace(view, instructions=(*view.instructions, f"{text}{', '.join(places)}."))
 
 

@@ -1,4 +1,4 @@
-"""One batch while linters and a model work on it: results by chunk, and outcomes of its chunks."""
+"""One batch while rules, linters and a model work on it: results and outcomes of its chunks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from reviewbot.models.linters.hits import is_test_path
 from reviewbot.models.linters.overlap import BETTER, is_alike
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from reviewbot.core.findings.draft import Draft
     from reviewbot.models.batch import BatchEvent, Emit
     from reviewbot.models.linters.linters import Linted
 
@@ -22,7 +21,7 @@ ONLY_HUNKS: Final = "Only hunks of this file are known, and linters need the who
 
 @dataclass(slots=True)
 class LintedBatch:
-    """The results of the linters for one batch, by chunk, and the outcomes of its chunks."""
+    """The results of rules and linters for one batch, by chunk, and the outcomes of its chunks."""
 
     paths: dict[str, str]
     emit: Emit
@@ -36,9 +35,11 @@ class LintedBatch:
     """Drafts of the rules in :data:`ALIKE`, which are emitted if the own rules are silent."""
     reported: dict[str, list[Drafted]] = field(default_factory=dict)
     """Results for the request to a model."""
+    own_drafts: set[Draft] = field(default_factory=set)
+    """Drafts of the own rules that ran beside a model."""
 
     async def add(self, drafted: Drafted) -> None:
-        """Emit a result of a linter, or of an own rule that runs instead."""
+        """Emit a result of a linter, or of an own rule beside a model."""
         self.drafts.append(drafted)
         await self.emit(drafted)
 
@@ -67,23 +68,32 @@ class LintedBatch:
             await self.emit(linted_outcome(self.outcomes[chunk], linted))
 
     def is_covered(self, drafted: Drafted) -> bool:
-        """Return whether a linter reports the finding of an own rule, or decided against it."""
+        """Return whether the finding of an own rule is reported or decided otherwise.
+
+        It is if the own rules ran beside the model that failed, or by a linter.
+        """
         draft = drafted.draft
         if draft.rule is None:
             return False
-        if draft.rule in BETTER and self._ran_on(draft.path, drafted.chunks):
-            return not is_test_path(draft.path)
+        if draft in self.own_drafts:
+            return True
+        linted = [
+            self.linted[name] for name in drafted.chunks if self.paths.get(name) == draft.path
+        ]
+        if any(is_better(draft, one) for one in linted):
+            return True
         self.waiting = [one for one in self.waiting if not is_alike(one.draft, draft)]
         return False
 
-    def _ran_on(self, path: str, chunks: Iterable[str]) -> bool:
-        """Return whether a linter read ``path``, which is one of ``chunks``."""
-        return any(self.linted[name].ran for name in chunks if self.paths.get(name) == path)
+
+def is_better(draft: Draft, linted: Linted) -> bool:
+    """Return whether a linter that read the chunk finds the fault of an own rule better."""
+    return draft.rule in BETTER and bool(linted.ran) and not is_test_path(draft.path)
 
 
 def linted_outcome(outcome: ChunkOutcome, linted: Linted) -> ChunkOutcome:
     """Return the end of a chunk with what the linters add to it."""
-    checks = tuple(dict.fromkeys((*outcome.checks, *linted.ran, *linted.instead)))
+    checks = tuple(dict.fromkeys((*outcome.checks, *linted.own_checks, *linted.ran)))
     is_reported = outcome.model == OFFLINE or linted.problem != ONLY_HUNKS
     outcome = replace(outcome, checks=checks, unlinted=linted.problem if is_reported else None)
     if linted.ran and outcome.status == "unread":

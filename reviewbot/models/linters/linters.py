@@ -39,15 +39,16 @@ class Linted:
     """The results for one file.
 
     ``ran`` has the names of the linters that read the file. ``problem`` is a sentence why a linter
-    did not, and ``failed`` whether that linter failed. ``instead`` names the own rules that read it
-    instead. ``added_suppressions`` are the added lines with a comment that suppresses results.
+    did not, and ``failed`` whether that linter failed. ``own_checks`` names the own rules that read
+    it beside a model. ``added_suppressions`` are the added lines with a comment that suppresses
+    results.
     """
 
     hits: tuple[LintHit, ...] = ()
     ran: tuple[str, ...] = ()
     problem: str | None = None
     failed: bool = False
-    instead: tuple[str, ...] = ()
+    own_checks: tuple[str, ...] = ()
     added_suppressions: tuple[int, ...] = ()
 
 
