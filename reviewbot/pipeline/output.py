@@ -107,6 +107,9 @@ class Outputs:
 
     async def take(self, event: Event) -> None:
         """Show one event."""
+        is_update = (
+            isinstance(event, FindingRaised) and self._builder.finding(event.finding.id) is not None
+        )
         self._builder.add(event)
         code: tuple[CodeLine, ...] = ()
         if isinstance(event, ReviewStarted):
@@ -115,7 +118,8 @@ class Outputs:
         if self._reads and self._excerpts and isinstance(event, FindingRaised):
             code = await asyncio.to_thread(self._excerpts.around, event.finding)
         shows_end = self._shows_end
-        shown = _Shown(event, self._recorder.record(event), code, self._builder, shows_end)
+        record = self._recorder.record(event)
+        shown = _Shown(event, record, code, self._builder, shows_end, is_update)
         for sink in list(self._sinks):
             try:
                 sink.take(shown)
@@ -172,6 +176,8 @@ class _Shown:
     code: Sequence[CodeLine]
     builder: ReportBuilder
     shows_end: bool
+    is_update: bool
+    """Whether the finding of the event replaces one that was shown."""
 
     def lines(self, width: int) -> list[Line]:
         """Return the event as lines of text."""
@@ -188,7 +194,9 @@ class _Shown:
             case ReviewFinished():
                 return terminal.final_lines(self.builder.report, width=width)
             case _:
-                return terminal.event_lines(self.event, width=width, code=self.code)
+                return terminal.event_lines(
+                    self.event, width=width, code=self.code, is_update=self.is_update
+                )
 
 
 def _width() -> int:
@@ -262,7 +270,8 @@ class _Live:
         self._status.start()
 
     def take(self, shown: _Shown) -> None:
-        self._line.take(shown.event)
+        if not shown.is_update:
+            self._line.take(shown.event)
         if isinstance(shown.event, ReviewFinished):
             self._status.stop()
         if not self._only_progress:

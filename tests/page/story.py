@@ -109,6 +109,7 @@ def finding(id_: str = "f000000000000001", **changes: Any) -> Json:
             "cached": False,
             "verification": "none",
             "guideline": None,
+            "sources": [MODEL],
             "placement": placement,
             **changes,
         },

@@ -1,9 +1,13 @@
-"""Open findings of one review: duplicates merged, notes limited, ids unique. Pure."""
+"""Open findings of one review: duplicates merged, notes limited, ids unique. Pure.
+
+A finding of a model that reports the fault of a rule's finding is folded into it
+(:mod:`reviewbot.core.findings.join`). The rule's finding stays, whichever came first.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.events import FindingRaised, FindingVerified, FindingWithdrawn
@@ -15,6 +19,7 @@ from reviewbot.core.findings.finding import (
     same,
     same_quote,
 )
+from reviewbot.core.findings.join import joined, rule_of
 from reviewbot.core.findings.verdicts import placement_after
 
 if TYPE_CHECKING:
@@ -25,6 +30,20 @@ if TYPE_CHECKING:
 
 
 MAX_LINES: Final = 500
+_MERGED: Final = "Merged into a finding that reports the same and takes precedence."
+
+
+@dataclass(slots=True)
+class _Fold:
+    """The finding of a rule, and the findings of models that are folded into it.
+
+    ``rule`` is the finding as the rule reported it. It is None for a folded finding that an earlier
+    run has shown, until the rule reports it again. ``models`` has each finding with the answers
+    that reported it.
+    """
+
+    rule: Finding | None
+    models: list[tuple[Finding, set[str]]] = field(default_factory=list)
 
 
 class Ledger:
@@ -52,9 +71,13 @@ class Ledger:
         self._answers: dict[str, set[str]] = {}
         self._recalled: set[str] = set()
         self._replaced: dict[str, list[tuple[Finding, set[str]]]] = {}
+        self._folds: dict[str, _Fold] = {}
         for finding in shown:
             self._stand(finding)
             self._answers[finding.id] = set()  # its answer is no longer known
+            if not finding.is_from_model:
+                is_folded = any("/" not in name for name in finding.sources)
+                self._folds[finding.id] = _Fold(None if is_folded else finding)
 
     @property
     def findings(self) -> list[Finding]:
@@ -71,52 +94,71 @@ class Ledger:
         """Add a finding.
 
         If the finding repeats an open finding at the same location, the two are merged. The one
-        with precedence (:func:`reviewbot.core.findings.finding.precedence`) is kept.
+        with precedence (:func:`reviewbot.core.findings.finding.precedence`) is kept. The finding of
+        a rule is kept instead of a model's, with the explanation of the model.
 
         Returns:
             The events that follow from it, none if it was merged away.
         """
-        others = [other for other in self._near(finding) if self._repeats(finding, other, answer)]
+        near = self._near(finding)
+        alike = [other for other in near if other.is_from_model == finding.is_from_model]
+        others = [
+            other
+            for other in alike
+            if _repeats(finding, other, is_same_answer=answer in self._answers[other.id])
+        ]
         if any(
             precedence(other) <= precedence(finding) or self._is_shown(finding, other)
             for other in others
         ):
             for other in others:
                 self._answers[other.id].add(answer)
-            return []
-        replaced = [(other, self._drop(other)) for other in others]
-        finding = self._limited(self._named(finding))
-        self._stand(finding)
-        self._answers[finding.id] = {answer}
-        self._replaced[finding.id] = replaced
-        return [
-            *(
-                FindingWithdrawn(
-                    other.id, "Merged into a finding that reports the same and takes precedence."
-                )
-                for other in others
-            ),
-            FindingRaised(finding),
-        ]
+            return self._reported_again(finding, others)
+        if not finding.is_from_model:
+            return self._raise(finding, others, answer)
+        folds = [self._folds[other.id] for other in near if not other.is_from_model]
+        for model, answers in (one for fold in folds for one in fold.models):
+            if _repeats(finding, model, is_same_answer=answer in answers):
+                answers.add(answer)
+                return []
+        rule = rule_of(finding, self._rules(near))
+        if rule is None or self._folds[rule.id].models:
+            return self._raise(finding, others, answer)
+        withdrawn = [_folded(other, rule) for other in others]
+        models = [(finding, {answer}), *((other, self._drop(other)) for other in others)]
+        self._folds[rule.id].models = models
+        return [*withdrawn, *self._refolded(rule.id)]
 
     def recall(self, answer: str, reason: str) -> list[FindingRaised | FindingWithdrawn]:
         """Withdraw the findings that only this answer reported.
 
         A finding that a withdrawn finding had replaced is raised again if another answer reported
-        it.
+        it. The finding of a rule into which a finding was folded is raised again as it was.
         """
         self._recalled.add(answer)
         events: list[FindingRaised | FindingWithdrawn] = []
+        for name, fold in list(self._folds.items()):
+            kept = [(one, answers) for one, answers in fold.models if answers != {answer}]
+            is_changed, fold.models = len(kept) < len(fold.models), kept
+            events += self._refolded(name) if is_changed else ()
         for name, answers in list(self._answers.items()):
             if answers == {answer}:
                 self._drop(self._standing[name])
                 events.append(FindingWithdrawn(name, reason))
                 events += self._restored(name)
+                events += self._released(name)
             answers.discard(answer)
         return events
 
-    def unvouched(self, chunks: Collection[str], reason: str) -> list[FindingWithdrawn]:
+    def unvouched(
+        self, chunks: Collection[str], reason: str
+    ) -> list[FindingRaised | FindingWithdrawn]:
         """Withdraw the findings of an earlier run in these chunks that no answer has repeated."""
+        events: list[FindingRaised | FindingWithdrawn] = []
+        for name, fold in list(self._folds.items()):
+            if self._standing[name].chunk in chunks:
+                fold.models = [(one, answers) for one, answers in fold.models if answers]
+                events += self._refolded(name)
         gone = [
             finding
             for finding in self._standing.values()
@@ -124,7 +166,9 @@ class Ledger:
         ]
         for finding in gone:
             self._drop(finding)
-        return [FindingWithdrawn(finding.id, reason) for finding in gone]
+            events.append(FindingWithdrawn(finding.id, reason))
+            events += self._released(finding.id)
+        return events
 
     def pending(self, chunks: Collection[str]) -> list[Finding]:
         """Return the findings in ``chunks`` without a verdict, in the order of their lines."""
@@ -157,25 +201,87 @@ class Ledger:
             )
         ]
 
+    def _raise(
+        self, finding: Finding, others: Iterable[Finding], answer: str
+    ) -> list[FindingRaised | FindingWithdrawn]:
+        """Add a finding in place of others. A finding of a rule takes over what is folded there."""
+        replaced = [(other, self._drop(other)) for other in others]
+        events: list[FindingRaised | FindingWithdrawn] = [
+            FindingWithdrawn(other.id, _MERGED) for other, _ in replaced
+        ]
+        finding = self._named(finding)
+        if not finding.is_from_model:
+            folds = [self._folds.pop(other.id) for other, _ in replaced]
+            models = [one for fold in folds for one in fold.models]
+            if not models and (model := self._model_of(finding)) is not None:
+                models = [(model, self._drop(model))]
+                events.append(_folded(model, finding))
+            self._folds[finding.id] = _Fold(finding, models)
+            finding = joined(finding, [model for model, _ in models])
+        finding = self._limited(finding)
+        self._stand(finding)
+        self._answers[finding.id] = {answer}
+        self._replaced[finding.id] = replaced
+        return [*events, FindingRaised(finding)]
+
+    def _model_of(self, rule: Finding) -> Finding | None:
+        """Return the first finding of a model that reports the fault of a new finding of a rule."""
+        for model in self._near(rule):
+            if model.is_from_model:
+                rules = [*self._rules(self._near(model)), rule]
+                if rule_of(model, rules) is rule:
+                    return model
+        return None
+
+    def _rules(self, near: Iterable[Finding]) -> list[Finding]:
+        """Return the findings of rules among ``near``, as the rules reported them."""
+        return [self._folds[other.id].rule or other for other in near if not other.is_from_model]
+
+    def _reported_again(
+        self, finding: Finding, others: Iterable[Finding]
+    ) -> list[FindingRaised | FindingWithdrawn]:
+        """Learn how a rule reports the folded findings that an earlier run has shown."""
+        events: list[FindingRaised | FindingWithdrawn] = []
+        for other in others:
+            fold = self._folds.get(other.id)
+            if fold is not None and fold.rule is None:
+                fold.rule = replace(finding, id=other.id)
+                events += self._refolded(other.id) if fold.models else ()
+        return events
+
+    def _refolded(self, name: str) -> list[FindingRaised | FindingWithdrawn]:
+        """Fold the models' findings into a rule's finding anew, and raise it if that changes it."""
+        fold, before = self._folds[name], self._standing[name]
+        if fold.rule is None:
+            return []
+        answers = self._drop(before)
+        finding = self._limited(joined(fold.rule, [model for model, _ in fold.models]))
+        self._stand(finding)
+        self._answers[name] = answers
+        return [] if finding == before else [FindingRaised(finding)]
+
+    def _released(self, name: str) -> Iterator[FindingRaised]:
+        """Yield the findings of models that were folded into a withdrawn finding of a rule."""
+        fold = self._folds.pop(name, None)
+        for model, answers in fold.models if fold is not None else ():
+            yield self._raised_again(model, answers)
+
     def _restored(self, name: str) -> Iterator[FindingRaised]:
         """Yield the findings that a finding had replaced, if other responses also reported them."""
         for other, said_by in self._replaced.pop(name, ()):
             answers = said_by - self._recalled
             if answers:
-                finding = self._named(other)
-                self._stand(finding)
-                self._answers[finding.id] = answers
-                yield FindingRaised(finding)
+                yield self._raised_again(other, answers)
             else:
                 yield from self._restored(other.id)
 
-    def _repeats(self, finding: Finding, other: Finding, answer: str) -> bool:
-        """Return whether two findings are the same.
-
-        Two findings of one answer are the same only if their quotes are equal.
-        """
-        is_distinct = answer in self._answers[other.id] and not same_quote(finding, other)
-        return not is_distinct and same(finding, other)
+    def _raised_again(self, finding: Finding, answers: set[str]) -> FindingRaised:
+        finding = self._named(finding)
+        if not finding.is_from_model:
+            self._folds[finding.id] = _Fold(finding)
+        self._stand(finding)
+        self._answers[finding.id] = answers
+        return FindingRaised(finding)
 
     def _is_shown(self, finding: Finding, other: Finding) -> bool:
         """Return whether an earlier run has shown ``finding`` as ``other``, perhaps verified."""
@@ -226,6 +332,20 @@ class Ledger:
             self._by_line[self._file(finding), line].remove(finding)
         self._notes -= finding.severity == "note" and finding.placement.kind == "inline"
         return self._answers.pop(finding.id)
+
+
+def _repeats(finding: Finding, other: Finding, *, is_same_answer: bool) -> bool:
+    """Return whether two findings are the same.
+
+    Two findings of one answer are the same only if their quotes are equal.
+    """
+    is_distinct = is_same_answer and not same_quote(finding, other)
+    return not is_distinct and same(finding, other)
+
+
+def _folded(model: Finding, rule: Finding) -> FindingWithdrawn:
+    reason = f"The rule {rule.rule} reports it, too: merged into the finding {rule.id}."
+    return FindingWithdrawn(model.id, reason)
 
 
 def _lines(finding: Finding, *, margin: int = 0) -> range:

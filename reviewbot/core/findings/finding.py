@@ -77,6 +77,8 @@ class Finding:
     if verification failed.
 
     ``guideline`` is the rule of the team that its message quotes, if any.
+
+    ``sources`` has all that reported it: the names of rules and of models.
     """
 
     id: str
@@ -101,11 +103,18 @@ class Finding:
     cached: bool = False
     verification: Verification = "none"
     guideline: Guideline | None = None
+    sources: tuple[str, ...] = ()
 
     @property
     def is_from_model(self) -> bool:
         """True if a model wrote it: ids of secrets, rules and linters contain a slash."""
         return "/" not in self.rule
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that reported it; our own rules count as one."""
+        others = (name for name in self.sources if "/" not in name)
+        return tuple(dict.fromkeys((self.model, *others)))
 
     @property
     def is_placed(self) -> bool:
@@ -184,8 +193,9 @@ _FILLER: Final = frozenset(
 )
 
 
-def _words(finding: Finding) -> frozenset[str]:
-    return frozenset(_WORD.findall(f"{finding.title} {finding.scenario}".lower())) - _FILLER
+def words_of(*texts: str) -> frozenset[str]:
+    """Return the words of texts that distinguish problems, in lower case."""
+    return frozenset(_WORD.findall(" ".join(texts).lower())) - _FILLER
 
 
 def same(one: Finding, other: Finding) -> bool:
@@ -200,7 +210,7 @@ def same(one: Finding, other: Finding) -> bool:
     apart = one.line > other.end_line or other.line > one.end_line
     if "/" in one.rule and "/" in other.rule:
         return one.rule == other.rule and not apart
-    ours, theirs = _words(one), _words(other)
+    ours, theirs = words_of(one.title, one.scenario), words_of(other.title, other.scenario)
     union = len(ours | theirs)
     if not union:
         return same_quote(one, other)

@@ -128,6 +128,7 @@ class Intake:
             suggestion_applies=False,
             cached=cached,
             guideline=quoted_rule(draft.message, self._guidelines) if draft.rule is None else None,
+            sources=(draft.rule or model,),
         )
         return finding, None if anchor is None else self._edit(draft, suggestion, anchor)
 

@@ -54,4 +54,5 @@ class PriorFinding:
             chunk=chunk,
             attempt=0,
             placement=Placement("inline"),
+            sources=(model,),
         )

@@ -164,4 +164,5 @@ def _finding(
         chunk=chunk.id,
         attempt=1,
         placement=Placement("outside", reason, held=True) if held else Placement("inline"),
+        sources=(rule,),
     )

@@ -31,20 +31,27 @@ CODE_LINES: Final = 24
 _MESSAGE_LINES: Final = 60
 
 
-def finding_block(finding: Finding, code: Sequence[CodeLine], width: int) -> list[Line]:
+def finding_block(
+    finding: Finding, code: Sequence[CodeLine], width: int, *, is_update: bool = False
+) -> list[Line]:
     """Return the block of one finding.
 
     Args:
         finding: the finding.
         code: the diff around the finding; if empty, its quote is shown.
         width: columns of the terminal.
+        is_update: whether the block replaces one that was shown.
     """
     rows = list(code) or _quoted(finding)
     # Findings on lines have code, even if the filters hold them back.
     placed = finding.placement.kind == "inline" or (finding.placement.held and bool(code))
     digits = max((len(str(number)) for number, _, _ in rows if number is not None), default=1)
     blank: Span = (f"  {' ' * digits} |", _GUTTER)
-    lines = [*_heading(finding, width), *_place(finding, digits, width, placed=placed), (blank,)]
+    lines = [
+        *_heading(finding, width, is_update),
+        *_place(finding, digits, width, placed=placed),
+        (blank,),
+    ]
     lines += _code(finding, rows, digits, width)
     for text in (finding.scenario, finding.message):
         if text.strip():
@@ -56,7 +63,7 @@ def finding_block(finding: Finding, code: Sequence[CodeLine], width: int) -> lis
         lines += paragraph(placement_reason(finding), width, first=equals)
     if (rule := finding.guideline) is not None:
         lines += paragraph(f"rule: {rule.path}:{rule.line}: {rule.quote}", width, first=equals)
-    facts = [finding.category, finding.model, *confidence(finding)]
+    facts = [finding.category, *finding.models, *confidence(finding)]
     if finding.rule != finding.category:
         facts.insert(1, finding.rule)
     if finding.cached:
@@ -64,8 +71,9 @@ def finding_block(finding: Finding, code: Sequence[CodeLine], width: int) -> lis
     return [*lines, *paragraph(", ".join(facts), width, first=equals, style="dim")]
 
 
-def _heading(finding: Finding, width: int) -> list[Line]:
-    state = f" ({state_of(finding)})" if state_of(finding) else ""
+def _heading(finding: Finding, width: int, is_update: bool) -> list[Line]:
+    states = filter(None, ("updated" if is_update else "", state_of(finding)))
+    state = "".join(f" ({state})" for state in states)
     first = (f"{finding.severity}{state}: ", STYLES[finding.severity])
     title = " ".join(finding.title.split())
     return paragraph(title, width, first=first, style="bold")

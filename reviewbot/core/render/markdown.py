@@ -173,7 +173,7 @@ def _details(finding: Finding, address: str | None) -> str:
     where = linked(finding.path, address)
     if finding.is_placed:
         where += f", {lines_of(finding)}"
-    facts = [where, finding.category, code_span(finding.model), *confidence(finding)]
+    facts = [where, finding.category, *map(code_span, finding.models), *confidence(finding)]
     if finding.rule != finding.category:
         facts.insert(2, code_span(finding.rule))
     blocks = [f"### {titled(finding)}: {one_line(finding.title, 200)}", ", ".join(facts)]

@@ -181,6 +181,7 @@ def _result(finding: Finding, index: int) -> Json:
             "category": finding.category,
             "confidence": finding.confidence,
             "model": finding.model,
+            "sources": [*finding.sources],
             "placement": finding.placement.kind,
             "verification": finding.verification,
         },
@@ -220,7 +221,7 @@ def _fix(finding: Finding, suggestion: str) -> Json:
         region |= {"endLine": finding.end_line + 1, "endColumn": 1}
     content = {"text": suggestion.removesuffix("\n")}
     return {
-        "description": {"text": f"Suggested by {finding.model}."},
+        "description": {"text": f"Suggested by {finding.models[-1]}."},
         "artifactChanges": [
             {
                 "artifactLocation": _artifact(finding.path),

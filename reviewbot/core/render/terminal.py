@@ -52,7 +52,9 @@ _NOTES: Final = {
 }
 
 
-def event_lines(event: Event, *, width: int, code: Sequence[CodeLine] = ()) -> list[Line]:
+def event_lines(
+    event: Event, *, width: int, code: Sequence[CodeLine] = (), is_update: bool = False
+) -> list[Line]:
     """Return the lines to print for ``event``; empty to print nothing.
 
     The events ``finding.verified``, ``finding.withdrawn`` and ``review.finished`` lack details:
@@ -63,12 +65,13 @@ def event_lines(event: Event, *, width: int, code: Sequence[CodeLine] = ()) -> l
         event: the event.
         width: columns of the terminal.
         code: the diff around the finding of the event; if empty, the quote is shown.
+        is_update: whether the finding of the event replaces one that was shown.
     """
     match event:
         case ev.ReviewStarted():
             return _started(event, width)
         case ev.FindingRaised():
-            return [(), *finding_block(event.finding, code, width)]
+            return [(), *finding_block(event.finding, code, width, is_update=is_update)]
         case ev.ReviewSummary() | ev.ReviewAnswer():
             return _words(event, width)
         case _:

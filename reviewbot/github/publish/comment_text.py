@@ -162,7 +162,8 @@ def _guideline(finding: Finding, address: str | None) -> str:
 
 def _facts(finding: Finding) -> str:
     rule = [code_span(finding.rule)] if finding.rule != finding.category else []
-    return ", ".join((finding.category, *rule, code_span(finding.model), *confidence(finding)))
+    models = map(code_span, finding.models)
+    return ", ".join((finding.category, *rule, *models, *confidence(finding)))
 
 
 def _offered(finding: Finding, room: int) -> str | None:

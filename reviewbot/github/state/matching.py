@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.findings.finding import Finding, Placement, fingerprint, same, worse
+from reviewbot.core.findings.join import rule_of
 from reviewbot.github.state.block import Record
 from reviewbot.github.state.fingerprint import Fingerprint
 
@@ -120,15 +121,18 @@ class Matching:
         )
 
     def _worded_otherwise(self, finding: Finding) -> Record | None:
-        """Return an open record on the same lines with a similar title."""
-        said = replace(finding, scenario="")
+        """Return an open record on the same lines with a similar title.
+
+        A model and a rule may have reported the same fault: a push on which one of them is silent
+        continues the record.
+        """
         for record in self._in_file[finding.path, finding.side]:
             if not self._is_left(record, finding):
                 continue
             place = self._places[record.id]
             if finding.end_line < place[0] or place[-1] < finding.line:
                 continue  # the next line may have another finding with the same words
-            if same(carried(replace(record, line=place[0]), place), said):
+            if _is_alike(carried(replace(record, line=place[0]), place), finding):
                 return record
         return None
 
@@ -137,6 +141,15 @@ class Matching:
         place = self._places.get(record.id)
         path = self._code.path_of(record)
         return place is None or self._reread(path, record.side, place)
+
+
+def _is_alike(prior: Finding, finding: Finding) -> bool:
+    """Return whether an earlier finding, of which only the title is known, is this finding."""
+    if prior.is_from_model == finding.is_from_model:
+        return same(prior, replace(finding, scenario=""))
+    prior = replace(prior, message="")
+    model, rule = (prior, finding) if prior.is_from_model else (finding, prior)
+    return rule_of(model, [rule]) is not None
 
 
 def _renamed(finding: Finding, taken: Collection[str]) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE
@@ -42,6 +42,8 @@ class _CountedRun:
     first: bool
     """True while the run may still raise the first finding of the review."""
     cut: bool = False
+    raised: set[str] = field(default_factory=set)
+    """Ids of its open findings: a finding that is raised again is counted once."""
 
 
 class Counting:
@@ -74,8 +76,10 @@ class Counting:
                 self._found(row, finding)
             case FindingVerified(verdict=verdict):
                 metrics.verdicts.labels(verdict).inc()
-            case FindingWithdrawn(evidence=evidence):
+            case FindingWithdrawn(id=finding_id, evidence=evidence):
                 metrics.withdrawn.inc()
+                if (run := self._runs.get(row.id)) is not None:
+                    run.raised.discard(finding_id)
                 if evidence is not None:
                     metrics.verdicts.labels("refuted").inc()
             case ChunkFinished(status=status, attempt=attempt):
@@ -89,9 +93,13 @@ class Counting:
                 pass
 
     def _found(self, row: ReviewRow, finding: Finding) -> None:
+        run = self._runs.get(row.id)
+        if run is not None:
+            if finding.id in run.raised:
+                return
+            run.raised.add(finding.id)
         placement = "held" if finding.placement.held else finding.placement.kind
         self._metrics.findings.labels(finding.severity, placement).inc()
-        run = self._runs.get(row.id)
         if run is not None and run.first:
             run.first = False
             self._metrics.first_finding.observe(self._clock() - run.begun)

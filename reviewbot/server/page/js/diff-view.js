@@ -107,12 +107,21 @@ export class DiffView {
     }
   }
 
+  /** Whether a finding is shown now. */
+  shows(id) {
+    return this.placed.get(id)?.standing ?? false;
+  }
+
+  /** Shows a finding, in place of the finding with the same id. */
   addFinding(finding, live) {
     if (this.ready) this.#place(finding, live);
     else this.waiting.push(() => this.#place(finding, live));
   }
 
   #place(finding, live) {
+    const before = this.placed.get(finding.id)?.node ?? null;
+    const next = before?.nextElementSibling ?? null;
+    const hadFocus = before?.contains(document.activeElement) ?? false;
     this.#remove(finding.id);
     const { slot, note, view, spot } = this.#spot(finding);
     const marks = spot ? this.#marksOf(view, finding) : [];
@@ -126,9 +135,10 @@ export class DiffView {
       shownUnderItsLine: inline,
       original: inline ? view.original(finding.side, finding.line, finding.end_line) : null,
     });
-    if (live) card.classList.add("arrives");
+    if (live && !before) card.classList.add("arrives");
     card.hidden = !this.matches(finding);
-    slot.append(card);
+    slot.insertBefore(card, next?.parentElement === slot ? next : null);
+    if (hadFocus) card.focus({ preventScroll: true });
     for (const [segment, index] of marks) segment.mark(index, finding.severity, true);
     if (view && !view.open && !(view.touched && live) && !view.viewed.checked) view.setOpen(true);
     this.placed.set(finding.id, { finding, node: card, marks, view, spot, standing: true });

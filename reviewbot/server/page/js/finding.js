@@ -134,8 +134,13 @@ function details(finding, where) {
   const rule = finding.guideline; // missing in streams of older versions
   if (rule) add("Team rule", h("span", {}, bdi(`${rule.path}:${rule.line}`), ": ", bdi(rule.quote)));
   add("Confidence", `${Math.round(finding.confidence * 100)}%`);
-  add("From", h("span", {}, bdi(finding.model), finding.cached ? ", in an earlier review" : ""));
+  add("From", h("span", {}, bdi(reporters(finding)), finding.cached ? ", in an earlier review" : ""));
   return h("dl", { class: "facts" }, ...items);
+}
+
+/** The models that reported a finding; our own rules count as one. */
+function reporters({ model, sources = [] }) {
+  return [...new Set([model, ...sources.filter((name) => !name.includes("/"))])].join(", ");
 }
 
 /** What stays in the place of a finding that was withdrawn. */

@@ -158,8 +158,11 @@ export class ReviewPage {
     try {
       const object = await json(reviewPath(this.id), { signal: this.leaving.signal });
       if (object.state !== "finished" || this.review.finished) return;
-      // A finding that is known stays where it is, and gets its verdict.
-      const isNew = ({ id }) => this.review.findings.get(id)?.withdrawn !== null;
+      // A finding that is known stays where it is, and gets its verdict. One that has become longer is shown again.
+      const isNew = ({ id, message }) => {
+        const known = this.review.findings.get(id);
+        return known?.withdrawn !== null || known.finding.message !== message;
+      };
       for (const finding of (object.findings ?? []).filter(isNew)) this.queue.push({ type: "finding", finding });
       for (const verdict of object.verdicts ?? []) this.queue.push({ ...verdict, type: "finding.verified" });
       if (object.summary) this.queue.push({ ...object.summary, type: "review.summary" });
@@ -235,8 +238,8 @@ export class ReviewPage {
         this.diff.skip(event.path);
         break;
       case "finding":
+        if (event.seq > (this.replayTo ?? 0) && !this.diff.shows(event.finding.id)) announceFinding();
         this.diff.addFinding(event.finding, live);
-        if (event.seq > (this.replayTo ?? 0)) announceFinding();
         break;
       case "finding.verified":
         this.diff.verify(event, event.seq > (this.replayTo ?? 0));
