@@ -139,6 +139,8 @@ class Ledger:
         events: list[FindingRaised | FindingWithdrawn] = []
         for name, fold in list(self._folds.items()):
             kept = [(one, answers) for one, answers in fold.models if answers != {answer}]
+            for _, answers in kept:
+                answers.discard(answer)
             is_changed, fold.models = len(kept) < len(fold.models), kept
             events += self._refolded(name) if is_changed else ()
         for name, answers in list(self._answers.items()):

@@ -11,6 +11,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.finding import Placement, words_of, worse
+from reviewbot.core.safety.safe_text import safe_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,7 +60,8 @@ def joined(rule: Finding, models: Sequence[Finding]) -> Finding:
     if not models:
         return rule
     model, *_ = models
-    scenario = model.scenario if rule.scenario else ""
+    said = (f"**{model.title}**", model.scenario if rule.scenario else "")
+    lines = (safe_markdown(text, link_hosts=()) for text in said)
     applies = model.suggestion_applies and _has_equal_lines(rule, model)
     is_better = rule.suggestion is None or (applies and not rule.suggestion_applies)
     takes_suggestion = model.suggestion is not None and is_better
@@ -68,7 +70,7 @@ def joined(rule: Finding, models: Sequence[Finding]) -> Finding:
         severity=reduce(worse, (one.severity for one in models), rule.severity),
         confidence=max(rule.confidence, *(one.confidence for one in models)),
         scenario=rule.scenario or model.scenario,
-        message="\n\n".join(filter(None, (rule.message, scenario, model.message))),
+        message="\n\n".join(filter(None, (rule.message, *lines, model.message))),
         suggestion=model.suggestion if takes_suggestion else rule.suggestion,
         suggestion_applies=applies if takes_suggestion else rule.suggestion_applies,
         placement=Placement("inline") if rule.placement.held else rule.placement,

@@ -23,7 +23,7 @@ from tests.support.findings import finding
 from tests.support.reports import HELD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from reviewbot.core.findings.finding import Finding, Side
     from reviewbot.github.state.block import Record
@@ -130,6 +130,34 @@ def test_the_same_code_in_other_words_on_the_same_lines_is_the_same_finding() ->
     again = at(1, "bad", rule="concurrency", title="The lock is never released here")
     done = pull.review(["bad"], replace(again, category="concurrency"))
     assert [one.id for one in done.report.findings] == [one.id for one in first.new]
+
+
+def by_rule(line: int, quote: str) -> Finding:
+    return at(line, quote, rule="python/loop", title="The dictionary is changed while it is walked")
+
+
+def by_model(line: int, quote: str) -> Finding:
+    return at(line, quote, title="The dictionary is changed in its own loop")
+
+
+@pytest.mark.parametrize(("first", "then"), [(by_rule, by_model), (by_model, by_rule)])
+def test_a_fault_of_rule_and_model_keeps_its_record_while_one_of_them_is_silent(
+    first: Callable[[int, str], Finding], then: Callable[[int, str], Finding]
+) -> None:
+    pull = Pull()
+    (record,) = pull.review(["bad"], first(1, "bad")).records
+    for line, report in ((1, then), (2, first), (1, first), (1, then)):
+        done = pull.review(["x"] * (line - 1) + ["bad"], report(line, "bad"))
+        assert [one.id for one in done.report.findings] == [record.id]
+        assert [one.id for one in done.records] == [record.id]
+        assert done.new == done.unposted == done.resolved == ()
+
+
+def test_other_faults_of_rule_and_model_on_one_line_are_two_findings() -> None:
+    pull = Pull()
+    pull.review(["bad"], by_rule(1, "bad"))
+    done = pull.review(["bad"], by_rule(1, "bad"), by_model(1, "bad"))
+    assert len(done.report.findings) == 2
 
 
 def test_a_finding_is_the_open_record_and_not_a_resolved_one_of_the_same_code() -> None:
