@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,7 @@ from reviewbot.core.prompt.request import (
     ManifestEntry,
     ModelRequest,
     Prompt,
+    PromptProfile,
     render,
 )
 from reviewbot.core.prompt.templates import sources
@@ -67,9 +69,15 @@ def test_the_system_prompt_is_the_same_for_every_repository() -> None:
     assert render(ModelRequest((), (), verified=True)).system == render(REQUEST).system
 
 
-def test_the_finder_is_told_of_a_later_pass_only_if_there_is_one() -> None:
-    assert "A later pass" in render(REQUEST).system
-    assert "later pass" not in render(replace(REQUEST, verified=False)).system
+def test_the_finder_is_told_of_no_later_pass() -> None:
+    assert "later pass" not in render(REQUEST).system
+    assert render(replace(REQUEST, verified=False)).system == render(REQUEST).system
+
+
+@pytest.mark.parametrize("profile", get_args(PromptProfile))
+def test_the_finder_is_told_to_say_what_is_not_shown(profile: PromptProfile) -> None:
+    lines = render(REQUEST, profile=profile).system.split("\n")
+    assert [one for one in lines if "code" in one and "not shown" in one and "message says" in one]
 
 
 def test_prefix_and_version_are_the_same_in_every_process() -> None:

@@ -160,7 +160,6 @@ async def test_verification_can_be_turned_off(
     await runner.run(pull, fail_on="error")
     assert model.verifications == []
     assert titles(pull) == [f"**error: {ZERO}**"]
-    assert "A later pass" not in model.requests[0].system
 
 
 async def test_the_app_posts_nothing_refuted_and_resolves_what_is_refuted_later(
