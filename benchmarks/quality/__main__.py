@@ -9,7 +9,7 @@ from contextlib import aclosing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.quality import false_alarms, hunks, planted, reversed_fixes, verdicts
+from benchmarks.quality import doubles, false_alarms, hunks, planted, reversed_fixes, verdicts
 from benchmarks.quality.history import listed_repositories, named_repository
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ examples (FOLDER has the repositories of benchmarks/quality/repositories.toml, e
   make quality ARGS="false-alarms --listed FOLDER --commits 25"
   make quality ARGS="false-alarms --ordinary FOLDER --commits 60"
   make quality ARGS="planted benchmarks/quality/planted.jsonl"
+  make quality ARGS="doubles benchmarks/quality/planted.jsonl"
+  make quality ARGS="doubles fixtures/demo.diff --stream fixtures/streams/recorded-claude.ndjson"
   make quality ARGS="reversed --listed FOLDER --commits 200"
   make quality ARGS="hunks --listed FOLDER --commits 60"
 
@@ -57,6 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bugs.add_argument("file", type=Path, metavar="FILE", help="the cases, such as planted.jsonl")
     bugs.add_argument("--details", action="store_true", help="list the missed bugs")
     bugs.set_defaults(run=_planted)
+    twice = commands.add_parser("doubles", help="find faults that rule and model both report")
+    twice.add_argument("file", type=Path, metavar="FILE", help="planted bugs, or a diff")
+    twice.add_argument(
+        "--stream", type=Path, metavar="FILE", help="recorded events of a model's review of a diff"
+    )
+    twice.add_argument("--details", action="store_true", help="list the findings of both")
+    twice.set_defaults(run=_doubles)
     fixes = commands.add_parser("reversed", help="find what small fixes repaired")
     _add_repositories(fixes, commits=1_000)
     fixes.add_argument("--details", action="store_true", help="list the fixes that were found")
@@ -123,6 +132,15 @@ async def _measure(args: argparse.Namespace) -> list[false_alarms.MeasuredCommit
 def _planted(args: argparse.Namespace) -> str:
     cases = planted.read_cases(args.file.read_text("utf-8"))
     return planted.report(asyncio.run(planted.measure(cases)), details=args.details)
+
+
+def _doubles(args: argparse.Namespace) -> str:
+    if args.stream:
+        stream = args.stream.read_text("utf-8")
+        measured = doubles.measure_diff(args.file.name, args.file.read_bytes(), stream)
+    else:
+        measured = doubles.measure(planted.read_cases(args.file.read_text("utf-8")))
+    return doubles.report(asyncio.run(measured), details=args.details)
 
 
 def _reversed(args: argparse.Namespace) -> str:

@@ -100,13 +100,13 @@ async def measure(cases: Sequence[Case]) -> list[Outcome]:
         async with reviewer() as by:
             outcomes = []
             for case in cases:
-                _commit(repository, case)
+                commit_case(repository, case)
                 outcomes.append(await _measure(by, repository, case))
                 print(case.id, file=sys.stderr, flush=True)
             return outcomes
 
 
-def _commit(repository: Path, case: Case) -> None:
+def commit_case(repository: Path, case: Case) -> None:
     """Commit the file before the change, and then after it."""
     for text in (case.before, case.after):
         path = repository / case.path

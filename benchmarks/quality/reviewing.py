@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.code.git_files import GitFiles
 from reviewbot.code.git_repository import open_repository
-from reviewbot.config.settings import Settings, load_settings
+from reviewbot.config.settings import OFFLINE, Settings, load_settings
 from reviewbot.core.events.events import (
     FindingRaised,
     FindingWithdrawn,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewbot.core.findings.finding import Finding
+    from reviewbot.models.base import Model
     from reviewbot.models.offline.parser import Parser
 
 
@@ -58,12 +59,15 @@ class Reviewer:
     def __init__(self, parser: Parser) -> None:
         self._parser = parser
 
-    async def review(self, source: Source, settings: Settings) -> Reviewed:
+    async def review(
+        self, source: Source, settings: Settings, model: Model | None = None
+    ) -> Reviewed:
         """Review a change.
 
         Args:
             source: the change, as :func:`change_of` returns it.
             settings: settings of the review.
+            model: model in place of that of the settings; None reviews with the own rules.
         """
         prepared = prepare(
             source.data,
@@ -74,8 +78,15 @@ class Reviewer:
         done = Reviewed()
         added: dict[str, int] = {}
         async with (
-            workers(prepared, settings, parser=self._parser) as work,
-            aclosing(review(prepared.job, work.with_linters(work.run_batch))) as events,
+            workers(
+                prepared,
+                settings,
+                parser=self._parser,
+                client_of=lambda choice: None if choice.name == OFFLINE else model,
+            ) as work,
+            aclosing(
+                review(prepared.job, work.with_linters(work.run_batch, wait_for_all=True))
+            ) as events,
         ):
             async for event in events:
                 match event:
@@ -111,6 +122,12 @@ def offline_settings(*, whole: bool = True) -> Settings:
     """
     flags: dict[str, object] = {"model": "offline"}
     return load_settings(flags=flags if whole else {**flags, "context_lines": 0}, env={})
+
+
+def model_settings(name: str) -> Settings:
+    """Return the settings of a review by a model, without a summary and verification."""
+    flags: dict[str, object] = {"model": name, "summary": False, "verify": False}
+    return load_settings(flags=flags, env={"ANTHROPIC_API_KEY": "unused"})
 
 
 async def change_of(

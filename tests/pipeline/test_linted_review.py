@@ -12,13 +12,16 @@ from reviewbot.config.settings import load_settings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
 from reviewbot.core.events.report import Report, fold
+from reviewbot.core.findings.draft import Draft
+from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.errors import ConfigError
-from reviewbot.models.batch import BatchResult, ChunkOutcome
+from reviewbot.models.batch import BatchResult, BatchTask, ChunkOutcome, Drafted
 from reviewbot.models.linters import linters as limits
 from reviewbot.models.linters.imported import ImportedHit
 from reviewbot.models.linters.linters import Linted, Linters
 from reviewbot.models.linters.overlap import ALIKE, BETTER
 from reviewbot.models.linters.rules import find_rule
+from reviewbot.models.linters.rules_beside import run_rules
 from reviewbot.models.offline.parser import Parser
 from reviewbot.models.offline.parser_process import CRASHED, ParseError
 from reviewbot.pipeline.prepare import prepare
@@ -28,13 +31,16 @@ from reviewbot.pipeline.workers import workers
 from reviewbot.rules import rule_ids, rules_for
 from tests.in_process import parser
 from tests.models.linters.samples import need
+from tests.models.scripted import item
 from tests.support.reviews import added
+from tests.support.views import hunk
+from tests.support.views import view as view_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from reviewbot.models.batch import BatchTask, Emit
+    from reviewbot.models.batch import Emit
 
 
 BROKEN = added("a.py", "def f(x=[]):", '    if x is "a":', "        return unknown")
@@ -373,3 +379,41 @@ async def test_padded_files_leave_time_for_other_files_and_are_named(
     assert set(partly.values()) == {
         "shellcheck did not read this file: the linters have used the time of this review."
     }
+
+
+FAR_AWAY = ["async def wait(seconds):", *(f"    x{n} = {n}" for n in range(1, 41)), "    return 1"]
+BLOCKING = [*FAR_AWAY[:-1], "    time.sleep(seconds)", FAR_AWAY[-1]]
+"""A fault in a coroutine that begins above the hunk."""
+
+
+async def test_own_rules_beside_a_model_see_the_whole_file(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"old": FAR_AWAY, "new": BLOCKING}
+    diff, whole = changed(tmp_path, "-U3", **options), changed(tmp_path, WHOLE, **options)
+    report, _ = await beside_a_model(diff, whole_files=whole, linters=False)
+    assert rules(report) == {"python/blocking-in-async": 42}
+    assert rules((await beside_a_model(diff, linters=False))[0]) == {}
+    assert report.findings == (await reviewed(whole, linters=False)).findings
+
+
+async def test_a_finding_that_is_longer_than_its_hunk_is_on_the_lines_of_the_hunk(
+    tmp_path: Path,
+) -> None:
+    options: dict[str, Any] = {"old": FAR_AWAY, "new": BLOCKING}
+    (whole,) = parse_diff(changed(tmp_path, WHOLE, **options))
+    found = Draft(**item(1, end_line=42, suggestion="pass"), rule="python/long")
+    seen: list[int] = []
+
+    async def report(task: BatchTask, _: Emit) -> BatchResult:
+        (view,) = task.request.chunks
+        seen.extend(len(hunk.lines) for hunk in view.hunks)
+        drafted = Drafted(found, "offline", 1, "answer", (view.id,))
+        return BatchResult((drafted,), (ChunkOutcome(view.id, "reviewed", "offline", 1),), ())
+
+    shown = hunk("     x40 = 40\n+    time.sleep(seconds)\n     return 1", old=41, new=41)
+    view = view_of(shown)
+    task = BatchTask("b", ModelRequest(chunks=(view,), manifest=()))
+    (drafted,), _ = await run_rules(report, task, view, whole)
+    assert seen == [43]
+    draft = drafted.draft
+    assert (draft.line, draft.end_line, draft.suggestion) == (41, 42, None)
+    assert draft.quote == "    x40 = 40\n    time.sleep(seconds)"

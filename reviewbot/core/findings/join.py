@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 MAX_RANGE: Final = 6
 """Maximum lines of a model's finding that holds the lines of a rule's finding."""
 MIN_WORDS: Final = 2
-MIN_SHARE: Final = 1 / 4
+MIN_SHARE: Final = 1 / 5
 """Least number of common words, and their least share of the words of the shorter text."""
+STEM: Final = 5
+"""Letters by which words are compared, so that ``blocks`` and ``blocking`` are equal."""
 
 
 def rule_of(finding: Finding, rules: Iterable[Finding]) -> Finding | None:
@@ -97,10 +99,18 @@ def _holds(outer: Finding, inner: Finding) -> bool:
 def _common_words(rule: Finding, model: Finding) -> int:
     """Return the number of words that two findings share; 0 if they are too few.
 
-    Words of the code alone are too few: two faults of a line name the same variables.
+    The name of a rule has words that models use, such as ``sql-injection``. The titles must share a
+    word. Words of the code alone are too few: two faults of a line name the same variables.
     """
-    text = rule.scenario or rule.message
-    ours, theirs = words_of(rule.title, text), words_of(model.title, model.scenario)
+    ours, theirs = _stems(rule.title, rule.rule), _stems(model.title)
+    if not ours & theirs:
+        return 0
+    ours |= _stems(rule.scenario or rule.message)
+    theirs |= _stems(model.scenario)
     common = ours & theirs
     is_enough = len(common) >= max(MIN_WORDS, MIN_SHARE * min(len(ours), len(theirs)))
-    return len(common) if is_enough and common - words_of(rule.quote) else 0
+    return len(common) if is_enough and common - _stems(rule.quote) else 0
+
+
+def _stems(*texts: str) -> frozenset[str]:
+    return frozenset(word[:STEM] for word in words_of(*texts))

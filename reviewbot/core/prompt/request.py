@@ -90,9 +90,9 @@ class ModelRequest:
     ``instructions`` are the repository's, from the base branch, and ``guidelines`` the rules in its
     guideline files. ``known`` is set only to continue a truncated response. ``tokens`` estimates
     the whole input. ``verified`` is True if a later request verifies the findings, for templates of
-    an operator. ``shared_reads`` is the expected number of further requests of the review with the same shared
-    block; it affects no text. ``examples`` is the maximum number of examples; None for that of the
-    profile. ``uses`` is code elsewhere that uses changed definitions; a request
+    an operator. ``shared_reads`` is the expected number of further requests of the review with the
+    same shared block; it affects no text. ``examples`` is the maximum number of examples; None for
+    that of the profile. ``uses`` is code elsewhere that uses changed definitions; a request
     with it asks about these uses only.
     """
 

@@ -16,7 +16,7 @@ from reviewbot.core.events.tally import OFFLINE
 from reviewbot.core.findings.draft import Draft
 from reviewbot.core.safety.escape import show_line
 from reviewbot.errors import ReviewbotError
-from reviewbot.models.batch import BatchResult, ChunkOutcome, Drafted
+from reviewbot.models.batch import BatchResult, Drafted
 from reviewbot.models.linters.hits import MAX_LINES, LintHit
 from reviewbot.models.linters.linted_batch import (
     ONLY_HUNKS,
@@ -26,6 +26,7 @@ from reviewbot.models.linters.linted_batch import (
 )
 from reviewbot.models.linters.linters import Linted, Linters
 from reviewbot.models.linters.overlap import ALIKE, is_alike
+from reviewbot.models.linters.rules_beside import run_rules
 from reviewbot.models.linters.whole_text import first_line, read_whole
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
-    from reviewbot.models.batch import BatchEvent, BatchTask, Emit, RunBatch
+    from reviewbot.models.batch import BatchTask, Emit, RunBatch
     from reviewbot.models.linters.imported import ImportedHit
 
 CONFIDENCE: Final = 0.9
@@ -164,7 +165,7 @@ class LintedBatches:
         if rules is None:
             return await self._lint(view), None
         linted, (own, outcome) = await asyncio.gather(
-            self._lint(view), _run_rules(rules, task, view)
+            self._lint(view), run_rules(rules, task, view, self._whole_files.get(view.path))
         )
         if outcome.status not in ("partly", "failed"):
             return replace(linted, own_checks=outcome.checks), own
@@ -262,24 +263,6 @@ def _together(parts: Sequence[Linted]) -> Linted:
         failed=any(one.failed for one in parts),
         added_suppressions=tuple(line for one in parts for line in one.added_suppressions),
     )
-
-
-async def _run_rules(
-    rules: RunBatch, task: BatchTask, view: ChunkView
-) -> tuple[list[Drafted], ChunkOutcome]:
-    """Return the findings of the own rules in a chunk, and their outcome."""
-
-    async def ignore(_: BatchEvent) -> None:
-        """Drop an event: the result has all that counts."""
-
-    request = replace(task.request, chunks=(view,))
-    try:
-        result = await rules(replace(task, request=request), ignore)
-    except ReviewbotError as error:  # the model reads the chunk nevertheless
-        reason = f"The offline rules did not read this file: {error}"
-        return [], ChunkOutcome(view.id, "failed", OFFLINE, 1, reason)
-    (outcome,) = result.outcomes
-    return [*result.drafts], outcome
 
 
 def _with_reported(view: ChunkView, reported: Iterable[Drafted]) -> ChunkView:
