@@ -57,7 +57,7 @@ lint: $(DEV) ## Check style, format, types and the order of imports
 bench: $(DEV) ## Measure speed, memory, tokens and start-up
 	@$(PY) -m benchmarks $(ARGS)
 
-quality: $(DEV) ## Measure the offline review: false-alarms, planted, reversed or hunks as ARGS; without ARGS, print the help
+quality: $(DEV) ## Measure the offline review: false-alarms, planted, doubles, reversed or hunks as ARGS; without ARGS, print the help
 	@$(PY) -m benchmarks.quality $(ARGS)
 
 properties: $(DEV) ## Run the property tests with many random examples

@@ -150,7 +150,7 @@ def test_a_fault_of_rule_and_model_keeps_its_record_while_one_of_them_is_silent(
         done = pull.review(["x"] * (line - 1) + ["bad"], report(line, "bad"))
         assert [one.id for one in done.report.findings] == [record.id]
         assert [one.id for one in done.records] == [record.id]
-        assert done.new == done.unposted == done.resolved == ()
+        assert (done.new, done.unposted, done.resolved) == ((), (), ())
 
 
 def test_other_faults_of_rule_and_model_on_one_line_are_two_findings() -> None:
