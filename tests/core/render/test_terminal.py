@@ -136,6 +136,14 @@ def test_a_finding_that_is_held_back_says_so_in_its_first_line() -> None:
     assert "= Held back: Its confidence is below 0.7.\n" in text
 
 
+def test_a_finding_that_replaces_one_is_updated_and_names_rule_and_model() -> None:
+    finding = replace(FINDING, rule="python/eval", model="offline", sources=("python/eval", "m"))
+    event = ev.FindingRaised(finding)
+    text = "".join(plain(terminal.event_lines(event, width=80, is_update=True)))
+    assert text.startswith("\nwarning (updated): Wrong\n")
+    assert "= bug, python/eval, offline, m, confidence 0.80\n" in text
+
+
 def test_a_finding_of_an_earlier_review_is_cached_in_one_word() -> None:
     assert "= bug, m, confidence 0.80, cached\n" in block(replace(FINDING, cached=True))
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from reviewbot.core.events.events import ChunkFinished, ReviewFinished, Usage
+from reviewbot.core.events.events import (
+    ChunkFinished,
+    FindingRaised,
+    FindingWithdrawn,
+    ReviewFinished,
+    Usage,
+)
 from reviewbot.jobs import truncation
 from reviewbot.models.batch import ChunkOutcome, Drafted, RequestSent, Retrying, Spent, Working
 from reviewbot.models.cached import CacheUse
@@ -12,6 +18,7 @@ from reviewbot.server.telemetry.metrics import Metrics
 from reviewbot.server.telemetry.review_metrics import Counting
 from reviewbot.store.reviews import ReviewRow
 from tests.server.scrapes import exposed
+from tests.support.findings import finding
 
 CLAUDE = "claude-sonnet-5-5"
 
@@ -55,6 +62,22 @@ def test_the_first_sign_of_each_answer_is_timed_once() -> None:
     seen = exposed(metrics)
     assert seen.value("reviewbot_time_to_first_token_seconds_count") == 2
     assert seen.value("reviewbot_time_to_first_token_seconds_sum") == 4.0
+
+
+def test_a_finding_that_is_raised_again_is_counted_once() -> None:
+    metrics = Metrics()
+    counting, one = Counting(metrics), row()
+    counting.began(one)
+    for event in (
+        FindingRaised(finding()),
+        FindingRaised(finding(severity="error")),
+        FindingWithdrawn("f", "Recalled."),
+        FindingRaised(finding()),
+    ):
+        counting.event(one, event)
+    seen = exposed(metrics)
+    assert seen.value("reviewbot_findings_total", severity="warning", placement="inline") == 2
+    assert seen.value("reviewbot_findings_withdrawn_total") == 1
 
 
 def test_fates_are_counted_under_rules_and_models_that_are_known() -> None:
