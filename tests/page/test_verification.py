@@ -83,6 +83,23 @@ def test_a_finding_that_is_not_verified_has_no_chip(page: Page, server: Scripted
     assert chips(page, ".finding-head") == []
 
 
+def test_a_finding_that_a_model_explains_later_is_replaced_in_its_place(
+    page: Page, server: ScriptedServer
+) -> None:
+    rule = {"rule": "python/sql-injection", "model": "offline", "severity": "warning"}
+    review = running(page, server, finding(**rule), finding("f2", title="Another on this line"))
+    card(page).get_by_role("button", name="Copy").focus()
+    sources = ["python/sql-injection", "claude-sonnet-5-5"]
+    again = finding(**{**rule, "severity": "error"}, message="The model says why.", sources=sources)
+    server.extend(review, again)
+    expect(card(page)).to_contain_text("The model says why.")
+    expect(card(page)).to_contain_text("offline, claude-sonnet-5-5")
+    expect(card(page).locator(".severity")).to_have_text("Error")
+    expect(page.locator(".finding")).to_have_count(2)
+    assert page.locator(".finding").first.get_attribute("data-id") == "f000000000000001"
+    assert page.evaluate("document.activeElement.id") == "finding-f000000000000001"
+
+
 def test_an_unproven_error_folds_under_its_line_and_does_not_count(
     page: Page, server: ScriptedServer
 ) -> None:
