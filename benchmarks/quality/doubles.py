@@ -35,6 +35,8 @@ Answer = dict[str, Any]
 """A finding as a model reports it."""
 
 NAME: Final = "claude-sonnet-5-5"
+REPORTS: Final = "A model reports: "
+"""Beginning of the explanation in a joined finding."""
 
 
 class StoredModel:
@@ -189,8 +191,9 @@ def _details(one: Compared) -> Iterable[str]:
     for lost in one.lost:
         yield f"{one.id}: lost {lost.rule} on line {lost.line}"
     for joined in one.joined:
-        title = next(text for text in joined.message.split("\n\n") if text.startswith("**"))
-        yield f"{one.id}: joined {joined.rule} on line {joined.line}: {joined.title} | {title}"
+        said = next(text for text in joined.message.split("\n") if text.startswith(REPORTS))
+        titles = f"{joined.title} | {said.removeprefix(REPORTS)}"
+        yield f"{one.id}: joined {joined.rule} on line {joined.line}: {titles}"
     for rule, model in one.doubles:
         lines = f"{rule.line}-{rule.end_line} and {model.line}-{model.end_line}"
         yield f"{one.id}: kept {rule.rule} on {lines}: {rule.title} | {model.title}"

@@ -35,7 +35,7 @@ _TITLE = re.compile(
       | \#\#\#[ ]\S+[ ]\w+(?:,[ ][a-z ]+)?:[ ](.+)      # in the summary of a job
       | \|[ ]\S+[ ]\w[^|]*\|[ ][^|]+\|[ ](.+?)(?:[ ]\(id[ ]`\w+`\))?[ ]\|.*  # in a table
       | -[ ]\[?`.+?:\d+[ ]?`+(?:\]\(\S+\))?[ ](.+)  # among what is resolved or dismissed
-      | (?:>[ ])?\*\*(.+)\*\*                      # folded into the finding of a rule
+      | (?:>[ ])?A[ ]model[ ]reports:[ ](.+)           # folded into the finding of a rule
     ) $
     """,
     re.MULTILINE | re.VERBOSE,

@@ -62,8 +62,9 @@ def joined(rule: Finding, models: Sequence[Finding]) -> Finding:
     if not models:
         return rule
     model, *_ = models
-    said = (f"**{model.title}**", model.scenario if rule.scenario else "")
-    lines = (safe_markdown(text, link_hosts=()) for text in said)
+    said = (model.title, model.scenario if rule.scenario else "")
+    title, scenario = (safe_markdown(text, link_hosts=()) for text in said)
+    explanation = (rule.message, title and f"A model reports: {title}", scenario, model.message)
     applies = model.suggestion_applies and _has_equal_lines(rule, model)
     is_better = rule.suggestion is None or (applies and not rule.suggestion_applies)
     takes_suggestion = model.suggestion is not None and is_better
@@ -72,7 +73,7 @@ def joined(rule: Finding, models: Sequence[Finding]) -> Finding:
         severity=reduce(worse, (one.severity for one in models), rule.severity),
         confidence=max(rule.confidence, *(one.confidence for one in models)),
         scenario=rule.scenario or model.scenario,
-        message="\n\n".join(filter(None, (rule.message, *lines, model.message))),
+        message="\n\n".join(filter(None, explanation)),
         suggestion=model.suggestion if takes_suggestion else rule.suggestion,
         suggestion_applies=applies if takes_suggestion else rule.suggestion_applies,
         placement=Placement("inline") if rule.placement.held else rule.placement,

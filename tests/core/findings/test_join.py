@@ -105,7 +105,7 @@ def test_a_joined_finding_is_the_rules_with_the_explanation_of_the_model() -> No
     )
     assert (one.severity, one.confidence, one.guideline) == ("error", 0.95, team_rule)
     assert one.message == (
-        "Pass a list.\n\n**The path becomes a shell command**\n\n"
+        "Pass a list.\n\nA model reports: The path becomes a shell command\n\n"
         "When the path holds `;`, the shell deletes files.\n\n`path` comes from the request."
     )
     assert one.sources == ("python/shell-injection", "claude")
@@ -119,7 +119,7 @@ def test_a_joined_finding_is_at_least_as_severe_as_the_rules() -> None:
 def test_the_title_of_a_model_is_no_markup_in_a_message() -> None:
     one = joined(rule(), [model(title="<b>@octo</b> [x](http://example.test)", scenario="@octo")])
     assert one.message.split("\n\n")[1:3] == [
-        "**`<b>@octo</b>` x (`http://example.test`)**",
+        "A model reports: `<b>@octo</b>` x (`http://example.test`)",
         "`@octo`",
     ]
 
@@ -128,7 +128,8 @@ def test_a_rule_without_a_scenario_gets_the_models() -> None:
     one = joined(rule(scenario=""), [model()])
     assert one.scenario == "When the path holds `;`, the shell deletes files."
     assert one.message == (
-        "Pass a list.\n\n**The path becomes a shell command**\n\n`path` comes from the request."
+        "Pass a list.\n\nA model reports: The path becomes a shell command\n\n"
+        "`path` comes from the request."
     )
 
 
