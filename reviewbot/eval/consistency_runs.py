@@ -188,6 +188,8 @@ def series_of(
 
 
 def _run(result: Result) -> Run:
-    text = "\n".join(one.text for one in result.comments)
-    is_answer = any(not one.path for one in result.comments)
-    return Run(text, None if is_answer else frozenset(one.id for one in result.comments))
+    """Return what the model wrote: rules report the same in every run."""
+    comments = [one for one in result.comments if not one.by_rule]
+    text = "\n".join(one.text for one in comments)
+    is_answer = any(not one.path for one in comments)
+    return Run(text, None if is_answer else frozenset(one.id for one in comments))

@@ -170,6 +170,7 @@ def _result(name: str, run: int, case: Case, report: Report) -> Result:
                 text="\n".join(filter(None, (one.title, one.scenario, one.message))),
                 inline=one.placement.kind == "inline",
                 id=one.id,
+                by_rule=not one.is_from_model and len(one.models) == 1,
             )
             for one in report.findings
             if counts_for_fail_on(one)

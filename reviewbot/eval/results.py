@@ -25,7 +25,8 @@ class Comment:
 
     Only a comment that is ``inline`` has a line that its reader sees, so only such a comment can
     match a golden comment. ``id`` identifies the finding of a review by reviewbot, whatever its
-    wording; it is empty for comments of others.
+    wording; it is empty for comments of others. ``by_rule`` is True if a rule or linter
+    reported it and no model did.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Comment:
     text: str = ""
     inline: bool = True
     id: str = ""
+    by_rule: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ __all__ = ["_alone"]
 
 LINES = [f"value_{number} = {number}\n" for number in range(1, 100)]
 BEFORE = "".join(LINES)
+LOOP = "python/mutate-while-iterating"
+"""The rule of the finding in the other file of the pull request."""
 AFTER = "".join([*LINES[:49], "value_50 = unknown_name\n", *LINES[50:]])
 
 
@@ -83,7 +85,7 @@ async def test_a_linter_reads_a_modified_file_of_a_pull_request_in_full(tmp_path
         FakeAnthropic() as fake,
         opened({"a.py": BEFORE}, {"a.py": AFTER}) as (github, _, env),
     ):
-        assert await rules(tmp_path, fake, "--pr", NAME, **env) == ["ruff/F821"]
+        assert await rules(tmp_path, fake, "--pr", NAME, **env) == ["ruff/F821", LOOP]
         assert len(github.called("GET", "/contents/a.py")) == 1
         github.fail(faults.error("GET", "/contents/a.py", 404, times=None))
-        assert await rules(tmp_path, fake, "--pr", NAME, **env) == []
+        assert await rules(tmp_path, fake, "--pr", NAME, **env) == [LOOP]

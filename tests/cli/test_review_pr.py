@@ -178,7 +178,7 @@ async def test_title_and_description_go_into_the_summary_as_claims(tmp_path: Pat
     ):
         claude.enqueue(Answer())
         keys = {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.base_url}
-        assert (await review(tmp_path, "--pr", NAME, **env, **keys)).code == 0
+        assert (await review(tmp_path, "--pr", NAME, **env, **keys)).code == 1
         findings, summary = (json.dumps(one.body) for one in claude.requests)
         assert "Empties <all> orders" in summary
         assert "It is faster." in summary
