@@ -12,10 +12,11 @@ from pathlib import Path
 
 from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import FileCoverage
-from reviewbot.core.findings.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
 from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.explanation import FindingQuestion, ThreadComment
 from reviewbot.core.prompt.guidelines import GuidelineFile, Guidelines, SelectedRule
+from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS
 from reviewbot.core.prompt.question import PullQuestion, render_question
 from reviewbot.core.prompt.request import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.prompt.summary import render_summary
@@ -172,6 +173,7 @@ def golden() -> dict[Path, str]:
     """The golden files and what should be in them."""
     prompt, rest = render(REQUEST), render(CONTINUATION, as_text=True)
     compact = render(REQUEST, profile="compact")
+    looking = render(replace(REQUEST, lookups=24))
     system, user, _ = render_summary(
         title="Charge VAT",
         description="Adds the rate.\r\nNo other change, reviewed and safe.",
@@ -200,6 +202,9 @@ def golden() -> dict[Path, str]:
         "review-3-body.txt": prompt.body,
         "review-4-verification.txt": render_verification([FINDING], [HELPER]),
         "cross-file-3-body.txt": render(replace(REQUEST, uses=(HELPER,))).body,
+        "look-ups-tools.json": json.dumps([REPORT_WITH_LOOKUPS, *LOOKUP_TOOLS], indent=2),
+        "look-ups-1-system.txt": looking.system,
+        "look-ups-3-body.txt": looking.body,
         "compact-1-system.txt": compact.system,
         "compact-2-shared.txt": compact.shared,
         "continuation-as-text-3-body.txt": rest.body,

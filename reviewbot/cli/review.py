@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 FORMATS: Final = ("terminal", "ndjson", *FINAL)
 
 MAX_JOBS: Final = 64
+MAX_LOOKUPS: Final = 40
 
 EPILOG: Final = """\
 examples:
@@ -90,6 +91,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-summary", action="store_true", help="do not ask for a summary")
     parser.add_argument(
         "--no-verify", action="store_true", help="do not verify the findings of a model"
+    )
+    parser.add_argument(
+        "--lookups",
+        type=whole_number(0, MAX_LOOKUPS),
+        metavar="N",
+        help="reads and searches of code outside the diff by a model; 0: none (default: 24)",
     )
     parser.add_argument("--title", default="", help="title of the change, for the summary")
     parser.add_argument(

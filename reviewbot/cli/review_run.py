@@ -46,6 +46,7 @@ class ReviewArguments(SourceArguments):
     jobs: int | None
     no_summary: bool
     no_verify: bool
+    lookups: int | None
     title: str
     description_file: Path | None
     imports: Sequence[Path]
@@ -67,6 +68,7 @@ def review_diff(args: ReviewArguments) -> int:
         "jobs": args.jobs,
         "summary": False if args.no_summary else None,
         "verify": False if args.no_verify else None,
+        "lookups": args.lookups,
     }
     settings, source = read_source(args, flags)
     source = replace(
@@ -173,6 +175,7 @@ def _refuse_local_options(args: ReviewArguments) -> None:
         "--import": args.imports,
         "--jobs": args.jobs is not None,
         "--no-verify": args.no_verify,
+        "--lookups": args.lookups is not None,
     }
     for name, given in local.items():
         if given:

@@ -8,13 +8,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.code.lookup_paths import LookupRefusedError
-from reviewbot.core.findings.rests_on import RestsOn, locate_quote, quoted_lines
+from reviewbot.core.findings.finding import RestsOn
+from reviewbot.core.findings.rests_on import locate_quote, quoted_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reviewbot.code.lookup_files import FileLines, LookupFiles
-    from reviewbot.core.findings.rests_on import RawQuote
+    from reviewbot.core.findings.finding import RawQuote
 
 
 QUOTES: Final = 5

@@ -102,6 +102,7 @@ class Settings:
     verify: bool = True
     verify_model: ModelChoice | None = None
     callers: bool = False
+    lookups: int = 24
     cross_file: bool = False
     examples: int | None = None
     guidelines: bool = True
@@ -266,6 +267,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "linters": bool,
         "verify": bool,
         "callers": bool,
+        "lookups": int,
         "cross_file": bool,
         "examples": int,
         "guidelines": bool,

@@ -35,7 +35,7 @@ SETTABLE: Final = (
 )
 """The settings of ``.reviewbot.yml`` that a request may set, in the same form."""
 
-STORED: Final = (*SETTABLE, "guidelines")
+STORED: Final = (*SETTABLE, "guidelines", "lookups")
 """The settings that are stored with a review. The App alone sets those that are not settable."""
 
 _OWN: Final[Mapping[str, Any]] = MappingProxyType(

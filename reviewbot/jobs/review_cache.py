@@ -73,6 +73,8 @@ def cached(
     version = f"{prepared.job.prompt_version}"
     if prepared.job.verified:
         version += f"/{_verifier(settings)}"
+    if able.lookups:
+        version += "/look-ups"
     if settings.examples is not None:
         version += f"/{settings.examples} examples"
     batches = CachedBatches(

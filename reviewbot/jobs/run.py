@@ -27,6 +27,7 @@ from reviewbot.jobs.options import settings_for
 from reviewbot.jobs.review_cache import cached
 from reviewbot.jobs.truncation import leaving_out
 from reviewbot.models.base import ModelFault
+from reviewbot.models.exchange import TurnCheckpoints
 from reviewbot.models.linters.batches import RequestCheckpoints
 from reviewbot.pipeline.explain import prepare_explanation
 from reviewbot.pipeline.job import Postponed, StopSignal
@@ -109,12 +110,13 @@ class Run:
             title=row.title,
             description=work.description,
             inquiry=work.inquiry,
-            code=await self._code() if prepared.job.verified else None,
+            code=await self._code() if prepared.job.verified or settings.lookups else None,
             spent_usd=spent_usd or 0.0,
             earlier=earlier,
             parser=self._kit.parsers.for_tenant(row.tenant),
             lint_slots=self._kit.lint_slots.for_review(row.tenant),
             listed=RequestCheckpoints(earlier.finished, self._save_request),
+            turns=TurnCheckpoints(earlier.finished, self._save_request),
             wrap_models=partial(self._wrap_models, prepared, settings, work),
             wrap_batches=partial(self._checkpoints, work),
         )
@@ -234,6 +236,7 @@ class Run:
             )
         )
         budgets.release(connection, self.row.id)
+        checkpoints.drop_turns(connection, self.row.id)
 
     def _save_result(self, batch: str, result: BatchResult) -> None:
         def change(connection: sa.Connection) -> None:
@@ -245,7 +248,7 @@ class Run:
         self._log.change(change)
 
     def _save_request(self, name: str, listed: BatchResult) -> None:
-        """Store what a request lists. A review that only sends requests makes no progress."""
+        """Store what a request lists, or a turn. A review without a batch makes no progress."""
         self._log.change(
             partial(checkpoints.save_result, review_id=self.row.id, batch=name, result=listed)
         )

@@ -10,30 +10,21 @@ twice. The chunks that remain after the last model are ``failed``; chunks with f
 from __future__ import annotations
 
 import asyncio
-import json
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.findings.draft import Draft
-from reviewbot.core.findings.file_changes import FileChange, checked_changes
-from reviewbot.core.findings.report_tool import REPORT_TOOL
-from reviewbot.core.prompt.request import KnownFinding, render
-from reviewbot.models.base import Checked, Fault, ModelFault, PartlyRead, Prefill, Stop
+from reviewbot.core.prompt.request import KnownFinding
+from reviewbot.models.base import Checked, Fault, ModelFault, Stop
 from reviewbot.models.batch import (
-    AnswerRecalled,
     BatchResult,
     ChunkOutcome,
-    Drafted,
-    Reading,
     RequestSent,
     Retrying,
-    Spent,
-    Working,
 )
+from reviewbot.models.batch_run import Answer, BatchRun
 from reviewbot.models.budget import MIN_OUTPUT_TOKENS
-from reviewbot.models.catalog import cost_usd
-from reviewbot.models.report_reader import ReportReader, after_attempts
+from reviewbot.models.exchange import Exchange
+from reviewbot.models.report_reader import after_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,10 +34,11 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import ChunkStatus
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.prompt.request import ModelRequest
-    from reviewbot.models.base import Model, ModelEvent
-    from reviewbot.models.batch import BatchEvent, BatchTask, Emit
+    from reviewbot.models.base import Model
+    from reviewbot.models.batch import BatchTask, Emit
     from reviewbot.models.budget import Budget
-    from reviewbot.models.catalog import ModelInfo
+    from reviewbot.models.dialogue import Lookups
+    from reviewbot.models.exchange import TurnCheckpoints
 
 
 FAILURES_TOGETHER: Final = 2
@@ -77,69 +69,6 @@ class AttemptPolicy:
         if not isinstance(error, ModelFault) or not error.retryable:
             return False
         return (error.retry_after or 0) <= self.retry_after_cap_s
-
-
-@dataclass(slots=True)
-class _BatchRun:
-    """State of one batch."""
-
-    task: BatchTask
-    emit: Emit
-    drafts: list[Drafted] = field(default_factory=list)
-    outcomes: list[ChunkOutcome] = field(default_factory=list)
-    spent: list[Spent] = field(default_factory=list)
-    faults: dict[str, ModelFault] = field(default_factory=dict)
-    """The last failure of each chunk."""
-    tried: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """Model and attempt of the last request for each chunk."""
-    files: dict[str, FileChange] = field(default_factory=dict)
-    """What changed, by path; the last usable answer decides."""
-
-    async def keep_files(self, answer: _Answer, chunks: tuple[ChunkView, ...]) -> None:
-        paths = [chunk.path for chunk in chunks]
-        found = await asyncio.to_thread(checked_changes, answer.reading.files, paths)
-        self.files |= {one.path: one for one in found}
-
-    async def say(self, event: BatchEvent) -> None:
-        match event:
-            case Drafted():
-                self.drafts.append(event)
-            case AnswerRecalled(answer=answer):
-                self.drafts = [draft for draft in self.drafts if draft.answer != answer]
-            case ChunkOutcome():
-                self.outcomes.append(event)
-            case Spent():
-                self.spent.append(event)
-            case _:
-                pass
-        await self.emit(event)
-
-
-class _Answer:
-    """One request to ``model``; ``name`` identifies the response in its drafts."""
-
-    def __init__(self, name: str, model: Model, attempt: int, chunks: tuple[str, ...]) -> None:
-        self.name, self.model, self.attempt, self.chunks = name, model, attempt, chunks
-        self.estimated = 0
-        self.reading = ReportReader(own=model.info.offline)
-        self.partly: dict[str, str] = {}
-        """The chunks that were not read whole, and why."""
-        self.checked: dict[str, Checked] = {}
-
-    async def pass_on(self, run: _BatchRun, event: ModelEvent) -> None:
-        """Emit the batch events of one model event."""
-        if isinstance(event, PartlyRead):
-            self.partly[event.chunk] = event.reason
-        if isinstance(event, Checked):
-            self.checked[event.chunk] = event
-        model = self.model.info.name
-        if isinstance(event, Prefill):
-            await run.say(Reading(model, event.tokens))
-        for said in self.reading.take(event):
-            if isinstance(said, Draft):
-                await run.say(Drafted(said, model, self.attempt, self.name, self.chunks))
-            else:
-                await run.say(Working(model))
 
 
 @dataclass(slots=True)
@@ -178,6 +107,8 @@ class Attempts:
         policy: limits of attempts and waits.
         budget: budget that all batches of the review share, if there is a limit.
         closed: unusable models with their errors; all chains of the review share this.
+        lookups: what answers the look-ups of the review; None offers none.
+        checkpoints: store of the turns of conversations.
     """
 
     def __init__(
@@ -187,15 +118,17 @@ class Attempts:
         *,
         budget: Budget | None = None,
         closed: dict[Model, ModelFault] | None = None,
+        lookups: Lookups | None = None,
+        checkpoints: TurnCheckpoints | None = None,
     ) -> None:
         self._chain = tuple(chain)
         self._policy = policy or AttemptPolicy()
-        self._budget = budget
+        self._exchange = Exchange(budget, lookups, checkpoints)
         self._closed = {} if closed is None else closed
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
         """Run one batch to its end; it fails only by cancellation."""
-        run = _BatchRun(task, emit)
+        run = BatchRun(task, emit)
         left = task.request.chunks
         for index, model in enumerate(self._chain):
             left = await self._with_model(run, left, model, index)
@@ -208,15 +141,10 @@ class Attempts:
             await run.say(
                 ChunkOutcome(chunk.id, status, name, attempt, str(fault), fault.fault.value)
             )
-        return BatchResult(
-            tuple(run.drafts),
-            tuple(run.outcomes),
-            tuple(run.spent),
-            files=tuple(run.files.values()),
-        )
+        return run.result()
 
     async def _with_model(
-        self, run: _BatchRun, chunks: tuple[ChunkView, ...], model: Model, index: int
+        self, run: BatchRun, chunks: tuple[ChunkView, ...], model: Model, index: int
     ) -> tuple[ChunkView, ...]:
         """Review ``chunks`` with one model; return the chunks that it did not review."""
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
@@ -245,7 +173,7 @@ class Attempts:
                 await run.say(tries.retrying(following[0].info.name, 0.0))
         return (*tries.left, *tries.given_up)
 
-    async def _attempt(self, run: _BatchRun, tries: _Tries) -> None:
+    async def _attempt(self, run: BatchRun, tries: _Tries) -> None:
         """Make one attempt for the remaining chunks. A last attempt may be split by chunk."""
         tries.attempt += 1
         failed_twice = tries.attempt > FAILURES_TOGETHER
@@ -278,7 +206,7 @@ class Attempts:
             return len(tries.left) > 1 and tries.attempt == 1
         return self._policy.worth_another_try(error)
 
-    async def _ask(self, run: _BatchRun, chunks: tuple[ChunkView, ...], tries: _Tries) -> None:
+    async def _ask(self, run: BatchRun, chunks: tuple[ChunkView, ...], tries: _Tries) -> None:
         """Send a request, and continuations if the response is truncated."""
         model, attempt = tries.model, tries.attempt
         if model in self._closed:
@@ -291,22 +219,19 @@ class Attempts:
             message = f"The request is too large for the context window of {model.info.name}."
             raise ModelFault(message, fault=Fault.REJECTED)
         max_tokens = min(self._policy.max_tokens, room)
-        ids = tuple(chunk.id for chunk in chunks)
         reason: str | None = None
         fault: str | None = None
         partly: dict[str, str] = {}
         checked: dict[str, Checked] = {}
         for part in range(1 + self._policy.max_continuations):
             name = f"{chunks[0].id}/{model.info.name}/{attempt}.{part}"
-            answer = _Answer(name, model, attempt, ids)
-            if tries.index == 0 and request is run.task.request:
-                answer.estimated = request.tokens
-            await self._stream(run, answer, request, max_tokens)
+            is_planned = tries.index == 0 and request is run.task.request
+            answer = Answer(
+                name, model, attempt, chunks, estimated=request.tokens if is_planned else 0
+            )
+            stop = await self._exchange.run(run, answer, request, max_tokens)
             partly |= answer.partly
             checked |= answer.checked
-            stop = answer.reading.judge()
-            if answer.reading.files:
-                await run.keep_files(answer, chunks)
             if stop is Stop.COMPLETE:
                 break
             if not answer.reading.drafts:
@@ -326,32 +251,6 @@ class Attempts:
             outcome = ChunkOutcome(chunk.id, status, model.info.name, attempt, why, fault)
             await run.say(replace(outcome, checks=by.checks))
 
-    async def _stream(
-        self, run: _BatchRun, answer: _Answer, request: ModelRequest, max_tokens: int
-    ) -> None:
-        """Send one request and pass its events on, until the answer ends or breaks off."""
-        info, reserved = answer.model.info, 0.0
-        if self._budget:
-            # A model that cannot be forced to call the tool may need a second request.
-            requests = 1 if info.forced_tools or not info.structured_output else 2
-            max_tokens, reserved = await self._budget.reserve(
-                info, text_of(request, info), max_tokens, requests=requests
-            )
-        try:
-            async with aclosing(answer.model.stream(request, max_tokens=max_tokens)) as events:
-                async for event in events:
-                    await answer.pass_on(run, event)
-        finally:
-            usage = answer.reading.used
-            cost = cost_usd(info, usage)
-            if self._budget:
-                await self._budget.settle(reserved, cost or 0.0)
-            estimated = answer.estimated if answer.reading.requests == 1 else 0
-            await run.say(Spent(info.name, usage, cost, estimated))
-        if (refusal := answer.reading.refusal) is not None:
-            await run.say(AnswerRecalled(answer.name, refusal))
-            raise ModelFault(refusal, fault=Fault.REFUSED)
-
 
 def _narrowed(request: ModelRequest, chunks: tuple[ChunkView, ...]) -> ModelRequest:
     """Return the request reduced to some of its chunks."""
@@ -368,15 +267,7 @@ def _continued(request: ModelRequest, known: tuple[KnownFinding, ...]) -> ModelR
     return replace(request, known=known, tokens=request.tokens + max(0, added - before))
 
 
-def text_of(request: ModelRequest, info: ModelInfo) -> str:
-    """Return all text that ``request`` sends; empty for the offline rules."""
-    if info.offline:
-        return ""
-    prompt = render(request, profile=info.prompt)
-    return json.dumps(REPORT_TOOL) + prompt.system + prompt.shared + prompt.body
-
-
-def _known(run: _BatchRun, chunks: tuple[ChunkView, ...]) -> tuple[KnownFinding, ...]:
+def _known(run: BatchRun, chunks: tuple[ChunkView, ...]) -> tuple[KnownFinding, ...]:
     """Return the findings of these chunks so far, for the request that continues a response."""
     return tuple(
         KnownFinding(drafted.draft.path, drafted.draft.line, drafted.draft.title)

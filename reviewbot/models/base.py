@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from reviewbot.errors import ReviewbotError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from reviewbot.core.events.events import Usage
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.catalog import ModelInfo
+    from reviewbot.models.conversation import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,37 @@ class UsageReport:
     requests: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool, with the ``input`` that the model wrote.
+
+    ``reports`` is True for a report, whose text comes as :class:`ToolInput`.
+    """
+
+    id: str
+    name: str
+    input: Mapping[str, Any]
+    reports: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TurnContent:
+    """What the model wrote in a turn of a conversation, to be sent back to it unchanged.
+
+    ``content`` is the JSON array of its blocks in the form of the provider, and ``form`` names the
+    features of the request, which stay the same for the conversation.
+    """
+
+    content: str
+    calls: tuple[ToolCall, ...]
+    form: tuple[str, ...] = ()
+
+    @property
+    def looks_up(self) -> bool:
+        """True if the model asks for a look-up."""
+        return not all(call.reports for call in self.calls)
+
+
 class Stop(StrEnum):
     """Reason why the response ended. The stream ends after it; a stream without it is an error."""
 
@@ -95,6 +127,8 @@ class Stop(StrEnum):
     """The model declined. Text before the refusal must not be used."""
     NO_REPORT = "no_report"
     """The response ended properly but without a report: unusable, never "clean"."""
+    CONTINUING = "continuing"
+    """A turn ended that is not the last one: the model looks something up, or says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +149,7 @@ ModelEvent: TypeAlias = (
     | Checked
     | InputRestarted
     | UsageReport
+    | TurnContent
     | Stopped
 )
 
@@ -200,4 +235,22 @@ class Model(Protocol):
 
     async def aclose(self) -> None:
         """Release resources, such as connections."""
+        ...
+
+
+@runtime_checkable
+class ConversingModel(Model, Protocol):
+    """Interface of a model that may look up code over several turns."""
+
+    def converse(
+        self, request: ModelRequest, conversation: Conversation, *, max_tokens: int
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """Stream the next turn of a conversation.
+
+        :class:`TurnContent` precedes the end. It is missing if the server offers no look-ups: the
+        answer is then one to a single request.
+
+        Raises:
+            ModelFault: the request failed; earlier events stay valid.
+        """
         ...

@@ -16,6 +16,7 @@ from reviewbot.core.events.events import ChunkStatus, Usage  # noqa: TC001 - the
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.findings.file_changes import FileChange  # noqa: TC001 - the decoder uses it
 from reviewbot.core.findings.verdicts import Verdict  # noqa: TC001 - the decoder uses it
+from reviewbot.models.conversation import Conversation  # noqa: TC001 - the decoder uses it
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -107,6 +108,17 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedUp:
+    """A look-up of a model was answered.
+
+    ``activity`` says what was read, such as ``reading src/settings.ts 300-420``.
+    """
+
+    model: str
+    activity: str
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """Tokens of one request after any kind of end. ``cost_usd`` is None without known prices.
 
@@ -153,6 +165,7 @@ BatchEvent: TypeAlias = (
     | Retrying
     | Working
     | Reading
+    | LookedUp
     | Spent
     | ChunkOutcome
 )
@@ -164,7 +177,8 @@ class BatchResult:
 
     ``answer`` is set if the batch answered a question instead of a review. ``verdicts`` are those
     of a :class:`VerifyTask`, which has its own result. ``files`` are the lines of the model on what
-    changed.
+    changed. ``lookups`` are the look-ups of the batch, refused ones included. ``conversation`` is
+    set in the checkpoint of a turn.
     """
 
     drafts: tuple[Drafted, ...]
@@ -173,6 +187,8 @@ class BatchResult:
     answer: Answered | None = None
     verdicts: tuple[Verdict, ...] = ()
     files: tuple[FileChange, ...] = ()
+    lookups: tuple[LookedUp, ...] = ()
+    conversation: Conversation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,14 @@ class Budget:
         self._changed = asyncio.Condition()
 
     async def reserve(
-        self, info: ModelInfo, prompt: str, max_tokens: int, *, requests: int = 1
+        self,
+        info: ModelInfo,
+        prompt: str,
+        max_tokens: int,
+        *,
+        requests: int = 1,
+        held: float = 0.0,
+        waits: bool = True,
     ) -> tuple[int, float]:
         """Reserve the maximum cost of a response.
 
@@ -53,6 +60,10 @@ class Budget:
             prompt: all text of one request.
             max_tokens: desired maximum of output tokens.
             requests: maximum number of consecutive requests for the response.
+            held: dollars that an earlier call reserved for the same response; the new reservation
+                replaces them.
+            waits: whether to wait for running requests. One that holds a reservation must not:
+                two of them would wait for each other.
 
         Returns:
             The maximum of output tokens of a request, and the reserved dollars.
@@ -64,10 +75,11 @@ class Budget:
         floor = min(MIN_OUTPUT_TOKENS, max_tokens)
         async with self._changed:
             while True:
-                left = (self.limit_usd - self.spent_usd - self._reserved) / requests
+                free = self.limit_usd - self.spent_usd - self._reserved + held
+                left = free / requests
                 if self._worst(info, input_tokens, floor) <= left:
                     break
-                if not self._reserved:
+                if not self._reserved or not waits:
                     raise ModelFault(
                         f"The budget of ${self.limit_usd:.4g} does not admit another request:"
                         f" ${self.spent_usd:.4f} are spent, and the next one needs at least"
@@ -77,7 +89,7 @@ class Budget:
                 await self._changed.wait()
             allowed = self._affordable(info, input_tokens, floor, max_tokens, left)
             reserved = self._worst(info, input_tokens, allowed) * requests
-            self._reserved += reserved
+            self._reserved = max(0.0, self._reserved - held) + reserved
             return allowed, reserved
 
     async def settle(self, reserved: float, spent: float) -> None:

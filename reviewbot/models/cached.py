@@ -183,7 +183,10 @@ class CachedBatches:
             (*outcomes, *asked.outcomes),
             asked.spent,
             files=described(task, found.reuses, asked.files),
+            lookups=asked.lookups,
         )
+        if asked.lookups:  # the code that was looked up may change while the chunk does not
+            return result
         kept = _KeptBatch(task, names, found, result)
         if result.drafts:
             self._kept[task.id] = kept

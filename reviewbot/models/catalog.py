@@ -54,6 +54,7 @@ class ModelInfo:
         sampling: ``temperature`` is accepted; Anthropic's own API refuses it.
         prompt: ``compact`` for models that follow short instructions better than long ones.
         source: source and date of the facts.
+        lookups: the model can call tools over several turns, to look up code.
         effort: the ``effort`` to request; None for the model's default.
         temperature: the ``temperature`` to request, if ``sampling`` is true.
         cache_minimum: the shortest prefix, in tokens, that can be cached; None without a cache.
@@ -77,6 +78,7 @@ class ModelInfo:
     sampling: bool
     prompt: PromptProfile
     source: str
+    lookups: bool = False
     effort: Effort | None = None
     temperature: float = 0.0
     cache_minimum: int | None = None
@@ -88,6 +90,11 @@ class ModelInfo:
     def gets_temperature(self) -> bool:
         """True if every request states a temperature: a request for thinking states none."""
         return self.sampling and self.thinking == "none"
+
+    @property
+    def looks_up(self) -> bool:
+        """True if requests may offer look-ups, which the compact prompt does not explain."""
+        return self.lookups and self.prompt == "full"
 
     @property
     def offline(self) -> bool:
@@ -189,6 +196,7 @@ _CHECKS: Final = {
     "strict_tools": (_truth, "true or false"),
     "eager_input": (_truth, "true or false"),
     "structured_output": (_truth, "true or false"),
+    "lookups": (_truth, "true or false"),
     "thinking": (
         lambda value: value in get_args(ThinkingMode),
         "one of " + ", ".join(get_args(ThinkingMode)),

@@ -24,11 +24,12 @@ from reviewbot.models.base import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reviewbot.models.base import ModelEvent
+    from reviewbot.models.base import ModelEvent, TurnContent
 
 CHARS_PER_TOKEN: Final = 2
 """Conservative estimate for the output of a model if the server reported no usage."""
 
+NOT_COMPLETE: Final = "The model's report does not say that it is complete."
 COULD_NOT_REVIEW: Final = "The model said that it could not review all of it."
 
 
@@ -50,7 +51,8 @@ class ReportReader:
         """First character of the report, which a report opens with a brace."""
         self.requests = 1
         """Number of requests for the response."""
-        self._gave_up = False
+        self._outcomes: list[str] = []
+        """Outcomes of the ended reports; empty for a report without one."""
         self._broken: str | None = None
         """Problem of an earlier report in the same response."""
         self.drafts = 0
@@ -86,7 +88,7 @@ class ReportReader:
             case InputRestarted():
                 earlier = self._stream.close()
                 self.files += earlier.files
-                self._gave_up |= _gives_up(earlier.outcome)
+                self._outcomes.append((earlier.outcome or "").lower())
                 self._broken = self._broken or earlier.problem
                 self._stream = ToolStream()
             case Thinking(text=text):
@@ -124,16 +126,21 @@ class ReportReader:
             answered=kind if self._begins else EMPTY,
         )
 
-    def judge(self) -> Stop:
+    def judge(self, turn: TurnContent | None = None) -> Stop:
         """Return whether the ended response is complete or truncated; raise otherwise.
 
+        A response is complete only if its report says so. ``turn`` is the content of a turn with
+        look-ups: unless it is complete and looks nothing up, the conversation is continuing.
+
         Raises:
-            ModelFault: the end or the report is missing, the report is invalid, or the model
-                reports that it could not review.
+            ModelFault: the end or the report is missing, the report is invalid or does not say
+                that it is complete, or the model reports that it could not review.
         """
         stopped = self._stopped
         if stopped is None:
             raise ModelFault("The model's answer was interrupted.", fault=Fault.TRANSIENT)
+        if turn is not None and not (self._begins or any(call.reports for call in turn.calls)):
+            return Stop.CONTINUING
         if stopped.stop is Stop.NO_REPORT:
             detail = stopped.detail or "The model answered without a report."
             raise ModelFault(detail, fault=Fault.UNUSABLE, answered=stopped.answered)
@@ -152,14 +159,17 @@ class ReportReader:
                 fault=Fault.UNUSABLE,
                 answered="findings of another form",
             )
-        if self._gave_up or _gives_up(report.outcome):
+        self._outcomes.append((report.outcome or "").lower())
+        if not {*self._outcomes} <= {"complete", "continuing", ""}:
             raise ModelFault(COULD_NOT_REVIEW, fault=Fault.COULD_NOT_REVIEW)
-        return Stop.TRUNCATED if cut else Stop.COMPLETE
-
-
-def _gives_up(outcome: str | None) -> bool:
-    """Return whether a report states that it is incomplete. A missing statement is accepted."""
-    return (outcome or "complete").lower() != "complete"
+        if cut:
+            return Stop.TRUNCATED
+        is_complete = self._outcomes[-1] == "complete"
+        if turn is not None:
+            return Stop.COMPLETE if is_complete and not turn.looks_up else Stop.CONTINUING
+        if not is_complete:
+            raise ModelFault(NOT_COMPLETE, fault=Fault.UNUSABLE, answered="an unfinished report")
+        return Stop.COMPLETE
 
 
 def after_attempts(fault: ModelFault, model: str, attempt: int) -> ModelFault:

@@ -15,17 +15,18 @@ from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.finding import rank
 from reviewbot.core.findings.verdicts import Judge, KnownCode, parse_verdicts, unverified
 from reviewbot.core.prompt.verification import MOST_FINDINGS, render_verification
-from reviewbot.models.attempts import AttemptPolicy, text_of
 from reviewbot.models.base import Fault, ModelFault
 from reviewbot.models.batch import BatchResult, Spent
 from reviewbot.models.budget import MIN_OUTPUT_TOKENS
 from reviewbot.models.catalog import cost_usd
+from reviewbot.models.dialogue import text_of
 
 if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.findings.verdicts import RawVerdict
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.prompt.request import ModelRequest
+    from reviewbot.models.attempts import AttemptPolicy
     from reviewbot.models.batch import VerifyTask
     from reviewbot.models.budget import Budget
     from reviewbot.models.catalog import ModelInfo

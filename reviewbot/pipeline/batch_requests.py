@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.secrets import secret_findings
 from reviewbot.core.prompt.request import ModelRequest
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.plan.chunks import Batch, Chunk
     from reviewbot.pipeline.job import Job
+
+
+LOOKUP_TOKENS: Final = 1_200
+"""Tokens that look-ups add to the tools and rules of a request (docs/prompt.md)."""
 
 
 class BatchRequests:
@@ -42,9 +46,12 @@ class BatchRequests:
             manifest=self.manifest,
             instructions=self._job.instructions,
             guidelines=self._job.guidelines,
-            tokens=self._job.request_tokens(batch) + _instruction_tokens(views),
+            tokens=self._job.request_tokens(batch)
+            + _instruction_tokens(views)
+            + (LOOKUP_TOKENS if self._job.lookups else 0),
             verified=self._job.verified,
             examples=self._job.examples,
+            lookups=self._job.lookups,
             shared_reads=self._by_model[self._job.model_of(batch)] - 1,
         )
         return request, unread

@@ -93,6 +93,7 @@ class CrossFile:
             examples=self._job.examples,
             shared_reads=0,
             uses=uses,
+            lookups=self._job.lookups,
         )
         return batch, request
 

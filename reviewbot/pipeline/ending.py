@@ -82,4 +82,5 @@ def finished(
         by_model=tally.by_model(findings),
         depth=tally.depth() if job.question is None else "",
         verification=tally.verification(),
+        lookups=tally.lookups(),
     )

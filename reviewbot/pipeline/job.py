@@ -75,6 +75,7 @@ class Job:
     priors: tuple[PriorFinding, ...] = ()
     examples: int | None = None
     is_part: bool = False
+    lookups: int = 0
     whole_files: Mapping[str, FileDiff] = field(default_factory=dict)
 
     def model_of(self, batch: Batch) -> str:

@@ -35,6 +35,7 @@ from reviewbot.models.batch import (
     BatchTask,
     ChunkOutcome,
     Drafted,
+    LookedUp,
     Reading,
     RequestSent,
     Retrying,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from reviewbot.models.batch import BatchEvent, Emit, RunBatch, Verify
     from reviewbot.pipeline.cross_file import FindUses
     from reviewbot.pipeline.job import Job, Summarize
+    from reviewbot.pipeline.lookups import CheckQuotes
 
 QUEUE_SIZE: Final = 64
 """Maximum number of events that wait for the consumer; a slow consumer slows down the models'
@@ -95,6 +97,7 @@ async def review(
     summarize: Summarize | None = None,
     verify: Verify | None = None,
     find_uses: FindUses | None = None,
+    check_quotes: CheckQuotes | None = None,
     keeps_syntax: SyntaxCheck = _unchecked,
     earlier: PriorRun | None = None,
     stop: StopSignal | None = None,
@@ -112,6 +115,7 @@ async def review(
         verify: function that verifies the findings of models; None leaves them as they are.
         find_uses: function that finds uses of changed definitions, about which one more request
             asks after the batches; None asks nothing.
+        check_quotes: function that checks the quotes that findings rest on; None drops them.
         keeps_syntax: function that checks suggestions. By default, suggestions that need a check
             are shown as code that cannot be applied.
         earlier: state that interrupted runs of this review left, with the same plan.
@@ -130,6 +134,7 @@ async def review(
         earlier or PriorRun(),
         verify=verify,
         find_uses=find_uses,
+        check_quotes=check_quotes,
         clock=clock,
     )
     if earlier is None:
@@ -171,10 +176,11 @@ class _ReviewRun:
         *,
         verify: Verify | None,
         find_uses: FindUses | None,
+        check_quotes: CheckQuotes | None,
         clock: Callable[[], float],
     ) -> None:
         self.job, self._run_batch, self._earlier = job, run_batch, earlier
-        self._keeps_syntax = keeps_syntax
+        self._keeps_syntax, self._check_quotes = keeps_syntax, check_quotes
         self._clock, self._begun = clock, clock()
         self.events: asyncio.Queue[Event | None] = asyncio.Queue(QUEUE_SIZE)
         self._ledger = Ledger(
@@ -266,7 +272,8 @@ class _ReviewRun:
             result = await self._run_batch(BatchTask(batch.id, request), emit)
         else:
             answer = () if result.answer is None else (result.answer,)
-            for event in (*result.spent, *result.drafts, *answer, *result.outcomes):
+            said = (*result.spent, *result.lookups, *result.drafts, *answer, *result.outcomes)
+            for event in said:
                 await emit(event)
             # A finding that was shown but is not in the result was recalled before the batch ended.
             reason = "The answer that it came from was withdrawn."
@@ -293,6 +300,9 @@ class _ReviewRun:
                 await self._put_all(self._chunk_finished(event)[1 if is_reported else 0 :])
             case RequestSent() | Retrying():
                 await self._put_all(announced(event, batch.id, self._chunks))
+            case LookedUp(activity=activity):
+                self._tally.look_up(activity)
+                await self.events.put(self.progress(activity))
             case Working(model=model):
                 if self._clock() - self._last_progress >= PROGRESS_EVERY_S:
                     await self.events.put(self.progress(f"{model} is thinking"))
@@ -314,6 +324,8 @@ class _ReviewRun:
         finding, edit = admitted
         applies = await can_be_offered(edit, self._keeps_syntax)
         finding = replace(finding, suggestion_applies=applies)
+        if self._check_quotes is not None and (quotes := drafted.draft.rests_on):
+            finding = replace(finding, rests_on=await self._check_quotes(quotes))
         file = self._file_of(finding.chunk)
         if file.is_unread:
             held = of_unread_file(finding, file, self.job.accepts_unread)

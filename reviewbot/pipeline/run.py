@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reviewbot.core.prompt.question import Inquiry
     from reviewbot.models.base import Model
     from reviewbot.models.batch import RunBatch
+    from reviewbot.models.exchange import TurnCheckpoints
     from reviewbot.models.linters.batches import RequestCheckpoints
     from reviewbot.models.linters.imported import ImportedHit
     from reviewbot.models.linters.slots import ReviewSlots
@@ -49,6 +50,7 @@ class RunDescription:
         inquiry: the question that the job answers; None reviews.
         imported: results of other tools, which are reported, too.
         code: the code at the reviewed commit; None without it.
+        turns: store of the turns of conversations with look-ups; None stores nothing.
         spent_usd: US dollars that earlier runs have spent of the budget.
         earlier: what earlier runs have found; None for the first run.
         parser: parser of source code; None starts a separate process.
@@ -68,6 +70,7 @@ class RunDescription:
     inquiry: Inquiry | None = None
     imported: Sequence[ImportedHit] = ()
     code: CodeAtCommit | None = None
+    turns: TurnCheckpoints | None = None
     spent_usd: float = 0.0
     earlier: PriorRun | None = None
     parser: Parser | None = None
@@ -97,11 +100,12 @@ async def run_review(
             checkpoints=run.listed,
         )
         events = review(
-            run.prepared.job,
+            replace(run.prepared.job, lookups=able.lookups),
             run.wrap_batches(runner),
             summarize=able.summarize,
             verify=able.verify,
             find_uses=able.find_uses,
+            check_quotes=able.check_quotes,
             keeps_syntax=able.keeps_syntax,
             earlier=run.earlier,
             stop=stop,
@@ -122,6 +126,7 @@ def _workers(run: RunDescription) -> AbstractAsyncContextManager[Workers]:
         return explainers(run.prepared, run.settings, run.inquiry, spent_usd=run.spent_usd)
     # A part of the diff cannot be compared with the author's title and description.
     is_part = run.prepared.job.is_part
+    finished = run.earlier.finished.values() if run.earlier else ()
     return workers(
         run.prepared,
         run.settings,
@@ -132,4 +137,6 @@ def _workers(run: RunDescription) -> AbstractAsyncContextManager[Workers]:
         lint_slots=run.lint_slots,
         code=run.code,
         client_of=run.client_of,
+        lookups_used=sum(len(result.lookups) for result in finished),
+        turns=run.turns,
     )

@@ -22,6 +22,7 @@ from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import TokenCounter
 from reviewbot.pipeline.cross_file import CROSS_FILE, UseFinder
+from reviewbot.pipeline.lookups import lookups_of
 from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.planner import Chains
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from reviewbot.models.base import Model, ModelFault
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch, Verify
     from reviewbot.models.catalog import ModelInfo
+    from reviewbot.models.dialogue import Lookups
+    from reviewbot.models.exchange import TurnCheckpoints
     from reviewbot.models.linters.batches import RequestCheckpoints
     from reviewbot.models.linters.imported import ImportedHit
     from reviewbot.models.linters.linters import Linters
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from reviewbot.models.offline.parser import Parser
     from reviewbot.pipeline.cross_file import FindUses
     from reviewbot.pipeline.job import Summarize
+    from reviewbot.pipeline.lookups import CheckQuotes
     from reviewbot.pipeline.prepare import Prepared
     from reviewbot.rules import Rule
 
@@ -57,7 +61,8 @@ class Workers:
     those that run beside the models; None runs none. ``verify`` is None if nothing is verified.
     ``whole_files`` are the files that linters can read in full. ``own_rules`` has the runner of the
     offline rules for each batch of a model. ``find_uses`` is None if no request about uses is
-    wanted, or no model can answer it.
+    wanted, or no model can answer it. ``lookups`` is the maximum number of look-ups of models; 0
+    offers none. ``check_quotes`` checks the code that findings rest on.
     """
 
     run_batch: RunBatch
@@ -69,6 +74,8 @@ class Workers:
     whole_files: Mapping[str, FileDiff] = field(default_factory=dict)
     own_rules: Mapping[str, RunBatch] = field(default_factory=dict)
     find_uses: FindUses | None = None
+    lookups: int = 0
+    check_quotes: CheckQuotes | None = None
 
     def with_linters(
         self,
@@ -115,6 +122,8 @@ async def workers(
     lint_slots: ReviewSlots | None = None,
     code: CodeAtCommit | None = None,
     client_of: Callable[[ModelChoice], Model | None] | None = None,
+    lookups_used: int = 0,
+    turns: TurnCheckpoints | None = None,
 ) -> AsyncIterator[Workers]:
     """Yield the models of the settings, within their budget; close the models at the end.
 
@@ -128,6 +137,8 @@ async def workers(
         lint_slots: limits the processes of linters at a time; None limits those of this review.
         code: the code at the reviewed commit; None without it.
         client_of: function that returns the client of a model in place of the usual one, or None.
+        lookups_used: look-ups of earlier runs of the review.
+        turns: store of the turns of conversations; None stores nothing.
 
     Raises:
         ConfigError: a model has no key, or its overrides are invalid.
@@ -145,13 +156,23 @@ async def workers(
 
             if isinstance(writer, SummaryModel):
                 summarize = Summarizer(writer, budget, title=title, description=description)
+        looked_up = lookups_of(prepared, settings, code, parser, used=lookups_used)
         verify = None
         files = _code(prepared, settings, code)
         if prepared.job.verified:
             evidence = Evidence(files, parser, callers=settings.callers)
             verify = _verifier(settings, crew, parser, evidence, budget)
         yield Workers(
-            run_batch=_runner(prepared, settings, crew, budget),
+            run_batch=_runner(
+                prepared,
+                settings,
+                crew,
+                budget,
+                lookups=looked_up.counted if looked_up else None,
+                turns=turns,
+            ),
+            lookups=settings.lookups if looked_up else 0,
+            check_quotes=looked_up.check_quotes if looked_up else None,
             summarize=summarize,
             keeps_syntax=parser.keeps_syntax,
             chains={
@@ -312,18 +333,26 @@ class ModelClients:
 
 
 def _runner(
-    prepared: Prepared, settings: Settings, crew: ModelClients, budget: Budget | None
+    prepared: Prepared,
+    settings: Settings,
+    crew: ModelClients,
+    budget: Budget | None,
+    *,
+    lookups: Lookups | None,
+    turns: TurnCheckpoints | None,
 ) -> RunBatch:
     """Return the function that runs a batch with its chain, and updates the calibration."""
     policy = _attempt_policy(settings)
     closed: dict[Model, ModelFault] = {}
     chain_of_batch = {batch.id: batch.chain for batch in prepared.job.plan.batches}
-    attempts = {
-        chain: Attempts(crew.chain(chain), policy, budget=budget, closed=closed)
-        for chain in set(chain_of_batch.values())
-    }
 
-    across = Attempts(crew.online(), policy, budget=budget, closed=closed)
+    def attempts_of(chain: Sequence[Model]) -> Attempts:
+        return Attempts(
+            chain, policy, budget=budget, closed=closed, lookups=lookups, checkpoints=turns
+        )
+
+    attempts = {chain: attempts_of(crew.chain(chain)) for chain in set(chain_of_batch.values())}
+    across = attempts_of(crew.online())
 
     async def run_batch(task: BatchTask, emit: Emit) -> BatchResult:
         if task.id == CROSS_FILE:

@@ -29,6 +29,7 @@ from reviewbot.core.events.events import (
 from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold, verified
 from reviewbot.models.batch import Spent, result_from_json, result_to_json
+from reviewbot.models.exchange import TURN
 from reviewbot.pipeline.job import PriorRun
 from reviewbot.store.encryption import cipher_of, place_of
 from reviewbot.store.eventlog import records_of
@@ -56,6 +57,15 @@ def save_result(connection: sa.Connection, review_id: str, batch: str, result: B
     text = json.dumps(result_to_json(result))
     stored = cipher_of(connection).encrypt_text(text, _place(review_id, batch))
     connection.execute(sa.insert(BATCHES).values(review_id=review_id, batch=batch, result=stored))
+
+
+def drop_turns(connection: sa.Connection, review_id: str) -> None:
+    """Delete the stored turns of a review, which hold code outside the diff."""
+    connection.execute(
+        sa.delete(BATCHES).where(
+            BATCHES.c.review_id == review_id, BATCHES.c.batch.contains(TURN, autoescape=True)
+        )
+    )
 
 
 def _place(review_id: str, batch: str) -> str:

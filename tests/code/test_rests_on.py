@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reviewbot.code.rests_on import QUOTES, checked_quotes
-from reviewbot.core.findings.rests_on import RawQuote, RestsOn
+from reviewbot.core.findings.finding import RawQuote, RestsOn
 from tests.support.lookups import commit, files_of, git, root
 
 if TYPE_CHECKING:

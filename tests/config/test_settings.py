@@ -100,6 +100,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         "verify": False,
         "verify_model": {"name": "v", "base_url": HERE, "api_key_env": "V_KEY"},
         "callers": True,
+        "lookups": 12,
         "cross_file": True,
         "examples": 0,
         "guidelines": False,

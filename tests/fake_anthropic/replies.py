@@ -149,6 +149,7 @@ class Answer:
         preamble: text before the tool call.
         thinking: a thought before all else; "" is a thought that is not shown.
         tool: the name it calls.
+        lookups: names and inputs of look-ups that it calls after the report.
         blocks: the report is repeated in so many tool_use blocks, one after the other.
         overlap: the deltas of these blocks are interleaved.
         delta_size: characters per delta; ``None`` sends each text whole.
@@ -179,6 +180,7 @@ class Answer:
     preamble: str = ""
     thinking: str | None = None
     tool: str = "report_findings"
+    lookups: Sequence[tuple[str, Mapping[str, Any]]] = ()
     blocks: int = 1
     overlap: bool = False
     delta_size: int | None = 16
@@ -264,12 +266,17 @@ class Answer:
     def _content(self, request: Recorded) -> _Content:
         room = request.max_tokens * CHARS_PER_TOKEN if self.max_tokens else None
         content = _Content(room, self.delta_size, block_stop=self.block_stop)
+        if request.offers_lookups:  # calls of several turns need ids of their own
+            content.ids = f"toolu_{request.request_id}"
         if self.thinking is not None:
             content.thinking(self.thinking)
         if self.preamble:
             content.texts("text", self.preamble)
         if not self.call:
-            content.stop_reason = content.stop_reason or "end_turn"
+            self._look_up(content)
+            content.stop_reason = content.stop_reason or (
+                "tool_use" if self.lookups else "end_turn"
+            )
             return content
         text = self.text(request.shown_paths)
         if self.truncate_at is not None:
@@ -285,8 +292,13 @@ class Answer:
                 content.call(
                     self.tool, text, at_start=self.input_in_start, omit_input=self.omit_input
                 )
+        self._look_up(content)
         content.stop_reason = content.stop_reason or "tool_use"
         return content
+
+    def _look_up(self, content: _Content) -> None:
+        for name, value in self.lookups:
+            content.call(name, json.dumps(value), at_start=False, omit_input=False)
 
 
 class _Content:
@@ -296,6 +308,7 @@ class _Content:
         self.room, self.delta_size, self.block_stop = room, delta_size, block_stop
         self.steps: list[tuple[Step, int]] = []
         self.stop_reason: str | None = None
+        self.ids = "toolu"
         self._index = -1
 
     def thinking(self, text: str) -> None:
@@ -311,7 +324,11 @@ class _Content:
         self._stop(index)
 
     def call(self, tool: str, text: str, *, at_start: bool, omit_input: bool) -> None:
-        block: dict[str, Any] = {"type": "tool_use", "id": f"toolu_{self._index + 1}", "name": tool}
+        block: dict[str, Any] = {
+            "type": "tool_use",
+            "id": f"{self.ids}_{self._index + 1}",
+            "name": tool,
+        }
         if not omit_input:
             block["input"] = json.loads(text) if at_start else {}
         index = self._start(**block)

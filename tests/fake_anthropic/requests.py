@@ -56,6 +56,17 @@ class Recorded:
         return (self.tool_choice or {}).get("type") in ("any", "tool")
 
     @property
+    def offers_lookups(self) -> bool:
+        """Whether there are other tools beside the report."""
+        return len(self.body.get("tools") or ()) > 1
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """The tool results of the last message."""
+        content = self.body["messages"][-1]["content"]
+        return [block for block in content if block.get("type") == "tool_result"]
+
+    @property
     def structured(self) -> bool:
         """Whether the answer is asked for as JSON text (``output_config.format``)."""
         return bool((self.body.get("output_config") or {}).get("format"))

@@ -131,6 +131,7 @@ def _complaints(
     counting = request.path.endswith("/count_tokens")
     yield from _shape(request.body, counting=counting, samples="sampling" in accepts)
     yield from _tools(request.body)
+    yield from _pairs(request.body.get("messages"))
     yield from _breakpoints(request.body)
     if strict_facts:
         yield from _model_facts(request.body, counting=counting)
@@ -206,6 +207,30 @@ def _schema(schema: object, where: str) -> Iterator[str]:
             yield from _schema(inner, f"{where}.{name}")
 
 
+def _pairs(messages: Any) -> Iterator[str]:
+    """Every call is answered in the next message, before any text (tool use documentation)."""
+    contents = [message.get("content") for message in messages or ()]
+    blocks = [content if isinstance(content, list) else [] for content in contents]
+    for number, content in enumerate(blocks):
+        called = [block["id"] for block in content if block["type"] == "tool_use"]
+        after = blocks[number + 1] if number + 1 < len(blocks) else []
+        answered = [
+            block["tool_use_id"] for block in after[: len(called)] if "tool_use_id" in block
+        ]
+        if len(set(called)) != len(called):
+            yield f"messages.{number}: `tool_use` ids must be unique"
+        if sorted(called) != sorted(answered):
+            yield (
+                f"messages.{number}: `tool_use` ids were found without `tool_result` blocks"
+                " immediately after"
+            )
+        if any("tool_use_id" in block for block in after[len(called) :]):
+            yield f"messages.{number + 1}: unexpected `tool_use_id` found in `tool_result` blocks"
+        for block in content:
+            if block["type"] == "thinking" and not block.get("signature"):
+                yield f"messages.{number}.thinking.signature: Field required"
+
+
 def _marks(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     groups = [body.get("tools"), body.get("system")]
     groups += [message.get("content") for message in body.get("messages") or ()]
@@ -277,6 +302,7 @@ def _refused_features(request: Recorded, refuses: Collection[str]) -> Iterator[s
     present = {
         "strict+eager": bool(tool.get("strict") and tool.get("eager_input_streaming")),
         "strict": "strict" in tool,
+        "tools": request.offers_lookups,
         "eager_input_streaming": "eager_input_streaming" in tool,
         "forced": request.forced,
         "tool_choice": "tool_choice" in body,
@@ -291,6 +317,7 @@ def _refused_features(request: Recorded, refuses: Collection[str]) -> Iterator[s
     messages = {
         "strict+eager": "tools.0.custom: strict and eager_input_streaming cannot be combined",
         "strict": "tools.0.custom.strict: Extra inputs are not permitted",
+        "tools": "tools: at most one tool is supported",
         "eager_input_streaming": (
             "tools.0.custom.eager_input_streaming: Extra inputs are not permitted"
         ),

@@ -45,8 +45,13 @@ async def test_an_answer_passes_its_findings_on_and_finishes_the_chunk() -> None
 
 
 @in_virtual_time
-async def test_a_missing_outcome_is_forgiven() -> None:
-    assert ends(await Run().of(Scripted(Say(outcome=None)))) == [("c1", "reviewed", 1, None)]
+async def test_a_report_that_does_not_say_that_it_is_complete_is_not() -> None:
+    for outcome in (None, "continuing"):
+        run = Run()
+        [end] = ends(await run.of(Scripted(Say([item(1, path="c1.py")], outcome=outcome))))
+        assert end[:3] == ("c1", "partly", 3)
+        assert str(end[3]).startswith("claude-sonnet-5-5 does not follow the report format")
+        assert set(run.lines) == {1}
 
 
 @in_virtual_time

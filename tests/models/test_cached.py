@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from reviewbot.models.batch import (
     BatchTask,
     ChunkOutcome,
     Drafted,
+    LookedUp,
     RequestSent,
     Spent,
     result_from_json,
@@ -32,6 +34,7 @@ from reviewbot.models.batch import (
 )
 from reviewbot.models.cached import STORE_TIMEOUT_S, CachedBatches, CacheUse, identity
 from reviewbot.models.catalog import lookup
+from reviewbot.models.conversation import Conversation, ToolResult, Turn
 from tests.models.memory_cache import MemoryCache
 from tests.models.scripted import Say, Scripted, item
 from tests.support.views import hunk, view
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.models.base import Model
-    from reviewbot.models.batch import BatchEvent, RunBatch
+    from reviewbot.models.batch import BatchEvent, Emit, RunBatch
 
 FIRST, SECOND = "claude-sonnet-5-5", "claude-haiku-5-5"
 
@@ -503,3 +506,30 @@ async def test_an_answer_about_some_lines_of_a_hunk_does_not_describe_the_file()
     says = Say(files=[{"path": "a.py", "change": "adds one"}])
     again = await runs(task(long(changed=40)), says, similarity=0.8)
     assert again.files == (FileChange("a.py", "adds 80"),)
+
+
+@in_virtual_time
+async def test_an_answer_that_looked_code_up_is_not_reused() -> None:
+    runs = Runs()
+    outcome = ChunkOutcome("c1", "reviewed", FIRST, 1)
+    looked_up = BatchResult((), (outcome,), (), lookups=(LookedUp(FIRST, "reading b.py 1-9"),))
+
+    async def inner(_task: BatchTask, emit: Emit) -> BatchResult:
+        await emit(outcome)
+        return looked_up
+
+    assert (await runs(task(chunk(1)), inner=inner)).lookups == looked_up.lookups
+    await runs(task(chunk(1)), Say())
+    assert len(runs.models[0].requests) == 1
+    await runs(task(chunk(1)), Say())
+    assert len(runs.models[0].requests) == 0
+
+
+def test_a_conversation_survives_json() -> None:
+    draft = parse_draft(item(1, rests_on=[{"path": "b.py", "quote": "x = 1", "base": True}]))
+    results = (ToolResult("t1", "R1 |x = 1"), ToolResult("t2", "No.", failed=True))
+    files = (FileChange("a.py", "Adds a line"),)
+    turn = Turn('[{"type":"thinking"}]', results, "Report.", (draft,), files, ("reading b.py 1",))
+    talk = Conversation("Now.", ("strict",), (turn,))
+    result = BatchResult((), (), (), conversation=talk, lookups=(LookedUp(FIRST, "x"),))
+    assert result_from_json(json.loads(json.dumps(result_to_json(result)))) == result

@@ -439,6 +439,7 @@ def cancelled(review: Review) -> Json:
         "by_model": [],
         "depth": "",
         "verification": None,
+        "lookups": None,
     }
 
 

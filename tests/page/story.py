@@ -110,6 +110,7 @@ def finding(id_: str = "f000000000000001", **changes: Any) -> Json:
             "verification": "none",
             "guideline": None,
             "sources": [MODEL],
+            "rests_on": [],
             "placement": placement,
             **changes,
         },
@@ -269,4 +270,5 @@ def finished(
         "by_model": [],
         "depth": "",
         "verification": verification,
+        "lookups": None,
     }

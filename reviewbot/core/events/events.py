@@ -150,6 +150,17 @@ class VerificationTally:
 
 
 @dataclass(frozen=True, slots=True)
+class LookupTally:
+    """Look-ups of models in a review, refused ones included.
+
+    ``activities`` say what was read or searched, in order, each once.
+    """
+
+    count: int
+    activities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewStarted:
     """The plan, before the first model call.
 
@@ -317,7 +328,8 @@ class ReviewFinished:
 
     ``depth`` has sentences about the files that no model read, and those that a linter could not
     read; empty if there are none. ``reasons`` are those for the outcome, and for an optional check
-    that failed. ``verification`` is None if no finding was verified.
+    that failed. ``verification`` is None if no finding was verified, and ``lookups`` if no model
+    looked anything up.
     """
 
     type: ClassVar[Literal["review.finished"]] = "review.finished"
@@ -332,6 +344,7 @@ class ReviewFinished:
     by_model: tuple[ModelShare, ...] = ()
     depth: str = ""
     verification: VerificationTally | None = None
+    lookups: LookupTally | None = None
 
 
 Event: TypeAlias = (

@@ -16,6 +16,7 @@ from reviewbot.core.events.events import (
     FindingRaised,
     FindingVerified,
     FindingWithdrawn,
+    LookupTally,
     ModelShare,
     ReviewAnswer,
     ReviewFinished,
@@ -94,6 +95,7 @@ class Report:
     refuted: tuple[str, ...] = ()
     verdicts: tuple[FindingVerified, ...] = ()
     prompt_version: str | None = None
+    lookups: LookupTally | None = None
 
     @property
     def counts(self) -> dict[Severity, int]:
@@ -224,6 +226,7 @@ class ReportBuilder:
             refuted=tuple(self._refuted),
             verdicts=tuple(self._verdicts.values()),
             prompt_version=plan.prompt_version if plan else None,
+            lookups=end.lookups if end else None,
         )
 
     def _coverage(self) -> tuple[tuple[FileCoverage, ...], tuple[str, ...]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.coverage import ChunkEnd, coverage_of, depth_of
 from reviewbot.core.events.events import (
+    LookupTally,
     ModelShare,
     ReviewProgress,
     Usage,
@@ -42,6 +43,7 @@ class Tally:
         self._unlinted: dict[str, dict[str, None]] = {}
         self._spent: dict[str, tuple[Usage, float | None]] = {}
         self._verdicts: Counter[str] = Counter()
+        self._lookups: list[str] = []
         self._verifying: tuple[Usage, float | None] = (Usage(), 0.0)
         self.usage = Usage()
         self.cost_usd: float | None = 0.0
@@ -88,6 +90,16 @@ class Tally:
     def decide(self, verdicts: Iterable[str]) -> None:
         """Record the kinds of verdicts about findings."""
         self._verdicts.update(verdicts)
+
+    def look_up(self, activity: str) -> None:
+        """Record a look-up of a model; ``activity`` says what was read."""
+        self._lookups.append(activity)
+
+    def lookups(self) -> LookupTally | None:
+        """Return the look-ups; None without any."""
+        if not self._lookups:
+            return None
+        return LookupTally(len(self._lookups), tuple(dict.fromkeys(self._lookups)))
 
     def verification(self) -> VerificationTally | None:
         """Return the verdicts and their usage; None without any."""

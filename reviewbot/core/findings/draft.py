@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES, Category, Severity, Side
+from reviewbot.core.findings.finding import (
+    CATEGORIES,
+    SEVERITIES,
+    Category,
+    RawQuote,
+    Severity,
+    Side,
+)
 from reviewbot.core.findings.report_tool import FINDING_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jsonschema.protocols import Validator
 
@@ -40,6 +47,10 @@ _FORGIVEN: Final[dict[str, Any]] = {
 message are required."""
 
 _FIELDS: Final = frozenset(FINDING_SCHEMA["properties"])
+MAX_QUOTES: Final = 10
+"""Quotes of looked-up code that a finding keeps."""
+_QUOTE_CHARS: Final = 4000
+_PATH_CHARS: Final = 4096
 _WORST: Final = frozenset({"blocker", "critical", "fatal", "high", "major", "severe"})
 """Severities of other tools that count as an error."""
 
@@ -52,7 +63,8 @@ class InvalidFinding(ValueError):
 class Draft:
     """A finding as a model wrote it: complete and within bounds, not yet placed or made safe.
 
-    The fields are those of the wire schema; only the offline rules set ``rule``.
+    The fields are those of the wire schema; only the offline rules set ``rule``. ``rests_on`` has
+    the quotes of looked-up code, not yet checked.
     """
 
     path: str
@@ -68,6 +80,7 @@ class Draft:
     message: str
     suggestion: str | None
     rule: str | None = None
+    rests_on: tuple[RawQuote, ...] = ()
 
 
 def draft_schema() -> dict[str, Any]:
@@ -127,7 +140,7 @@ def parse_draft(item: Mapping[str, Any]) -> Draft:
     capitalisation). An unknown value never loses a finding: a severity becomes an error or a
     warning, a category a bug, a side the new one. Whole numbers may be written as ``12.0``, and
     ``end_line`` defaults to ``line``. Unknown fields are left out, ``rule`` among them: only our
-    own rules may name one.
+    own rules may name one. Quotes of looked-up code that have another form are left out.
 
     Raises:
         InvalidFinding: a field is missing or out of bounds.
@@ -150,4 +163,14 @@ def parse_draft(item: Mapping[str, Any]) -> Draft:
         value["title"] = value["message"].strip().split("\n", 1)[0][:120]
     if value["end_line"] < value["line"]:
         value["line"], value["end_line"] = value["end_line"], value["line"]
-    return Draft(**value)
+    return Draft(**value, rests_on=tuple(_quotes(item.get("rests_on")))[:MAX_QUOTES])
+
+
+def _quotes(value: object) -> Iterator[RawQuote]:
+    """Yield the valid items of ``rests_on``."""
+    for item in value if isinstance(value, list) else ():
+        path, quote = (item.get("path"), item.get("quote")) if isinstance(item, dict) else (0, 0)
+        if not isinstance(path, str) or not isinstance(quote, str):
+            continue
+        if 0 < len(path) <= _PATH_CHARS and 0 < len(quote) <= _QUOTE_CHARS and quote.strip():
+            yield RawQuote(path, quote, base=item.get("base") is True)

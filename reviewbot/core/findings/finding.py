@@ -64,6 +64,31 @@ class Guideline:
 
 
 @dataclass(frozen=True, slots=True)
+class RawQuote:
+    """A quote as the model wrote it. ``base`` is True for code before the change."""
+
+    path: str
+    quote: str
+    base: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RestsOn:
+    """Code that a finding rests on: lines ``line`` to ``end_line``, and their redacted text.
+
+    ``base`` is True if the lines are those of the old version. ``is_shown`` is True if the diff
+    shows all of them, so that no look-up was needed.
+    """
+
+    path: str
+    line: int
+    end_line: int
+    quote: str
+    base: bool
+    is_shown: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One finding, validated, made safe to show, and placed.
 
@@ -79,6 +104,8 @@ class Finding:
     ``guideline`` is the rule of the team that its message quotes, if any.
 
     ``sources`` has all that reported it: the names of rules and of models.
+
+    ``rests_on`` is code that the model quotes, as far as the commit has it.
     """
 
     id: str
@@ -104,6 +131,7 @@ class Finding:
     verification: Verification = "none"
     guideline: Guideline | None = None
     sources: tuple[str, ...] = ()
+    rests_on: tuple[RestsOn, ...] = ()
 
     @property
     def is_from_model(self) -> bool:

@@ -1,9 +1,10 @@
-"""The wire schema of the only tool, with which models report findings. Pure data.
+"""The wire schema of the tool with which models report findings. Pure data.
 
-It is byte-identical in every request: tools lead the cached prefix, and one changed byte loses the
-whole cache (Anthropic documentation, "Prompt caching"). The schema has only features of strict
-mode: no bounds, no lengths, no extra properties, everything required.
-:mod:`reviewbot.core.findings.draft` enforces the bounds on arrival.
+The tools are byte-identical in every request of a review: tools lead the cached prefix, and one
+changed byte loses the whole cache (Anthropic documentation, "Prompt caching"). So there are two
+forms of the tool: :data:`REPORT_TOOL` for a single request, and :data:`REPORT_WITH_LOOKUPS` beside
+the tools that look up code. The schemas have only features of strict mode: no bounds, no lengths,
+no extra properties. :mod:`reviewbot.core.findings.draft` enforces the bounds on arrival.
 """
 
 from __future__ import annotations
@@ -32,35 +33,76 @@ _FIELDS: Final[dict[str, Any]] = {
     },
 }
 
+# Optional, so that it is written last and a finding without look-ups leaves it out.
+_RESTS_ON: Final[dict[str, Any]] = {
+    "type": "array",
+    "description": "Code outside the diff, as looked up, that proves the finding.",
+    "items": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["path", "quote", "base"],
+        "properties": {
+            "path": {"type": "string"},
+            "quote": {"type": "string", "description": "Whole lines, verbatim."},
+            "base": {"type": "boolean", "description": "The old version has it."},
+        },
+    },
+}
+
 FINDING_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
     "required": list(_FIELDS),
     "properties": _FIELDS,
 }
+FINDING_WITH_LOOKUPS: Final[dict[str, Any]] = {
+    **FINDING_SCHEMA,
+    "properties": {**_FIELDS, "rests_on": _RESTS_ON},
+}
 
-REPORT_TOOL: Final[dict[str, Any]] = {
-    "name": "report_findings",
-    "description": "Report the problems that the changes shown introduce, in one call.",
-    "input_schema": {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["findings", "files", "outcome"],
-        "properties": {
-            "findings": {"type": "array", "items": FINDING_SCHEMA},
-            "files": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": ["path", "change"],
-                    "properties": {
-                        "path": {"type": "string"},
-                        "change": {"type": "string", "description": "At most 12 words"},
+
+def _report_tool(
+    description: str, finding: dict[str, Any], outcome: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "name": "report_findings",
+        "description": description,
+        "input_schema": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["findings", "files", "outcome"],
+            "properties": {
+                "findings": {"type": "array", "items": finding},
+                "files": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "required": ["path", "change"],
+                        "properties": {
+                            "path": {"type": "string"},
+                            "change": {"type": "string", "description": "At most 12 words"},
+                        },
                     },
                 },
+                "outcome": outcome,
             },
-            "outcome": {"type": "string", "enum": ["complete", "could_not_review"]},
         },
-    },
-}
+    }
+
+
+REPORT_TOOL: Final = _report_tool(
+    "Report the problems that the changes shown introduce, in one call.",
+    FINDING_SCHEMA,
+    {"type": "string", "enum": ["complete", "could_not_review"]},
+)
+REPORT_WITH_LOOKUPS: Final = _report_tool(
+    "Report problems that the changes shown introduce, each once. The last call says complete.",
+    FINDING_WITH_LOOKUPS,
+    {"type": "string", "enum": ["continuing", "complete", "could_not_review"]},
+)
+
+
+def report_tool(*, lookups: bool) -> dict[str, Any]:
+    """Return the tool of a request, with or without look-ups."""
+    return REPORT_WITH_LOOKUPS if lookups else REPORT_TOOL

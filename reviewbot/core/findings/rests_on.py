@@ -6,7 +6,6 @@ dropped, so only the check decides whether a finding was looked up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.hunks import DiffLine
@@ -23,31 +22,6 @@ QUOTE_CHARS: Final = 2_000
 """Most characters of a quote."""
 _DISTINCTIVE: Final = 8
 """Characters without white space that a quote needs: a bracket proves nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class RawQuote:
-    """A quote as the model wrote it. ``base`` is True for code before the change."""
-
-    path: str
-    quote: str
-    base: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RestsOn:
-    """Code that a finding rests on: lines ``line`` to ``end_line``, and their redacted text.
-
-    ``base`` is True if the lines are those of the old version. ``is_shown`` is True if the diff
-    shows all of them, so that no look-up was needed.
-    """
-
-    path: str
-    line: int
-    end_line: int
-    quote: str
-    base: bool
-    is_shown: bool
 
 
 def locate_quote(quote: str, lines: Sequence[str]) -> tuple[int, int] | None:

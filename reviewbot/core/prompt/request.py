@@ -93,7 +93,8 @@ class ModelRequest:
     an operator. ``shared_reads`` is the expected number of further requests of the review with the
     same shared block; it affects no text. ``examples`` is the maximum number of examples; None for
     that of the profile. ``uses`` is code elsewhere that uses changed definitions; a request
-    with it asks about these uses only.
+    with it asks about these uses only. ``lookups`` is the maximum number of look-ups of the review;
+    0 offers none.
     """
 
     chunks: tuple[ChunkView, ...]
@@ -106,6 +107,7 @@ class ModelRequest:
     shared_reads: float = 1.0
     uses: tuple[ChunkView, ...] = ()
     examples: int | None = None
+    lookups: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,9 @@ def render(
     most = chosen.examples if request.examples is None else request.examples
     has_rules = bool(instructions or request.guidelines.used)
     return Prompt(
-        system=_rules(chosen.rules, prompt_version(), verified=request.verified),
+        system=_rules(
+            chosen.rules, prompt_version(), verified=request.verified, lookups=request.lookups
+        ),
         shared=render_template(
             "shared",
             examples=choose_examples(request.manifest, has_rules=has_rules)[:most],
@@ -166,13 +170,20 @@ def render(
             path_limit=LISTED_PATH_LIMIT,
             title_limit=TITLE_LIMIT,
             as_text=as_text,
+            lookups=request.lookups,
         ).strip("\n"),
     )
 
 
 @cache
-def _rules(template: str, version: str, *, verified: bool) -> str:  # noqa: ARG001 - part of the key
-    return render_template(template, verified=verified).strip("\n")
+def _rules(
+    template: str,
+    version: str,  # noqa: ARG001 - part of the key
+    *,
+    verified: bool,
+    lookups: int,
+) -> str:
+    return render_template(template, verified=verified, lookups=lookups).strip("\n")
 
 
 def manifest_within(entries: Sequence[ManifestEntry], limit: int) -> Manifest:

@@ -13,7 +13,8 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.findings.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
+from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS
 from reviewbot.core.safety.escape import quoted
 
 if TYPE_CHECKING:
@@ -129,8 +130,9 @@ def render_template(template: str, **values: object) -> str:
 def prompt_version() -> str:
     """Return twelve hexadecimal digits that change whenever the wording of a prompt changes.
 
-    The version is a hash of all templates, all examples and the report tool, in a fixed order. It
-    is the same in every process. The examples cover the line format, which a test checks.
+    The version is a hash of all templates, all examples and the tools, in a fixed order. It is the
+    same in every process. The examples cover the line format, which a test checks.
     """
-    content = json.dumps([sources(), REPORT_TOOL], ensure_ascii=True)
+    tools = [REPORT_TOOL, REPORT_WITH_LOOKUPS, *LOOKUP_TOOLS]
+    content = json.dumps([sources(), tools], ensure_ascii=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]

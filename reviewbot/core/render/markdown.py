@@ -25,6 +25,7 @@ from reviewbot.core.render.wording import (
     causes,
     confidence,
     lines_of,
+    look_ups,
     outcome,
     placement_reason,
     shallow,
@@ -214,11 +215,12 @@ def _notes(report: Report, room: int | None) -> list[str]:
     facts = [", ".join(map(code_span, report.models)), spending(report)]
     spent = "; ".join(filter(None, facts))
     by_model = (f"{code_span(share.model)}: {share_of(share)}" for share in shares(report))
-    verdicts = verification(report)
+    verdicts, looked_up = verification(report), look_ups(report)
     return [
         *([verdicts] if verdicts else []),
         *_listed("Notices:", map(literal, report.notices), room),
         *_listed("By model:", by_model, room),
+        *([literal(looked_up)] if looked_up else []),
         *([spent] if spent else []),
     ]
 

@@ -19,6 +19,7 @@ from reviewbot.core.render.wording import (
     dollars,
     duration,
     is_unproven_error,
+    look_ups,
     outcome,
     reviewers,
     share_of,
@@ -217,6 +218,8 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
         lines += _row("withdrawn", text, width)
     if verdicts := verification(report):
         lines += _row("verified", verdicts.partition(": ")[2].removesuffix("."), width)
+    if looked_up := look_ups(report):
+        lines += _row("looked up", looked_up, width)
     lines += _skipped(report, width)
     if spent := spending(report):
         lines += _row("spent", spent, width)

@@ -24,6 +24,7 @@ ICONS: Final[Mapping[Severity, str]] = MappingProxyType(
     {"error": "🛑", "warning": "⚠️", "note": "💡"}
 )
 _NOTABLE_S = 0.1
+_LOOKUPS_NAMED: Final = 3
 UNFINISHED = "The review ended before this file was done."
 
 
@@ -283,6 +284,20 @@ def verification(report: Report) -> str:
     what = ", ".join(parts) or "no verdict"
     spent = "; ".join(filter(None, (usage(tally.usage), dollars(tally.cost_usd))))
     return f"Verification: {what} ({spent})."
+
+
+def look_ups(report: Report) -> str:
+    """Return a line about the look-ups of models; empty if there are none.
+
+    It names the first :data:`_LOOKUPS_NAMED` of them.
+    """
+    tally = report.lookups
+    if tally is None:
+        return ""
+    names = [*tally.activities[:_LOOKUPS_NAMED]]
+    if more := len(tally.activities) - len(names):
+        names.append(f"{more:,} more")
+    return f"{count(tally.count, 'look-up')}: {', '.join(names)}"
 
 
 def placement_reason(finding: Finding) -> str:

@@ -63,6 +63,10 @@ class RepositoryConfig:
             heeded = {*FROM_THE_BASE, *_PUBLISHING}
             self._keys = heeded & values.keys()
             self.options = {key: values[key] for key in FROM_THE_BASE if key in values}
+            if "lookups" in values:  # look-ups cost the operator: a repository may only lower them
+                self._keys.add("lookups")
+                most = settings_for(self._load, {}).lookups
+                self.options["lookups"] = min(int(values["lookups"]), most)
             publishing |= {key: values[key] for key in _PUBLISHING if key in values}
             self.unheeded = tuple(key for key in _OPERATORS if key in values)
         if "link_hosts" in publishing:

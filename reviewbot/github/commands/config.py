@@ -27,6 +27,7 @@ _SHOWN = (
     "verify",
     "verify_model",
     "callers",
+    "lookups",
     "cross_file",
     "examples",
     "guidelines",

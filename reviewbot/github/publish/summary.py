@@ -123,6 +123,7 @@ def render(
         Section("Notices:", [f"- {literal(one)}" for one in safe.notices], 40, "notice"),
         Section("", [literal(verification(safe))] if safe.verification else [], 18),
         Section("By model:", _by_model(safe), 15),
+        _looked_up(safe),
     ]
     limit = MAX_TEXT - size(head) - size(tail) - 16
     inert = [replace(one, items=[unmarked(item) for item in one.items]) for one in sections]
@@ -244,6 +245,14 @@ def _list(heading: str, rows: Sequence[str], importance: int, noun: str) -> Sect
     folded = len(rows) > _OPEN
     shown = f"{heading} ({len(rows):,})" if folded else f"{heading}:"
     return Section(shown, rows, importance, noun, folded=folded)
+
+
+def _looked_up(report: Report) -> Section:
+    tally = report.lookups
+    if tally is None:
+        return Section("", [], 14)
+    rows = [f"- {code_span(activity)}" for activity in tally.activities]
+    return Section(f"Look-ups ({tally.count:,})", rows, 14, "look-up", folded=True)
 
 
 def _by_model(report: Report) -> list[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.findings.toolstream import MAX_CHARS
+from reviewbot.models.anthropic.content import ContentReader
 from reviewbot.models.base import (
     EMPTY,
     OTHER_TOOL,
@@ -27,6 +28,7 @@ from reviewbot.models.base import (
     Stopped,
     Thinking,
     ToolInput,
+    TurnContent,
     UsageReport,
 )
 
@@ -73,13 +75,17 @@ class AnswerReader:
 
     Args:
         as_text: the report comes as text and not as a tool call.
+        lookups: the request offers look-ups, so that the message may be one turn of several.
         clean: makes a server's text fit for a message.
     """
 
-    def __init__(self, *, as_text: bool, clean: Callable[[str], str]) -> None:
+    def __init__(
+        self, *, as_text: bool, clean: Callable[[str], str], lookups: bool = False
+    ) -> None:
         self.ended = False
         self.wrote = False
         self._as_text, self._clean = as_text, clean
+        self._content = ContentReader(REPORT_TOOL["name"]) if lookups else None
         self._answering = False
         self._usage = Usage()
         self._blocks: dict[int, _Block] = {}
@@ -102,6 +108,8 @@ class AnswerReader:
         if not self._answering:
             self._answering = True
             yield Answering()
+        if self._content is not None:
+            self._content.take(kind, data)
         match kind:
             case "message_start":
                 yield from self._count(_table(data.get("message")).get("usage"))
@@ -129,7 +137,8 @@ class AnswerReader:
         Raises:
             ModelFault: the stop reason is unknown.
         """
-        reported = self.wrote if self._as_text else self._called
+        called = self._called or (self._content is not None and self._content.called)
+        reported = self.wrote if self._as_text else called
         match self._stop_reason:
             case "refusal":
                 return Stopped(Stop.REFUSED, self._refusal())
@@ -145,6 +154,18 @@ class AnswerReader:
                 raise ModelFault(
                     f"the answer ended with an unknown stop reason: {shown}", fault=Fault.UNUSABLE
                 )
+
+    def turn(self) -> TurnContent | None:
+        """Return the content of an ended turn; None without look-ups.
+
+        A message that is truncated or refused is no turn: it is never sent back.
+
+        Raises:
+            ModelFault: a look-up cannot be read.
+        """
+        if self._content is None or self._stop_reason not in _ENDED:
+            return None
+        return self._content.content()
 
     def _refusal(self) -> str:
         details = _table(self._stop_details)

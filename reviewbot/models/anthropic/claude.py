@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 from contextlib import aclosing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.events.events import Usage
@@ -37,9 +37,11 @@ from reviewbot.models.base import (
     Stop,
     Stopped,
     ToolInput,
+    TurnContent,
     UsageReport,
 )
 from reviewbot.models.catalog import caching_pays
+from reviewbot.models.conversation import Conversation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -67,6 +69,10 @@ class Probe:
     usage: Usage
     refused: tuple[str, ...]
     answered: str | None = None
+
+
+class _LookupsRefused(Exception):
+    """The server refuses a request because it offers look-ups."""
 
 
 class Claude:
@@ -147,8 +153,41 @@ class Claude:
                             yield event
             earlier = earlier + usage
 
+    async def converse(
+        self, request: ModelRequest, conversation: Conversation, *, max_tokens: int
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """Stream the next turn of a conversation with look-ups.
+
+        A server that refuses a conversation gets single requests from then on: the first turn is
+        sent again as one, and a later turn fails, so that a retry begins anew.
+
+        Raises:
+            ModelFault: the request failed; earlier events stay valid.
+        """
+        if conversation.turns or Feature.LOOKUPS in self._features:
+            ask = self._review(request, max_tokens, conversation=conversation)
+            try:
+                async with aclosing(self._answer(ask)) as events:
+                    async for event in events:
+                        yield event
+            except _LookupsRefused:
+                self._features -= {Feature.LOOKUPS}
+            except BadRequest as refusal:
+                self._features -= {Feature.LOOKUPS}
+                raise ModelFault(str(refusal.fault), fault=Fault.UNUSABLE) from None
+            else:
+                return
+        single = self.stream(replace(request, lookups=0), max_tokens=max_tokens)
+        async with aclosing(single) as events:
+            async for event in events:
+                yield event
+
     def _review(
-        self, request: ModelRequest, max_tokens: int, schema: dict[str, Any] | None = None
+        self,
+        request: ModelRequest,
+        max_tokens: int,
+        schema: dict[str, Any] | None = None,
+        conversation: Conversation | None = None,
     ) -> Ask:
         prompt = render(request, as_text=schema is not None, profile=self._info.prompt)
         return Ask(
@@ -159,6 +198,7 @@ class Claude:
             schema,
             keeps_shared=caching_pays(self._info, request.shared_reads),
             estimated=request.tokens,
+            conversation=conversation,
         )
 
     async def count_tokens(self, request: ModelRequest) -> int:
@@ -167,7 +207,9 @@ class Claude:
         Raises:
             ModelFault: the server does not count, or the request failed.
         """
-        ask = self._review(request, _PROBE_TOKENS)
+        request = self._offered(request)
+        conversation = Conversation() if request.lookups else None
+        ask = self._review(request, _PROBE_TOKENS, conversation=conversation)
         return await self._api.count(request_body(self._info, ask, self._features))
 
     async def answer_json(
@@ -210,6 +252,7 @@ class Claude:
         Raises:
             ModelFault: there is no JSON object.
         """
+        request = self._offered(request)
         prompt = render(request, profile=self._info.prompt)
         return await self._json(
             Ask(
@@ -219,9 +262,14 @@ class Claude:
                 max_tokens,
                 after=block,
                 keeps_shared=caching_pays(self._info, request.shared_reads),
+                conversation=Conversation() if request.lookups else None,
             ),
             used,
         )
+
+    def _offered(self, request: ModelRequest) -> ModelRequest:
+        """Return a request as the review sends it: without look-ups that its server refuses."""
+        return request if Feature.LOOKUPS in self._features else replace(request, lookups=0)
 
     async def _json(self, ask: Ask, used: Callable[[Usage], None]) -> dict[str, Any]:
         text, stopped = "", Stopped(Stop.NO_REPORT)
@@ -268,28 +316,49 @@ class Claude:
 
     async def _answer(self, ask: Ask) -> AsyncGenerator[ModelEvent, None]:
         """Send one request. Retry without a feature as long as the server refuses one."""
+        turns = ask.conversation.turns if ask.conversation else ()
+        # What a server refuses on the way is not left out: a conversation does not change.
+        fixed = (
+            frozenset(map(Feature, ask.conversation.form)) if ask.conversation and turns else None
+        )
         speed = self._info.prefill_tokens_per_s
         prefill_s = math.ceil(ask.tokens / speed) if speed else 0.0
-        async with self._room, self._gate.slot(key := self._prefix_key(ask)):
+        key = None if turns else self._prefix_key(ask)
+        async with self._room, self._gate.slot(key):
             if speed:
                 yield Prefill(ask.tokens)
             while True:
-                features = self._features
-                piecewise = ask.as_text or Feature.EAGER in features
+                features = self._features if fixed is None else fixed
+                looks_up = ask.conversation is not None and not ask.as_text
+                if looks_up and Feature.LOOKUPS not in features:  # refused while this waited
+                    raise _LookupsRefused
+                # Between two reports of a turn a model may think in silence.
+                piecewise = ask.as_text or (Feature.EAGER in features and not looks_up)
                 body = request_body(self._info, ask, features)
                 sent = self._api.stream(
-                    body, as_text=ask.as_text, piecewise=piecewise, prefill_s=prefill_s
+                    body,
+                    as_text=ask.as_text,
+                    piecewise=piecewise,
+                    prefill_s=prefill_s,
+                    lookups=looks_up,
                 )
                 try:
                     async with aclosing(sent) as events:
                         async for event in events:
                             if key is not None and isinstance(event, Answering):
                                 self._gate.warm(key)
+                            if isinstance(event, TurnContent):
+                                form = tuple(sorted(sent_features(ask, features)))
+                                event = replace(event, form=form)  # noqa: PLW2901 - one field
                             yield event
                 except BadRequest as refusal:
+                    if fixed is not None:
+                        raise
                     feature = refused_feature(sent_features(ask, features), refusal.complaint)
                     if feature is None:
                         raise refusal.fault from None
+                    if feature is Feature.LOOKUPS:
+                        raise _LookupsRefused from None
                     # Each retry sends fewer features, so the loop ends.
                     self._features -= {feature}
                 else:
@@ -297,7 +366,7 @@ class Claude:
 
     def _prefix_key(self, ask: Ask) -> bytes | None:
         minimum = self._info.cache_minimum
-        text = f"{ask.offers_tool}\0{ask.system}\0{ask.shared}"
+        text = f"{ask.offers_tool}{ask.conversation is None}\0{ask.system}\0{ask.shared}"
         # At two characters a token, the estimate exceeds that of any tokenizer for code.
         if minimum is None or Feature.CACHE not in self._features or len(text) < 2 * minimum:
             return None

@@ -7,17 +7,21 @@ makes the set smaller, so the negotiation ends.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.findings.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import report_tool
+from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
     from reviewbot.models.catalog import ModelInfo
+    from reviewbot.models.conversation import Conversation
 
 MIN_BUDGET: Final = 1024
 """Smallest thinking budget (Anthropic documentation, "Extended thinking")."""
@@ -37,11 +41,22 @@ class Feature(StrEnum):
     FORMAT = "output_config.format"
     CACHE = "cache_control"
     SAMPLING = "temperature"
+    LOOKUPS = "several tools"
 
 
 _OF_TOOLS: Final = frozenset(
-    {Feature.STRICT, Feature.EAGER, Feature.FORCED, Feature.TOOL_CHOICE, Feature.SINGLE_CALL}
+    {
+        Feature.STRICT,
+        Feature.EAGER,
+        Feature.FORCED,
+        Feature.TOOL_CHOICE,
+        Feature.SINGLE_CALL,
+        Feature.LOOKUPS,
+    }
 )
+
+
+_NOT_WITH_LOOKUPS: Final = frozenset({Feature.FORCED, Feature.SINGLE_CALL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,8 @@ class Ask:
     call of the report tool, unless ``schema`` requests JSON text or ``words`` requests plain text.
     ``after`` is one more block behind ``body``, which requests JSON text: such a request still
     offers the tool, because its prefix is then that of the request before.
-    ``estimated`` are the tokens of the input by the plan; 0 if it has no estimate.
+    ``estimated`` are the tokens of the input by the plan; 0 if it has no estimate. With
+    ``conversation``, the request offers look-ups and continues these turns.
     """
 
     system: str
@@ -64,11 +80,13 @@ class Ask:
     after: str = ""
     keeps_shared: bool = True
     estimated: int = 0
+    conversation: Conversation | None = None
 
     @property
     def tokens(self) -> int:
         """Estimated tokens of the input, high on purpose: two characters a token."""
-        return self.estimated or len(self.system + self.shared + self.body + self.after) // 2
+        first = self.estimated or len(self.system + self.shared + self.body + self.after) // 2
+        return first + (len(self.conversation.text) // 2 if self.conversation else 0)
 
     @property
     def offers_tool(self) -> bool:
@@ -95,6 +113,7 @@ def features_of(info: ModelInfo) -> frozenset[Feature]:
         Feature.FORMAT: info.structured_output,
         Feature.CACHE: info.cache_minimum is not None,
         Feature.SAMPLING: info.sampling,
+        Feature.LOOKUPS: info.looks_up,
     }
     return frozenset(feature for feature, on in offered.items() if on)
 
@@ -102,6 +121,8 @@ def features_of(info: ModelInfo) -> frozenset[Feature]:
 def sent_features(ask: Ask, features: AbstractSet[Feature]) -> frozenset[Feature]:
     """Return the ``features`` that the request ``ask`` uses."""
     left_out = frozenset[Feature]() if ask.offers_tool else _OF_TOOLS
+    # A forced report leaves no choice of a look-up, and several look-ups may share a turn.
+    left_out |= {Feature.LOOKUPS} if ask.conversation is None else _NOT_WITH_LOOKUPS
     return frozenset(features) - left_out - ({Feature.FORMAT} if ask.schema is None else set())
 
 
@@ -119,11 +140,13 @@ def request_body(info: ModelInfo, ask: Ask, features: AbstractSet[Feature]) -> d
         "system": [{"type": "text", "text": ask.system, **mark}] if mark else ask.system,
         "messages": [{"role": "user", "content": [*shared, {"type": "text", "text": ask.body}]}],
     }
+    if ask.conversation is not None:
+        body["messages"] = list(_messages(body["messages"][0], ask.conversation, mark))
     if ask.after:
         body["messages"][0]["content"].append({"type": "text", "text": ask.after})
     if ask.offers_tool:
-        body |= _tools(sent, forced=not ask.after)
-    thinking = _thinking(info, sent, max_tokens)
+        body |= _tools(sent, forced=not ask.after, lookups=ask.conversation is not None)
+    thinking = _thinking(info, sent, max_tokens, lookups=ask.conversation is not None)
     if thinking:
         body["thinking"] = thinking
     elif Feature.SAMPLING in sent:
@@ -138,14 +161,45 @@ def request_body(info: ModelInfo, ask: Ask, features: AbstractSet[Feature]) -> d
     return body
 
 
-def _tools(sent: AbstractSet[Feature], *, forced: bool) -> dict[str, Any]:
-    """Return the tool and its choice. A model that is forced elsewhere must not call it here."""
-    tool = dict(REPORT_TOOL)
+def _messages(
+    first: dict[str, Any], conversation: Conversation, mark: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield the messages of a conversation.
+
+    The last message of the user ends at a cache breakpoint, and so does the one before it, where
+    the last request wrote: a lookup in the cache goes back 20 blocks only, and a turn may have
+    more. With those of the system prompt and the shared block these are four, the most allowed.
+    """
+    if conversation.opening:
+        first["content"].append({"type": "text", "text": conversation.opening})
+    messages = [first]
+    for turn in conversation.turns:
+        results: list[dict[str, Any]] = [
+            {
+                "type": "tool_result",
+                "tool_use_id": result.id,
+                "content": result.text,
+                **({"is_error": True} if result.failed else {}),
+            }
+            for result in turn.results
+        ]
+        if turn.note:
+            results.append({"type": "text", "text": turn.note})
+        messages.append({"role": "assistant", "content": json.loads(turn.content)})
+        messages.append({"role": "user", "content": results})
+    for message in messages[::2][-2:]:
+        message["content"][-1] |= mark
+    yield from messages
+
+
+def _tools(sent: AbstractSet[Feature], *, forced: bool, lookups: bool) -> dict[str, Any]:
+    """Return the tools and the choice. A model that is forced elsewhere must not call one here."""
+    tool = dict(report_tool(lookups=lookups))
     for feature in (Feature.STRICT, Feature.EAGER):
         if feature in sent:
             tool[feature.value] = True
     if Feature.TOOL_CHOICE not in sent:
-        return {"tools": [tool]}
+        return {"tools": [tool, *(LOOKUP_TOOLS if lookups else ())]}
     choice: dict[str, Any] = {"type": "auto"}
     if Feature.FORCED in sent:
         if not forced:
@@ -153,13 +207,16 @@ def _tools(sent: AbstractSet[Feature], *, forced: bool) -> dict[str, Any]:
         choice = {"type": "tool", "name": tool["name"]}
     if Feature.SINGLE_CALL in sent:
         choice[Feature.SINGLE_CALL.value] = True
-    return {"tools": [tool], "tool_choice": choice}
+    return {"tools": [tool, *(LOOKUP_TOOLS if lookups else ())], "tool_choice": choice}
 
 
 def _thinking(
-    info: ModelInfo, sent: AbstractSet[Feature], max_tokens: int
+    info: ModelInfo, sent: AbstractSet[Feature], max_tokens: int, *, lookups: bool
 ) -> dict[str, Any] | None:
     if Feature.THINKING not in sent:
+        return None
+    # The mode stays the same for a conversation, but max_tokens, which bounds a budget, does not.
+    if lookups and info.thinking != "adaptive":
         return None
     if info.thinking == "adaptive":
         display = {"display": "summarized"} if Feature.SUMMARIES in sent else {}
@@ -187,6 +244,7 @@ _REFUSALS: Final[tuple[tuple[re.Pattern[str], tuple[Feature, ...]], ...]] = tupl
         (r"\bstrict\b|input_schema|grammar|schema is too", (Feature.STRICT,)),
         (r"grammar|schema", (Feature.FORMAT,)),
         (r"temperature|sampling", (Feature.SAMPLING,)),
+        (r"\btools?\b|function", (Feature.LOOKUPS,)),
     )
 )
 

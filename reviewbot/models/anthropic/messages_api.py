@@ -86,7 +86,13 @@ class MessagesApi:
             await client.close()
 
     async def stream(
-        self, body: dict[str, Any], *, as_text: bool, piecewise: bool, prefill_s: float = 0.0
+        self,
+        body: dict[str, Any],
+        *,
+        as_text: bool,
+        piecewise: bool,
+        prefill_s: float = 0.0,
+        lookups: bool = False,
     ) -> AsyncGenerator[ModelEvent, None]:
         """Send one request and stream its response. The last event is ``Stopped``.
 
@@ -95,6 +101,7 @@ class MessagesApi:
             as_text: whether the report is text instead of a tool call.
             piecewise: whether the report arrives in pieces, not as a whole.
             prefill_s: seconds in which a slow server reads the request.
+            lookups: whether the request offers look-ups.
 
         Raises:
             BadRequest: the server refuses the form of the request.
@@ -109,7 +116,7 @@ class MessagesApi:
             async with self._response(client, body, waiting) as response:
                 headers.update(response.headers)
                 self._check_streams(headers)
-                reader = AnswerReader(as_text=as_text, clean=self._faults.clean)
+                reader = AnswerReader(as_text=as_text, clean=self._faults.clean, lookups=lookups)
                 async with (
                     aclosing(self._frames(response)) as frames,
                     aclosing(self._read(reader, frames, waiting)) as events,
@@ -202,6 +209,8 @@ class MessagesApi:
             if reader.wrote:
                 waiting.report_begins()
         await _drain(frames)
+        if (turn := reader.turn()) is not None:
+            yield turn
         yield reader.stopped()
 
     def _of_status(self, error: APIStatusError) -> Exception:

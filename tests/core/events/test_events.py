@@ -14,7 +14,7 @@ from reviewbot.core.decode import decoder
 from reviewbot.core.events import events as ev
 from reviewbot.core.events.events import Event
 from reviewbot.core.events.records import from_record, record
-from reviewbot.core.findings.finding import Evidence, Finding, Guideline, Placement
+from reviewbot.core.findings.finding import Evidence, Finding, Guideline, Placement, RestsOn
 from tests.event_schema import assert_valid_event, event_schema
 from tests.review_strategies import events
 
@@ -33,6 +33,8 @@ BODIES = {
     "evidence": Evidence,
     "verification_tally": ev.VerificationTally,
     "finding_body": Finding,
+    "rests_on": RestsOn,
+    "lookup_tally": ev.LookupTally,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.core.events.events import ModelShare, Usage, VerificationTally
+from reviewbot.core.events.events import LookupTally, ModelShare, Usage, VerificationTally
 from reviewbot.core.events.tally import OFFLINE, Tally
 from tests.support.findings import finding
 from tests.support.plans import plan_of
@@ -90,3 +90,11 @@ def test_verdicts_and_their_usage_are_counted_apart() -> None:
         refuted=1, usage=Usage(input=2, output=1), cost_usd=0.25
     )
     assert (tally.usage, tally.cost_usd) == (Usage(input=7, output=1), 0.75)
+
+
+def test_look_ups_are_counted_and_named_once() -> None:
+    tally = Tally(plan_of(a=("c1",)))
+    assert tally.lookups() is None
+    for activity in ("reading a.py 1-9", "searching x", "reading a.py 1-9"):
+        tally.look_up(activity)
+    assert tally.lookups() == LookupTally(3, ("reading a.py 1-9", "searching x"))

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.findings.draft import InvalidFinding, own_draft, parse_draft
+from reviewbot.core.findings.draft import MAX_QUOTES, InvalidFinding, own_draft, parse_draft
 from reviewbot.core.findings.finding import (
     CATEGORIES,
     SEVERITIES,
     Placement,
+    RawQuote,
     Severity,
     fingerprint,
     precedence,
@@ -21,7 +22,11 @@ from reviewbot.core.findings.finding import (
     same,
     worse,
 )
-from reviewbot.core.findings.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import (
+    REPORT_TOOL,
+    REPORT_WITH_LOOKUPS,
+    report_tool,
+)
 from tests.support.findings import ITEM, finding
 
 
@@ -47,6 +52,29 @@ def test_what_servers_without_a_schema_leave_out_is_forgiven() -> None:
     draft = parse_draft({"path": "a.py", "quote": "x", "severity": "note", "message": "One.\nTwo."})
     assert (draft.side, draft.line, draft.end_line, draft.category) == ("RIGHT", 0, 0, "bug")
     assert (draft.confidence, draft.suggestion, draft.title) == (0.7, None, "One.")
+
+
+def test_only_quotes_of_the_right_form_are_kept() -> None:
+    right = {"path": "b.py", "quote": "x = 1", "base": True}
+    wrong = [None, "b.py", {}, {"path": "b.py"}, {"path": 1, "quote": "x"}]
+    wrong += [right | {"path": ""}, right | {"quote": " \n"}, right | {"quote": "x" * 5000}]
+    draft = parse_draft(ITEM | {"rests_on": [*wrong, right, {"path": "c.py", "quote": "y"}]})
+    assert draft.rests_on == (RawQuote("b.py", "x = 1", base=True), RawQuote("c.py", "y"))
+    assert parse_draft(ITEM | {"rests_on": "b.py"}).rests_on == ()
+    assert len(parse_draft(ITEM | {"rests_on": [right] * 99}).rests_on) == MAX_QUOTES
+
+
+def test_the_tool_beside_look_ups_adds_a_field_and_an_outcome() -> None:
+    assert report_tool(lookups=False) is REPORT_TOOL
+    assert report_tool(lookups=True) is REPORT_WITH_LOOKUPS
+    ours, theirs = (
+        tool["input_schema"]["properties"] for tool in (REPORT_TOOL, REPORT_WITH_LOOKUPS)
+    )
+    added = {*theirs["findings"]["items"]["properties"]} - {
+        *ours["findings"]["items"]["properties"]
+    }
+    assert added == {"rests_on"}
+    assert {*theirs["outcome"]["enum"]} - {*ours["outcome"]["enum"]} == {"continuing"}
 
 
 def test_enums_are_compared_without_regard_to_case() -> None:

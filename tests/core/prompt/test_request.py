@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from reviewbot.core.diff.numbered_line import parse_line
 from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES
-from reviewbot.core.findings.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
 from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.guidelines import (
     NO_GUIDELINES,
@@ -26,6 +26,7 @@ from reviewbot.core.prompt.guidelines import (
     Guidelines,
     SelectedRule,
 )
+from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS
 from reviewbot.core.prompt.request import (
     KNOWN_LIMIT,
     MANIFEST_LIMIT,
@@ -238,6 +239,23 @@ def test_the_rules_show_the_line_format_that_is_used() -> None:
     block = render(REQUEST).system.split("```")[1].strip().split("\n")
     assert block[0] == '=== file "shop/charge.py", modified'
     assert [line.mark for line in map(parse_line, block) if line] == [" ", "-", "+"]
+
+
+def test_with_look_ups_the_rules_say_how_to_investigate_and_how_to_end() -> None:
+    request = replace(REQUEST, lookups=24)
+    prompt = render(request)
+    assert "at most 24 look-ups" in prompt.system
+    assert all(f"`{tool['name']}`" in prompt.system for tool in LOOKUP_TOOLS)
+    outcomes = REPORT_WITH_LOOKUPS["input_schema"]["properties"]["outcome"]["enum"]
+    assert all(f"`{value}`" in prompt.system for value in (*outcomes, "rests_on"))
+    assert prompt.body.split("\n")[-1].endswith("end with outcome complete.")
+    text = json.dumps([REPORT_WITH_LOOKUPS, *LOOKUP_TOOLS]) + _prose(prompt.system)
+    assert not [pattern for pattern in BANNED if re.search(pattern, text, re.IGNORECASE)]
+
+
+def test_without_look_ups_nothing_speaks_of_them() -> None:
+    prompt = render(REQUEST)
+    assert not re.search("look.?up|continuing|rests_on", prompt.system + prompt.body)
 
 
 def test_the_task_comes_last_names_the_tool_and_covers_every_hunk() -> None:

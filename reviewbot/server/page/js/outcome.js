@@ -61,6 +61,12 @@ function verificationSentence({ verification }) {
   return `Verification: ${parts.join(", ") || "no verdict"} (${dollars(verification.cost_usd)}).`;
 }
 
+/** The number of look-ups, with what they read folded. */
+function lookedUp({ count: total, activities }) {
+  const items = activities.map((one) => h("li", {}, bdi(one)));
+  return h("details", { class: "cause" }, h("summary", {}, count(total, "look-up")), h("ul", {}, ...items));
+}
+
 export class Outcome {
   /** `again()` reviews the failed files again. */
   constructor(again) {
@@ -74,7 +80,7 @@ export class Outcome {
     const { box } = this;
     box.hidden = !review.finished;
     if (!review.finished) return;
-    const key = JSON.stringify([tone, review.reasons, review.depth, review.verification, outcomeSentence(review)]);
+    const key = JSON.stringify([tone, review.reasons, review.depth, review.verification, review.lookups, outcomeSentence(review)]);
     if (this.banner === key) return;
     this.banner = key;
     box.dataset.tone = tone;
@@ -91,6 +97,7 @@ export class Outcome {
     if (held) append(text, h("p", { class: "held-line" }, held));
     const verdicts = verificationSentence(review);
     if (verdicts) append(text, h("p", { class: "held-line" }, verdicts));
+    if (review.lookups) append(text, lookedUp(review.lookups));
     replace(box, icon(drawn), text);
   }
 

@@ -39,6 +39,7 @@ export class Review {
     this.byModel = [];
     this.depth = "";
     this.verification = null;
+    this.lookups = null;
     this.reasons = [];
     this.duration = null;
     this.firstFinding = null;
@@ -240,6 +241,7 @@ const HANDLERS = {
     review.byModel = event.by_model ?? [];
     review.depth = event.depth ?? "";
     review.verification = event.verification ?? null;
+    review.lookups = event.lookups ?? null;
     review.activity = null;
   },
 };

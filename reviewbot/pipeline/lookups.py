@@ -1,0 +1,102 @@
+"""The look-ups of one review: counted over all its conversations, and safe to show."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from reviewbot.code.lookup_files import LookupFiles
+from reviewbot.code.lookups import Lookups
+from reviewbot.code.rests_on import checked_quotes
+from reviewbot.core.findings.finding import RawQuote, RestsOn
+from reviewbot.core.safety.shown_text import shown_line
+from reviewbot.errors import ReviewbotError
+from reviewbot.pipeline.patterns import policy_of
+
+if TYPE_CHECKING:
+    from reviewbot.code.at_commit import CodeAtCommit
+    from reviewbot.code.lookups import Outliner
+    from reviewbot.config.settings import Settings
+    from reviewbot.core.prompt.lookup_tools import LookUp, LookupCall, LookupResult
+    from reviewbot.pipeline.prepare import Prepared
+
+ACTIVITY_CHARS: Final = 200
+
+CheckQuotes: TypeAlias = Callable[[Collection[RawQuote]], Awaitable[tuple[RestsOn, ...]]]
+"""Function that returns the code that a finding rests on, safe to show, without quotes that the
+commit does not have."""
+
+
+class CountedLookups:
+    """Look-ups of one review (:class:`reviewbot.models.dialogue.Lookups`).
+
+    Args:
+        look_up: function that answers a look-up.
+        limit: most look-ups of the review. Refused look-ups count, too.
+        used: look-ups of earlier runs of the review.
+    """
+
+    def __init__(self, look_up: LookUp, limit: int, *, used: int = 0) -> None:
+        self._look_up, self._left = look_up, max(0, limit - used)
+
+    @property
+    def left(self) -> int:
+        """Look-ups that may still be asked for."""
+        return self._left
+
+    def repeat(self, count: int) -> None:
+        """Count look-ups that an earlier run of the review has answered."""
+        self._left = max(0, self._left - count)
+
+    def __call__(self, call: LookupCall) -> Coroutine[None, None, LookupResult]:
+        """Count a look-up at once, and return the coroutine that answers it."""
+        self._left -= 1
+        return self._answer(call)
+
+    async def _answer(self, call: LookupCall) -> LookupResult:
+        result = await self._look_up(call)
+        try:
+            activity = await asyncio.to_thread(shown_line, result.activity)
+        except ReviewbotError:  # the search for secrets failed
+            activity = call.name
+        return replace(result, activity=activity[:ACTIVITY_CHARS])
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewLookups:
+    """Look-ups of a review, and the check of what its findings rest on."""
+
+    counted: CountedLookups
+    check_quotes: CheckQuotes
+
+
+def lookups_of(
+    prepared: Prepared,
+    settings: Settings,
+    code: CodeAtCommit | None,
+    parser: Outliner,
+    *,
+    used: int = 0,
+) -> ReviewLookups | None:
+    """Return the look-ups of a review; None if they are off, or there is no code to look up.
+
+    ``used`` is the number of look-ups of earlier runs.
+    """
+    if code is None or not settings.lookups:
+        return None
+    policy = policy_of(settings, prepared.attributes)
+    files = LookupFiles(prepared.job.files, policy, prepared.whole_files, source=code)
+    return ReviewLookups(
+        CountedLookups(Lookups(files, parser), settings.lookups, used=used),
+        partial(_checked, files=files),
+    )
+
+
+async def _checked(quotes: Collection[RawQuote], files: LookupFiles) -> tuple[RestsOn, ...]:
+    try:
+        return await checked_quotes(quotes, files)
+    except ReviewbotError:  # the search for secrets failed: nothing is proved to be safe to show
+        return ()

@@ -1,0 +1,84 @@
+"""A durable review whose model looks code up: it goes on from its last finished turn."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from reviewbot.code.given_files import GivenFiles
+from reviewbot.core.events.records import from_record
+from reviewbot.core.events.report import fold
+from reviewbot.jobs.admission import ReviewRequest
+from reviewbot.server.telemetry.instrumentation import Telemetry
+from reviewbot.store import reviews
+from reviewbot.store.eventlog import records_of
+from reviewbot.store.tables import BATCHES
+from tests.fake_anthropic import Answer, FakeAnthropic, Hang
+from tests.models.scripted import item
+from tests.server.in_process import service
+from tests.support.reviews import numbered
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reviewbot.code.at_commit import CodeAtCommit
+    from reviewbot.store.reviews import ReviewRow
+
+SOURCE = "RATE = 'known to the repository only'\n"
+READ = ("read_code", {"path": "lib/rate.py", "first": 1, "last": 1})
+
+
+async def find_code(_row: ReviewRow) -> CodeAtCommit:
+    return GivenFiles({"lib/rate.py": SOURCE.encode()})
+
+
+def stored(connection: sa.Connection) -> list[tuple[str, str]]:
+    return [(row.batch, str(row.result)) for row in connection.execute(sa.select(BATCHES))]
+
+
+async def test_a_run_that_stops_in_a_turn_goes_on_from_the_turn_before(tmp_path: Path) -> None:
+    (tmp_path / ".reviewbot.yml").write_text("verify: false\nsummary: false\nlinters: false\n")
+    reached = asyncio.Event()
+
+    def hang(_: object) -> Answer:
+        reached.set()
+        return Answer(before=[Hang()])
+
+    async with FakeAnthropic() as fake:
+        env = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        model = {"model": "claude-sonnet-5-5", "env": env}
+        fake.enqueue(
+            Answer(call=False, lookups=[READ], thinking="Who knows the rate?"),
+            Answer([item(1)], outcome="continuing", lookups=[READ]),
+            hang,
+        )
+        async with service(tmp_path, Telemetry(), **model) as one:
+            one.find_code = find_code
+            row, _ = await one.create(ReviewRequest("local", numbered("a.py").encode()))
+            running = asyncio.create_task(one.runner.run(row.id, row.runs))
+            await reached.wait()
+            await one.runner.leave(0)
+            assert await running == "left"
+            kept = await one.database.read(stored)
+        fake.enqueue(Answer([item(1), item(2)]))
+        async with service(tmp_path, Telemetry(), **model) as one:
+            one.find_code = find_code
+            again = await one.database.read(partial(reviews.find, review_id=row.id))
+            assert again is not None
+            assert await one.runner.run(row.id, again.runs) == "finished"
+            records = await one.database.read(partial(records_of, review_id=row.id))
+            left = await one.database.read(stored)
+    report = fold(map(from_record, records))
+    assert sum("/turn-" in name for name, _ in kept) == 2
+    assert not any("known to the repository" in text for _, text in kept)
+    assert not any("/turn-" in name for name, _ in left)
+    assert fake.requests[3].body == fake.requests[2].body
+    assert SOURCE.strip() in fake.requests[3].raw.decode()
+    raised = [record["finding"]["line"] for record in records if record["type"] == "finding"]
+    assert raised == [1, 2]
+    assert report.lookups is not None
+    assert report.lookups.count == 2
+    assert report.outcome == "findings"
