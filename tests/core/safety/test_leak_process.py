@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import betterleaks
@@ -92,6 +93,28 @@ def test_a_process_that_does_not_start_is_as_good_as_none(monkeypatch: pytest.Mo
 def test_without_the_package_there_is_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "betterleaks", None)
     assert leak_process() is None
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_a_process_that_starts_early_is_the_one_that_searches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts: list[LeakProcess] = []
+    start = LeakProcess._start
+
+    def counted(process: LeakProcess) -> str:
+        starts.append(process)
+        return start(process)
+
+    monkeypatch.setattr(LeakProcess, "_start", counted)
+    module.start_early()
+    deadline = time.monotonic() + 30
+    while not starts and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process = leak_process()
+    assert starts == [process]
+    assert process is not None
+    process.close()
 
 
 def test_a_process_that_is_left_to_a_parent_is_not_ended_and_another_one_starts() -> None:
