@@ -23,6 +23,7 @@ from reviewbot.code.lookup_paths import LookupRefusedError
 from reviewbot.code.lookup_text import activity, outline_text, read_text, search_text
 from reviewbot.core.plan.categories import kind_of
 from reviewbot.core.plan.languages import is_source
+from reviewbot.core.plan.marks import vendored_directory
 from reviewbot.core.prompt.lookup_tools import LookupResult
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ReviewbotError
@@ -165,11 +166,16 @@ class Lookups:
         allowed = filter(files.is_candidate, paths)
         return others._replace(paths=tuple(sorted(allowed, key=self._rank)))
 
-    def _rank(self, path: str) -> tuple[bool, bool, bool, bool, str]:
-        """Return a sort key: changed files, source, tests, the rest; those near changes first."""
+    def _rank(self, path: str) -> tuple[bool, bool, bool, bool, bool, str]:
+        """Return a sort key: changed files, source, tests, the rest; those near changes first.
+
+        Vendored files come last.
+        """
+        is_vendored = vendored_directory(path) is not None
         is_test = kind_of(path) == "tests"
         is_far = path.rpartition("/")[0] not in self._folders
-        return path not in self._files.changed, not is_source(path), is_test, is_far, path
+        is_unchanged = path not in self._files.changed
+        return is_unchanged, is_vendored, not is_source(path), is_test, is_far, path
 
     async def _matches(
         self, text: str, candidates: FilesWith, deadline: float

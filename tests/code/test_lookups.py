@@ -131,9 +131,10 @@ async def test_a_review_of_staged_changes_does_not_see_other_changes(shop: Path)
     assert code_of(await desk.read("shop.py", 7, 7)) == ["R7+|staged = 1"]
 
 
-async def test_a_search_lists_changed_files_first_and_tests_last(root: Path) -> None:
+async def test_a_search_lists_changed_files_first_and_vendored_files_last(root: Path) -> None:
     files = {
         "a.md": "charge\n",
+        "vendor/v.py": "charge\n",
         "tests/test_a.py": "charge\n",
         "lib/x.py": "charge\n",
         "app/near.py": "charge\n",
@@ -143,7 +144,8 @@ async def test_a_search_lists_changed_files_first_and_tests_last(root: Path) -> 
     commit(root, {"app/z.py": "charge\n\n"})
     result = await Desk(files_of(root, span="HEAD~1..HEAD")).search("charge")
     headings = [line.split('"')[1] for line in result.text.split("\n") if "=== file" in line]
-    assert headings == ["app/z.py", "app/near.py", "lib/x.py", "tests/test_a.py", "a.md"]
+    source = ["app/z.py", "app/near.py", "lib/x.py", "tests/test_a.py"]
+    assert headings == [*source, "a.md", "vendor/v.py"]
 
 
 async def test_a_file_that_defines_the_name_comes_first(root: Path) -> None:
