@@ -63,6 +63,7 @@ async def test_the_head_has_no_say_in_its_own_review(github: FakeGitHub, runner:
     assert run.outputs["errors"] == "1"
 
 
+@pytest.mark.slow
 async def test_four_hundred_files_are_all_in_the_coverage(
     github: FakeGitHub, runner: Runner
 ) -> None:

@@ -184,6 +184,7 @@ async def test_a_server_that_refuses_the_temperature_is_not_compared(tmp_path: P
     assert scores == []
 
 
+@pytest.mark.slow
 def test_the_offline_rules_are_consistent_and_cost_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

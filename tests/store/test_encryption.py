@@ -104,6 +104,7 @@ def _key_ids(folder: Path) -> tuple[str, ...]:
     return read_cipher(unset, folder, SQLITE).key_ids
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_use_one_key(tmp_path: Path) -> None:
     with ProcessPoolExecutor(4, get_context("spawn")) as pool:
         folders = [tmp_path / str(number // 4) for number in range(80)]

@@ -42,6 +42,7 @@ async def test_more_findings_than_comments_are_in_the_summary_and_posted_by_no_l
 
 @pytest.mark.unposted("a summary names fifty findings")
 @pytest.mark.parametrize("count", [120, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.slow
 async def test_hundreds_of_findings_are_one_review_and_a_short_summary(
     github: FakeGitHub, runner: Runner, count: int
 ) -> None:

@@ -370,6 +370,7 @@ async def live(data: st.DataObject) -> None:
                 await life.review()
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(20))
 @given(st.data())
 def test_no_run_doubles_loses_or_resolves_a_finding_without_reason(data: st.DataObject) -> None:
