@@ -3,8 +3,9 @@
 Each model gets at most three attempts for a chunk, with exponential backoff. ``retry-after`` is
 respected up to a maximum. A batch of several chunks that failed twice is split for the last
 attempt, so that one bad chunk does not affect the others. A truncated response is continued at most
-twice. The chunks that remain after the last model are ``failed``; chunks with findings are
-``partly``.
+twice. Files with which a conversation was done before it failed are reviewed, unless the model
+declines or was done with all of them without saying that it is complete. The chunks that remain
+after the last model are ``failed``; chunks with findings are ``partly``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.prompt.request import KnownFinding
+from reviewbot.core.safety.escape import show
 from reviewbot.models.base import Checked, Fault, ModelFault, Stop
 from reviewbot.models.batch import (
     BatchResult,
@@ -184,12 +186,13 @@ class Attempts:
             try:
                 await self._ask(run, group, tries)
             except ModelFault as error:
+                unclosed = [chunk for chunk in group if chunk in tries.left]
                 if tries.apart and not error.retryable:  # no retry of this chunk on this model
                     tries.left = [chunk for chunk in tries.left if chunk not in group]
-                    tries.given_up += group
+                    tries.given_up += unclosed
                 if fault is None or error.retryable:
                     fault = tries.fault = error
-                run.faults.update((chunk.id, error) for chunk in group)
+                run.faults.update((chunk.id, error) for chunk in unclosed)
                 if error.fault is Fault.COULD_NOT_REVIEW:
                     tries.apart = True
                 if error.fault in (Fault.AUTH, Fault.SPEND_LIMIT):
@@ -229,14 +232,20 @@ class Attempts:
             answer = Answer(
                 name, model, attempt, chunks, estimated=request.tokens if is_planned else 0
             )
-            stop = await self._exchange.run(run, answer, request, max_tokens)
+            try:
+                stop = await self._exchange.run(run, answer, request, max_tokens)
+            except ModelFault as error:
+                if error.fault is not Fault.REFUSED:
+                    await _close(run, answer, tries)
+                raise
             partly |= answer.partly
             checked |= answer.checked
             if stop is Stop.COMPLETE:
                 break
             if not answer.reading.drafts:
                 max_tokens = min(2 * max_tokens, room)
-            request = _continued(request, _known(run, chunks))
+            chunks = await _close(run, answer, tries)
+            request = _continued(_narrowed(request, chunks), _known(run, chunks))
         else:
             reason = "The model's answer was truncated at its length limit repeatedly."
         if model.info.offline and tries.index > 0:
@@ -250,6 +259,21 @@ class Attempts:
                 status, why = "unread", by.unread
             outcome = ChunkOutcome(chunk.id, status, model.info.name, attempt, why, fault)
             await run.say(replace(outcome, checks=by.checks))
+
+
+async def _close(run: BatchRun, answer: Answer, tries: _Tries) -> tuple[ChunkView, ...]:
+    """End the chunks of the files with which a failed answer was done; return the others."""
+    done = set(map(show, answer.done))
+    others = tuple(chunk for chunk in answer.chunks if show(chunk.path) not in done)
+    if not others:  # such an answer should have said that it is complete
+        return answer.chunks
+    for chunk in answer.chunks:
+        if chunk not in others:
+            tries.left.remove(chunk)
+            await run.say(
+                ChunkOutcome(chunk.id, "reviewed", answer.model.info.name, answer.attempt)
+            )
+    return others
 
 
 def _narrowed(request: ModelRequest, chunks: tuple[ChunkView, ...]) -> ModelRequest:

@@ -113,6 +113,8 @@ class Answer:
         self.turn: TurnContent | None = None
         """The content of a turn with look-ups, once it has ended."""
         self.drafts: list[Draft] = []
+        self.done: set[str] = set()
+        """Paths in the ended reports of all turns, as the model wrote them."""
 
     async def pass_on(self, run: BatchRun, event: ModelEvent) -> None:
         """Emit the batch events of one model event."""

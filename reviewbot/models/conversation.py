@@ -28,7 +28,8 @@ class Turn:
 
     ``content`` is the JSON array of the blocks of the model, in the form of its provider and
     unchanged. ``note`` is text after the results, or empty. ``drafts`` and ``files`` are what its
-    reports said. ``lookups`` describes each look-up that was answered.
+    reports said, and ``done`` has the paths with which they are done. ``lookups`` describes each
+    look-up that was answered.
     """
 
     content: str
@@ -36,6 +37,7 @@ class Turn:
     note: str = ""
     drafts: tuple[Draft, ...] = ()
     files: tuple[FileChange, ...] = ()
+    done: tuple[str, ...] = ()
     lookups: tuple[str, ...] = ()
 
 

@@ -119,17 +119,26 @@ class Exchange:
         await talk.begin(earlier)
         for number, turn in enumerate(earlier.turns, start=1):
             await _repeated(run, _turn_of(first, number), turn)
+            first.done.update(turn.done)
         for number in range(len(earlier.turns) + 1, MAX_TURNS + 1):
             answer = _turn_of(first, number)
             events = talk.model.converse(
                 talk.request, talk.conversation, max_tokens=talk.max_tokens
             )
-            await _received(run, answer, events, self._budget, talk.charged())
-            stop = answer.reading.judge(answer.turn)
+            try:
+                await _received(run, answer, events, self._budget, talk.charged())
+                stop = answer.reading.judge(answer.turn)
+            finally:
+                first.done |= answer.reading.done
             changes = await run.keep_files(answer, answer.chunks)
             if answer.turn is None or stop is not Stop.CONTINUING:
                 return stop
-            turn = Turn(answer.turn.content, drafts=tuple(answer.drafts), files=changes)
+            turn = Turn(
+                answer.turn.content,
+                drafts=tuple(answer.drafts),
+                files=changes,
+                done=tuple(sorted(answer.reading.done)),
+            )
             if not turn.content:
                 raise ModelFault("The model's answer is empty.", fault=Fault.UNUSABLE)
             results = await talk.results(run, answer.turn.calls)

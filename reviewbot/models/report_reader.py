@@ -24,6 +24,7 @@ from reviewbot.models.base import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reviewbot.core.findings.toolstream import StreamResult
     from reviewbot.models.base import ModelEvent, TurnContent
 
 CHARS_PER_TOKEN: Final = 2
@@ -57,7 +58,9 @@ class ReportReader:
         """Problem of an earlier report in the same response."""
         self.drafts = 0
         self.files: list[tuple[str, str]] = []
-        """Path and change of each file that the ended reports describe, not checked."""
+        """Path and change of each file that the reports describe, not checked."""
+        self.done: set[str] = set()
+        """Paths in the reports that have ended well, as the model wrote them."""
 
     @property
     def used(self) -> Usage:
@@ -90,6 +93,7 @@ class ReportReader:
                 self.files += earlier.files
                 self._outcomes.append((earlier.outcome or "").lower())
                 self._broken = self._broken or earlier.problem
+                self._note_done(earlier)
                 self._stream = ToolStream()
             case Thinking(text=text):
                 self._characters += len(text)
@@ -117,6 +121,12 @@ class ReportReader:
                 yield draft
         if broken:
             raise self._broken_report(str(broken))
+
+    def _note_done(self, report: StreamResult) -> None:
+        """Note the files of a report, unless part of it is missing or was not reviewed."""
+        ends_well = report.outcome in ("continuing", "complete")
+        if ends_well and not (self._broken or self._malformed):
+            self.done |= {path for path, _ in report.files}
 
     def _broken_report(self, problem: str) -> ModelFault:
         kind = f"broken JSON ({problem})" if self._begins in ("{", "[") else PROSE
@@ -164,6 +174,7 @@ class ReportReader:
             raise ModelFault(COULD_NOT_REVIEW, fault=Fault.COULD_NOT_REVIEW)
         if cut:
             return Stop.TRUNCATED
+        self._note_done(report)
         is_complete = self._outcomes[-1] == "complete"
         if turn is not None:
             return Stop.COMPLETE if is_complete and not turn.looks_up else Stop.CONTINUING

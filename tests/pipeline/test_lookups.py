@@ -55,6 +55,7 @@ class Review:
         respond: Callable[[Recorded], Reply] | None = None,
         refuses: tuple[str, ...] = (),
         paths: tuple[str, ...] = ("a.py",),
+        apart: bool = True,
     ) -> Seen:
         async with FakeAnthropic(respond, refuses=refuses) as fake:
             fake.enqueue(*replies)
@@ -74,7 +75,7 @@ class Review:
             diff = "".join(numbered(path, self.lines) for path in paths)
             async with aclosing(client):
                 seen = await run(
-                    job(diff, lookups=self.limit),
+                    job(diff, apart=apart, lookups=self.limit),
                     run_batch=attempts,
                     check_quotes=self.code.check_quotes,
                 )
