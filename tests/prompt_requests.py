@@ -202,6 +202,7 @@ def golden() -> dict[Path, str]:
         "review-3-body.txt": prompt.body,
         "review-4-verification.txt": render_verification([FINDING], [HELPER]),
         "cross-file-3-body.txt": render(replace(REQUEST, uses=(HELPER,))).body,
+        "dossier-3-body.txt": render(replace(REQUEST, dossier=(HELPER,))).body,
         "look-ups-tools.json": json.dumps([REPORT_WITH_LOOKUPS, *LOOKUP_TOOLS], indent=2),
         "look-ups-1-system.txt": looking.system,
         "look-ups-3-body.txt": looking.body,

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from reviewbot.models.batch import BatchTask, Emit
     from reviewbot.models.budget import Budget
     from reviewbot.models.dialogue import Lookups
-    from reviewbot.models.exchange import TurnCheckpoints
+    from reviewbot.models.exchange import TurnCheckpoints, WithDossier
 
 
 FAILURES_TOGETHER: Final = 2
@@ -111,6 +111,7 @@ class Attempts:
         closed: unusable models with their errors; all chains of the review share this.
         lookups: what answers the look-ups of the review; None offers none.
         checkpoints: store of the turns of conversations.
+        dossiers: function that returns requests to models that cannot look code up.
     """
 
     def __init__(
@@ -122,10 +123,11 @@ class Attempts:
         closed: dict[Model, ModelFault] | None = None,
         lookups: Lookups | None = None,
         checkpoints: TurnCheckpoints | None = None,
+        dossiers: WithDossier | None = None,
     ) -> None:
         self._chain = tuple(chain)
         self._policy = policy or AttemptPolicy()
-        self._exchange = Exchange(budget, lookups, checkpoints)
+        self._exchange = Exchange(budget, lookups, checkpoints, dossiers)
         self._closed = {} if closed is None else closed
 
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:

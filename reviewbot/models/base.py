@@ -217,6 +217,10 @@ class ModelFault(ReviewbotError):
         return self.fault in (Fault.TRANSIENT, Fault.RATE_LIMITED, Fault.UNUSABLE)
 
 
+class LookupsRefusedError(ReviewbotError):
+    """The server of a model refuses requests that offer look-ups."""
+
+
 class Model(Protocol):
     """Interface of a model, or of the rules, that writes findings."""
 
@@ -247,10 +251,10 @@ class ConversingModel(Model, Protocol):
     ) -> AsyncGenerator[ModelEvent, None]:
         """Stream the next turn of a conversation.
 
-        :class:`TurnContent` precedes the end. It is missing if the server offers no look-ups: the
-        answer is then one to a single request.
+        :class:`TurnContent` precedes the end.
 
         Raises:
+            LookupsRefusedError: the server does not offer look-ups; no event came before.
             ModelFault: the request failed; earlier events stay valid.
         """
         ...

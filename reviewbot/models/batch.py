@@ -177,8 +177,9 @@ class BatchResult:
 
     ``answer`` is set if the batch answered a question instead of a review. ``verdicts`` are those
     of a :class:`VerifyTask`, which has its own result. ``files`` are the lines of the model on what
-    changed. ``lookups`` are the look-ups of the batch, refused ones included. ``conversation`` is
-    set in the checkpoint of a turn.
+    changed. ``lookups`` are the look-ups of the batch, refused ones included. ``has_dossier`` is
+    True if a request had code beside the change. ``conversation`` is set in the checkpoint of a
+    turn.
     """
 
     drafts: tuple[Drafted, ...]
@@ -188,6 +189,7 @@ class BatchResult:
     verdicts: tuple[Verdict, ...] = ()
     files: tuple[FileChange, ...] = ()
     lookups: tuple[LookedUp, ...] = ()
+    has_dossier: bool = False
     conversation: Conversation | None = None
 
 

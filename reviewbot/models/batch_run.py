@@ -44,6 +44,8 @@ class BatchRun:
     files: dict[str, FileChange] = field(default_factory=dict)
     """What changed, by path; the last usable answer decides."""
     lookups: list[LookedUp] = field(default_factory=list)
+    has_dossier: bool = False
+    """True if a request had code beside the change."""
 
     async def keep_files(
         self, answer: Answer, chunks: tuple[ChunkView, ...]
@@ -64,6 +66,7 @@ class BatchRun:
             tuple(self.spent),
             files=tuple(self.files.values()),
             lookups=tuple(self.lookups),
+            has_dossier=self.has_dossier,
         )
 
     async def say(self, event: BatchEvent) -> None:

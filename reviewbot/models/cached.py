@@ -185,7 +185,8 @@ class CachedBatches:
             files=described(task, found.reuses, asked.files),
             lookups=asked.lookups,
         )
-        if asked.lookups:  # the code that was looked up may change while the chunk does not
+        # Code beside the change may change while the chunk does not.
+        if asked.lookups or asked.has_dossier:
             return result
         kept = _KeptBatch(task, names, found, result)
         if result.drafts:

@@ -10,9 +10,15 @@ from __future__ import annotations
 import hashlib
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reviewbot.models.base import ConversingModel, Fault, ModelFault, Stop
+from reviewbot.models.base import (
+    ConversingModel,
+    Fault,
+    LookupsRefusedError,
+    ModelFault,
+    Stop,
+)
 from reviewbot.models.batch import AnswerRecalled, BatchResult, LookedUp, Spent
 from reviewbot.models.batch_run import Answer
 from reviewbot.models.catalog import cost_usd
@@ -20,13 +26,17 @@ from reviewbot.models.conversation import Conversation, Turn
 from reviewbot.models.dialogue import NEVER_COMPLETE, Dialogue, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import ModelEvent
     from reviewbot.models.batch_run import BatchRun
     from reviewbot.models.budget import Budget
+    from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.dialogue import Lookups
+
+WithDossier: TypeAlias = "Callable[[ModelRequest, ModelInfo], Awaitable[ModelRequest]]"
+"""Function that returns a request without look-ups, with code beside the change in their place."""
 
 TURN: Final = "/turn-"
 """Part of the names under which turns are stored."""
@@ -65,6 +75,8 @@ class Exchange:
         budget: budget of the review, if there is a limit.
         lookups: what answers look-ups; None offers none.
         checkpoints: store of the turns.
+        dossiers: function that returns a request to a model that cannot look code up, in place of
+            one with look-ups; None leaves the look-ups out.
     """
 
     def __init__(
@@ -72,8 +84,9 @@ class Exchange:
         budget: Budget | None,
         lookups: Lookups | None = None,
         checkpoints: TurnCheckpoints | None = None,
+        dossiers: WithDossier | None = None,
     ) -> None:
-        self._budget, self._lookups = budget, lookups
+        self._budget, self._lookups, self._dossiers = budget, lookups, dossiers
         self._checkpoints = checkpoints or TurnCheckpoints()
 
     async def run(
@@ -85,20 +98,28 @@ class Exchange:
             ModelFault: there is no usable answer. What it reported stays.
         """
         model = answer.model
-        if self._lookups is None or not (model.info.looks_up and request.lookups):
-            return await self._single(run, answer, replace(request, lookups=0), max_tokens)
-        if not isinstance(model, ConversingModel):
-            return await self._single(run, answer, replace(request, lookups=0), max_tokens)
-        talk = Dialogue(self._budget, self._lookups, model, request, max_tokens)
-        try:
-            return await self._converse(run, answer, talk)
-        finally:
-            await talk.release()
+        lookups = self._lookups if request.lookups and model.info.looks_up else None
+        if lookups is not None and isinstance(model, ConversingModel):
+            talk = Dialogue(self._budget, lookups, model, request, max_tokens)
+            try:
+                return await self._converse(run, answer, talk)
+            except LookupsRefusedError:
+                pass
+            finally:
+                await talk.release()
+        return await self._single(run, answer, request, max_tokens)
 
     async def _single(
         self, run: BatchRun, answer: Answer, request: ModelRequest, max_tokens: int
     ) -> Stop:
         info, reserved = answer.model.info, 0.0
+        if request.lookups:
+            planned = request.tokens
+            request = await self._without_lookups(request, info)
+            max_tokens = max(1, min(max_tokens, info.context - request.tokens))
+            run.has_dossier |= bool(request.dossier)
+            if answer.estimated:
+                answer.estimated += request.tokens - planned
         if self._budget:
             # A model that cannot be forced to call the tool may need a second request.
             requests = 1 if info.forced_tools or not info.structured_output else 2
@@ -110,6 +131,11 @@ class Exchange:
         stop = answer.reading.judge()
         await run.keep_files(answer, answer.chunks)
         return stop
+
+    async def _without_lookups(self, request: ModelRequest, info: ModelInfo) -> ModelRequest:
+        if self._dossiers is None:
+            return replace(request, lookups=0)
+        return await self._dossiers(request, info)
 
     async def _converse(self, run: BatchRun, first: Answer, talk: Dialogue) -> Stop:
         # Another prompt, or another part of the batch, is another conversation.

@@ -22,6 +22,7 @@ from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import TokenCounter
 from reviewbot.pipeline.cross_file import CROSS_FILE, UseFinder
+from reviewbot.pipeline.dossiers import Dossiers
 from reviewbot.pipeline.lookups import lookups_of
 from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.planner import Chains
@@ -170,6 +171,7 @@ async def workers(
                 budget,
                 lookups=looked_up.counted if looked_up else None,
                 turns=turns,
+                dossiers=Dossiers(files, parser, settings.batch_tokens) if looked_up else None,
             ),
             lookups=settings.lookups if looked_up else 0,
             check_quotes=looked_up.check_quotes if looked_up else None,
@@ -340,6 +342,7 @@ def _runner(
     *,
     lookups: Lookups | None,
     turns: TurnCheckpoints | None,
+    dossiers: Dossiers | None,
 ) -> RunBatch:
     """Return the function that runs a batch with its chain, and updates the calibration."""
     policy = _attempt_policy(settings)
@@ -348,7 +351,13 @@ def _runner(
 
     def attempts_of(chain: Sequence[Model]) -> Attempts:
         return Attempts(
-            chain, policy, budget=budget, closed=closed, lookups=lookups, checkpoints=turns
+            chain,
+            policy,
+            budget=budget,
+            closed=closed,
+            lookups=lookups,
+            checkpoints=turns,
+            dossiers=dossiers,
         )
 
     attempts = {chain: attempts_of(crew.chain(chain)) for chain in set(chain_of_batch.values())}

@@ -508,17 +508,20 @@ async def test_an_answer_about_some_lines_of_a_hunk_does_not_describe_the_file()
     assert again.files == (FileChange("a.py", "adds 80"),)
 
 
+@pytest.mark.parametrize("lookups", [(), (LookedUp(FIRST, "reading b.py 1-9"),)])
 @in_virtual_time
-async def test_an_answer_that_looked_code_up_is_not_reused() -> None:
+async def test_an_answer_that_saw_code_beside_the_change_is_not_reused(
+    lookups: tuple[LookedUp, ...],
+) -> None:
     runs = Runs()
     outcome = ChunkOutcome("c1", "reviewed", FIRST, 1)
-    looked_up = BatchResult((), (outcome,), (), lookups=(LookedUp(FIRST, "reading b.py 1-9"),))
+    result = BatchResult((), (outcome,), (), lookups=lookups, has_dossier=not lookups)
 
     async def inner(_task: BatchTask, emit: Emit) -> BatchResult:
         await emit(outcome)
-        return looked_up
+        return result
 
-    assert (await runs(task(chunk(1)), inner=inner)).lookups == looked_up.lookups
+    assert (await runs(task(chunk(1)), inner=inner)).lookups == lookups
     await runs(task(chunk(1)), Say())
     assert len(runs.models[0].requests) == 1
     await runs(task(chunk(1)), Say())
@@ -529,7 +532,7 @@ def test_a_conversation_survives_json() -> None:
     draft = parse_draft(item(1, rests_on=[{"path": "b.py", "quote": "x = 1", "base": True}]))
     results = (ToolResult("t1", "R1 |x = 1"), ToolResult("t2", "No.", failed=True))
     files = (FileChange("a.py", "Adds a line"),)
-    turn = Turn('[{"type":"thinking"}]', results, "Report.", (draft,), files, ("reading b.py 1",))
+    turn = Turn('[{"type":"thinking"}]', results, "Report.", (draft,), files, ("a.py",), ("x",))
     talk = Conversation("Now.", ("strict",), (turn,))
     result = BatchResult((), (), (), conversation=talk, lookups=(LookedUp(FIRST, "x"),))
     assert result_from_json(json.loads(json.dumps(result_to_json(result)))) == result

@@ -94,7 +94,7 @@ class ModelRequest:
     same shared block; it affects no text. ``examples`` is the maximum number of examples; None for
     that of the profile. ``uses`` is code elsewhere that uses changed definitions; a request
     with it asks about these uses only. ``lookups`` is the maximum number of look-ups of the review;
-    0 offers none.
+    0 offers none. ``dossier`` is code beside the changes, for a model that cannot look it up.
     """
 
     chunks: tuple[ChunkView, ...]
@@ -108,6 +108,7 @@ class ModelRequest:
     uses: tuple[ChunkView, ...] = ()
     examples: int | None = None
     lookups: int = 0
+    dossier: tuple[ChunkView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ def render(
             "body",
             changes="\n".join(line for chunk in request.chunks for line in chunk_lines(chunk)),
             uses="\n".join(line for view in request.uses for line in chunk_lines(view)),
+            dossier="\n".join(line for view in request.dossier for line in chunk_lines(view)),
             known=request.known[:KNOWN_LIMIT],
             known_more=len(request.known[KNOWN_LIMIT:]),
             path_limit=LISTED_PATH_LIMIT,

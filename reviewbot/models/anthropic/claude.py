@@ -32,6 +32,7 @@ from reviewbot.models.anthropic.prefix_gate import PrefixGate
 from reviewbot.models.base import (
     Answering,
     Fault,
+    LookupsRefusedError,
     ModelFault,
     Prefill,
     Stop,
@@ -69,10 +70,6 @@ class Probe:
     usage: Usage
     refused: tuple[str, ...]
     answered: str | None = None
-
-
-class _LookupsRefused(Exception):
-    """The server refuses a request because it offers look-ups."""
 
 
 class Claude:
@@ -158,29 +155,26 @@ class Claude:
     ) -> AsyncGenerator[ModelEvent, None]:
         """Stream the next turn of a conversation with look-ups.
 
-        A server that refuses a conversation gets single requests from then on: the first turn is
-        sent again as one, and a later turn fails, so that a retry begins anew.
+        A server that refuses a conversation is not offered one again. A later turn that it refuses
+        fails, so that a retry begins anew.
 
         Raises:
+            LookupsRefusedError: the server does not offer look-ups; no event came before.
             ModelFault: the request failed; earlier events stay valid.
         """
-        if conversation.turns or Feature.LOOKUPS in self._features:
-            ask = self._review(request, max_tokens, conversation=conversation)
-            try:
-                async with aclosing(self._answer(ask)) as events:
-                    async for event in events:
-                        yield event
-            except _LookupsRefused:
-                self._features -= {Feature.LOOKUPS}
-            except BadRequest as refusal:
-                self._features -= {Feature.LOOKUPS}
-                raise ModelFault(str(refusal.fault), fault=Fault.UNUSABLE) from None
-            else:
-                return
-        single = self.stream(replace(request, lookups=0), max_tokens=max_tokens)
-        async with aclosing(single) as events:
-            async for event in events:
-                yield event
+        if not conversation.turns and Feature.LOOKUPS not in self._features:
+            raise LookupsRefusedError
+        ask = self._review(request, max_tokens, conversation=conversation)
+        try:
+            async with aclosing(self._answer(ask)) as events:
+                async for event in events:
+                    yield event
+        except LookupsRefusedError:
+            self._features -= {Feature.LOOKUPS}
+            raise
+        except BadRequest as refusal:
+            self._features -= {Feature.LOOKUPS}
+            raise ModelFault(str(refusal.fault), fault=Fault.UNUSABLE) from None
 
     def _review(
         self,
@@ -331,7 +325,7 @@ class Claude:
                 features = self._features if fixed is None else fixed
                 looks_up = ask.conversation is not None and not ask.as_text
                 if looks_up and Feature.LOOKUPS not in features:  # refused while this waited
-                    raise _LookupsRefused
+                    raise LookupsRefusedError
                 # Between two reports of a turn a model may think in silence.
                 piecewise = ask.as_text or (Feature.EAGER in features and not looks_up)
                 body = request_body(self._info, ask, features)
@@ -358,7 +352,7 @@ class Claude:
                     if feature is None:
                         raise refusal.fault from None
                     if feature is Feature.LOOKUPS:
-                        raise _LookupsRefused from None
+                        raise LookupsRefusedError from None
                     # Each retry sends fewer features, so the loop ends.
                     self._features -= {feature}
                 else:

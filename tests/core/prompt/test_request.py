@@ -292,13 +292,12 @@ def everywhere(text: str) -> ModelRequest:
         DiffLine("added", None, 8, code),
     )
     path = f"a{text}/b.py"  # whose language does not depend on the text
+    hunk = ShownHunk(7, 7, f"in {text}", lines, (True,) * 3)
     return ModelRequest(
         chunks=(
-            ChunkView(
-                "c1", path, f"old{text}", "renamed", 1, 1,
-                (ShownHunk(7, 7, f"in {text}", lines, (True,) * 3),), (f"i{text}",),
-            ),
+            ChunkView("c1", path, f"old{text}", "renamed", 1, 1, (hunk,), (f"i{text}",)),
         ),
+        dossier=(ChunkView("d1", path, None, "unchanged", 1, 1, (hunk,)),),
         manifest=(ManifestEntry(path, "renamed", 1, 1, shown=True),),
         instructions=f"i{text}.",
         guidelines=Guidelines(

@@ -27,7 +27,13 @@ def test_a_value_that_a_template_lacks_is_an_error_and_no_hole() -> None:
 
 def test_values_are_neither_escaped_nor_read_as_templates() -> None:
     text = render_template(
-        "body", changes="<b>&amp; {{ tool }}</b>", uses="", known=(), as_text=False, lookups=0
+        "body",
+        changes="<b>&amp; {{ tool }}</b>",
+        uses="",
+        dossier="",
+        known=(),
+        as_text=False,
+        lookups=0,
     )
     assert text.startswith("<changes>\n<b>&amp; {{ tool }}</b>\n</changes>\n")
 
