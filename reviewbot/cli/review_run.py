@@ -15,6 +15,8 @@ from reviewbot.errors import (
     ConfigError,
     SourceError,
 )
+from reviewbot.models.catalog import lookup
+from reviewbot.models.exchange import MAX_TURNS
 from reviewbot.pipeline import sources
 from reviewbot.pipeline.job import StopSignal
 from reviewbot.pipeline.output import PLAN_FORMATS, Outputs, exit_code, write_plan
@@ -87,7 +89,7 @@ def review_diff(args: ReviewArguments) -> int:
         source.data,
         settings,
         attributes=source.attributes,
-        notices=(*settings.ignored, *source.notices, *_of_plan(args, settings)),
+        notices=(*settings.ignored, *source.notices, *_of_plan(args, settings, source)),
         beside=source.missing,
         whole_files=source.whole_files,
         context=source.context,
@@ -102,9 +104,17 @@ def review_diff(args: ReviewArguments) -> int:
     return exit_code(report, settings)
 
 
-def _of_plan(args: ReviewArguments, settings: Settings) -> Iterator[str]:
+def _of_plan(args: ReviewArguments, settings: Settings, source: Source) -> Iterator[str]:
     """Yield what a dry run does not estimate."""
-    if args.dry_run and settings.cross_file:
+    if not args.dry_run:
+        return
+    models = (lookup(choice.name, settings.models) for choice in settings.choices)
+    if settings.lookups and source.code is not None and any(model.looks_up for model in models):
+        yield (
+            f"Look-ups can add up to {MAX_TURNS - 1} turns to a request, which the estimate does"
+            " not include."
+        )
+    if settings.cross_file:
         yield "cross_file can add a request, which the estimate does not include."
 
 

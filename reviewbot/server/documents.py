@@ -46,6 +46,7 @@ def review_document(row: ReviewRow, report: Report, progress: ReviewProgress) ->
         "counts": report.counts,
         "usage": asdict(report.usage),
         "cost_usd": report.cost_usd,
+        "lookups": _lookups(report) if row.outcome else None,
         "reasons": list(report.reasons),
         "progress": {
             "files_done": progress.files_done,
@@ -56,6 +57,10 @@ def review_document(row: ReviewRow, report: Report, progress: ReviewProgress) ->
         },
     }
     return cast("Json", well_formed(found))  # JSON must be UTF-8, but a path may not be
+
+
+def _lookups(report: Report) -> int:
+    return 0 if report.lookups is None else report.lookups.count
 
 
 def entry_document(

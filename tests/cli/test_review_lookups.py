@@ -83,3 +83,13 @@ async def test_a_diff_without_a_repository_has_no_look_ups(tmp_path: Path) -> No
     write("diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a\n+b\n", "a.diff")
     _, requests = await reviewed(tmp_path, "a.diff")
     assert not requests[0].offers_lookups
+
+
+async def test_a_dry_run_says_that_it_does_not_estimate_look_ups(tmp_path: Path) -> None:
+    a_change(tmp_path)
+    key = {"ANTHROPIC_API_KEY": "sk-ant-" + "unused"}
+    write("diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a\n+b\n", "a.diff")
+    for arguments, is_said in (((), True), (("--lookups", "0"), False), (("a.diff",), False)):
+        done = await run_command(tmp_path, "review", "--dry-run", *arguments, **key)
+        text = " ".join(done.out.split())
+        assert ("Look-ups can add up to 7 turns to a request" in text) == is_said

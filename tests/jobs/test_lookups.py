@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from reviewbot.code.given_files import GivenFiles
+from reviewbot.core.events.events import ReviewProgress, Usage
 from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold
 from reviewbot.jobs.admission import ReviewRequest
+from reviewbot.server.documents import review_document
 from reviewbot.server.telemetry.instrumentation import Telemetry
 from reviewbot.store import reviews
 from reviewbot.store.eventlog import records_of
@@ -69,6 +71,8 @@ async def test_a_run_that_stops_in_a_turn_goes_on_from_the_turn_before(tmp_path:
             again = await one.database.read(partial(reviews.find, review_id=row.id))
             assert again is not None
             assert await one.runner.run(row.id, again.runs) == "finished"
+            again = await one.database.read(partial(reviews.find, review_id=row.id))
+            assert again is not None
             records = await one.database.read(partial(records_of, review_id=row.id))
             left = await one.database.read(stored)
     report = fold(map(from_record, records))
@@ -81,4 +85,7 @@ async def test_a_run_that_stops_in_a_turn_goes_on_from_the_turn_before(tmp_path:
     assert raised == [1, 2]
     assert report.lookups is not None
     assert report.lookups.count == 2
+    progress = ReviewProgress(1, 1, 1, 1, 2, Usage(), 0.0)
+    assert review_document(again, report, progress)["lookups"] == 2
+    assert review_document(row, report, progress)["lookups"] is None
     assert report.outcome == "findings"
