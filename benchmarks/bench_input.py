@@ -11,18 +11,21 @@ the same repository within the lifetime of the cache.
 
 ``verifying`` is what verification adds to a cold first push if each request of the finder has one
 finding.
+
+A second table has reviews with look-ups (:mod:`benchmarks.lookup_input`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from benchmarks import lookup_input
+from benchmarks.weighted_input import PriceCache
 from reviewbot.config.settings import load_settings
 from reviewbot.core.diff.numbered_line import parse_line
 from reviewbot.core.diff.parse import parse_diff
@@ -34,55 +37,19 @@ from tests.fake_anthropic.replies import Answer, finding
 from tests.fake_anthropic.server import FakeAnthropic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from tests.fake_anthropic.requests import Recorded
 
 REAL: Final = Path(__file__).parents[1] / "fixtures" / "real"
 MODEL: Final = "claude-sonnet-5-5"
 GENERATED_KB: Final = (0.7, 2, 4, 8, 13, 27, 53)
-WRITE, READ = 1.25, 0.1
-MINIMUM: Final = 2_048
-"""Bytes of the shortest prefix that is cached: 512 tokens."""
 GOALS: Final = {"first": 1.25, "second": 0.3}
 
 
 def peer(diff: bytes) -> float:
     """Return the input of PR-Agent for a review of ``diff``."""
     return 7_500 + 1.1 * len(diff)
-
-
-class PriceCache:
-    """Prefixes that the server knows, and the price of requests that use them."""
-
-    def __init__(self) -> None:
-        self._known: set[bytes] = set()
-
-    def price(self, body: dict[str, Any]) -> float:
-        """Return the weighted bytes of a request, and remember its prefixes."""
-        digest, size, read, written = hashlib.sha256(), 0, 0, 0
-        for text, marked in blocks(body):
-            digest.update(text.encode("utf-8", "surrogatepass"))
-            size += len(text.encode("utf-8", "surrogatepass"))
-            if marked and size >= MINIMUM:
-                known = digest.digest() in self._known
-                read, written = (size, 0) if known else (read, size - read)
-                self._known.add(digest.digest())
-        return size - read - written + WRITE * written + READ * read
-
-
-def blocks(body: dict[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Yield the texts of a request in the order of the cache, and whether a breakpoint follows."""
-    for tool in body.get("tools", ()):
-        yield json.dumps(tool), "cache_control" in tool
-    system = body.get("system", "")
-    for block in [{"text": system}] if isinstance(system, str) else system:
-        yield block["text"], "cache_control" in block
-    for message in body["messages"]:
-        for block in message["content"]:
-            yield block["text"], "cache_control" in block
-    if schema := body.get("output_config", {}).get("format"):
-        yield json.dumps(schema), False
 
 
 def generated(size: float) -> bytes:
@@ -207,6 +174,7 @@ async def measure() -> None:
         print(total(name, group))
     print(total("all", [*real, *made]))
     print(f"goals: first {GOALS['first']}, second {GOALS['second']}")
+    await lookup_input.measure(sorted(path.stem for path in REAL.glob("*.diff")))
 
 
 if __name__ == "__main__":
