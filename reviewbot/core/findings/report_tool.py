@@ -44,7 +44,7 @@ _RESTS_ON: Final[dict[str, Any]] = {
         "properties": {
             "path": {"type": "string"},
             "quote": {"type": "string", "description": "Whole lines, verbatim."},
-            "base": {"type": "boolean", "description": "The old version has it."},
+            "base": {"type": "boolean", "description": "True if only the old version has it."},
         },
     },
 }
