@@ -40,6 +40,8 @@ WithDossier: TypeAlias = "Callable[[ModelRequest, ModelInfo], Awaitable[ModelReq
 
 TURN: Final = "/turn-"
 """Part of the names under which turns are stored."""
+NAME_CHARS: Final = 24
+"""Characters of the name of a conversation. A database bounds the names of what it stores."""
 MAX_TURNS: Final = 8
 """Most turns of a conversation, the one for the report included."""
 
@@ -139,8 +141,8 @@ class Exchange:
 
     async def _converse(self, run: BatchRun, first: Answer, talk: Dialogue) -> Stop:
         # Another prompt, or another part of the batch, is another conversation.
-        text = text_of(talk.request, talk.model.info)
-        name = f"{first.name}/{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:16]}"
+        text = f"{first.name}\0{text_of(talk.request, talk.model.info)}"
+        name = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:NAME_CHARS]
         earlier = self._checkpoints.last_of(name)
         await talk.begin(earlier)
         for number, turn in enumerate(earlier.turns, start=1):
