@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.code.lookup_paths import LookupRefusedError
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS
 from reviewbot.core.safety.escape import is_plain
 
@@ -30,7 +31,8 @@ def checked_input(call: LookupCall) -> dict[str, Any]:
     """
     schema = _SCHEMAS.get(call.name)
     if schema is None:
-        raise LookupRefusedError(f"There is no such tool. The tools are {', '.join(_SCHEMAS)}.")
+        names = ", ".join((REPORT_TOOL["name"], *_SCHEMAS))
+        raise LookupRefusedError(f"There is no such tool. The tools are {names}.")
     fields, given = schema["properties"], call.input
     required = schema["required"]
     if not fields.keys() >= given.keys():

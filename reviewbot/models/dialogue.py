@@ -44,6 +44,8 @@ _STILL_OPEN: Final = (
     "Recorded. Look-ups were open in this turn: end with outcome complete in a later turn, with"
     " what is new."
 )
+_UNNAMED: Final = "a look-up"
+"""Description of a look-up without one. The name of its tool is a model's text."""
 _NOT_ANSWERED: Final = "Not answered: no look-ups are left."
 _NO_ROOM: Final = "Not answered: there is no room left for the result."
 
@@ -129,7 +131,7 @@ class Dialogue:
                 results.append(CallResult(ToolResult(call.id, _NOT_ANSWERED, failed=True)))
             else:
                 found = task.result()
-                activity = found.activity or call.name
+                activity = found.activity or _UNNAMED
                 await run.say(LookedUp(self.model.info.name, activity))
                 results.append(CallResult(ToolResult(call.id, found.text, found.failed), activity))
         return results

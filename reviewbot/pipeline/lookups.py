@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -12,6 +13,7 @@ from reviewbot.code.lookup_files import LookupFiles
 from reviewbot.code.lookups import Lookups
 from reviewbot.code.rests_on import checked_quotes
 from reviewbot.core.findings.finding import RawQuote, RestsOn
+from reviewbot.core.prompt.lookup_tools import TOOL_NAMES
 from reviewbot.core.safety.shown_text import shown_line
 from reviewbot.errors import ReviewbotError
 from reviewbot.pipeline.patterns import policy_of
@@ -58,10 +60,11 @@ class CountedLookups:
 
     async def _answer(self, call: LookupCall) -> LookupResult:
         result = await self._look_up(call)
-        try:
+        activity = ""
+        with suppress(ReviewbotError):  # the search for secrets failed
             activity = await asyncio.to_thread(shown_line, result.activity)
-        except ReviewbotError:  # the search for secrets failed
-            activity = call.name
+        if not activity:  # a model may write any name, a secret as well
+            activity = call.name if call.name in TOOL_NAMES else "unknown tool"
         return replace(result, activity=activity[:ACTIVITY_CHARS])
 
 

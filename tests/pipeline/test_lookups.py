@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.core.events.events import ReviewProgress, Usage
+from reviewbot.core.prompt.lookup_tools import LookupResult
 from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.budget import Budget
@@ -25,6 +26,7 @@ from tests.virtual_time import in_virtual_time
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reviewbot.core.prompt.lookup_tools import LookupCall
     from reviewbot.models.batch import BatchResult
 
 READ = ("read_code", {"path": "settings.py", "first": 1, "last": 2})
@@ -425,3 +427,17 @@ async def test_a_model_that_does_not_report_when_told_is_not_asked_forever() -> 
     assert len(review.code.calls) == 1
     assert len(review.requests) == 3  # two of them after it was told to report
     assert seen.end.outcome == "incomplete"
+
+
+@in_virtual_time
+async def test_the_name_of_an_unknown_tool_is_not_shown() -> None:
+    review = Review()
+    review.code.look_up = refuse  # type: ignore[method-assign]
+    name = "ghp" + "_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5 \x1b[2J"
+    seen = await review.of(looks((name, {}), READ), Answer())
+    assert seen.end.lookups is not None
+    assert seen.end.lookups.activities == ("unknown tool", "read_code")
+
+
+async def refuse(_call: LookupCall) -> LookupResult:
+    return LookupResult("There is no such tool.", failed=True)

@@ -59,6 +59,7 @@ OUTLINE: Final[dict[str, Any]] = {
     },
 }
 LOOKUP_TOOLS: Final = (READ_CODE, SEARCH_CODE, OUTLINE)
+TOOL_NAMES: Final = tuple(str(tool["name"]) for tool in LOOKUP_TOOLS)
 
 
 @dataclass(frozen=True, slots=True)

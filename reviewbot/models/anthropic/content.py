@@ -86,9 +86,12 @@ class ContentReader:
         """Return the message once it has ended.
 
         Raises:
-            ModelFault: the input of a call is not a JSON object.
+            ModelFault: the input of a call is not a JSON object, or the message has text that
+                cannot be sent back.
         """
         blocks = tuple(made for block in self._blocks if (made := self._whole(block)))
+        if not _can_be_sent(blocks):
+            raise ModelFault("the answer has text that is not Unicode", fault=Fault.UNUSABLE)
         calls = [block for block in blocks if block.get("type") == "tool_use"]
         return TurnContent(
             json.dumps(blocks) if blocks else "",
@@ -125,7 +128,15 @@ def _input(block: _Block) -> dict[str, Any] | None:
     written = "".join(block.pieces.get("partial_json", ()))
     try:
         value = json.loads(written) if written.strip() else block.start.get("input") or {}
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and _can_be_sent(value) else None
+
+
+def _can_be_sent(value: object) -> bool:
+    """Return whether a value is valid JSON in UTF-8, which has no lone surrogates."""
+    try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):  # UnicodeEncodeError is a ValueError
-        return None
-    return value if isinstance(value, dict) else None
+        return False
+    return True

@@ -105,3 +105,18 @@ def test_endless_content_is_refused() -> None:
         read(*[start(type="text", text="x")] * (MAX_BLOCKS + 1))
     with pytest.raises(ModelFault):
         read(start(type="text", text=""), *[delta(type="text_delta", text="x" * 2**20)] * 9)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "text", "text": "x \ud800"},
+        {"type": "thinking", "thinking": "\udfff", "signature": "c2ln"},
+        {"type": "tool_use", "id": "\ud800", "name": "outline", "input": {}},
+        {"type": "tool_use", "id": "1", "name": "\ud800", "input": {}},
+    ],
+)
+def test_a_message_that_cannot_be_sent_back_is_unusable(block: dict[str, Any]) -> None:
+    with pytest.raises(ModelFault) as raised:
+        read(start(**block))
+    assert raised.value.fault is Fault.UNUSABLE
