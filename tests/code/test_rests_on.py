@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
+from reviewbot.code import rests_on
+from reviewbot.code.given_files import GivenFiles
 from reviewbot.code.rests_on import QUOTES, checked_quotes
 from reviewbot.core.findings.finding import RawQuote, RestsOn
-from tests.support.lookups import commit, files_of, git, root
+from tests.support.lookups import commit, files_of, git, of_diff, root
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    import pytest
 
     from reviewbot.code.lookup_files import LookupFiles
 
@@ -76,3 +82,21 @@ async def test_a_quote_neither_confirms_nor_shows_a_secret(root: Path) -> None:
     assert await checked_quotes([RawQuote("lib/tax.py", f"token = '{TOKEN}'")], files) == ()
     (found,) = await checked_quotes([RawQuote("lib/tax.py", "token = '[REDACTED")], files)
     assert TOKEN not in found.quote
+
+
+async def test_a_quote_that_cannot_be_checked_never_costs_the_finding_or_its_other_quotes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Unreliable(GivenFiles):
+        async def read(self, paths: Sequence[str], *, base: bool = False) -> Any:
+            if "broken.py" in paths:
+                raise OSError
+            if "slow.py" in paths:
+                await asyncio.Event().wait()
+            return await super().read(paths, base=base)
+
+    monkeypatch.setattr(rests_on, "QUOTES_S", 1.0)
+    files = of_diff("", Unreliable({"a.py": b"RATE = None\n"}))
+    names = ("broken.py", "a.py", "slow.py")
+    quotes = [RawQuote(name, "RATE = None", base=False) for name in names]
+    assert [one.path for one in await checked_quotes(quotes, files)] == ["a.py"]
