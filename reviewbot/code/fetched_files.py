@@ -27,8 +27,8 @@ class FetchedFiles:
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[GitRepository]]) -> None:
-        self._fetch, self._lock = fetch, asyncio.Lock()
-        self._files: GitFiles | None = None
+        self._fetch = fetch
+        self._fetching: asyncio.Task[GitFiles | None] | None = None
         self.problem: str | None = None
         """Sentence that says why the repository could not be fetched; None if it could, or if
         nothing was read yet."""
@@ -64,15 +64,21 @@ class FetchedFiles:
         return await files.files_with(text, word=word, under=under)
 
     async def _fetched(self) -> GitFiles | None:
-        """Return the files; None if they cannot be fetched."""
-        async with self._lock:
-            if self._files is None and self.problem is None:
-                try:
-                    self._files = GitFiles(await self._fetch())
-                except (ReviewbotError, OSError) as error:
-                    log.warning("could not fetch a repository to read its code: %s", error)
-                    self.problem = f"The code beyond the change was not searched: {_reason(error)}."
-            return self._files
+        """Return the files; None if they cannot be fetched.
+
+        A look-up that does not wait any longer leaves the fetch to those that follow.
+        """
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._fetch_once())
+        return await asyncio.shield(self._fetching)
+
+    async def _fetch_once(self) -> GitFiles | None:
+        try:
+            return GitFiles(await self._fetch())
+        except (ReviewbotError, OSError) as error:
+            log.warning("could not fetch a repository to read its code: %s", error)
+            self.problem = f"The code beyond the change was not searched: {_reason(error)}."
+            return None
 
 
 def _reason(error: Exception) -> str:

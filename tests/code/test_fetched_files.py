@@ -96,3 +96,25 @@ async def test_a_failed_fetch_is_tried_once_and_told_without_paths(error: Except
     told = problem_of(files) or ""
     assert told.startswith("The code beyond the change was not searched: ")
     assert "/secret" not in told
+
+
+async def test_a_look_up_that_gives_up_leaves_the_one_fetch_to_the_next(
+    server: GitServer, tmp_path: Path
+) -> None:
+    ready, calls = asyncio.Event(), 0
+    whole = files_of(server, Clones(tmp_path / "clones", 100_000_000))
+
+    async def fetch() -> GitRepository:
+        nonlocal calls
+        calls += 1
+        await ready.wait()
+        return await whole._fetch()
+
+    files = FetchedFiles(fetch)
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await files.read(["a.py"])
+    ready.set()
+    assert (await files.read(["a.py"]))["a.py"] == b"new = 1\n"
+    assert calls == 1
