@@ -116,11 +116,10 @@ class Ledger:
             return self._reported_again(finding, others)
         if not finding.is_from_model:
             return self._raise(finding, others, answer)
-        folds = [self._folds[other.id] for other in near if not other.is_from_model]
-        for model, answers in (one for fold in folds for one in fold.models):
-            if _repeats(finding, model, is_same_answer=answer in answers):
-                answers.add(answer)
-                return []
+        for name in (other.id for other in near if not other.is_from_model):
+            for model, answers in self._folds[name].models:
+                if _repeats(finding, model, is_same_answer=answer in answers):
+                    return self._folded_again(name, finding, answer, model, answers)
         rule = rule_of(finding, self._rules(near))
         if rule is None or self._folds[rule.id].models:
             return self._raise(finding, others, answer)
@@ -250,6 +249,19 @@ class Ledger:
                 fold.rule = replace(finding, id=other.id)
                 events += self._refolded(other.id) if fold.models else ()
         return events
+
+    def _folded_again(
+        self, name: str, finding: Finding, answer: str, model: Finding, answers: set[str]
+    ) -> list[FindingRaised | FindingWithdrawn]:
+        """Add a finding that repeats the folded ``model``; the more severe one explains the rule's.
+
+        ``name`` is the id of the rule's finding, and ``answers`` are those that reported ``model``.
+        """
+        if precedence(model) <= precedence(finding):
+            answers.add(answer)
+            return []
+        self._folds[name].models.insert(0, (finding, {answer}))
+        return self._refolded(name)
 
     def _refolded(self, name: str) -> list[FindingRaised | FindingWithdrawn]:
         """Fold the models' findings into a rule's finding anew, and raise it if that changes it."""

@@ -186,3 +186,15 @@ def test_a_rule_near_another_fault_of_a_model_folds_nothing() -> None:
     ledger = ledger_of((other, "1"))
     assert shown(ledger.accept(rule(), answer="rules")) == ["+r"]
     assert len(ledger) == 2
+
+
+def test_a_later_answer_that_rates_the_fault_higher_raises_the_severity() -> None:
+    ledger = ledger_of((rule(severity="note"), "rules"), (model(severity="warning"), "1"))
+    assert [one.severity for one in ledger.findings] == ["warning"]
+    proved = model(severity="error", message="Proved by a look-up.")
+    assert shown(ledger.accept(proved, answer="2")) == ["+rm"]
+    [finding] = ledger.findings
+    assert finding.severity == "error"
+    assert finding.message.endswith("Proved by a look-up.")
+    assert shown(ledger.recall("2", "Recalled.")) == ["+rm"]
+    assert [one.severity for one in ledger.findings] == ["warning"]
