@@ -77,8 +77,10 @@ async def test_a_run_that_stops_in_a_turn_goes_on_from_the_turn_before(tmp_path:
             left = await one.database.read(stored)
     report = fold(map(from_record, records))
     assert sum("/turn-" in name for name, _ in kept) == 2
+    column = BATCHES.c.batch.type
+    assert isinstance(column, sa.String)
     # SQLite stores longer names, and Postgres does not.
-    assert all(len(name) <= BATCHES.c.batch.type.length for name, _ in kept)
+    assert all(len(name) <= (column.length or 0) for name, _ in kept)
     assert not any("known to the repository" in text for _, text in kept)
     assert not any("/turn-" in name for name, _ in left)
     assert fake.requests[3].body == fake.requests[2].body

@@ -432,12 +432,13 @@ async def test_a_model_that_does_not_report_when_told_is_not_asked_forever() -> 
 @in_virtual_time
 async def test_the_name_of_an_unknown_tool_is_not_shown() -> None:
     review = Review()
-    review.code.look_up = refuse  # type: ignore[method-assign]
+    review.code = Refusing()
     name = "ghp" + "_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5 \x1b[2J"
     seen = await review.of(looks((name, {}), READ), Answer())
     assert seen.end.lookups is not None
     assert seen.end.lookups.activities == ("unknown tool", "read_code")
 
 
-async def refuse(_call: LookupCall) -> LookupResult:
-    return LookupResult("There is no such tool.", failed=True)
+class Refusing(FakeCode):
+    async def look_up(self, call: LookupCall) -> LookupResult:  # noqa: ARG002 - refuses any
+        return LookupResult("There is no such tool.", failed=True)
