@@ -108,8 +108,10 @@ class GitFiles:
                 kind = read_files(repository, commit, [under])[under]
                 if isinstance(kind, str) and kind != "folder":
                     raise SearchError(_NO_PLACE[kind])
-        except SourceError as error:
-            raise SearchError(str(error)) from error
+        except SearchError:
+            raise
+        except SourceError as error:  # its message may name a folder of this machine
+            raise SearchError("git could not search the code") from error
         read = self._read(inside[:SEARCHED_CHANGES])
         known = text.encode("utf-8", "surrogateescape")
         new = [
