@@ -104,14 +104,13 @@ class GitFiles:
             changed = () if repository.end else repository.changed(staged=self._staged)
             folder = f"{under}/" if under else ""
             inside = [path for path in changed if path == under or path.startswith(folder)]
+            kind = None
             if under and not inside:  # whatever was found, as a secret must not be confirmed
                 kind = read_files(repository, commit, [under])[under]
-                if isinstance(kind, str) and kind != "folder":
-                    raise SearchError(_NO_PLACE[kind])
-        except SearchError:
-            raise
         except SourceError as error:  # its message may name a folder of this machine
             raise SearchError("git could not search the code") from error
+        if isinstance(kind, str) and kind != "folder":
+            raise SearchError(_NO_PLACE[kind])
         read = self._read(inside[:SEARCHED_CHANGES])
         known = text.encode("utf-8", "surrogateescape")
         new = [
