@@ -101,7 +101,7 @@ class Dossier:
         found = await self._code.search(name) or () if is_symbol(name) else ()
         paths = (line.path for line in found if _is_test(line.path))
         pieces: list[Piece] = []
-        for path in [one for one in dict.fromkeys(paths) if one not in changed][:_TEST_FILES]:
+        for path in [test for test in dict.fromkeys(paths) if test not in changed][:_TEST_FILES]:
             lines = await self._code.lines(path) or ()
             numbers = [index + 1 for index in use_lines(name, lines)]
             places = await self._parser.enclosing(path, "\n".join(lines), numbers)

@@ -103,7 +103,7 @@ def safe_environment(directory: Path) -> tuple[dict[str, str], tuple[str, ...]]:
 
 def version_in(text: bytes) -> tuple[int, int]:
     """Return the major and minor version in the output of ``git version``; zeros without one."""
-    match = re.search(rb"(\d+)\.(\d+)", text)
+    match = re.search(rb"(\d{1,9})\.(\d{1,9})", text)
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 

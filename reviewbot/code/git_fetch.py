@@ -178,7 +178,7 @@ def _check(origin: Origin) -> None:
     local = parts.scheme == "http" and parts.hostname in _LOOPBACK
     if (parts.scheme != "https" and not local) or parts.username or parts.password:
         raise FetchError("the address of the repository is not an https address")
-    if not all(_SHA.fullmatch(one) for one in (origin.head, origin.base or origin.head)):
+    if not all(_SHA.fullmatch(sha) for sha in (origin.head, origin.base or origin.head)):
         raise FetchError("a commit of the change is not a full hash")
 
 

@@ -38,7 +38,7 @@ class GivenFiles:
         content = self._files.get(path)
         if content is None:
             folder = f"{path}/"
-            return "folder" if any(one.startswith(folder) for one in self._files) else "missing"
+            return "folder" if any(path.startswith(folder) for path in self._files) else "missing"
         return content if len(content) <= FILE_BYTES else "large"
 
     async def files_with(self, text: str, *, word: bool, under: str = "") -> FilesWith:  # noqa: ARG002 - a candidate need not have it as a word

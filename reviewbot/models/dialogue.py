@@ -160,7 +160,7 @@ class Dialogue:
             if await self._admits(history, turns=2):
                 return
         self._open = False
-        if sum(one.note == ONLY_REPORT for one in self.conversation.turns) == MAX_REMINDERS:
+        if sum(turn.note == ONLY_REPORT for turn in self.conversation.turns) == MAX_REMINDERS:
             raise ModelFault(NEVER_COMPLETE, fault=Fault.COULD_NOT_REVIEW)
         turn = replace(turn, note=ONLY_REPORT)
         if await self._admits(self.conversation.with_turn(turn, form), turns=1):

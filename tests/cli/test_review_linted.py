@@ -28,13 +28,13 @@ AFTER = "".join([*LINES[:49], "value_50 = unknown_name\n", *LINES[50:]])
 
 
 async def rules(folder: Path, fake: FakeAnthropic, *arguments: str, **variables: str) -> list[str]:
-    """The rules of the findings of a review by a model that finds nothing."""
+    """The rules of the findings of a review by a model that finds nothing, sorted."""
     fake.enqueue(Answer())
     keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
     review = ("review", "--no-summary", "--format", "ndjson", "--fail-on", "never", *arguments)
     done = await run_linted_command(folder, *review, **keys, **variables)
     assert done.code == 0, done.err
-    return [one["finding"]["rule"] for one in done.events if one["type"] == "finding"]
+    return sorted(event["finding"]["rule"] for event in done.events if event["type"] == "finding")
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ async def test_a_linter_reads_a_modified_file_of_a_pull_request_in_full(tmp_path
         FakeAnthropic() as fake,
         opened({"a.py": BEFORE}, {"a.py": AFTER}) as (github, _, env),
     ):
-        assert await rules(tmp_path, fake, "--pr", NAME, **env) == ["ruff/F821", LOOP]
+        assert await rules(tmp_path, fake, "--pr", NAME, **env) == [LOOP, "ruff/F821"]
         assert len(github.called("GET", "/contents/a.py")) == 1
         github.fail(faults.error("GET", "/contents/a.py", 404, times=None))
         assert await rules(tmp_path, fake, "--pr", NAME, **env) == [LOOP]

@@ -11,11 +11,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.diff.numbered_line import NumberedLine, parse_line
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.findings.report_tool import REPORT_TOOL
+from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
 from reviewbot.core.prompt.examples import example_sets
 from reviewbot.core.prompt.request import ModelRequest, render
 from reviewbot.core.prompt.summary import SUMMARY_SCHEMA
@@ -61,6 +62,12 @@ _BARE: Final = re.compile(_STRING)
 _BEFORE_BARE: Final = ("<repository_instructions>", "<question>")
 _KEYS: Final = ", ".join(f"`{key}`" for key in SUMMARY_SCHEMA["required"])
 """What models without structured output are told in words."""
+_REPORTED: Final = re.compile(
+    r"Rules and linters have reported these lines, so do not report the same problems: "
+    r"line \d+ \([a-z]+/[\w-]+\)(?:, line \d+ \([a-z]+/[\w-]+\))*\."
+)
+_LOOKUPS: Final = 24
+"""The setting ``lookups`` by default, which the prompt names."""
 _REDACTED: Final = ("[REDACTED:", "[CUT ")
 
 
@@ -76,10 +83,14 @@ def strange_lines(
         config: the configuration file and the guideline file of the base.
     """
     names = ("system", "system-compact", "summary-system", "explanation-system", "question-system")
-    known = {render_template(n, verified=v).strip("\n") for n in names for v in (True, False)}
+    known = {
+        render_template(name, verified=verified, lookups=lookups).strip("\n")
+        for name, verified, lookups in product(names, (True, False), (0, _LOOKUPS))
+    }
     strange = [] if request.system in known else ["(another system prompt)"]
     tool = request.tool
-    if tool is not None and {name: tool[name] for name in REPORT_TOOL} != REPORT_TOOL:
+    reports = (REPORT_TOOL, REPORT_WITH_LOOKUPS)
+    if tool is not None and {name: tool[name] for name in REPORT_TOOL} not in reports:
         strange.append("(another tool)")
     reading = _Reading(_lines_of(diff, files), config, _lines_of_files(files))
     return strange + [line for line in _lines(request) if not reading.is_ours(line)]
@@ -138,8 +149,9 @@ class _Reading:
         return self.verifies or self._first(f"=== {self.path}{found[3]}")
 
     def _is_set(self, instructions: str) -> bool:
-        """Whether the configuration of the base says so."""
-        return _marked(instructions) or instructions in self.config
+        """Whether the configuration of the base says so, or the line lists results of rules."""
+        is_ours = _REPORTED.fullmatch(instructions) is not None
+        return is_ours or _marked(instructions) or instructions in self.config
 
     def _are_rules(self, text: str) -> bool:
         """Whether the guideline file of the base has these rules, in the block for them."""
@@ -237,8 +249,9 @@ def _ours() -> frozenset[str]:
     filled = text.replace("{{ tool }}", REPORT_TOOL["name"])
     lines = {line for line in filled.split("\n") if "{" not in line}
     lines |= set(render_verification([]).split("\n"))
-    for as_text in (False, True):
-        lines |= set(render(ModelRequest((), ()), as_text=as_text).body.split("\n"))
+    for as_text, lookups in product((False, True), (0, _LOOKUPS)):
+        request = ModelRequest((), (), lookups=lookups)
+        lines |= set(render(request, as_text=as_text).body.split("\n"))
     return frozenset(lines | {f"Answer with one JSON object with the keys {_KEYS}."})
 
 

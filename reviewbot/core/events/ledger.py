@@ -213,7 +213,7 @@ class Ledger:
         finding = self._named(finding)
         if not finding.is_from_model:
             folds = [self._folds.pop(other.id) for other, _ in replaced]
-            models = [one for fold in folds for one in fold.models]
+            models = [model for fold in folds for model in fold.models]
             if not models and (model := self._model_of(finding)) is not None:
                 models = [(model, self._drop(model))]
                 events.append(_folded(model, finding))

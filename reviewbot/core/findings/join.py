@@ -37,13 +37,13 @@ def rule_of(finding: Finding, rules: Iterable[Finding]) -> Finding | None:
     """
     if finding.placement.held or not finding.is_placed:
         return None
-    here = [one for one in rules if one.is_placed and _overlap(one, finding)]
-    equal = [one for one in here if _has_equal_lines(one, finding)]
+    here = [rule for rule in rules if rule.is_placed and _overlap(rule, finding)]
+    equal = [rule for rule in here if _has_equal_lines(rule, finding)]
     if not equal and len(here) == 1 and _holds(finding, here[0]):
         equal = here
     by_words: dict[int, list[Finding]] = {}
-    for one in equal:
-        by_words.setdefault(_common_words(one, finding), []).append(one)
+    for rule in equal:
+        by_words.setdefault(_common_words(rule, finding), []).append(rule)
     most = max(by_words, default=0)
     return by_words[most][0] if most and len(by_words[most]) == 1 else None
 
@@ -70,15 +70,17 @@ def joined(rule: Finding, models: Sequence[Finding]) -> Finding:
     takes_suggestion = model.suggestion is not None and is_better
     return replace(
         rule,
-        severity=reduce(worse, (one.severity for one in models), rule.severity),
-        confidence=max(rule.confidence, *(one.confidence for one in models)),
+        severity=reduce(worse, (other.severity for other in models), rule.severity),
+        confidence=max(rule.confidence, *(other.confidence for other in models)),
         scenario=rule.scenario or model.scenario,
         message="\n\n".join(filter(None, explanation)),
         suggestion=model.suggestion if takes_suggestion else rule.suggestion,
         suggestion_applies=applies if takes_suggestion else rule.suggestion_applies,
         placement=Placement("inline") if rule.placement.held else rule.placement,
         guideline=model.guideline,
-        sources=tuple(dict.fromkeys(name for one in (rule, *models) for name in one.sources)),
+        sources=tuple(
+            dict.fromkeys(name for finding in (rule, *models) for name in finding.sources)
+        ),
     )
 
 

@@ -141,11 +141,13 @@ class LintedBatches:
         texts = _texts(view) if hits else {}
         drafts = [_drafted(view, hit, texts) for hit in hits]
         if own is not None:
-            own = [one for one in own if not is_better(one.draft, linted)]
-            drafts = [one for one in drafts if not any(is_alike(one.draft, x.draft) for x in own)]
-            batch.own_drafts.update(one.draft for one in own)
+            own = [rule for rule in own if not is_better(rule.draft, linted)]
+            drafts = [
+                hit for hit in drafts if not any(is_alike(hit.draft, rule.draft) for rule in own)
+            ]
+            batch.own_drafts.update(rule.draft for rule in own)
         linter_rules = {hit.rule for hit in linted.hits}
-        listed = [one for one in drafts if one.draft.rule in linter_rules]
+        listed = [hit for hit in drafts if hit.draft.rule in linter_rules]
         batch.reported[view.id] = [*listed, *(own or ())]
         for drafted in (*(own or ()), *drafts):
             if own is None and drafted.draft.rule in ALIKE:

@@ -37,7 +37,7 @@ def main() -> None:
     _limit()
     folders = {sys.prefix, sys.base_prefix, *sys.path, *_LIBRARIES}
     with suppress(OSError):  # confined as far as the kernel offers it
-        restrict_thread({one: READ_FILE | READ_FOLDER for one in folders if Path(one).exists()})
+        restrict_thread({path: READ_FILE | READ_FOLDER for path in folders if Path(path).exists()})
     for reply in replies_to(sys.stdin):
         print(reply, flush=True)  # noqa: T201 - the reply
 
