@@ -64,7 +64,9 @@ class StoredModel:
             for line in hunk.lines
         }
         findings = [
-            one for one in self._findings if (one["path"], one["quote"].split("\n")[0]) in shown
+            finding
+            for finding in self._findings
+            if (finding["path"], finding["quote"].split("\n")[0]) in shown
         ]
         yield ToolInput(json.dumps({"findings": findings, "outcome": "complete"}))
         yield UsageReport(Usage())
@@ -102,8 +104,8 @@ def answers_of(case: Case) -> list[Answer]:
 def recorded_answers(stream: str) -> list[Answer]:
     """Return the findings of models in a recorded review, as the models reported them."""
     events = [json.loads(line) for line in stream.splitlines()]
-    found = [one["finding"] for one in events if one["type"] == "finding"]
-    return [one for one in found if "/" not in one["rule"]]
+    found = [event["finding"] for event in events if event["type"] == "finding"]
+    return [finding for finding in found if "/" not in finding["rule"]]
 
 
 def _answer(case: Case, bug: Bug) -> Answer:
@@ -129,9 +131,9 @@ def _answer(case: Case, bug: Bug) -> Answer:
 
 def compare(name: str, offline: Reviewed, with_model: Reviewed) -> Compared:
     """Compare two reviews of a change."""
-    by_rules = [one for one in with_model.inline if not one.is_from_model]
-    by_models = [one for one in with_model.inline if one.is_from_model]
-    joined = tuple(one for one in by_rules if len(one.models) > 1)
+    by_rules = [finding for finding in with_model.inline if not finding.is_from_model]
+    by_models = [finding for finding in with_model.inline if finding.is_from_model]
+    joined = tuple(finding for finding in by_rules if len(finding.models) > 1)
     return Compared(
         name,
         len(by_models) + len(joined),
@@ -174,26 +176,26 @@ async def _compared(by: Reviewer, name: str, source: Source, answers: Sequence[A
 
 def report(compared: Sequence[Compared], *, details: bool = False) -> str:
     """Return the table, and with ``details`` the joined findings and the doubles."""
-    doubles = [pair for one in compared for pair in one.doubles]
+    doubles = [pair for case in compared for pair in case.doubles]
     rows = [
-        ("findings of the model", sum(one.reported for one in compared)),
-        ("joined with a finding of a rule", sum(len(one.joined) for one in compared)),
+        ("findings of the model", sum(case.reported for case in compared)),
+        ("joined with a finding of a rule", sum(len(case.joined) for case in compared)),
         ("on or beside the line of a rule's finding, and kept", len(doubles)),
-        ("findings of rules that are lost", sum(len(one.lost) for one in compared)),
+        ("findings of rules that are lost", sum(len(case.lost) for case in compared)),
     ]
     parts = [table((f"{len(compared)} changes", "findings"), rows)]
     if details:
-        parts.append("".join(f"{line}\n" for one in compared for line in _details(one)))
+        parts.append("".join(f"{line}\n" for case in compared for line in _details(case)))
     return "\n".join(parts)
 
 
-def _details(one: Compared) -> Iterable[str]:
-    for lost in one.lost:
-        yield f"{one.id}: lost {lost.rule} on line {lost.line}"
-    for joined in one.joined:
+def _details(case: Compared) -> Iterable[str]:
+    for lost in case.lost:
+        yield f"{case.id}: lost {lost.rule} on line {lost.line}"
+    for joined in case.joined:
         said = next(text for text in joined.message.split("\n") if text.startswith(REPORTS))
         titles = f"{joined.title} | {said.removeprefix(REPORTS)}"
-        yield f"{one.id}: joined {joined.rule} on line {joined.line}: {titles}"
-    for rule, model in one.doubles:
+        yield f"{case.id}: joined {joined.rule} on line {joined.line}: {titles}"
+    for rule, model in case.doubles:
         lines = f"{rule.line}-{rule.end_line} and {model.line}-{model.end_line}"
-        yield f"{one.id}: kept {rule.rule} on {lines}: {rule.title} | {model.title}"
+        yield f"{case.id}: kept {rule.rule} on {lines}: {rule.title} | {model.title}"

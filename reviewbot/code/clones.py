@@ -263,7 +263,7 @@ def victims(uses: Iterable[CloneUse], max_bytes: int) -> list[CloneKey]:
     sizes = {account: sum(map(_counted, own)) for account, own in by_account.items()}
     removed = []
     while sum(sizes.values()) > max_bytes:
-        account = max(sizes, key=lambda one: (sizes[one], one))
+        account = max(sizes, key=lambda known: (sizes[known], known))
         oldest = by_account[account].pop()
         sizes[account] -= _counted(oldest)
         removed.append(oldest.key)

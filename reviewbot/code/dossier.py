@@ -62,7 +62,9 @@ class Dossier:
         """
         shown = _shown_lines(chunks)
         functions = [piece for chunk in chunks for piece in await self._functions(chunk)]
-        names = [name for one in functions if (name := defined_name(one.header)) is not None]
+        names = [
+            name for function in functions if (name := defined_name(function.header)) is not None
+        ]
         callers: dict[str, list[str]] = {}
         for chunk in chunks:
             for name in called_names(chunk):
@@ -176,8 +178,8 @@ def _new(pieces: Iterable[Piece], shown: set[tuple[str, int | None]]) -> list[Pi
     kept: list[Piece] = []
     for piece in pieces:
         is_inside = any(
-            one.path == piece.path and one.first <= piece.first and piece.last <= one.last
-            for one in kept
+            outer.path == piece.path and outer.first <= piece.first and piece.last <= outer.last
+            for outer in kept
         )
         numbers = range(piece.first, piece.last + 1)
         if not is_inside and any((piece.path, number) not in shown for number in numbers):

@@ -1,6 +1,6 @@
 """Texts of look-up results: lines with our prefixes, within the limits of a result. Pure.
 
-Code stands behind the prefix of its line, and a path or a header of a definition is a JSON string.
+Each line of code follows its prefix. A path, or the header of a definition, is a JSON string.
 So no text of a file can end a result or look like a part of another one.
 """
 

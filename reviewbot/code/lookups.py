@@ -228,7 +228,7 @@ def with_likely_definitions(
             form of a line adds values and types outside of them, or else all definitions.
         lines: the lines of the file.
     """
-    inside = {number for one in parsed or () for number in range(one.first, one.last + 1)}
+    inside = {number for place in parsed or () for number in range(place.first, place.last + 1)}
     likely = [
         Enclosing(number, number, line.strip()[:HEADER_CHARS])
         for number, line in enumerate(lines, 1)
@@ -236,7 +236,7 @@ def with_likely_definitions(
         and (parsed is None or not line[:1].isspace())
         and defined_name(line) is not None
     ]
-    return sorted([*(parsed or ()), *likely], key=lambda one: (one.first, -one.last))
+    return sorted([*(parsed or ()), *likely], key=lambda place: (place.first, -place.last))
 
 
 def _numbers(lines: Sequence[str], has_text: Callable[[str], bool]) -> list[int]:

@@ -189,7 +189,7 @@ def series_of(
 
 def _run(result: Result) -> Run:
     """Return what the model wrote: rules report the same in every run."""
-    comments = [one for one in result.comments if not one.by_rule]
-    text = "\n".join(one.text for one in comments)
-    is_answer = any(not one.path for one in comments)
-    return Run(text, None if is_answer else frozenset(one.id for one in comments))
+    comments = [comment for comment in result.comments if not comment.by_rule]
+    text = "\n".join(comment.text for comment in comments)
+    is_answer = any(not comment.path for comment in comments)
+    return Run(text, None if is_answer else frozenset(comment.id for comment in comments))

@@ -137,7 +137,7 @@ class Ledger:
         self._recalled.add(answer)
         events: list[FindingRaised | FindingWithdrawn] = []
         for name, fold in list(self._folds.items()):
-            kept = [(one, answers) for one, answers in fold.models if answers != {answer}]
+            kept = [(model, answers) for model, answers in fold.models if answers != {answer}]
             for _, answers in kept:
                 answers.discard(answer)
             is_changed, fold.models = len(kept) < len(fold.models), kept
@@ -158,7 +158,7 @@ class Ledger:
         events: list[FindingRaised | FindingWithdrawn] = []
         for name, fold in list(self._folds.items()):
             if self._standing[name].chunk in chunks:
-                fold.models = [(one, answers) for one, answers in fold.models if answers]
+                fold.models = [(model, answers) for model, answers in fold.models if answers]
                 events += self._refolded(name)
         gone = [
             finding

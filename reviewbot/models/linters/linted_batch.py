@@ -80,7 +80,7 @@ class LintedBatch:
         linted = [
             self.linted[name] for name in drafted.chunks if self.paths.get(name) == draft.path
         ]
-        if any(is_better(draft, one) for one in linted):
+        if any(is_better(draft, chunk) for chunk in linted):
             return True
         self.waiting = [one for one in self.waiting if not is_alike(one.draft, draft)]
         return False

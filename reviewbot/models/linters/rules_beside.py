@@ -48,7 +48,9 @@ async def run_rules(
         reason = f"The offline rules did not read this file: {error}"
         return [], ChunkOutcome(view.id, "failed", OFFLINE, 1, reason)
     (outcome,) = result.outcomes
-    return [replace(one, draft=_within(one.draft, view)) for one in result.drafts], outcome
+    return [
+        replace(drafted, draft=_within(drafted.draft, view)) for drafted in result.drafts
+    ], outcome
 
 
 def _in_full(view: ChunkView, whole: FileDiff) -> ChunkView:
