@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 LOOPBACK: Final = ("127.", "::1", "localhost")
 LONGEST_SLEEP_S: Final = 0.05
 YOUNG_OBJECTS: Final = 20_000
+TESTS: Final = Path(__file__).parent
+STORIES: Final = {"action", "cli", "github", "server"}
+"""Folders of tests that run a whole command, server or GitHub App: a tenth of a second each."""
 
 # The same examples each time, so that a test that fails has been broken by the change at hand and
 # fails again; there is then nothing to remember in a database. How long an example takes to run
@@ -72,11 +76,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect all but a sample of the variants of each test.
 
-    The marker ``sample`` makes the sample of an expensive test smaller; of tests with the marker
-    ``edge``, every third one of a file is run. ``-k`` runs all that it selects.
+    The marker ``sample`` makes the sample of an expensive test smaller. Of the tests in
+    :data:`STORIES`, every third one of a file is run. ``-k`` and paths run all that they select.
     """
     most: int = config.getoption("--sample")
-    if not most or config.option.keyword:
+    if not most or config.option.keyword or config.option.file_or_dir:
         return
     variants: dict[str, list[pytest.Item]] = {}
     for item in items:
@@ -95,11 +99,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _beyond_a_third(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Return two of three tests that have the marker ``edge``, of each file."""
-    names: dict[object, dict[str, int]] = {}
+    """Return two of three tests of each file in :data:`STORIES`."""
+    names: dict[Path, dict[str, int]] = {}
     beyond = set()
     for item in items:
-        if item.get_closest_marker("edge"):
+        if item.path.relative_to(TESTS).parts[0] in STORIES:
             of_file = names.setdefault(item.path, {})
             number = of_file.setdefault(item.nodeid.partition("[")[0], len(of_file))
             if number % 3:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub, PullRequest
     from tests.github.action_runs import Run, Runner
 
-pytestmark = pytest.mark.edge
-
 BROKEN = StatusError(401, "invalid x-api-key")
 
 

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from tests.fake_anthropic import Recorded, Reply
     from tests.fake_github.comments import IssueComment, ReviewComment
 
-pytestmark = pytest.mark.edge
-
 ANSWER = "Line 10 divides by zero, whatever comes in."
 
 

@@ -17,8 +17,6 @@ from tests.support.github_stories import BASE, ONE, TWO, Overtaken, app, bug, ti
 if TYPE_CHECKING:
     from tests.fake_anthropic import Recorded
 
-pytestmark = pytest.mark.edge
-
 
 async def test_two_jobs_at_once_post_each_finding_once(github: FakeGitHub, runner: Runner) -> None:
     """The workflow for pushes and the one for comments are in groups of their own."""

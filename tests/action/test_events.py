@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
 
-pytestmark = pytest.mark.edge
-
 
 async def test_a_comment_of_a_stranger_starts_no_review_though_the_input_names_the_pull_request(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner

@@ -13,8 +13,6 @@ from tests.support.github_stories import BASE, ONE, titles
 if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
 
-pytestmark = pytest.mark.edge
-
 
 @pytest.mark.unposted("there is no token")
 async def test_without_a_token_a_public_pull_request_is_reviewed_in_the_log(

@@ -13,8 +13,6 @@ from tests.support.github_stories import BASE, ONE
 if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
 
-pytestmark = pytest.mark.edge
-
 
 @pytest.mark.unposted("the token may not write")
 async def test_a_fork_gets_its_review_where_a_token_that_can_only_read_lets_it(

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
 
-pytestmark = pytest.mark.edge
-
 UNKNOWN = app((30, "line_30 = unknown_name"))
 UNDEFINED = "**error: Undefined name `unknown_name`**"
 NARROW = BASE | {".reviewbot.yml": "summary: false\ncontext_lines: 1\n"}

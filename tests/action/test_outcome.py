@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from tests.fake_anthropic import Recorded
 
-pytestmark = pytest.mark.edge
-
 
 async def test_if_incomplete_neutral_does_not_let_a_finding_at_fail_on_pass(
     github: FakeGitHub, runner: Runner

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from tests.fake_anthropic import Recorded
 
-pytestmark = pytest.mark.edge
-
 
 @pytest.mark.slow
 @pytest.mark.real_time

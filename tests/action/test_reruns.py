@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import Runner, find_marked
@@ -13,8 +11,6 @@ from tests.support.github_stories import BASE, ONE, TWO, titles
 
 if TYPE_CHECKING:
     from tests.fake_anthropic import Recorded
-
-pytestmark = pytest.mark.edge
 
 
 async def test_a_second_attempt_of_a_run_has_each_annotation_once(

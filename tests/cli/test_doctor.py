@@ -28,8 +28,6 @@ from reviewbot.models.sandbox import confine
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.fake_github import FakeGitHub
 
-pytestmark = pytest.mark.edge
-
 KEY = "sk-ant-" + "fake"  # the one that the fake takes
 
 Doctor = Callable[..., tuple[int, str]]

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from tests.fake_anthropic import Recorded
 
-pytestmark = pytest.mark.edge
-
 __all__ = ["_alone"]
 
 CASES = ROOT / "fixtures" / "eval" / "cases.jsonl"

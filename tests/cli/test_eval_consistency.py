@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from tests.fake_anthropic.requests import Recorded
     from tests.support.forks import Fork
 
-pytestmark = pytest.mark.edge
-
 __all__ = ["_alone"]
 
 OWN = "verify: false\nmodels:\n  qwen: {sampling: true}\n"

@@ -22,8 +22,6 @@ from tests.support.reviews import added
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.edge
-
 __all__ = ["_alone"]
 
 BAD = added("app.py", "def drop(orders):", "    for key in orders:", "        del orders[key]")

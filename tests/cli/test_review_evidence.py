@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.fake_anthropic.replies import finding
 from tests.fake_anthropic.verdicts import asked, says, verdict
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fake_anthropic import Recorded
-
-pytestmark = pytest.mark.edge
 
 __all__ = ["_alone"]
 

@@ -13,8 +13,6 @@ import pytest
 from reviewbot.cli.main import main
 from tests.support.repositories import _alone, git, write
 
-pytestmark = pytest.mark.edge
-
 __all__ = ["_alone"]
 WORSE = "def drop(orders):\n    for key in orders.keys():\n        del orders[key]\n"
 

@@ -16,8 +16,6 @@ from tests.support.repositories import _alone, git
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.edge
-
 __all__ = ["_alone"]
 
 LINES = [f"value_{number} = {number}\n" for number in range(1, 100)]

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from tests.support.commands import Done
 
-pytestmark = pytest.mark.edge
-
 
 def error_of(done: Done) -> str:
     """The one line of an error. On a busy machine, lines say before it that GitHub is slow."""

@@ -22,8 +22,6 @@ from tests.fake_anthropic import Answer, FakeAnthropic, Hang
 from tests.server.nodes import APART, DEMO, ROOT, long_diff, node, post, until, until_state
 from tests.support.forks import run_fork
 
-pytestmark = pytest.mark.edge
-
 
 def refused(folder: Path, *arguments: str, **environment: str) -> str:
     """What a start that fails says: one line, exit code 2."""

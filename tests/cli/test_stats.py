@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from reviewbot.github.state.block import Fate
     from tests.fake_github import PullRequest
 
-pytestmark = pytest.mark.edge
-
 BASE = {"app.py": "one = 1\n"}
 BAD = {"app.py": "one = eval(input())\n"}
 

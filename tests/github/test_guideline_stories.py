@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from tests.github.action_runs import Runner
     from tests.github.app_runs import AppServer
 
-pytestmark = pytest.mark.edge
-
 RULE = "Never return `None` from a handler."
 AGENTS = f"# Shop\n\n## Code style\n\n- {RULE}\n"
 AT_BASE = BASE | {"AGENTS.md": AGENTS}

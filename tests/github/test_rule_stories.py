@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
 
-pytestmark = pytest.mark.edge
-
 PRINT = "**error: Use the logger instead of print**"
 CODE = {"new.py": "print(x)\n"}
 SUPPRESSED = {

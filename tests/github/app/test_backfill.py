@@ -54,8 +54,6 @@ if TYPE_CHECKING:
     from reviewbot.store.database import Database
     from tests.fake_github import PullRequest, Sent
 
-pytestmark = pytest.mark.edge
-
 NOBODY = "http://127.0.0.1:9/webhooks/github"
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from tests.fake_anthropic import FakeAnthropic
     from tests.github.app_runs import AppServer
 
-pytestmark = pytest.mark.edge
-
 
 @pytest.mark.slow
 async def test_a_stop_does_not_wait_behind_a_push_that_cannot_be_had(

@@ -40,8 +40,6 @@ from tests.server.webhooks import (
     working,
 )
 
-pytestmark = pytest.mark.edge
-
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from tests.fake_github import PullRequest, Recorded
     from tests.github.app_runs import AppServer
 
-pytestmark = pytest.mark.edge
-
 
 @dataclass
 class Stale(Fault):

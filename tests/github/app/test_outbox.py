@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from tests.fake_github import Recorded
     from tests.github.app_runs import AppServer
 
-pytestmark = pytest.mark.edge
-
 
 async def states(server: AppServer, table: sa.Table) -> list[str]:
     return await server.service.database.read(

@@ -30,8 +30,6 @@ from tests.support.github_stories import (
 )
 from tests.virtual_time import in_virtual_time
 
-pytestmark = pytest.mark.edge
-
 
 async def test_a_pull_request_that_is_opened_is_reviewed(
     github: FakeGitHub, server: AppServer

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from tests.github.action_runs import Runner
     from tests.github.app_runs import AppServer
 
-pytestmark = pytest.mark.edge
-
 ANSWER = "`line_10` is read nowhere in the lines shown."
 SECRET = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
 OTHER = {"docs/notes.md": "Some notes.\n", "yarn.lock": "a 1\n"}

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from tests.fake_anthropic import Recorded, Reply
     from tests.fake_github import PullRequest
 
-pytestmark = pytest.mark.edge
-
 ANSWER = "Line 10 divides by zero, whatever comes in."
 SECRET = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
 

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub, PullRequest
     from tests.github.action_runs import Run, Runner
     from tests.github.app_runs import AppServer
-
-
-pytestmark = pytest.mark.edge
 NO_KEY: Final = {"REVIEWBOT_ACTION_MODEL": "offline", "ANTHROPIC_API_KEY": ""}
 
 

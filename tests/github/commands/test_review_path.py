@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from tests.github.action_runs import Runner
     from tests.github.app_runs import AppServer
 
-pytestmark = pytest.mark.edge
-
 BASE = CONFIG | {f"{name}.py": "start = 1\nend = 2\n" for name in ("src/one", "src/two", "three")}
 
 

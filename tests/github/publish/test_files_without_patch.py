@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from tests.github.action_runs import Runner
     from tests.github.app_runs import AppServer
 
-pytestmark = pytest.mark.edge
-
 REASON = "GitHub shows no lines of its file, and accepts no comment there."
 BIG = "BUG error Big bug"
 EITHER = pytest.mark.parametrize("summary", ["true", "false"], ids=["summary", "no summary"])

@@ -148,7 +148,6 @@ async def test_two_findings_on_one_line_have_one_comment_and_a_place_in_the_summ
     assert "A comment of an earlier review is on its line already." in summary_of(pull)
 
 
-@pytest.mark.edge
 async def test_without_a_summary_each_finding_without_comment_is_reported_once(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
@@ -166,7 +165,6 @@ async def test_without_a_summary_each_finding_without_comment_is_reported_once(
     assert [("First" in text, "Second" in text) for text in told] == [(True, False), (False, True)]
 
 
-@pytest.mark.edge
 async def test_without_comments_the_summary_leads_to_the_code(
     github: FakeGitHub, runner: Runner
 ) -> None:

@@ -158,7 +158,6 @@ async def test_a_pull_request_that_is_closed_meanwhile_gets_no_comments(
     assert "was closed" in run.summary
 
 
-@pytest.mark.edge
 async def test_a_valid_comment_is_posted_however_many_refused_ones_precede_it(
     github: FakeGitHub, runner: Runner
 ) -> None:

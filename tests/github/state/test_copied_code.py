@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
 
-pytestmark = pytest.mark.edge
-
 
 async def test_a_second_copy_of_the_code_has_its_own_comment(
     github: FakeGitHub, runner: Runner

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
 
-pytestmark = pytest.mark.edge
-
 
 async def test_a_finding_without_comment_is_open_again_once_it_is_not_dismissed(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner

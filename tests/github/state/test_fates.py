@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from tests.fake_github import PullRequest
     from tests.github.app_runs import AppServer
 
-pytestmark = pytest.mark.edge
-
 FIXED = app((10, "line_10 = 1"))
 
 

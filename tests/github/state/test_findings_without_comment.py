@@ -24,8 +24,6 @@ from tests.support.github_stories import (
     titles,
 )
 
-pytestmark = pytest.mark.edge
-
 LEAK = finding(**AT, title="Key is leaked", scenario="Anybody reads it.", category="security")
 SLOW = finding(
     **AT,

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
 
-pytestmark = pytest.mark.edge
-
 RULE = "python/mutate-while-iterating"
 LOOP = app((30, "for key in line_29:"), (31, "    del line_29[key]"))
 SAME_FAULT: dict[str, Any] = {

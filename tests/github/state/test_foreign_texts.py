@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from reviewbot.github.markers import Marker, write
 from tests.github.action_runs import WRITES, Runner, bound_to
 from tests.support.github_stories import (
@@ -22,8 +20,6 @@ from tests.support.github_stories import (
 if TYPE_CHECKING:
     from tests.fake_anthropic import FakeAnthropic
     from tests.fake_github import FakeGitHub
-
-pytestmark = pytest.mark.edge
 
 
 async def test_a_comment_of_another_workflow_is_not_believed(

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
 
-pytestmark = pytest.mark.edge
-
 OTHER = {"c.py": "c = 1\n"}
 WARNING = {"severity": "warning"}
 INDENTED = "        total = 1 / 0"

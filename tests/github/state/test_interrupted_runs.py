@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Run
 
-pytestmark = pytest.mark.edge
-
 
 async def test_a_finding_that_a_concurrent_job_listed_in_the_summary_is_not_lost(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner

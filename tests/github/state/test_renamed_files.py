@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from tests.fake_anthropic import FakeAnthropic
     from tests.fake_github import FakeGitHub
 
-pytestmark = pytest.mark.edge
-
 
 @pytest.mark.parametrize("rename", ["added", "modified"])
 async def test_a_finding_stays_open_in_a_renamed_file(

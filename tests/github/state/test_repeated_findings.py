@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
 
-pytestmark = pytest.mark.edge
-
 
 @pytest.mark.parametrize("full", ["false", "true"])
 async def test_a_finding_that_a_model_is_less_sure_of_the_second_time_still_counts(

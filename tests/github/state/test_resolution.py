@@ -30,8 +30,6 @@ from tests.support.github_stories import (
 if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
 
-pytestmark = pytest.mark.edge
-
 
 async def test_changing_any_line_of_a_range_resolves_its_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner

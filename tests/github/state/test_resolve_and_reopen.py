@@ -9,8 +9,6 @@ from tests.fake_github import FakeGitHub, Fault, faults
 from tests.github.action_runs import WRITES, Runner, find_marked
 from tests.support.github_stories import BASE, ONE, TWO, app, bug, conclusions, summary_of, titles
 
-pytestmark = pytest.mark.edge
-
 
 async def test_a_repaired_finding_is_marked_as_fixed(github: FakeGitHub, runner: Runner) -> None:
     pull = github.pull(base=BASE, head=BASE | TWO)

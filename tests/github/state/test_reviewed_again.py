@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import CONFIG, Runner
 from tests.support.github_stories import BASE, ONE, app, conclusions, nothing, summary_of
 
 if TYPE_CHECKING:
     from tests.fake_anthropic import FakeAnthropic
-
-pytestmark = pytest.mark.edge
 
 
 async def test_what_was_unread_as_generated_is_reviewed_once_it_is_not(

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.github.action_runs import Runner, find_marked
 from tests.support.github_stories import AT, BASE, ONE, app, nothing, says, summary_of, titles
 
 if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
-
-pytestmark = pytest.mark.edge
 
 
 async def test_two_findings_on_one_line_both_outlive_a_move(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from reviewbot.errors import EXIT_INCOMPLETE
 from tests.fake_anthropic import Answer, StatusError
 from tests.github.action_runs import find_marked
@@ -29,12 +27,12 @@ from tests.support.github_stories import (
 )
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.fake_anthropic import FakeAnthropic, Recorded
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Run, Runner
     from tests.github.app_runs import AppServer
-
-pytestmark = pytest.mark.edge
 
 WITH_SUMMARY = BASE | {".reviewbot.yml": "summary: true\n"}
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.fake_anthropic import Answer, FakeAnthropic, finding
 from tests.github.action_runs import find_marked
 from tests.support.github_stories import (
@@ -22,8 +20,6 @@ from tests.support.github_stories import (
 if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
-
-pytestmark = pytest.mark.edge
 
 
 async def test_a_finding_held_back_stays_in_the_summary_and_keeps_the_check_from_green(

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
 
-pytestmark = pytest.mark.edge
-
 
 @either_way
 @pytest.mark.parametrize("first", [7, 8, 9])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.fake_anthropic import Answer, StatusError
 from tests.fake_anthropic.verdicts import asked, says, verdict
 from tests.support.github_stories import (
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
     from tests.github.app_runs import AppServer
-
-pytestmark = pytest.mark.edge
 
 ZERO, NONE = "Division by zero", "None is returned"
 
