@@ -7,12 +7,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import OFFLINE
+from reviewbot.models.cache_checks import SeenCodeChecks
 from reviewbot.models.cached import CachedBatches, identity
 from reviewbot.models.catalog import lookup
 from reviewbot.store.cache import DatabaseCache
 
 if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
+    from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.jobs.run_dependencies import RunDependencies
     from reviewbot.models.batch import BatchTask, RunBatch, Verify
     from reviewbot.pipeline.prepare import Prepared
@@ -61,6 +63,12 @@ def cached(
             if choice.name != OFFLINE
         }
 
+    async def dossier_of(task: BatchTask) -> tuple[ChunkView, ...]:
+        if able.dossiers is None:
+            return ()
+        first = lookup(able.chains[task.id][0].name, settings.models)
+        return (await able.dossiers(task.request, first)).dossier
+
     def failed(what: str, error: Exception) -> None:
         log.warning(
             "the cache could not %s: %s",
@@ -74,7 +82,7 @@ def cached(
     if prepared.job.verified:
         version += f"/{_verifier(settings)}"
     if able.lookups:
-        version += "/look-ups"
+        version += f"/{able.lookups} look-ups"
     if settings.examples is not None:
         version += f"/{settings.examples} examples"
     batches = CachedBatches(
@@ -84,6 +92,7 @@ def cached(
         prompt_version=version,
         rules={**settings.rules, **_by_path(settings)},
         similarity=settings.reuse_similarity,
+        checks=SeenCodeChecks(able.look_up, dossier_of if able.dossiers else None),
         use=kit.cache_use,
         on_failure=failed,
     )

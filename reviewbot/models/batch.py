@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
+from reviewbot.core.cache.seen_code import SeenCode  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.decode import decoder
 from reviewbot.core.events.events import ChunkStatus, Usage  # noqa: TC001 - the decoder uses it
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
@@ -177,9 +178,8 @@ class BatchResult:
 
     ``answer`` is set if the batch answered a question instead of a review. ``verdicts`` are those
     of a :class:`VerifyTask`, which has its own result. ``files`` are the lines of the model on what
-    changed. ``lookups`` are the look-ups of the batch, refused ones included. ``has_dossier`` is
-    True if a request had code beside the change. ``conversation`` is set in the checkpoint of a
-    turn.
+    changed. ``lookups`` are the look-ups of the batch, refused ones included. ``seen`` is the code
+    outside of the diff that the models saw. ``conversation`` is set in the checkpoint of a turn.
     """
 
     drafts: tuple[Drafted, ...]
@@ -189,7 +189,7 @@ class BatchResult:
     verdicts: tuple[Verdict, ...] = ()
     files: tuple[FileChange, ...] = ()
     lookups: tuple[LookedUp, ...] = ()
-    has_dossier: bool = False
+    seen: tuple[SeenCode, ...] = ()
     conversation: Conversation | None = None
 
 

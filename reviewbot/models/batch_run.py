@@ -22,6 +22,7 @@ from reviewbot.models.batch import (
 from reviewbot.models.report_reader import ReportReader
 
 if TYPE_CHECKING:
+    from reviewbot.core.cache.seen_code import SeenCode
     from reviewbot.core.findings.file_changes import FileChange
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.models.base import Model, ModelEvent, ModelFault
@@ -44,8 +45,8 @@ class BatchRun:
     files: dict[str, FileChange] = field(default_factory=dict)
     """What changed, by path; the last usable answer decides."""
     lookups: list[LookedUp] = field(default_factory=list)
-    has_dossier: bool = False
-    """True if a request had code beside the change."""
+    seen: dict[SeenCode, None] = field(default_factory=dict)
+    """Code outside of the diff that the models saw, in this order."""
 
     async def keep_files(
         self, answer: Answer, chunks: tuple[ChunkView, ...]
@@ -66,7 +67,7 @@ class BatchRun:
             tuple(self.spent),
             files=tuple(self.files.values()),
             lookups=tuple(self.lookups),
-            has_dossier=self.has_dossier,
+            seen=tuple(self.seen),
         )
 
     async def say(self, event: BatchEvent) -> None:

@@ -7,14 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.cache.entry import AttributedDraft
+from reviewbot.core.cache.reuse import reuse
+from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.findings.file_changes import FileChange
 from reviewbot.models.batch import ChunkOutcome, Drafted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from reviewbot.core.cache.entry import Entry
+    from reviewbot.core.cache.keys import ChunkKey
     from reviewbot.core.cache.reuse import Reuse
-    from reviewbot.core.findings.anchors import AnchorIndex
     from reviewbot.core.findings.draft import Draft
     from reviewbot.core.findings.verdicts import Verdict
     from reviewbot.core.plan.chunk_view import ChunkView
@@ -49,6 +52,21 @@ def _reusable(verdict: Verdict, path: str) -> Verdict | None:
     if verdict.verdict == "refuted" or evidence is None or evidence.path != path:
         return None
     return replace(verdict, reason=EARLIER, evidence=None)
+
+
+def reuses_of(
+    chunks: Sequence[ChunkView],
+    keys: Mapping[str, ChunkKey],
+    candidates: Mapping[str, Sequence[Entry]],
+    least: float,
+) -> dict[str, Reuse]:
+    """Return the reusable part of each chunk that has one."""
+    index = AnchorIndex(chunks)
+    found = {
+        chunk.id: reuse(chunk, keys[chunk.id], candidates.get(chunk.id, ()), index, least=least)
+        for chunk in chunks
+    }
+    return {name: known for name, known in found.items() if known is not None}
 
 
 def replayed(

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
 from reviewbot.core.cache.entry import make_entry
 from reviewbot.core.cache.keys import Scope, bands, chunk_key, examples_of
-from reviewbot.core.cache.reuse import reuse
+from reviewbot.core.cache.seen_code import can_be_stored
 from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.models.batch import BatchResult, BatchTask, ChunkOutcome
+from reviewbot.models.cache_checks import SeenCodeChecks
 from reviewbot.models.cache_drafts import (
     as_far_as_read,
     described,
     drafts_by_chunk,
     replayed,
+    reuses_of,
     verified_drafts,
 )
 
@@ -142,6 +144,7 @@ class CachedBatches:
         rules: the configured levels by rule or category.
         similarity: least share of equal lines of a hunk of which only the changed lines and their
             surroundings are reviewed again; 0 reuses whole hunks only.
+        checks: comparison of the code outside of the diff that an answer saw.
         use: statistics; reviews may share them.
         on_failure: receives each failed operation of the store and its exception.
     """
@@ -155,12 +158,14 @@ class CachedBatches:
         prompt_version: str,
         rules: Mapping[str, str] | None = None,
         similarity: float = 0.0,
+        checks: SeenCodeChecks | None = None,
         use: CacheUse | None = None,
         on_failure: Callable[[str, Exception], None] = lambda _what, _error: None,
     ) -> None:
         self._inner, self._store = inner, store
         self._identities, self._prompt_version = identities, prompt_version
         self._rules, self._similarity = dict(rules or {}), similarity
+        self._checks = checks or SeenCodeChecks()
         self.use = use or CacheUse()
         self._on_failure = on_failure
         self._kept: dict[str, _KeptBatch] = {}
@@ -170,8 +175,7 @@ class CachedBatches:
         names = {} if task.request.uses else self._identities(task)
         if not names:
             return await self._inner(task, emit)
-        found = await self._safely("look up", self._look_up(task, names))
-        found = found or _FoundInCache({}, {})
+        found = await self._look_up(task, names)
         drafts, outcomes = replayed(task.request.chunks, found.reuses)
         self._count(task, found, drafts)
         known: tuple[BatchEvent, ...] = (*drafts, *outcomes)
@@ -184,10 +188,8 @@ class CachedBatches:
             asked.spent,
             files=described(task, found.reuses, asked.files),
             lookups=asked.lookups,
+            seen=asked.seen,
         )
-        # Code beside the change may change while the chunk does not.
-        if asked.lookups or asked.has_dossier:
-            return result
         kept = _KeptBatch(task, names, found, result)
         if result.drafts:
             self._kept[task.id] = kept
@@ -211,10 +213,12 @@ class CachedBatches:
 
         return verifying
 
-    async def _safely(self, what: str, work: Coroutine[Any, Any, T]) -> T | None:
+    async def _safely(
+        self, what: str, work: Coroutine[Any, Any, T], limit_s: float | None = STORE_TIMEOUT_S
+    ) -> T | None:
         """Return the result of ``work``, or None if it failed or took too long."""
         try:
-            async with asyncio.timeout(STORE_TIMEOUT_S):
+            async with asyncio.timeout(limit_s):
                 return await work
         except Exception as error:  # noqa: BLE001 - after any error the review continues
             self.use.failures += 1
@@ -225,18 +229,36 @@ class CachedBatches:
 
     async def _look_up(self, task: BatchTask, names: Mapping[str, str]) -> _FoundInCache:
         chunks = task.request.chunks
+        stored = await self._safely("look up", self._read(task, names))
+        if stored is None:
+            return _FoundInCache({}, {})
+        keys, candidates, exact = stored
+        groups = [entry.seen for some in candidates.values() for entry in some]
+        comparing = self._checks.unchanged(task, groups)  # within its own time limit
+        unchanged = await self._safely("compare", comparing, None) or frozenset([()])
+        reusable = {
+            name: [entry for entry in some if entry.seen in unchanged]
+            for name, some in candidates.items()
+        }
+        matching = asyncio.to_thread(reuses_of, chunks, keys, reusable, self._similarity)
+        reuses = await self._safely("use", matching)
+        return _FoundInCache(keys, reuses or {}, exact)
+
+    async def _read(
+        self, task: BatchTask, names: Mapping[str, str]
+    ) -> tuple[dict[str, ChunkKey], dict[str, list[Entry]], frozenset[str]]:
+        """Return the keys of the chunks, their stored entries, and the chunks with an equal one."""
+        chunks = task.request.chunks
         keys = await asyncio.to_thread(self._keys, task, chunks, next(iter(names.values())))
         hits = await self._store.exact([key.exact for key in keys.values()])
-        candidates: dict[str, list[Entry]] = {
-            name: [hits[key.exact]] for name, key in keys.items() if key.exact in hits
-        }
-        missing = {name: key for name, key in keys.items() if name not in candidates}
+        candidates = {name: [hits[key.exact]] for name, key in keys.items() if key.exact in hits}
+        exact = frozenset(candidates)
+        missing = {name: key for name, key in keys.items() if name not in exact}
         wanted = sorted({band for key in missing.values() for band in bands(key)})
         if wanted:
             near = await self._store.similar(wanted, limit=SIMILAR_EACH * len(missing))
             candidates |= {name: list(near) for name in missing}
-        reuses = await asyncio.to_thread(_reuses, chunks, keys, candidates, self._similarity)
-        return _FoundInCache(keys, reuses, exact=frozenset(keys.keys() - missing.keys()))
+        return keys, candidates, exact
 
     def _keys(
         self, task: BatchTask, chunks: Iterable[ChunkView], model: str
@@ -309,15 +331,20 @@ class CachedBatches:
         index = AnchorIndex(views.values())
         said, unclear = drafts_by_chunk(views, index, result.drafts)
         changes = {one.path: one.change for one in result.files}
+        can_store = can_be_stored(result.seen)
         entries: dict[str, Entry] = {}
         for outcome in result.outcomes:
             name, model = outcome.chunk, outcome.model
             known = outcome.cached and name in found.exact and not verdicts
             if outcome.status != "reviewed" or known or name in unclear or model not in names:
                 continue
-            before = [found.reuses[name].model] if name in found.reuses else []
+            reused = found.reuses.get(name)
+            before = [reused.model] if reused else []
             if any(one != model for one in [*before, *(drafted.model for drafted in said[name])]):
                 continue
+            if not (can_store or outcome.cached):
+                continue
+            seen = (*(reused.seen if reused else ()), *(() if outcome.cached else result.seen))
             view = views[name]
             key = found.keys.get(name)
             if key is None or names[model] != next(iter(names.values())):
@@ -330,21 +357,7 @@ class CachedBatches:
                 model=model,
                 prompt_version=self._prompt_version,
                 change=changes.get(view.path, ""),
+                seen=tuple(dict.fromkeys(seen)),
                 salt=secrets.token_hex(8),
             )
         return list(entries.values())
-
-
-def _reuses(
-    chunks: Sequence[ChunkView],
-    keys: Mapping[str, ChunkKey],
-    candidates: Mapping[str, Sequence[Entry]],
-    least: float,
-) -> dict[str, Reuse]:
-    """Return the reusable part of each chunk that has one."""
-    index = AnchorIndex(chunks)
-    found = {
-        chunk.id: reuse(chunk, keys[chunk.id], candidates.get(chunk.id, ()), index, least=least)
-        for chunk in chunks
-    }
-    return {name: known for name, known in found.items() if known is not None}

@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from reviewbot.core.cache.seen_code import NOT_COMPARABLE, SeenCode, seen_lookup
 from reviewbot.core.findings.report_tool import report_tool
 from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS, LookupCall
 from reviewbot.core.prompt.request import render
@@ -92,6 +93,8 @@ class Dialogue:
         self._budget, self._lookups = budget, lookups
         self.model, self.request, self.max_tokens = model, request, max_tokens
         self.conversation = Conversation()
+        self.seen: list[SeenCode] = []
+        """Results of all look-ups, those that were not answered included."""
         self._wanted_tokens = max_tokens
         self._reserved = self._held = 0.0
         self._open = True
@@ -103,6 +106,7 @@ class Dialogue:
             ModelFault: the budget does not admit it.
         """
         if conversation.turns:
+            self.seen.append(NOT_COMPARABLE)  # a turn keeps no input of its look-ups
             self._lookups.repeat(sum(len(turn.lookups) for turn in conversation.turns))
             self._open = conversation.turns[-1].note != ONLY_REPORT
             if await self._admits(conversation, turns=2 if self._open else 1, waits=True):
@@ -116,21 +120,24 @@ class Dialogue:
     async def results(self, run: BatchRun, calls: tuple[ToolCall, ...]) -> list[CallResult]:
         """Answer all calls of a turn, in their order."""
         looks_up = not all(call.reports for call in calls)
+        asked: dict[int, LookupCall] = {}
         tasks: dict[int, asyncio.Task[LookupResult]] = {}
         async with asyncio.TaskGroup() as group:
             for place, call in enumerate(calls):
                 if self._open and not call.reports and self._lookups.left > 0:
-                    answering = self._lookups(LookupCall(call.name, call.input))
-                    tasks[place] = group.create_task(answering)
+                    asked[place] = LookupCall(call.name, call.input)
+                    tasks[place] = group.create_task(self._lookups(asked[place]))
         results = []
         for place, call in enumerate(calls):
             if call.reports:
                 text = _STILL_OPEN if looks_up else _RECORDED
                 results.append(CallResult(ToolResult(call.id, text)))
             elif (task := tasks.get(place)) is None:
+                self.seen.append(NOT_COMPARABLE)
                 results.append(CallResult(ToolResult(call.id, _NOT_ANSWERED, failed=True)))
             else:
                 found = task.result()
+                self.seen.append(seen_lookup(asked[place], found))
                 activity = found.activity or _UNNAMED
                 await run.say(LookedUp(self.model.info.name, activity))
                 results.append(CallResult(ToolResult(call.id, found.text, found.failed), activity))
@@ -165,6 +172,7 @@ class Dialogue:
         turn = replace(turn, note=ONLY_REPORT)
         if await self._admits(self.conversation.with_turn(turn, form), turns=1):
             return
+        self.seen.append(NOT_COMPARABLE)
         without = [
             replace(result.sent, text=_NO_ROOM, failed=True) if result.activity else result.sent
             for result in results

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from reviewbot.core.cache.seen_code import seen_dossier
 from reviewbot.models.base import (
     ConversingModel,
     Fault,
@@ -108,6 +109,7 @@ class Exchange:
             except LookupsRefusedError:
                 pass
             finally:
+                run.seen |= dict.fromkeys(talk.seen)
                 await talk.release()
         return await self._single(run, answer, request, max_tokens)
 
@@ -119,7 +121,8 @@ class Exchange:
             planned = request.tokens
             request = await self._without_lookups(request, info)
             max_tokens = max(1, min(max_tokens, info.context - request.tokens))
-            run.has_dossier |= bool(request.dossier)
+            if self._dossiers and not info.offline:
+                run.seen[seen_dossier(request.dossier)] = None
             if answer.estimated:
                 answer.estimated += request.tokens - planned
         if self._budget:

@@ -70,8 +70,12 @@ class CountedLookups:
 
 @dataclass(frozen=True, slots=True)
 class ReviewLookups:
-    """Look-ups of a review, and the check of what its findings rest on."""
+    """Look-ups of a review, and the check of what its findings rest on.
 
+    ``counted`` counts the look-ups of models, and ``look_up`` does not.
+    """
+
+    look_up: LookUp
     counted: CountedLookups
     check_quotes: CheckQuotes
 
@@ -92,7 +96,9 @@ def lookups_of(
         return None
     policy = policy_of(settings, prepared.attributes)
     files = LookupFiles(prepared.job.files, policy, prepared.whole_files, source=code)
+    look_up = Lookups(files, parser)
     return ReviewLookups(
-        CountedLookups(Lookups(files, parser), settings.lookups, used=used),
+        look_up,
+        CountedLookups(look_up, settings.lookups, used=used),
         partial(checked_quotes, files=files),
     )

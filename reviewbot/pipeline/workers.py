@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings.suggestions import SyntaxCheck
     from reviewbot.core.plan.routing import Chain
+    from reviewbot.core.prompt.lookup_tools import LookUp
     from reviewbot.models.anthropic.claude import Claude
     from reviewbot.models.anthropic.deadlines import Frame
     from reviewbot.models.base import Model, ModelFault
@@ -63,7 +64,9 @@ class Workers:
     ``whole_files`` are the files that linters can read in full. ``own_rules`` has the runner of the
     offline rules for each batch of a model. ``find_uses`` is None if no request about uses is
     wanted, or no model can answer it. ``lookups`` is the maximum number of look-ups of models; 0
-    offers none. ``check_quotes`` checks the code that findings rest on.
+    offers none. ``check_quotes`` checks the code that findings rest on. ``look_up`` answers
+    look-ups without counting them, and ``dossiers`` adds code to requests of models that cannot
+    look it up; the review cache compares the results of both with those of an earlier review.
     """
 
     run_batch: RunBatch
@@ -77,6 +80,8 @@ class Workers:
     find_uses: FindUses | None = None
     lookups: int = 0
     check_quotes: CheckQuotes | None = None
+    look_up: LookUp | None = None
+    dossiers: Dossiers | None = None
 
     def with_linters(
         self,
@@ -160,6 +165,7 @@ async def workers(
         looked_up = lookups_of(prepared, settings, code, parser, used=lookups_used)
         verify = None
         files = _code(prepared, settings, code)
+        dossiers = Dossiers(files, parser, settings.batch_tokens) if looked_up else None
         if prepared.job.verified:
             evidence = Evidence(files, parser, callers=settings.callers)
             verify = _verifier(settings, crew, parser, evidence, budget)
@@ -171,10 +177,12 @@ async def workers(
                 budget,
                 lookups=looked_up.counted if looked_up else None,
                 turns=turns,
-                dossiers=Dossiers(files, parser, settings.batch_tokens) if looked_up else None,
+                dossiers=dossiers,
             ),
             lookups=settings.lookups if looked_up else 0,
             check_quotes=looked_up.check_quotes if looked_up else None,
+            look_up=looked_up.look_up if looked_up else None,
+            dossiers=dossiers,
             summarize=summarize,
             keeps_syntax=parser.keeps_syntax,
             chains={

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.core.cache.seen_code import NOT_COMPARABLE, SeenCode, seen_dossier, seen_lookup
 from reviewbot.core.findings.draft import parse_draft
 from reviewbot.core.findings.file_changes import FileChange
 from reviewbot.core.prompt.guidelines import (
@@ -17,6 +18,7 @@ from reviewbot.core.prompt.guidelines import (
     Guidelines,
     SelectedRule,
 )
+from reviewbot.core.prompt.lookup_tools import LookupCall, LookupResult
 from reviewbot.core.prompt.request import ManifestEntry, ModelRequest
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.base import Fault, ModelFault, Stop
@@ -32,6 +34,7 @@ from reviewbot.models.batch import (
     result_from_json,
     result_to_json,
 )
+from reviewbot.models.cache_checks import CHECKS_S, SeenCodeChecks
 from reviewbot.models.cached import STORE_TIMEOUT_S, CachedBatches, CacheUse, identity
 from reviewbot.models.catalog import lookup
 from reviewbot.models.conversation import Conversation, ToolResult, Turn
@@ -508,24 +511,160 @@ async def test_an_answer_about_some_lines_of_a_hunk_does_not_describe_the_file()
     assert again.files == (FileChange("a.py", "adds 80"),)
 
 
-@pytest.mark.parametrize("lookups", [(), (LookedUp(FIRST, "reading b.py 1-9"),)])
+class Code:
+    """Answers look-ups with ``text``, and keeps the calls."""
+
+    def __init__(self, text: str = "R1 |x = 1", *, wait_s: float = 0) -> None:
+        self.text, self.wait_s = text, wait_s
+        self.calls: list[LookupCall] = []
+        self.failed = False
+
+    async def look_up(self, call: LookupCall) -> LookupResult:
+        self.calls.append(call)
+        await asyncio.sleep(self.wait_s)
+        return LookupResult(self.text, failed=self.failed)
+
+    async def seen(self, path: str = "b.py") -> SeenCode:
+        call = LookupCall("read_code", {"path": path, "first": 1, "last": 9})
+        return seen_lookup(call, await self.look_up(call))
+
+    def checks(self) -> SeenCodeChecks:
+        return SeenCodeChecks(self.look_up)
+
+
+def answers(
+    *seen: SeenCode, names: Sequence[str] = ("c1",), drafts: Sequence[Drafted] = ()
+) -> RunBatch:
+    """A runner whose answer saw code outside of the diff."""
+    outcomes = tuple(ChunkOutcome(name, "reviewed", FIRST, 1) for name in names)
+
+    async def inner(task: BatchTask, emit: Emit) -> BatchResult:
+        for event in (*drafts, *outcomes):
+            await emit(event)
+        assert {one.id for one in task.request.chunks} == set(names)
+        return BatchResult(tuple(drafts), outcomes, (), seen=seen)
+
+    return inner
+
+
 @in_virtual_time
-async def test_an_answer_that_saw_code_beside_the_change_is_not_reused(
-    lookups: tuple[LookedUp, ...],
-) -> None:
-    runs = Runs()
-    outcome = ChunkOutcome("c1", "reviewed", FIRST, 1)
-    result = BatchResult((), (outcome,), (), lookups=lookups, has_dossier=not lookups)
+async def test_an_answer_is_reused_while_all_code_that_it_saw_is_unchanged() -> None:
+    runs, code = Runs(), Code()
+    one = task(chunk(1), chunk(2, path="b.py", name="c2"))
+    await runs(one, inner=answers(await code.seen(), await code.seen("c.py"), names=("c1", "c2")))
+    code.calls.clear()
+    await runs(one, checks=code.checks())
+    assert (runs.asked, runs.use.exact) == ([], 2)
+    assert [call.input["path"] for call in code.calls] == ["b.py", "c.py"]  # each once
+    code.text = "R1 |x = 2"
+    await runs(one, Say(), checks=code.checks())
+    assert [len(request) for request in runs.asked] == [2]
+    assert runs.use.misses == 2
+    assert runs.failures == []
 
-    async def inner(_task: BatchTask, emit: Emit) -> BatchResult:
-        await emit(outcome)
-        return result
 
-    assert (await runs(task(chunk(1)), inner=inner)).lookups == lookups
-    await runs(task(chunk(1)), Say())
-    assert len(runs.models[0].requests) == 1
-    await runs(task(chunk(1)), Say())
-    assert len(runs.models[0].requests) == 0
+@in_virtual_time
+async def test_an_answer_that_saw_code_is_not_reused_without_that_code() -> None:
+    runs, code = Runs(), Code()
+    await runs(task(chunk(1)), inner=answers(await code.seen()))
+    code.failed = True
+    for checks in (None, code.checks()):
+        await runs(task(chunk(1)), inner=answers(await code.seen()), checks=checks)
+        assert runs.use.misses == 1
+
+
+@in_virtual_time
+async def test_slow_look_ups_are_a_miss_only_for_answers_that_used_them() -> None:
+    runs, code = Runs(), Code()
+    await runs(task(chunk(2, path="b.py", name="c2")), Say())
+    await runs(task(chunk(1)), inner=answers(await code.seen()))
+    code.wait_s = CHECKS_S + 1
+    both = task(chunk(1), chunk(2, path="b.py", name="c2"))
+    await runs(both, Say(), checks=code.checks())
+    assert [[name for name, _ in request] for request in runs.asked] == [["c1"]]
+    assert (runs.use.exact, runs.failures) == (1, [])
+
+
+@in_virtual_time
+async def test_hunks_are_reused_only_with_the_code_that_their_answer_saw() -> None:
+    runs, code = Runs(), Code()
+    await runs(task(chunk(1, 2)), inner=answers(await code.seen()))
+    # Hunk 3 is asked about, and its answer looks at another file.
+    result = await runs(
+        task(chunk(1, 3)), inner=answers(await code.seen("c.py")), checks=code.checks()
+    )
+    assert runs.use.hunks == 1
+    assert [one.input for one in result.seen] == [(await code.seen("c.py")).input]
+    entry = runs.store.entries[-1]
+    assert set(entry.seen) == {await code.seen(), await code.seen("c.py")}
+    code.text = "R1 |x = 2"
+    await runs(task(chunk(1, 3)), Say(), checks=code.checks())
+    assert runs.use.misses == 1
+
+
+@in_virtual_time
+async def test_an_answer_with_a_look_up_that_failed_is_not_stored() -> None:
+    runs, code = Runs(), Code()
+    known, code.failed = await code.seen(), True
+    await runs(task(chunk(1)), inner=answers(known, await code.seen("c.py")))
+    assert runs.store.rows == {}
+
+
+@in_virtual_time
+async def test_a_failed_look_up_does_not_discard_what_was_known_before() -> None:
+    runs, code = Runs(), Code()
+    await runs(task(chunk(1, 2)), Say())
+    code.failed = True
+    both = task(chunk(1), chunk(3, path="b.py", name="c2"))
+    await runs(both, inner=answers(await code.seen(), names=("c2",)))
+    assert len(runs.store.rows) == 2  # of the two hunks, and of one of them
+
+
+@in_virtual_time
+async def test_a_dossier_is_compared_with_that_of_the_whole_request() -> None:
+    runs, shown = Runs(), [view(hunk(" def f():", old=1, new=1), path="f.py")]
+
+    async def dossier_of(one: BatchTask) -> tuple[ChunkView, ...]:
+        assert one.id == "b1"
+        return tuple(shown)
+
+    def checks() -> SeenCodeChecks:
+        return SeenCodeChecks(dossier_of=dossier_of)
+
+    await runs(task(chunk(1)), inner=answers(seen_dossier(shown)))
+    await runs(task(chunk(1)), checks=checks())
+    assert (runs.asked, runs.use.exact) == ([], 1)
+    await runs(task(chunk(1)), inner=answers(seen_dossier(shown)))  # no code to compile it from
+    assert runs.use.misses == 1
+    shown.clear()
+    await runs(task(chunk(1)), inner=answers(seen_dossier(shown)), checks=checks())
+    assert runs.use.misses == 1
+    await runs(task(chunk(1)), checks=checks())
+    assert (runs.asked, runs.use.exact) == ([], 1)
+
+
+@in_virtual_time
+async def test_quotes_of_looked_up_code_are_kept_with_the_finding() -> None:
+    runs, code = Runs(), Code()
+    rests_on = [{"path": "b.py", "quote": "x = 1", "base": True}]
+    draft = parse_draft(item(1, rests_on=rests_on))
+    drafted = Drafted(draft, FIRST, 1, "c1/m/1.0", ("c1",))
+    await runs(task(chunk(1)), inner=answers(await code.seen(), drafts=[drafted]))
+    result = await runs(task(chunk(1)), checks=code.checks())
+    assert [one.draft.rests_on for one in result.drafts] == [draft.rests_on]
+
+
+@in_virtual_time
+async def test_a_damaged_input_in_the_store_is_a_miss() -> None:
+    runs, code = Runs(), Code()
+    await runs(task(chunk(1)), inner=answers(await code.seen()))
+    runs.store.rows = {
+        key: row.replace(json.dumps(runs.store.entries[0].seen[0].input), '"{"')
+        for key, row in runs.store.rows.items()
+    }
+    await runs(task(chunk(1)), Say(), checks=code.checks())
+    assert runs.use.misses == 1
+    assert [failure.partition(":")[0] for failure in runs.failures] == ["compare"]
 
 
 def test_a_conversation_survives_json() -> None:
@@ -534,5 +673,6 @@ def test_a_conversation_survives_json() -> None:
     files = (FileChange("a.py", "Adds a line"),)
     turn = Turn('[{"type":"thinking"}]', results, "Report.", (draft,), files, ("a.py",), ("x",))
     talk = Conversation("Now.", ("strict",), (turn,))
-    result = BatchResult((), (), (), conversation=talk, lookups=(LookedUp(FIRST, "x"),))
+    seen = (SeenCode("read_code", "{}", "0"), NOT_COMPARABLE)
+    result = BatchResult((), (), (), conversation=talk, lookups=(LookedUp(FIRST, "x"),), seen=seen)
     assert result_from_json(json.loads(json.dumps(result_to_json(result)))) == result

@@ -1,7 +1,8 @@
 """Cache entry of a reviewed chunk: hashes of its hunks and lines, and its draft findings. Pure.
 
 The only code in an entry is quoted by findings. Quotes are redacted, because chunks are redacted
-before a model sees them. The texts of draft findings are searched for secrets again.
+before a model sees them. The texts of draft findings, and their quotes of looked-up code, are
+searched for secrets again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.core.cache.keys import ChunkKey  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.cache.line_digests import line_digests
+from reviewbot.core.cache.seen_code import SeenCode  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.decode import decoder
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.findings.verdicts import Verdict  # noqa: TC001 - the decoder looks these up
@@ -74,7 +76,7 @@ class Entry:
     ``extents`` are the line ranges of the hunks in ``key``, and ``lines`` the digests of their
     lines, made with ``salt`` (:mod:`reviewbot.core.cache.line_digests`). ``tokens`` is the plan's
     estimate for the chunk. ``change`` is the model's line on what changed in its file; empty if
-    there is none.
+    there is none. ``seen`` is the code outside of the diff that the model saw.
     """
 
     key: ChunkKey
@@ -86,6 +88,7 @@ class Entry:
     lines: tuple[str, ...]
     drafts: tuple[AnchoredDraft, ...]
     change: str = ""
+    seen: tuple[SeenCode, ...] = ()
 
 
 def extent(hunk: ShownHunk) -> HunkRange:
@@ -105,11 +108,12 @@ def make_entry(
     prompt_version: str,
     salt: str,
     change: str = "",
+    seen: tuple[SeenCode, ...] = (),
 ) -> Entry:
     """Return the entry of a reviewed chunk.
 
     ``drafts`` are all draft findings about the chunk. ``index`` finds quotes in this chunk and in
-    others. ``salt`` is a random text. ``change`` is as in :class:`Entry`.
+    others. ``salt`` is a random text. ``change`` and ``seen`` are as in :class:`Entry`.
 
     Raises:
         ReviewbotError: the search for secrets failed.
@@ -129,6 +133,7 @@ def make_entry(
         lines=tuple(line_digests(hunk, salt) for hunk in view.hunks),
         drafts=tuple(placed),
         change=change,
+        seen=seen,
     )
 
 
@@ -162,6 +167,10 @@ def _redacted(draft: Draft) -> Draft:
         title=redact_text(draft.title),
         message=redact_text(draft.message),
         suggestion=None if suggestion is None else redact_text(suggestion),
+        rests_on=tuple(
+            replace(raw, path=redact_text(raw.path), quote=redact_text(raw.quote))
+            for raw in draft.rests_on
+        ),
     )
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.cache.entry import AnchoredDraft, AttributedDraft, Entry, HunkRange
     from reviewbot.core.cache.keys import ChunkKey
+    from reviewbot.core.cache.seen_code import SeenCode
     from reviewbot.core.cache.similar import CutChunk
     from reviewbot.core.findings.anchors import AnchorIndex
     from reviewbot.core.findings.draft import Draft
@@ -58,7 +59,8 @@ class Reuse:
     ``hunks`` are indices of hunks that ``model`` reviewed before, ``narrowed`` those of hunks of
     which it reviewed a part. ``drafts`` are the draft findings of both, at their current lines.
     ``rest`` is the chunk with the other hunks and parts; None if they change nothing.
-    ``change`` is the model's line on what changed in the file then.
+    ``change`` is the model's line on what changed in the file then. ``seen`` is the code outside of
+    the diff that the model saw then.
     """
 
     drafts: tuple[AttributedDraft, ...]
@@ -67,6 +69,7 @@ class Reuse:
     model: str
     rest: ChunkView | None
     change: str = ""
+    seen: tuple[SeenCode, ...] = ()
 
 
 def reuse(
@@ -97,6 +100,7 @@ def reuse(
     cut = cut_similar(view, key, ranked, least)
     drafts: list[AttributedDraft] = []
     known: set[int] = set()
+    seen: dict[SeenCode, None] = {}
     model = change = ""
     for number, entry in enumerate(cut.entries):
         found = _Match(cut.view, cut.key, entry, index).kept()
@@ -108,6 +112,7 @@ def reuse(
         ]
         model = model or (entry.model if new else "")
         change = change or (entry.change if new else "")
+        seen |= dict.fromkeys(entry.seen if new else ())
         known |= new
     if not known:
         return None
@@ -115,7 +120,7 @@ def reuse(
     origins = {cut.origins[at] for at in known}
     narrowed = frozenset(hunk for hunk in origins if pieces[hunk] > 1)
     hunks, rest = frozenset(origins - narrowed), _rest(cut, known)
-    return Reuse(tuple(drafts), hunks, narrowed, model, rest, change)
+    return Reuse(tuple(drafts), hunks, narrowed, model, rest, change, tuple(seen))
 
 
 def _reused(
