@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 CHECKS_S: Final = 10.0
 """Seconds in which the code that cached answers saw is compared. The request waits for it."""
 
+MOST_CHECKS: Final = 100
+"""Most look-ups that one review repeats. Answers that used others are not reused."""
+
 DossierOf: TypeAlias = "Callable[[BatchTask], Awaitable[tuple[ChunkView, ...]]]"
 """Function that returns the dossier that a task would get from its first model."""
 
@@ -27,7 +30,8 @@ DossierOf: TypeAlias = "Callable[[BatchTask], Awaitable[tuple[ChunkView, ...]]]"
 class SeenCodeChecks:
     """Comparison of seen code, for one review.
 
-    A look-up is repeated once for the review, and is not counted: no model reads its result.
+    A look-up is repeated at most once, and does not count as one of a model, because no model reads
+    its result.
 
     Args:
         look_up: function that answers look-ups at the reviewed commit; None if there is none.
@@ -65,7 +69,7 @@ class SeenCodeChecks:
     async def _seen_now(self, task: BatchTask, code: SeenCode) -> SeenCode | None:
         if code.tool == DOSSIER:
             return seen_dossier(await self._dossier_of(task)) if self._dossier_of else None
-        if self._look_up is None:
+        if self._look_up is None or len(self._now) >= MOST_CHECKS:
             return None
         call = LookupCall(code.tool, json.loads(code.input))
         return seen_lookup(call, await self._look_up(call))

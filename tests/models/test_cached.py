@@ -34,7 +34,7 @@ from reviewbot.models.batch import (
     result_from_json,
     result_to_json,
 )
-from reviewbot.models.cache_checks import CHECKS_S, SeenCodeChecks
+from reviewbot.models.cache_checks import CHECKS_S, MOST_CHECKS, SeenCodeChecks
 from reviewbot.models.cached import STORE_TIMEOUT_S, CachedBatches, CacheUse, identity
 from reviewbot.models.catalog import lookup
 from reviewbot.models.conversation import Conversation, ToolResult, Turn
@@ -538,8 +538,10 @@ def answers(
     """A runner whose answer saw code outside of the diff."""
     outcomes = tuple(ChunkOutcome(name, "reviewed", FIRST, 1) for name in names)
 
+    said: tuple[BatchEvent, ...] = (*drafts, *outcomes)
+
     async def inner(task: BatchTask, emit: Emit) -> BatchResult:
-        for event in (*drafts, *outcomes):
+        for event in said:
             await emit(event)
         assert {one.id for one in task.request.chunks} == set(names)
         return BatchResult(tuple(drafts), outcomes, (), seen=seen)
@@ -583,6 +585,20 @@ async def test_slow_look_ups_are_a_miss_only_for_answers_that_used_them() -> Non
     await runs(both, Say(), checks=code.checks())
     assert [[name for name, _ in request] for request in runs.asked] == [["c1"]]
     assert (runs.use.exact, runs.failures) == (1, [])
+
+
+@in_virtual_time
+async def test_a_review_repeats_only_so_many_look_ups() -> None:
+    runs, code = Runs(), Code()
+    for number in range(2):
+        seen = [await code.seen(f"{number}-{place}.py") for place in range(MOST_CHECKS)]
+        await runs(task(chunk(number)), inner=answers(*seen))
+    code.calls.clear()
+    checks = code.checks()
+    for number in range(2):
+        await runs(task(chunk(number)), inner=answers(), checks=checks)
+        assert runs.use.misses == number
+    assert len(code.calls) == MOST_CHECKS
 
 
 @in_virtual_time

@@ -3,9 +3,10 @@
 The hash covers the text of the prompt, redacted and truncated as it is sent, with every line number
 set to 0. So a chunk that only moved keeps its hash. Models must copy line numbers, never count
 them. A finding is located by its quote. :mod:`reviewbot.core.cache.reuse` handles line numbers in
-the texts of findings. The :class:`Scope` holds everything else that affects a response, with two
-exceptions: the list of changed paths, and the other chunks of the request. These differ with each
-push, and the prompt requests no review of them.
+the texts of findings. The :class:`Scope` holds everything else that affects a response, with three
+exceptions. The list of changed paths and the other chunks of the request differ with each push, and
+the prompt requests no review of them. Code outside of the diff is compared when an entry is reused
+(:mod:`reviewbot.core.cache.seen_code`).
 
 The look-up of similar chunks compares whole hunks. The signature of a chunk is the set of its
 hunks' hashes. The bands are the smallest hashes (a bottom-k sketch, which is the whole set for all

@@ -18,6 +18,7 @@ from reviewbot.core.cache.entry import (
     make_entry,
 )
 from reviewbot.core.cache.keys import Scope, chunk_key
+from reviewbot.core.cache.seen_code import NOT_COMPARABLE, SeenCode
 from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.findings.draft import parse_draft
 from tests.review_strategies import texts
@@ -34,7 +35,7 @@ def heard(answer: str = "c1/m/1.0", **changes: Any) -> AttributedDraft:
     return AttributedDraft(parse_draft(ITEM | changes), 1, answer)
 
 
-def entry(*drafts: AttributedDraft) -> Entry:
+def entry(*drafts: AttributedDraft, seen: tuple[SeenCode, ...] = ()) -> Entry:
     return make_entry(
         CHUNK,
         chunk_key(CHUNK, SCOPE),
@@ -43,6 +44,7 @@ def entry(*drafts: AttributedDraft) -> Entry:
         model="m",
         prompt_version="p1",
         salt="s",
+        seen=seen,
     )
 
 
@@ -78,8 +80,9 @@ def test_answers_keep_apart_but_not_their_names() -> None:
 def test_no_secret_that_a_model_wrote_is_kept() -> None:
     secret = "ghp_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5"
     words = dict.fromkeys(("title", "scenario", "message", "suggestion"), secret)
+    looked_up = [{"path": f"{secret}.py", "quote": f"token = '{secret}'"}]
     made = entry(
-        heard(quote="x = 1", **words),
+        heard(quote="x = 1", rests_on=looked_up, **words),
         heard(quote=f"nowhere = '{secret}'"),
         heard(quote=f"end = 4\n...\n'{secret}'"),
     )
@@ -87,15 +90,21 @@ def test_no_secret_that_a_model_wrote_is_kept() -> None:
     assert made.drafts[0].heard.draft.quote == "x = 1"
 
 
-def test_an_entry_without_a_line_on_the_change_can_be_read() -> None:
+def test_an_entry_without_later_fields_can_be_read() -> None:
     stored = entry_to_json(entry())
-    del stored["change"]
-    assert entry_from_json(stored).change == ""
+    for name in ("change", "seen"):
+        del stored[name]
+    assert entry_from_json(stored) == replace(entry(), change="", seen=())
 
 
 @given(texts, texts.filter(bool))
 def test_an_entry_comes_back_equal_from_json(title: str, message: str) -> None:
-    made = entry(heard(title=title[:50] or "t", message=message, suggestion="y"), heard(quote="?"))
+    quotes = [{"path": "b.py", "quote": message, "base": True}]
+    made = entry(
+        heard(title=title[:50] or "t", message=message, suggestion="y", rests_on=quotes),
+        heard(quote="?"),
+        seen=(SeenCode("read_code", json.dumps({"path": title}), "0"), NOT_COMPARABLE),
+    )
     assert entry_from_json(json.loads(json.dumps(entry_to_json(made)))) == made
 
 

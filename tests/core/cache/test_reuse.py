@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reviewbot.core.cache.entry import AttributedDraft, make_entry
 from reviewbot.core.cache.keys import Scope, chunk_key, hunk_hash
 from reviewbot.core.cache.reuse import Reuse, reuse
+from reviewbot.core.cache.seen_code import SeenCode
 from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.findings.draft import parse_draft
 from tests.support.findings import ITEM
@@ -114,6 +115,16 @@ def test_hunks_that_came_from_several_chunks_are_put_together() -> None:
     assert found
     assert found.rest is None
     assert [(one.answer, one.draft.line) for one in found.drafts] == [("0.0", 101), ("1.0", 301)]
+
+
+def test_reused_hunks_come_with_all_code_that_their_answers_saw() -> None:
+    read, searched, unused = (SeenCode("read_code", digest=digest) for digest in "abc")
+    first = replace(stored(three(A, B), ABOUT_A), seen=(read, searched))
+    second = replace(stored(three("+gone = 1", "+gone = 2", C), ABOUT_C), seen=(searched,))
+    other = replace(stored(three(A)), seen=(unused,))  # a more similar entry has its hunk
+    found = known(OLD, second, first, other)
+    assert found
+    assert set(found.seen) == {read, searched}
 
 
 def test_of_two_that_know_a_hunk_the_more_similar_one_is_believed() -> None:

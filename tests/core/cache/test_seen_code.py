@@ -27,7 +27,9 @@ def test_a_look_up_is_its_input_and_a_digest_of_the_result() -> None:
     seen = seen_lookup(READ, RESULT)
     assert (seen.tool, json.loads(seen.input)) == ("read_code", READ.input)
     assert "code of b" not in repr(seen)
-    assert seen == seen_lookup(LookupCall("read_code", dict(reversed(READ.input.items()))), RESULT)
+    assert seen == seen_lookup(
+        LookupCall("read_code", {"last": 9, "first": 1, "path": "b.py"}), RESULT
+    )
     assert seen != seen_lookup(READ, LookupResult("R1 |code of b, changed"))
     assert seen_lookup(READ, LookupResult("R1 |not UTF-8: \udcff")).digest
     assert can_be_stored([seen])
