@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reviewbot.core.prompt.lookup_tools import LookUp
     from reviewbot.models.batch import BatchTask
 
-CHECKS_S: Final = 10.0
+CHECKS_S: Final = 20.0
 """Seconds in which the code that cached answers saw is compared. The request waits for it."""
 
 MOST_CHECKS: Final = 100
