@@ -40,7 +40,7 @@ class SeenCodeChecks:
 
     def __init__(self, look_up: LookUp | None = None, dossier_of: DossierOf | None = None) -> None:
         self._look_up, self._dossier_of = look_up, dossier_of
-        self._now: dict[tuple[str, str, str], SeenCode | None] = {}
+        self._current: dict[tuple[str, str, str], SeenCode | None] = {}
 
     async def unchanged(
         self, task: BatchTask, groups: Iterable[tuple[SeenCode, ...]]
@@ -60,16 +60,16 @@ class SeenCodeChecks:
     async def _is_unchanged(self, task: BatchTask, seen: tuple[SeenCode, ...]) -> bool:
         for code in seen:
             key = (task.id if code.tool == DOSSIER else "", code.tool, code.input)
-            if key not in self._now:
-                self._now[key] = await self._seen_now(task, code)
-            if self._now[key] != code:
+            if key not in self._current:
+                self._current[key] = await self._current_code(task, code)
+            if self._current[key] != code:
                 return False
         return True
 
-    async def _seen_now(self, task: BatchTask, code: SeenCode) -> SeenCode | None:
+    async def _current_code(self, task: BatchTask, code: SeenCode) -> SeenCode | None:
         if code.tool == DOSSIER:
             return seen_dossier(await self._dossier_of(task)) if self._dossier_of else None
-        if self._look_up is None or len(self._now) >= MOST_CHECKS:
+        if self._look_up is None or len(self._current) >= MOST_CHECKS:
             return None
         call = LookupCall(code.tool, json.loads(code.input))
         return seen_lookup(call, await self._look_up(call))

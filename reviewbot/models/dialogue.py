@@ -111,8 +111,10 @@ class Dialogue:
             self._open = conversation.turns[-1].note != ONLY_REPORT
             if await self._admits(conversation, turns=2 if self._open else 1, waits=True):
                 return
-        elif self._lookups.left and await self._admits(conversation, turns=2, waits=True):
-            return
+        elif self._lookups.left:
+            if await self._admits(conversation, turns=2, waits=True):
+                return
+            self.seen.append(NOT_COMPARABLE)  # with more budget, the model may look code up
         self._open = False
         opening = conversation if conversation.turns else Conversation(opening=ONLY_REPORT)
         await self._reserve(opening, turns=1, waits=True)
@@ -166,13 +168,14 @@ class Dialogue:
             history = self.conversation.with_turn(turn, form)
             if await self._admits(history, turns=2):
                 return
+            self.seen.append(NOT_COMPARABLE)  # with more budget, the model may look more code up
         self._open = False
         if sum(turn.note == ONLY_REPORT for turn in self.conversation.turns) == MAX_REMINDERS:
             raise ModelFault(NEVER_COMPLETE, fault=Fault.COULD_NOT_REVIEW)
         turn = replace(turn, note=ONLY_REPORT)
         if await self._admits(self.conversation.with_turn(turn, form), turns=1):
             return
-        self.seen.append(NOT_COMPARABLE)
+        self.seen.append(NOT_COMPARABLE)  # the model never sees the results
         without = [
             replace(result.sent, text=_NO_ROOM, failed=True) if result.activity else result.sent
             for result in results

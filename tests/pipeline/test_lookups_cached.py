@@ -11,10 +11,12 @@ import pytest
 from reviewbot.core.events.events import Usage
 from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
 from reviewbot.models.attempts import Attempts
+from reviewbot.models.budget import Budget
 from reviewbot.models.cache_checks import SeenCodeChecks
 from reviewbot.models.cached import CachedBatches
 from reviewbot.models.catalog import lookup
-from reviewbot.models.exchange import TurnCheckpoints
+from reviewbot.models.dialogue import ONLY_REPORT
+from reviewbot.models.exchange import MAX_TURNS, TurnCheckpoints
 from reviewbot.pipeline.lookups import CountedLookups
 from tests.fake_anthropic import Answer, FakeAnthropic, Recorded, Reply
 from tests.models.memory_cache import MemoryCache
@@ -24,6 +26,8 @@ from tests.support.scripted_code import FILES, FakeCode
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reviewbot.models.batch import BatchResult
 
 MODEL = "claude-sonnet-5-5"
@@ -38,16 +42,23 @@ class Reviews:
 
     def __init__(self, *, limit: int = 24) -> None:
         self.limit = limit
+        self.budget_usd: float | None = None
         self.store = MemoryCache()
         self.turns: dict[str, BatchResult] = {}
         self.requests: list[Recorded] = []
         self.code = FakeCode()
 
-    async def of(self, *replies: Reply, files: dict[str, str] | None = None) -> Seen:
+    async def of(
+        self,
+        *replies: Reply,
+        files: dict[str, str] | None = None,
+        respond: Callable[[Recorded], Reply] | None = None,
+    ) -> Seen:
         """Review at a commit with these files beside the diff; ``{}`` without a repository."""
         self.code = FakeCode({**FILES, **files} if files else FILES)
         has_code = files != {}
-        async with FakeAnthropic() as fake:
+        budget = Budget(self.budget_usd, lambda *_: 2_000) if self.budget_usd else None
+        async with FakeAnthropic(respond) as fake:
             fake.enqueue(*replies)
             self.requests = fake.requests
             client = Claude(
@@ -55,6 +66,7 @@ class Reviews:
             )
             attempts = Attempts(
                 [client],
+                budget=budget,
                 lookups=CountedLookups(self.code.look_up, self.limit) if has_code else None,
                 checkpoints=TurnCheckpoints(dict(self.turns), self.turns.__setitem__),
             )
@@ -148,6 +160,33 @@ async def test_an_answer_after_a_look_up_without_a_result_is_not_reused(
         await reviews.of(looks(READ, call), Answer([item(1)]))
         assert len(reviews.requests) == 2
     assert reviews.store.rows == {}
+
+
+@pytest.mark.parametrize(("budget_usd", "requests"), [(0.02, 1), (0.035, 2)])
+@in_virtual_time
+async def test_an_answer_whose_look_ups_the_budget_ended_is_not_reused(
+    budget_usd: float, requests: int
+) -> None:
+    reviews = Reviews()
+    reviews.budget_usd = budget_usd
+    seen = await reviews.of(
+        respond=lambda request: Answer([item(1)]) if ONLY_REPORT in request.text else looks(READ)
+    )
+    assert len(reviews.requests) == requests
+    assert seen.end.outcome == "findings"
+    assert reviews.store.rows == {}
+
+
+@pytest.mark.parametrize("limit", [2, 24], ids=["look-ups", "turns"])
+@in_virtual_time
+async def test_an_answer_at_the_usual_limits_is_reused(limit: int) -> None:
+    reviews = Reviews(limit=limit)
+    await reviews.of(
+        respond=lambda request: Answer([item(1)]) if ONLY_REPORT in request.text else looks(READ)
+    )
+    assert len(reviews.requests) == min(limit + 1, MAX_TURNS)
+    await reviews.of()
+    assert reviews.requests == []
 
 
 @in_virtual_time

@@ -44,7 +44,7 @@ NOT_COMPARABLE: Final = SeenCode("")
 
 
 def seen_lookup(call: LookupCall, result: LookupResult) -> SeenCode:
-    """Return what a model saw by a look-up."""
+    """Return a look-up as it is stored, with a digest of its result."""
     written = json.dumps(dict(call.input), sort_keys=True)
     if result.failed or len(written) > INPUT_CHARS:
         return NOT_COMPARABLE
@@ -52,7 +52,7 @@ def seen_lookup(call: LookupCall, result: LookupResult) -> SeenCode:
 
 
 def seen_dossier(views: Iterable[ChunkView]) -> SeenCode:
-    """Return what a model saw by the dossier of a request, which may be empty."""
+    """Return the dossier of a request as it is stored; it may be empty."""
     lines = (line for view in views for line in chunk_lines(view))
     return SeenCode(DOSSIER, digest=_digest("\n".join(lines)))
 
