@@ -15,6 +15,7 @@ from reviewbot.core.findings.finding import (
     Evidence,
     Finding,
     Placement,
+    RestsOn,
     Side,
     Verification,
 )
@@ -52,6 +53,9 @@ placements = st.one_of(
     st.just(Placement("inline")),
     st.builds(Placement, st.sampled_from(("file", "outside")), texts, st.booleans()),
 )
+rests_on = st.builds(
+    RestsOn, paths, st.integers(1, 9999), st.integers(1, 9999), texts, st.booleans(), st.booleans()
+)
 
 
 @st.composite
@@ -85,6 +89,7 @@ def findings(draw: st.DrawFn) -> Finding:
         and draw(st.booleans()),
         cached=draw(st.booleans()),
         verification=draw(st.sampled_from(get_args(Verification))),
+        rests_on=tuple(draw(st.lists(rests_on, max_size=5))),
     )
 
 
@@ -151,6 +156,7 @@ finished = st.builds(
     depth=texts,
     verification=st.none()
     | st.builds(ev.VerificationTally, *[counts] * 4, usages, st.none() | numbers),
+    lookups=st.none() | st.builds(ev.LookupTally, counts, _tuples(texts)),
 )
 evidence = st.none() | st.builds(Evidence, paths, st.integers(1, 9999), texts)
 verified = st.builds(

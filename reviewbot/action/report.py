@@ -67,7 +67,7 @@ def write_report(
     report = without_details(whole)
     say(render_annotations(report, notes=(*published.problems, *notices)))
     sarif.replace(render_sarif(report, custom_rules))
-    write_summary(inputs.step_summary, _summary(report, published.comments))
+    write_summary(inputs.step_summary, _summary(report, published))
     write_outputs(inputs.output, _outputs(report, published, inputs.sarif))
     code = exit_code(report, settings)
     if code == EXIT_INCOMPLETE and settings.if_incomplete == "neutral":
@@ -81,11 +81,16 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _summary(report: Report, comments: Mapping[str, str]) -> str:
+def _summary(report: Report, published: Published) -> str:
     """Return the report as Markdown, within the limit of GitHub, which counts bytes."""
-    limit = SUMMARY_LIMIT
+    limit, links = SUMMARY_LIMIT, published.links
     while True:
-        text = render(report, limit=limit, links=comments)
+        text = render(
+            report,
+            limit=limit,
+            links=published.comments,
+            address_of=links.of_rests_on if links else None,
+        )
         if len(text.encode()) <= SUMMARY_LIMIT or limit <= MIN_LIMIT:
             return text
         limit = max(limit // 2, MIN_LIMIT)

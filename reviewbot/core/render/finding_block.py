@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from reviewbot.core.render.layout import Line, Span, clip, paragraph, shown, wrap
+from reviewbot.core.render.rests_on import LABEL, rests_on
 from reviewbot.core.render.wording import confidence, placement_reason, state_of
 from reviewbot.core.wording import count
 
@@ -63,6 +64,8 @@ def finding_block(
         lines += paragraph(placement_reason(finding), width, first=equals)
     if (rule := finding.guideline) is not None:
         lines += paragraph(f"rule: {rule.path}:{rule.line}: {rule.quote}", width, first=equals)
+    if places := rests_on(finding):
+        lines += paragraph(f"{LABEL.lower()}: {places}", width, first=equals)
     facts = [finding.category, *finding.models, *confidence(finding)]
     if finding.rule != finding.category:
         facts.insert(1, finding.rule)

@@ -8,7 +8,7 @@ unchanged.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.render.markdown_text import (
@@ -20,6 +20,7 @@ from reviewbot.core.render.markdown_text import (
     one_line,
     quoted,
 )
+from reviewbot.core.render.rests_on import LABEL, path_and_lines, rests_on
 from reviewbot.core.render.wording import (
     acceptance,
     causes,
@@ -39,11 +40,11 @@ from reviewbot.core.render.wording import (
 from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reviewbot.core.events.events import FileCoverage
     from reviewbot.core.events.report import Report
-    from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.findings.finding import Finding, RestsOn
 
 MIN_LIMIT: Final = 40_000
 """Smallest limit: everything but the findings fits, and some of the findings."""
@@ -56,12 +57,16 @@ _CODE_LINES: Final = 40
 _NOTES: Final = 200  # room for the notes about omitted findings
 _SHARE: Final = 3  # the table may take a third of the room for findings
 
+AddressOf: TypeAlias = "Callable[[RestsOn], str | None]"
+"""Function that returns the address of code that a finding rests on; None if it is not known."""
+
 
 def render(
     report: Report,
     *,
     limit: int | None = None,
     links: Mapping[str, str] = MappingProxyType({}),
+    address_of: AddressOf | None = None,
     has_outcome: bool = True,
 ) -> str:
     """Return the report. Its first line is the outcome.
@@ -72,6 +77,7 @@ def render(
             fit are left out, the least bad first, and counted, and long lists are cut. GitHub
             takes 65,536 in a comment.
         links: addresses of findings by id, such as those of their comments.
+        address_of: function that returns the address of code that a finding rests on, or None.
         has_outcome: False to leave out the outcome and its causes, where another text has them.
 
     Raises:
@@ -84,7 +90,7 @@ def render(
     head += [*_answer(report, section), *_summary(report, section)]
     tail = [*_withdrawn(report, section), *_skipped(report, section), *_notes(report, section)]
     room = None if limit is None else limit - len(_joined([*head, *tail])) - 2
-    return _joined([*head, *_findings(report, room, links), *tail])
+    return _joined([*head, *_findings(report, room, links, address_of), *tail])
 
 
 def _joined(blocks: Iterable[str]) -> str:
@@ -131,7 +137,9 @@ def _summary(report: Report, room: int | None) -> list[str]:
     return [*blocks, *_listed("Look at:", look_at, room), *_listed("Files:", files, room)]
 
 
-def _findings(report: Report, room: int | None, links: Mapping[str, str]) -> list[str]:
+def _findings(
+    report: Report, room: int | None, links: Mapping[str, str], address_of: AddressOf | None
+) -> list[str]:
     """Return the table and details of findings, worst first, as many as fit."""
     shown = sorted(report.findings, key=lambda finding: not counts_for_fail_on(finding))
     if not shown:
@@ -142,7 +150,7 @@ def _findings(report: Report, room: int | None, links: Mapping[str, str]) -> lis
     blocks = ["## Findings", "\n".join(table)]
     if kept_rows < len(rows):
         blocks.append(f"{count(len(rows) - kept_rows, 'more finding')}: no room here.")
-    details = [_details(one, links.get(one.id)) for one in shown[:kept_rows]]
+    details = [_details(one, links.get(one.id), address_of) for one in shown[:kept_rows]]
     kept = _fitting(details, None if room is None else room - len(_joined(blocks)) - _NOTES)
     blocks += details[:kept]
     if kept < len(shown):
@@ -170,7 +178,7 @@ def _place(finding: Finding) -> str:
     return f"{finding.path}:{finding.line}" if finding.is_placed else finding.path
 
 
-def _details(finding: Finding, address: str | None) -> str:
+def _details(finding: Finding, address: str | None, address_of: AddressOf | None) -> str:
     where = linked(finding.path, address)
     if finding.is_placed:
         where += f", {lines_of(finding)}"
@@ -194,7 +202,16 @@ def _details(finding: Finding, address: str | None) -> str:
     if (rule := finding.guideline) is not None:
         where = code_span(f"{rule.path}:{rule.line}")
         blocks.append(f"Rule: {where}: {literal(rule.quote, _RULE)}")
+    blocks += proofs(finding, address_of)
     return "\n\n".join(blocks)
+
+
+def proofs(finding: Finding, address_of: AddressOf | None = None) -> list[str]:
+    """Return the line about the code that a finding rests on; empty if it rests on nothing."""
+    line = rests_on(
+        finding, lambda place: linked(path_and_lines(place), address_of and address_of(place))
+    )
+    return [f"{LABEL}: {line}"] if line else []
 
 
 def _withdrawn(report: Report, room: int | None) -> list[str]:
@@ -215,14 +232,22 @@ def _notes(report: Report, room: int | None) -> list[str]:
     facts = [", ".join(map(code_span, report.models)), spending(report)]
     spent = "; ".join(filter(None, facts))
     by_model = (f"{code_span(share.model)}: {share_of(share)}" for share in shares(report))
-    verdicts, looked_up = verification(report), look_ups(report)
+    verdicts = verification(report)
     return [
         *([verdicts] if verdicts else []),
         *_listed("Notices:", map(literal, report.notices), room),
         *_listed("By model:", by_model, room),
-        *([literal(looked_up)] if looked_up else []),
+        *_looked_up(report, room),
         *([spent] if spent else []),
     ]
+
+
+def _looked_up(report: Report, room: int | None) -> list[str]:
+    """Return the look-ups, folded below their number; empty if there are none."""
+    if report.lookups is None:
+        return []
+    listed = _listed("", map(code_span, report.lookups.activities), room)
+    return [f"<details>\n<summary>{look_ups(report)}</summary>", *listed, "</details>"]
 
 
 def _coverage(file: FileCoverage) -> str:

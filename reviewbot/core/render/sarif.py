@@ -28,6 +28,7 @@ from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.findings.finding import worse
 from reviewbot.core.render import TOOL_NAME, TOOL_URL
 from reviewbot.core.render.inert import json_text, well_formed
+from reviewbot.core.render.rests_on import LABEL, OLD, PLACES, path_and_lines, places_of
 from reviewbot.core.render.wording import (
     on_new_lines,
     outcome,
@@ -37,6 +38,7 @@ from reviewbot.core.render.wording import (
     verification,
     verification_note,
 )
+from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import FileCoverage
     from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report
-    from reviewbot.core.findings.finding import Category, Finding, Severity
+    from reviewbot.core.findings.finding import Category, Finding, RestsOn, Severity
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 MAX_RESULTS: Final = 25_000
@@ -188,6 +190,10 @@ def _result(finding: Finding, index: int) -> Json:
     }
     if finding.guideline is not None:
         result["properties"]["guideline"] = asdict(finding.guideline)
+    if places := places_of(finding)[:PLACES]:
+        result["relatedLocations"] = [
+            _related(number, place) for number, place in enumerate(places)
+        ]
     if finding.suggestion is not None and finding.suggestion_applies and on_new_lines(finding):
         result["fixes"] = [_fix(finding, finding.suggestion)]
     return result
@@ -198,6 +204,15 @@ def _location(finding: Finding) -> Json:
     if on_new_lines(finding):
         place["region"] = {"startLine": finding.line, "endLine": finding.end_line}
     return {"physicalLocation": place}
+
+
+def _related(number: int, place: RestsOn) -> Json:
+    """Return code that a finding rests on. A region would name lines of the new version."""
+    where: Json = {"artifactLocation": _artifact(place.path)}
+    text = f"{LABEL} {path_and_lines(place)}{OLD if place.base else ''}"
+    if not place.base:
+        where["region"] = {"startLine": place.line, "endLine": place.end_line}
+    return {"id": number, "message": {"text": _plain(show(text))}, "physicalLocation": where}
 
 
 def _artifact(path: str) -> Json:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events import events as ev
 from reviewbot.core.render.finding_block import STYLES, finding_block
-from reviewbot.core.render.layout import Line, clip, paragraph, shown
+from reviewbot.core.render.layout import Line, cells, clip, paragraph, shown
 from reviewbot.core.render.wording import (
     acceptance,
     dollars,
     duration,
     is_unproven_error,
     look_ups,
+    looked_up,
     outcome,
     reviewers,
     share_of,
@@ -45,6 +46,7 @@ LISTED: Final = 50
 NAMED: Final = 5
 """Files that are named for one reason."""
 _LABEL: Final = 11
+_LOOKUPS_NAMED: Final = 3
 _NOTES: Final = {
     "failed": ("not reviewed ", "bold red"),
     "partly": ("partly reviewed ", "bold red"),
@@ -196,6 +198,7 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
     if report.outcome == "clean" and not (report.held or report.withdrawn or report.reasons):
         skipped = report.covered("skipped")
         aside = f" {count(len(skipped), 'file')} skipped." if skipped else ""
+        aside += f" {look_ups(report)}." if report.lookups else ""
         spent = spending(report)
         text = outcome(report) + aside + (f" {spent}." if spent else "")
         return [(), *paragraph(text, width, style="bold green")]
@@ -218,8 +221,7 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
         lines += _row("withdrawn", text, width)
     if verdicts := verification(report):
         lines += _row("verified", verdicts.partition(": ")[2].removesuffix("."), width)
-    if looked_up := look_ups(report):
-        lines += _row("looked up", looked_up, width)
+    lines += _looked_up(report, width)
     lines += _skipped(report, width)
     if spent := spending(report):
         lines += _row("spent", spent, width)
@@ -230,6 +232,14 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
 
 def _row(label: str, text: str, width: int) -> list[Line]:
     return paragraph(text, width, first=(f"  {label:<{_LABEL}}", "dim"))
+
+
+def _looked_up(report: Report, width: int) -> list[Line]:
+    """Return one line about the look-ups, which names as many of the first as fit."""
+    room = width - _LABEL - 2
+    lines = [looked_up(report, named) for named in range(_LOOKUPS_NAMED, -1, -1)]
+    text = next((line for line in lines if cells(shown(line)) <= room), lines[-1])
+    return _row("looked up", text, width) if text else []
 
 
 def _skipped(report: Report, width: int) -> list[Line]:

@@ -24,7 +24,6 @@ ICONS: Final[Mapping[Severity, str]] = MappingProxyType(
     {"error": "🛑", "warning": "⚠️", "note": "💡"}
 )
 _NOTABLE_S = 0.1
-_LOOKUPS_NAMED: Final = 3
 UNFINISHED = "The review ended before this file was done."
 
 
@@ -287,17 +286,21 @@ def verification(report: Report) -> str:
 
 
 def look_ups(report: Report) -> str:
-    """Return a line about the look-ups of models; empty if there are none.
+    """Return the number of look-ups of models, such as ``3 look-ups``; empty if there are none."""
+    return "" if report.lookups is None else count(report.lookups.count, "look-up")
 
-    It names the first :data:`_LOOKUPS_NAMED` of them.
+
+def looked_up(report: Report, named: int) -> str:
+    """Return a line about the look-ups of models, which names the first ``named`` of them.
+
+    The line is empty if there are none.
     """
-    tally = report.lookups
-    if tally is None:
-        return ""
-    names = [*tally.activities[:_LOOKUPS_NAMED]]
-    if more := len(tally.activities) - len(names):
+    if report.lookups is None or not named:
+        return look_ups(report)
+    names = [*report.lookups.activities[:named]]
+    if more := len(report.lookups.activities) - len(names):
         names.append(f"{more:,} more")
-    return f"{count(tally.count, 'look-up')}: {', '.join(names)}"
+    return f"{look_ups(report)}: {', '.join(names)}"
 
 
 def placement_reason(finding: Finding) -> str:

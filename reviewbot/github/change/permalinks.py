@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.findings.finding import Finding, Guideline
+    from reviewbot.core.findings.finding import Finding, Guideline, RestsOn
 
 # GitHub renders these as pages or tables, which have no line anchors unless the source is shown.
 _RENDERED: Final = (".md", ".markdown", ".mdx", ".rst", ".adoc", ".org", ".csv", ".tsv")
@@ -74,6 +74,11 @@ class Permalinks:
         if guideline is None or self.rules is None:
             return None
         return self.blob(self.rules, guideline.path, (guideline.line, guideline.line))
+
+    def of_rests_on(self, place: RestsOn) -> str | None:
+        """Return the address of code that a finding rests on; None if its commit is not known."""
+        commit = self.base if place.base else self.head
+        return commit and self.blob(commit, place.path, (place.line, place.end_line))
 
 
 def is_utf8(path: str) -> bool:

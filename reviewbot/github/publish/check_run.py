@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report, Threshold
     from reviewbot.core.findings.finding import Finding
+    from reviewbot.github.change.permalinks import Permalinks
     from reviewbot.github.change.subject import PublishOptions
 
 Conclusion = Literal["success", "neutral", "failure", "cancelled"]
@@ -165,11 +166,13 @@ def completed(
     completed_at: str,
     marker: str = "",
     comments: Mapping[str, str] = MappingProxyType({}),
+    links: Permalinks | None = None,
 ) -> tuple[Json, ...]:
     """Return the bodies that end a run, in order. The first concludes it; all carry annotations.
 
     ``completed_at`` is an RFC 3339 time. ``marker`` is the hidden marker to append to the text.
-    ``comments`` has the addresses of inline comments, by finding id.
+    ``comments`` has the addresses of inline comments, by finding id, and ``links`` those of code at
+    the reviewed commit.
     """
     safe, how = safe_report(report, options.link_hosts), options.if_incomplete
     end: Json = {
@@ -180,7 +183,7 @@ def completed(
     made = [one for finding in safe.findings if (one := annotation(finding)) is not None]
     kept = made[:MAX_ANNOTATIONS]
     output = _output(outcome(safe), _summary(safe, len(made) - len(kept)))
-    output["text"] = _text(safe, marker, comments)
+    output["text"] = _text(safe, marker, comments, links)
     starts = range(0, max(len(kept), 1), BATCH)
     batches = [kept[start : start + BATCH] for start in starts]
     return tuple(
@@ -249,13 +252,22 @@ def _summary(report: Report, left: int) -> str:
     return fitted(sections, _SUMMARY)
 
 
-def _text(report: Report, marker: str, comments: Mapping[str, str]) -> str:
+def _text(
+    report: Report, marker: str, comments: Mapping[str, str], links: Permalinks | None
+) -> str:
     """Return what the summary does not have. If it is too long, blocks at its end are omitted.
 
     Blocks contain no empty line, because text that could have one is quoted. So no fence or table
     stays open.
     """
-    text = unmarked(render_markdown(report, limit=_TEXT, links=comments, has_outcome=False))
+    shown = render_markdown(
+        report,
+        limit=_TEXT,
+        links=comments,
+        address_of=links.of_rests_on if links else None,
+        has_outcome=False,
+    )
+    text = unmarked(shown)
     room = MAX_TEXT - MAX_LENGTH - 8
     if len(text.encode()) > room:
         note = "\n\nThe rest had no room here."

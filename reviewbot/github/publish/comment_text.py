@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render.author import without_details
+from reviewbot.core.render.markdown import proofs
 from reviewbot.core.render.markdown_text import code_span, fence, linked, literal, one_line, quoted
 from reviewbot.core.render.wording import confidence, titled
 from reviewbot.core.safety.escape import is_plain
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import ReviewSummary
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding
+    from reviewbot.github.change.permalinks import Permalinks
 
 MAX_BODY: Final = 65_536
 """Maximum characters of a comment or a review."""
@@ -105,18 +107,18 @@ def on_line(
     marker: str,
     offer: bool,
     link_hosts: tuple[str, ...],
-    rule_link: str | None = None,
+    links: Permalinks | None = None,
 ) -> str:
     """Return the body of an inline comment.
 
     ``marker`` is the hidden marker of the comment. ``offer`` says whether the comment covers
     exactly the lines that the suggestion replaces. Links of a model may point to ``link_hosts``
-    only. ``rule_link`` is the address of the team's rule that the finding rests on, if any.
+    only. ``links`` are the addresses of the team's rule and of code that the finding rests on.
     """
     safe = safe_finding(finding, link_hosts)
     words = [f"**{titled(safe)}: {title_of(safe)}**", one_line(safe.scenario, _LINE), safe.message]
     before = unmarked("\n\n".join(filter(str.strip, words)))
-    after = unmarked("\n\n".join(filter(None, (_guideline(safe, rule_link), _facts(safe)))))
+    after = unmarked("\n\n".join((*_proofs(safe, links), _facts(safe))))
     room = MAX_BODY - size(before) - size(after) - MAX_LENGTH - 8
     block = _offered(safe, room) if offer else None
     blocks = [before, *([unmarked(_shown(safe))] if block is None else [block]), after]
@@ -129,15 +131,15 @@ def finding_block(
     where: str,
     reason: str,
     link_hosts: tuple[str, ...],
-    rule_link: str | None = None,
+    links: Permalinks | None = None,
 ) -> str:
     """Return the Markdown block of a finding without an inline comment.
 
     The block shows the id of the finding, because ``/ignore ID`` and later reviews use the id.
 
     ``where`` is its location as inline Markdown. ``reason`` is a sentence why it has no comment, or
-    empty. Links of a model may point to ``link_hosts`` only. ``rule_link`` is the address of the
-    team's rule that the finding rests on, if any.
+    empty. Links of a model may point to ``link_hosts`` only. ``links`` are the addresses of the
+    team's rule and of code that the finding rests on.
     """
     safe = safe_finding(finding, link_hosts)
     blocks = [
@@ -147,17 +149,18 @@ def finding_block(
         *(quoted(text, _MESSAGE) for text in (safe.scenario, safe.message) if text.strip()),
         fence(safe.quote, lines=_QUOTE_LINES) if safe.quote.strip() else "",
         _shown(safe),
-        _guideline(safe, rule_link),
+        *_proofs(safe, links),
     ]
     return unmarked("\n\n".join(filter(None, blocks)))
 
 
-def _guideline(finding: Finding, address: str | None) -> str:
-    """Return the team's rule that the finding rests on, with its location; empty without one."""
-    rule = finding.guideline
-    if rule is None:
-        return ""
-    return f"Rule: {linked(f'{rule.path}:{rule.line}', address)}: {literal(rule.quote, _RULE)}"
+def _proofs(finding: Finding, links: Permalinks | None) -> list[str]:
+    """Return a line about the team's rule, and one about the code that a finding rests on."""
+    lines = []
+    if (rule := finding.guideline) is not None:
+        where = linked(f"{rule.path}:{rule.line}", links.of_guideline(rule) if links else None)
+        lines.append(f"Rule: {where}: {literal(rule.quote, _RULE)}")
+    return [*lines, *proofs(finding, links.of_rests_on if links else None)]
 
 
 def _facts(finding: Finding) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report
     from reviewbot.github.api.gateway import Api
+    from reviewbot.github.change.permalinks import Permalinks
     from reviewbot.github.change.subject import PublishOptions, Subject
     from reviewbot.github.identity import BotIdentity
     from reviewbot.github.publish.check_run import Conclusion
@@ -55,6 +56,7 @@ class Published:
         review_url: address of the review at this head, if any.
         summary_url: address of the summary comment, if any.
         comments: addresses of the inline comments, by finding id.
+        links: addresses of code at the reviewed commit.
         denied: whether a permission was missing.
         wrote: whether this publication posted a review or a summary comment.
         failed: whether the publication failed.
@@ -68,6 +70,7 @@ class Published:
     review_url: str | None = None
     summary_url: str | None = None
     comments: Mapping[str, str] = field(default_factory=dict)
+    links: Permalinks | None = None
 
 
 class Publication:
@@ -172,6 +175,7 @@ class Publication:
             review_url=self._comments.review_url,
             summary_url=self._comments.summary_url,
             comments=self._comments.comments,
+            links=self._subject.links,
         )
 
     @property
@@ -242,6 +246,7 @@ class Publication:
             completed_at=now(),
             marker=markers.write(marker, subject.pull.bound, self._identity.secrets),
             comments=done.comments,
+            links=subject.links,
         )
 
 

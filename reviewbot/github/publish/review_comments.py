@@ -65,17 +65,17 @@ class CommentRange:
 class Inline:
     """A finding with the body of its comment for GitHub.
 
-    ``link`` is the address of the code, ``rule_link`` that of the team's rule, if it rests on one.
+    ``link`` is the address of the code. ``links`` are those of what the finding rests on.
     """
 
     finding: Finding
     comment: Json
     link: str | None
-    rule_link: str | None
+    links: Permalinks
 
     def without_comment(self, reason: str) -> FindingWithoutComment:
         """Return the finding with the reason why it has no comment."""
-        return FindingWithoutComment(self.finding, reason, self.link, self.rule_link)
+        return FindingWithoutComment(self.finding, reason, self.link, self.links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +83,13 @@ class FindingWithoutComment:
     """A finding that has no comment on a line.
 
     ``reason`` is a sentence, or empty if the review only has too many findings: those are listed by
-    rule. ``link`` and ``rule_link`` are as in :class:`Inline`.
+    rule. ``link`` and ``links`` are as in :class:`Inline`.
     """
 
     finding: Finding
     reason: str
     link: str | None = None
-    rule_link: str | None = None
+    links: Permalinks | None = None
 
     @property
     def is_surplus(self) -> bool:
@@ -137,7 +137,6 @@ def plan_comments(
     rest: list[FindingWithoutComment] = []
     for finding in sorted(findings, key=lambda one: (*rank(one), one.id)):
         link = links.of(finding, diff.file(finding.path))
-        rule_link = links.of_guideline(finding.guideline)
         place = (
             placement_reason(finding) if finding.placement.kind != "inline" else diff.place(finding)
         )
@@ -145,19 +144,19 @@ def plan_comments(
         if not isinstance(place, str) and last in taken:
             place = _TAKEN
         if isinstance(place, str):
-            rest.append(FindingWithoutComment(finding, place, link, rule_link))
+            rest.append(FindingWithoutComment(finding, place, link, links))
         elif len(inline) >= min(most, MAX_COMMENTS):
-            rest.append(FindingWithoutComment(finding, "", link, rule_link))
+            rest.append(FindingWithoutComment(finding, "", link, links))
         else:
             text = on_line(
                 finding,
                 marker=marker(finding),
                 offer=place.whole,
                 link_hosts=link_hosts,
-                rule_link=rule_link,
+                links=links,
             )
             comment = _comment(finding.path, place, text)
-            inline.append(Inline(finding, comment, link, rule_link))
+            inline.append(Inline(finding, comment, link, links))
     return CommentPlan(tuple(inline), tuple(rest))
 
 
@@ -256,7 +255,7 @@ def _block(one: FindingWithoutComment, link_hosts: tuple[str, ...]) -> str:
         where=where,
         reason=one.reason,
         link_hosts=link_hosts,
-        rule_link=one.rule_link,
+        links=one.links,
     )
 
 

@@ -14,6 +14,7 @@ from reviewbot.core.render.markdown import MAX_CAUSE, accepting
 from reviewbot.core.render.markdown_text import cell, code_span, linked, literal, one_line, quoted
 from reviewbot.core.render.wording import (
     causes,
+    look_ups,
     outcome,
     placement_reason,
     shallow,
@@ -97,13 +98,15 @@ def render(
             one,
             placement_reason(one),
             links.of(one, files.get(one.path)),
-            links.of_guideline(one.guideline),
+            links,
         )
         for one in safe.held
         if one.id not in rest_ids
     ]
     without_comment += [
-        FindingWithoutComment(one, "", code.get(one.id)) for one in others if one.id not in urls
+        FindingWithoutComment(one, "", code.get(one.id), links)
+        for one in others
+        if one.id not in urls
     ]
     head = f"**{literal(outcome(safe))}**"
     tail = _spent(safe, links)
@@ -252,7 +255,7 @@ def _looked_up(report: Report) -> Section:
     if tally is None:
         return Section("", [], 14)
     rows = [f"- {code_span(activity)}" for activity in tally.activities]
-    return Section(f"Look-ups ({tally.count:,})", rows, 14, "look-up", folded=True)
+    return Section(look_ups(report), rows, 14, "look-up", folded=True)
 
 
 def _by_model(report: Report) -> list[str]:

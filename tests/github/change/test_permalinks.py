@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.findings.finding import RestsOn
 from reviewbot.core.render.markdown_text import linked
 from reviewbot.github.change.permalinks import Permalinks, is_utf8
 from tests.github.github_rules import links as links_in
@@ -77,3 +78,12 @@ deleted file mode 100644
     assert LINKS.of(left, gone) == f"{old}/gone.py#L2"
     assert LINKS.of(FINDING, gone) is None
     assert Permalinks("https://ghe.example/o/r", "a" * 40).of(left, renamed) is None
+
+
+def test_code_that_a_finding_rests_on_is_at_the_version_that_was_read() -> None:
+    place = RestsOn("docs/a b.md", 3, 5, "some code", base=False, is_shown=False)
+    blob = "https://ghe.example/o/r/blob"
+    assert LINKS.of_rests_on(place) == f"{blob}/{'a' * 40}/docs/a%20b.md?plain=1#L3-L5"
+    old = replace(place, base=True)
+    assert LINKS.of_rests_on(old) == f"{blob}/{'b' * 40}/docs/a%20b.md?plain=1#L3-L5"
+    assert replace(LINKS, base=None).of_rests_on(old) is None

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.findings.finding import Finding, Placement, Severity
+from reviewbot.core.findings.finding import Finding, Placement, RestsOn, Severity
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted, parse, write
 from reviewbot.github.publish.comment_text import MAX_BODY
 from reviewbot.github.publish.review_comments import (
@@ -101,7 +101,7 @@ def test_nothing_that_a_model_wrote_acts_in_a_comment(change: Change) -> None:
         assert body.endswith(f"\n\n{marked(one.finding)}")
         assert parse(body, PULL) == marker_of(one.finding)
         assert acting(body) == []
-        assert links(body) == []
+        assert set(links(body)) <= {LINKS.of_rests_on(place) for place in one.finding.rests_on}
 
 
 def test_added_and_unchanged_lines_are_on_the_right() -> None:
@@ -258,6 +258,21 @@ def test_hostile_words_stay_words() -> None:
     assert html(body) == [marked(FINDING)]
     assert "\u202e" not in body
     assert re.findall("<!--.*?-->", body) == [marked(FINDING)]
+
+
+def test_a_comment_and_a_block_link_to_the_code_that_a_finding_rests_on() -> None:
+    new = RestsOn("lib/tax.py", 4, 4, "return order.rate", base=False, is_shown=False)
+    old = replace(new, line=7, end_line=9, base=True)
+    finding = replace(FINDING, rests_on=(new, old))
+    page = "https://github.com/o/r/blob"
+    line = (
+        f"Rests on: [`lib/tax.py:4`]({page}/{'a' * 40}/lib/tax.py#L4),"
+        f" [`lib/tax.py:7-9`]({page}/{'b' * 40}/lib/tax.py#L7-L9) (old version)\n"
+    )
+    (one,) = planned(finding).inline
+    assert f"\n\n{line}" in one.comment["body"]
+    outside = planned(replace(finding, path="other.py"))
+    assert line.strip() in review_text(report_of(FINDING), inline=0, below=outside.rest).text
 
 
 def test_links_lead_only_where_they_may() -> None:

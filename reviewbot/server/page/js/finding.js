@@ -7,6 +7,7 @@ import { dismissButton, dismissedNote } from "./dismissal.js";
 import { append, bdi, h, icon, setText } from "./dom.js";
 import { capital, isPlaced, place, stateOf } from "./format.js";
 import { line, markdown } from "./markdown.js";
+import { restsOn, restsOnText } from "./rests-on.js";
 import { findingLink } from "./route.js";
 import { suggestionView } from "./suggestion.js";
 import { evidenceView, stateChip, verdictView } from "./verdict.js";
@@ -20,6 +21,8 @@ function asText(finding) {
   if (finding.scenario) parts.push("", finding.scenario);
   if (finding.message) parts.push("", finding.message);
   if (finding.guideline) parts.push("", `Rule: ${finding.guideline.path}:${finding.guideline.line}: ${finding.guideline.quote}`);
+  const places = restsOnText(finding);
+  if (places) parts.push("", `Rests on: ${places}`);
   if (finding.suggestion !== null) {
     const fence = "`".repeat(Math.max(3, ...(finding.suggestion.match(/`+/g) ?? []).map((run) => run.length + 1)));
     parts.push("", finding.suggestion_applies ? "Suggestion:" : "Suggestion (it does not apply as is):", "");
@@ -133,6 +136,8 @@ function details(finding, where) {
   if (finding.rule !== finding.category) add("Rule", bdi(finding.rule));
   const rule = finding.guideline; // missing in streams of older versions
   if (rule) add("Team rule", h("span", {}, bdi(`${rule.path}:${rule.line}`), ": ", bdi(rule.quote)));
+  const places = restsOn(finding);
+  if (places) add("Rests on", places);
   add("Confidence", `${Math.round(finding.confidence * 100)}%`);
   add("From", h("span", {}, bdi(reporters(finding)), finding.cached ? ", in an earlier review" : ""));
   return h("dl", { class: "facts" }, ...items);
