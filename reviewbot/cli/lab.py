@@ -1,4 +1,4 @@
-"""``reviewbot lab``: six concepts of a streaming reviewer, on the user's own diff."""
+"""``reviewbot lab``: seven concepts of a streaming reviewer, on the user's own diff."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reviewbot.config.load import read_settings
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.render.layout import plain, rich_text
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, ReviewbotError
-from reviewbot.lab import runs, terminal
+from reviewbot.lab import runs, terminal, turn_runs
 from reviewbot.lab.budget import study_budget
 from reviewbot.lab.cost import study_cost
 from reviewbot.lab.page import LabStudies, render_page
@@ -27,6 +27,7 @@ from reviewbot.pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.render.layout import Line
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from reviewbot.lab.subject import Subject
     from reviewbot.lab.temperature import TemperatureStudy
     from reviewbot.lab.tokens import TokenStudy
+    from reviewbot.lab.turns import TurnStudy
 
 CONCEPTS: Final = {
     "tokens": "how the diff is cut into tokens",
@@ -44,6 +46,7 @@ CONCEPTS: Final = {
     "temperature": "what temperature, top-k and top-p do",
     "budget": "what fits in a window, and what a limit costs",
     "review": "one review taken apart",
+    "turns": "what a model looks up, turn by turn, and what that costs",
 }
 """The concepts, each with a phrase about it."""
 
@@ -57,6 +60,7 @@ examples:
   git diff | reviewbot lab budget -        on your own diff
   reviewbot lab review change.diff         reviewed by the offline rules
   reviewbot lab stream change.diff --live  one review by your model
+  reviewbot lab turns --live               look-ups of your model in the demo
   reviewbot lab --html lab.html            all concepts on one page
 """
 )
@@ -125,27 +129,29 @@ class _Lab:
     def __init__(self, subject: Subject, settings: Settings, *, live: bool) -> None:
         self._subject, self._settings, self._live = subject, settings, live
         self._reviewed: ReviewStudy | None = None
+        self._turns: TurnStudy | None = None
 
     @property
     def is_complete(self) -> bool:
         """False if the model was asked for a review and did not complete it."""
-        return not self._live or self._reviewed is None or self._reviewed.report.complete
+        complete = (
+            self._reviewed is None or self._reviewed.report.complete,
+            self._turns is None or self._turns.complete,
+        )
+        return not self._live or all(complete)
 
     def screen(self, concept: str, *, width: int, marks: bool) -> list[Line]:
         """Return the screen of a concept."""
-        match concept:
-            case "tokens":
-                return terminal.token_lines(self.tokens(), width=width, marks=marks)
-            case "cost":
-                return terminal.cost_lines(self.cost(), width=width)
-            case "stream":
-                return terminal.stream_lines(self.stream(), width=width)
-            case "temperature":
-                return terminal.temperature_lines(self.temperature(), width=width)
-            case "budget":
-                return terminal.budget_lines(study_budget(self._subject), width=width)
-            case _:
-                return terminal.review_lines(self.review(), width=width)
+        screens: dict[str, Callable[[], list[Line]]] = {
+            "tokens": lambda: terminal.token_lines(self.tokens(), width=width, marks=marks),
+            "cost": lambda: terminal.cost_lines(self.cost(), width=width),
+            "stream": lambda: terminal.stream_lines(self.stream(), width=width),
+            "temperature": lambda: terminal.temperature_lines(self.temperature(), width=width),
+            "budget": lambda: terminal.budget_lines(study_budget(self._subject), width=width),
+            "review": lambda: terminal.review_lines(self.review(), width=width),
+            "turns": lambda: terminal.turn_lines(self.turns(), width=width),
+        }
+        return screens[concept]()
 
     def all(self) -> LabStudies:
         """Return all studies."""
@@ -158,6 +164,7 @@ class _Lab:
             temperature=self.temperature(),
             budget=study_budget(self._subject),
             review=self.review(),
+            turns=asyncio.run(turn_runs.study_script(demo_subject(self._settings))),
         )
 
     def tokens(self) -> TokenStudy:
@@ -194,6 +201,12 @@ class _Lab:
         if not self._live:
             return study_temperature()
         return asyncio.run(runs.sample_live(self._subject))
+
+    def turns(self) -> TurnStudy:
+        """Return the study of the turns of a conversation about the demo."""
+        study = turn_runs.study_live if self._live else turn_runs.study_script
+        self._turns = asyncio.run(study(demo_subject(self._settings)))
+        return self._turns
 
     def review(self) -> ReviewStudy:
         """Return the study of the review, which runs once."""

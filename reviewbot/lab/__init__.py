@@ -1,1 +1,1 @@
-"""The lab: six concepts of a streaming reviewer, each shown on the user's own diff."""
+"""The lab: seven concepts of a streaming reviewer, shown on the user's own diff."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.safety.escape import cut, show_line
 from reviewbot.core.wording import count
+from reviewbot.lab.turns import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.lab.stream import StreamStudy
     from reviewbot.lab.temperature import TemperatureStudy
     from reviewbot.lab.tokens import TokenStudy
+    from reviewbot.lab.turns import TurnStudy
 
 _TEXT: Final = 20_000
 """Maximum characters of a text on the page; the rest is counted."""
@@ -44,7 +46,10 @@ _FRAME: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class LabStudies:
-    """All studies of the diff ``name``. ``prompt`` is the prompt of its first request."""
+    """All studies of the diff ``name``; ``turns`` is about the demo.
+
+    ``prompt`` is the prompt of the first request.
+    """
 
     name: str
     prompt: Prompt
@@ -54,6 +59,7 @@ class LabStudies:
     temperature: TemperatureStudy
     budget: BudgetStudy
     review: ReviewStudy
+    turns: TurnStudy
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ def render_page(studies: LabStudies) -> str:
             temperature=studies.temperature,
             budget=studies.budget,
             review=studies.review,
+            turns=studies.turns,
+            turn_columns=COLUMNS,
             form_names=[form.name for form in studies.cost.forms],
             more_files=len(studies.budget.files[_FILES:]),
             prompt_parts=_prompt_parts(studies.prompt),
@@ -127,6 +135,7 @@ def _rows(studies: LabStudies) -> dict[str, list[_Row]]:
             _Row((one.path, f"{one.tokens:,}", one.fate)) for one in studies.budget.files[:_FILES]
         ],
         "limit_rows": [_Row(one.figures, own=one.is_own) for one in studies.budget.limits],
+        "turn_rows": [_Row(step.figures) for step in studies.turns.steps],
         "frames": [
             _Row((f"{one.at:.2f}", one.event, cut(one.data, _FRAME))) for one in frames[:_FRAMES]
         ],

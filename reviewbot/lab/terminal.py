@@ -9,6 +9,7 @@ from reviewbot.core.render.layout import cells, clip, paragraph, shown
 from reviewbot.core.render.wording import duration
 from reviewbot.core.wording import count
 from reviewbot.lab.review import STYLE_OF_VERDICT
+from reviewbot.lab.turns import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reviewbot.lab.stream import StreamStudy
     from reviewbot.lab.temperature import TemperatureStudy
     from reviewbot.lab.tokens import Piece, TokenStudy
+    from reviewbot.lab.turns import TurnStep, TurnStudy
 
 SCREEN: Final = 23
 """Lines of a screen at 80 columns: a terminal has 24, and the prompt of the shell takes one."""
@@ -244,6 +246,40 @@ def review_lines(study: ReviewStudy, *, width: int) -> list[Line]:
             ]
         )
     return _one_screen(lines, steps, [], "finding")
+
+
+def turn_lines(study: TurnStudy, *, width: int) -> list[Line]:
+    """Return the screen about the turns of a conversation with look-ups."""
+    lookups, turns = count(study.lookups, "look-up"), count(len(study.steps), "turn")
+    lines = _heading(
+        f"Turns: {lookups} in {turns}, {study.price}",
+        "Each turn sends the whole conversation again, but only what is new is read at the full"
+        f" price. Of at most {study.most} turns and {study.limit} look-ups, one turn is reserved"
+        " for the report.",
+        width,
+    )
+    head, *rows = _table([COLUMNS, *(step.figures for step in study.steps)], width)
+    turn_items = [[row, *_told(step, width)] for row, step in zip(rows, study.steps, strict=True)]
+    style = "green" if study.complete else "yellow"
+    after = [(), *paragraph(study.outcome, width, style=style)]
+    after += paragraph(study.source, width, style="dim")
+    return _one_screen([*lines, head], turn_items, after, "turn")
+
+
+def _told(step: TurnStep, width: int) -> list[Line]:
+    """Return what a turn reports and looks up, and what it is told, each on a line."""
+    entries = [("reports", text, "green") for text in step.reported]
+    entries += [
+        (lookup.activity, lookup.short, "red" if lookup.failed else "cyan")
+        for lookup in step.lookups
+    ]
+    entries += [("is told", step.note, "yellow")] if step.note else []
+    lines: list[Line] = []
+    for label, text, style in entries:
+        start = clip(f"      {shown(label)}: ", width)
+        room = width - cells(start)
+        lines.append(((start, style), (clip(shown(text), room) if room > 3 else "", "")))
+    return lines
 
 
 def _heading(title: str, lesson: str, width: int) -> list[Line]:

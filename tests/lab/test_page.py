@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 from reviewbot.lab.page import render_page
 from reviewbot.lab.stream import study_stream
-from tests.support.lab_studies import recording, review, studies
+from tests.support.lab_studies import recording, review, studies, turns
 
 HOSTILE = """</script><img src=x onerror=alert(1)>"'&\u202e{{ 7 * 7 }}"""
 
@@ -41,6 +41,7 @@ def hostile_page() -> str:
         studies(name=HOSTILE, shown=HOSTILE),
         review=replace(study, steps=steps, source=HOSTILE),
         stream=study_stream(recording(HOSTILE)),
+        turns=turns(HOSTILE),
     )
     return render_page(made)
 

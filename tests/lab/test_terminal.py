@@ -15,7 +15,7 @@ from reviewbot.lab.stream import study_stream
 from reviewbot.lab.temperature import study_temperature
 from reviewbot.lab.terminal import SCREEN, budget_lines, temperature_lines, token_lines
 from tests.record_lab import DEMO, texts
-from tests.support.lab_studies import SCREENS, recording, review, screens, studies, tokens
+from tests.support.lab_studies import SCREENS, recording, review, screens, studies, tokens, turns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,12 +57,14 @@ def long_screens(count: int) -> dict[str, list[Line]]:
     answers = tuple((f"Temperature {number}", texts) for number in (0, 0.5, 1))
     cost = replace(made.cost, source=SOURCE, models=models)
     review = replace(made.review, steps=(step,) * count)
+    turns = replace(made.turns, steps=made.turns.steps[:1] * count, outcome=LONG * 2)
     return {
         "line": token_lines(replace(made.tokens, exact=4_000), width=80, marks=True),
         "model": terminal.cost_lines(cost, width=80),
         "token": temperature_lines(replace(made.temperature, answers=answers), width=80),
         "file": budget_lines(replace(made.budget, files=files, limits=limits), width=80),
         "finding": terminal.review_lines(review, width=80),
+        "turn": terminal.turn_lines(turns, width=80),
     }
 
 
@@ -91,6 +93,7 @@ def test_hostile_text_cannot_leave_its_line() -> None:
     finding = replace(study.steps[0].finding, title=hostile, path=hostile)
     steps = (replace(study.steps[0], finding=finding, reason=hostile),)
     lines += terminal.review_lines(replace(study, steps=steps, source=hostile), width=100)
+    lines += terminal.turn_lines(turns(hostile), width=100)
     text = "".join(text for line in lines for text, _ in line)
     assert text.isprintable()
 

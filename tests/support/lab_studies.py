@@ -12,6 +12,7 @@ from reviewbot.core.events.events import (
     FindingVerified,
     FindingWithdrawn,
     ReviewStarted,
+    Usage,
 )
 from reviewbot.core.findings.finding import Evidence, Placement
 from reviewbot.core.prompt.request import Prompt
@@ -24,6 +25,7 @@ from reviewbot.lab.review import ReviewStudy, study_review
 from reviewbot.lab.stream import Frame, Recording, study_stream
 from reviewbot.lab.temperature import study_temperature
 from reviewbot.lab.tokens import Part, TokenStudy, by_line, cut_text
+from reviewbot.lab.turns import TurnLookup, TurnStep, TurnStudy
 from tests.fake_anthropic import Answer
 from tests.fake_anthropic.replies import finding as reported
 from tests.support.findings import finding
@@ -90,6 +92,22 @@ def review() -> ReviewStudy:
     return study_review(events(), [], source="A review made by hand.", recording=recording())
 
 
+def turns(text: str = "lib/tax.py") -> TurnStudy:
+    read = TurnLookup(
+        f"reading {text} 1-9", f"=== file {text}, unchanged\nR1 |{text}", failed=False
+    )
+    refused = TurnLookup(f"reading ../{text} 1-9", "`path` must be within it.", failed=True)
+    steps = (
+        TurnStep(
+            1, 17_742, Usage(0, 108, 0, 7_656), 0.0202, (), (read, refused), 0, f"Now {text}."
+        ),
+        TurnStep(2, 1_080, Usage(0, 440, 7_656, 488), 0.0033, (f"1 finding, {text}",), (), 0, ""),
+    )
+    source = "A conversation made by hand."
+    end = f"1 error in {text}."
+    return TurnStudy(source, "model-a", 2, 8, steps, 0.0235, 0.04, end, complete=True)
+
+
 def studies(name: str = "made by hand", shown: str = SHOWN) -> LabStudies:
     return LabStudies(
         name=name,
@@ -100,6 +118,7 @@ def studies(name: str = "made by hand", shown: str = SHOWN) -> LabStudies:
         temperature=study_temperature(),
         budget=budget(),
         review=review(),
+        turns=turns(),
     )
 
 
@@ -115,6 +134,7 @@ def screens() -> dict[Path, str]:
             "temperature": terminal.temperature_lines(made.temperature, width=width),
             "budget": terminal.budget_lines(made.budget, width=width),
             "review": terminal.review_lines(made.review, width=width),
+            "turns": terminal.turn_lines(made.turns, width=width),
         }
         for concept, lines in shown.items():
             found[SCREENS / f"{concept}-{width}.txt"] = plain(lines)
