@@ -200,7 +200,10 @@ async def study_live(subject: Subject) -> TurnStudy:
 
 async def _studied(subject: Subject, model: ConversingModel, source: str) -> TurnStudy:
     recorder = TurnRecorder(model)
-    settings = replace(subject.settings, summary=False, verify=False, lookups=LOOKUPS)
+    budget = None if isinstance(model, ScriptedModel) else subject.settings.budget_usd
+    settings = replace(
+        subject.settings, summary=False, verify=False, lookups=LOOKUPS, budget_usd=budget
+    )
     run = RunDescription(
         prepared=prepare(subject.data, settings),
         settings=settings,

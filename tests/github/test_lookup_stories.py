@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.fake_anthropic import Answer, finding
 from tests.support.github_stories import BASE, app, summary_of
 
@@ -13,8 +11,6 @@ if TYPE_CHECKING:
     from tests.fake_anthropic import FakeAnthropic
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
-
-pytestmark = pytest.mark.edge
 
 TAX = """\
 def rate_of(order):

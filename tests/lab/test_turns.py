@@ -78,6 +78,12 @@ def test_a_turn_adds_what_is_new_and_reads_the_rest_from_the_cache() -> None:
     assert study.cost_usd < study.uncached_usd
 
 
+def test_a_script_spends_no_budget() -> None:
+    settings = replace(read_settings({}, config=None), budget_usd=0.0001)
+    study = asyncio.run(study_script(demo_subject(settings)))
+    assert len(study.steps) == len(scripted().steps)
+
+
 def test_a_model_without_look_ups_gets_the_numbers_of_another_and_is_named() -> None:
     study = scripted("claude-haiku-4-5")
     small = lookup("claude-haiku-4-5")

@@ -258,7 +258,7 @@ def _text(
     """Return what the summary does not have. If it is too long, blocks at its end are omitted.
 
     Blocks contain no empty line, because text that could have one is quoted. So no fence or table
-    stays open.
+    stays open. The folded look-ups are several blocks: all of them are omitted.
     """
     shown = render_markdown(
         report,
@@ -272,7 +272,10 @@ def _text(
     if len(text.encode()) > room:
         note = "\n\nThe rest had no room here."
         start = text.encode()[: room - len(note)].decode(errors="ignore")
-        text = start[: max(start.rfind("\n\n"), 0)] + note
+        start = start[: max(start.rfind("\n\n"), 0)]
+        fold = start.rfind("\n\n<details>\n")
+        is_open = fold > start.rfind("\n</details>")
+        text = (start[:fold] if is_open else start) + note
     return with_marker(text, marker)
 
 

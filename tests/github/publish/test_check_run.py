@@ -51,6 +51,17 @@ def of_severity(*levels: Severity) -> Report:
     return report_of(*found)
 
 
+def test_a_text_that_is_cut_leaves_no_fold_open() -> None:
+    tally = ev.LookupTally(24, tuple(f"reading {number}.py 1-9" for number in range(24)))
+    ends = set()
+    for length in range(1, 1_500, 30):
+        long = [replace(FINDING, id=f"{n:016x}", message="日" * n) for n in (9_900, 9_000, length)]
+        text = finished(replace(report_of(*long), lookups=tally))[0]["output"]["text"]
+        assert text.count("\n<details>\n") == text.count("\n</details>")
+        ends.add((text.count("<details>"), "The rest had no room here." in text))
+    assert ends == {(1, False), (0, True)}
+
+
 @settings(deadline=None)
 @given(reports, st.sampled_from(THRESHOLDS), st.booleans())
 def test_github_never_has_to_refuse_what_a_run_says(
