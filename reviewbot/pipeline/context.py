@@ -32,7 +32,6 @@ from reviewbot.core.plan.policy import exclusion
 from reviewbot.core.plan.split import split_file
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES
 from reviewbot.core.safety.redact import has_private_key
-from reviewbot.models.linters.linters import Linters
 from reviewbot.models.tokens import Calibration
 from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.planner import Chains, Planner
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunks import Batch, Chunk, SplitLimits
     from reviewbot.core.prompt.guidelines import Guidelines
+    from reviewbot.models.linters.linters import Linters
 
 HEADINGS_S: Final = 3.0
 """Most seconds to find the headings of all hunks."""
@@ -226,7 +226,7 @@ class ContextPlanner:
         plan = planner.plan(attributes)
         often = Counter(file.path for file in self._files)
         chunks = plan.by_id
-        linters = Linters(heed_added=True) if settings.linters else None
+        linters = _linters() if settings.linters else None
         for batch in plan.batches:
             model = chains.first(batch)
             sizes, offline = planner.sizes(model), planner.info(model).offline
@@ -288,6 +288,12 @@ class ContextPlanner:
             return None
         taken = parts[0].tokens - piece.chunk.tokens
         return taken if taken <= self._room[piece.batch.id] else None
+
+
+def _linters() -> Linters:
+    from reviewbot.models.linters.linters import Linters
+
+    return Linters(heed_added=True)
 
 
 def _may_grow(file: FileDiff) -> bool:

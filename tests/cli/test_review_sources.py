@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.cli import source
+from reviewbot.cli import repository_source
 from reviewbot.cli.main import main
 from tests.support.repositories import _alone, git
 
@@ -134,8 +134,8 @@ def test_a_model_gets_untracked_files_only_if_asked_for(
 def test_large_untracked_files_and_those_beyond_the_limit_are_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(source, "MOST_UNTRACKED", 2)
-    monkeypatch.setattr(source, "MOST_UNTRACKED_BYTES", 100)
+    monkeypatch.setattr(repository_source, "MOST_UNTRACKED", 2)
+    monkeypatch.setattr(repository_source, "MOST_UNTRACKED_BYTES", 100)
     write("x = 1\n" * 20, "large.py")
     for number in range(6):
         write("x = 1\n", f"new_{number}.py")
@@ -152,7 +152,7 @@ def test_large_untracked_files_and_those_beyond_the_limit_are_named(
 def test_the_configuration_can_accept_untracked_files_that_are_too_large(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(source, "MOST_UNTRACKED_BYTES", 100)
+    monkeypatch.setattr(repository_source, "MOST_UNTRACKED_BYTES", 100)
     write("x = 1\n" * 20, "large.py")
     write("x = 1\n", "small.py")
     write("accept_unread: [large.py]\n", ".reviewbot.yml")

@@ -65,7 +65,7 @@ class Linters:
         self._heed_added = heed_added
         self._slots = slots or LinterSlots().for_review("local")
         self._budget = _Budget()
-        self._programs = tuple(one for one in find_programs() if one.usable)
+        self._programs = find_programs()
 
     def linter_of(self, path: str, first_line: str = "") -> str | None:
         """Return the name of the linter that reads a file; None if there is none.
@@ -128,7 +128,14 @@ class Linters:
         return Linted(hits, (name,), added_suppressions=shown)
 
     def _program_of(self, path: str, first_line: str) -> Program | None:
-        return next((one for one in self._programs if one.linter.reads(path, first_line)), None)
+        return next(
+            (
+                program
+                for program in self._programs
+                if program.linter.reads(path, first_line) and program.usable
+            ),
+            None,
+        )
 
     async def _run(
         self, program: Program, path: str, text: str, *, whole: bool

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sysconfig
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -34,14 +34,18 @@ LINTERS: Final[tuple[Linter, ...]] = (RUFF, OXLINT, SHELLCHECK, HADOLINT, ZIZMOR
 class Program:
     """A linter and its program.
 
-    ``version`` is that of the installed package, None if there is none. ``wanted`` is the version
-    that reviewbot was tested with; no other version is used, because rules and formats change.
+    ``wanted`` is the version that reviewbot was tested with; no other version is used, because
+    rules and formats change.
     """
 
     linter: Linter
     path: Path
-    version: str | None
     wanted: str
+
+    @property
+    def version(self) -> str | None:
+        """The version of the installed package; None if there is none."""
+        return _version_of(self.linter.package)
 
     @property
     def usable(self) -> bool:
@@ -69,7 +73,6 @@ def find_programs() -> tuple[Program, ...]:
         Program(
             linter,
             folder / f"{linter.name}{suffix}",
-            _version_of(linter.package),
             wanted[linter.name],
         )
         for linter in LINTERS
@@ -100,17 +103,22 @@ def unconfined_notice(paths: Iterable[str], whole: Collection[str]) -> str | Non
     gaps = unconfined()
     if gaps is None:
         return None
-    linters = [program.linter for program in find_programs() if program.usable]
+    programs = find_programs()
     if any(
-        linter.reads(path, "") and (path in whole or not linter.needs_whole)
+        program.linter.reads(path, "")
+        and (path in whole or not program.linter.needs_whole)
+        and program.usable
         for path in paths
-        for linter in linters
+        for program in programs
     ):
         return f"The linters run unconfined: {gaps}."
     return None
 
 
+@cache
 def _version_of(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version  # it takes milliseconds
+
     try:
         return version(package)
     except PackageNotFoundError:
