@@ -40,7 +40,8 @@ IMPURE = {
 IMPURE_IN_CORE = {
     "core/prompt/templates.py": {"importlib.resources"},  # the prompts are data of the package
     # betterleaks in a process of its own, where there is a build
-    "core/safety/leak_process.py": {"os", "subprocess", "threading"},
+    "core/safety/child_process.py": {"os", "subprocess"},
+    "core/safety/leak_process.py": {"os", "threading"},
 }
 """The exceptions, as docs/architecture.md has them."""
 

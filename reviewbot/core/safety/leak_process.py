@@ -11,21 +11,19 @@ import atexit
 import importlib.util
 import json
 import os
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from functools import cache
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from reviewbot.core.safety.child_process import start_child
+
+if TYPE_CHECKING:
+    import subprocess
 
 SCAN_S: Final = 30.0
 """Seconds for one text of a few thousand characters, or for the start, on a busy machine."""
-_START: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
-    " from reviewbot.models.sandbox.leak_worker import main; main()"
-)
-_ENVIRONMENT: Final = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""The variables that a process may need to load libraries; it gets no others."""
+_START: Final = "from reviewbot.models.sandbox.leak_worker import main; main()"
 _STARTING = threading.Lock()
 
 
@@ -44,7 +42,7 @@ class LeakProcess:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self.version = self._start()
 
     def scan(self, text: str) -> list[dict[str, Any]]:
@@ -64,15 +62,7 @@ class LeakProcess:
     def _start(self) -> str:
         self.close()
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
-                [sys.executable, "-I", "-c", _START, json.dumps([*map(os.path.abspath, sys.path)])],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-                start_new_session=True,  # Ctrl-C is for the parent, which ends this process
-                text=True,
-            )
+            self._process = start_child(_START)
         except OSError as error:
             raise LeakScanError(f"it could not start ({error.strerror})") from error
         version = self._exchange("null")
@@ -94,7 +84,7 @@ class LeakProcess:
         limit.daemon = True
         limit.start()
         try:
-            stdin.write(line + "\n")
+            stdin.write(line.encode() + b"\n")
             stdin.flush()
             return json.loads(stdout.readline())
         except (OSError, ValueError):
@@ -119,12 +109,12 @@ class LeakProcess:
             _close_pipes(process)
 
 
-def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     assert process.stdin is not None and process.stdout is not None  # noqa: PT018, S101 - pipes
     return process.stdin, process.stdout
 
 
-def _close_pipes(process: subprocess.Popen[str]) -> None:
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
     for pipe in _pipes(process):
         with suppress(OSError):  # an unsent line
             pipe.close()

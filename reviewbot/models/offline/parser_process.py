@@ -8,9 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
+from reviewbot.core.safety.child_process import start_child
 from reviewbot.errors import ReviewbotError
 from reviewbot.models.offline.messages import HEAD
 
@@ -31,12 +34,7 @@ TOO_LONG: Final = f"parsing took longer than {FILE_S:g} s of processor time."
 NO_END: Final = f"parsing did not end within {WALL_S:g} s."
 CRASHED: Final = "the parser crashed."
 
-START: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
-    " from reviewbot.models.offline.worker import main; main()"
-)
-_ENVIRONMENT: Final = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""The variables that a process may need to load libraries; it gets no others."""
+START: Final = "from reviewbot.models.offline.worker import main; main()"
 _CPU_SIGNALS: Final = {-getattr(signal, "SIGXCPU", 0)} - {0}
 
 
@@ -50,14 +48,7 @@ class ParserProcess:
     def __init__(self) -> None:
         self.new = True
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
-                [sys.executable, "-I", "-c", START, json.dumps([*map(os.path.abspath, sys.path)])],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-                start_new_session=True,  # Ctrl-C is for the parent, which ends this process
-            )
+            self._process = start_child(START)
         except OSError as error:
             raise ParseError(f"the parser could not start ({error.strerror}).") from error
 
@@ -148,20 +139,11 @@ class ParserProcess:
 
     def processor_time(self) -> float:
         """Return the seconds of processor time used so far; 0 if the process has ended."""
-        import psutil
-
-        with suppress(psutil.Error):
-            used = psutil.Process(self._process.pid).cpu_times()
-            return float(used.user + used.system)
-        return 0.0
+        return processor_time(self._process.pid)
 
     def memory(self) -> int:
         """Return the bytes of memory in use; 0 if the process has ended."""
-        import psutil
-
-        with suppress(psutil.Error):
-            return int(psutil.Process(self._process.pid).memory_info().rss)
-        return 0
+        return memory(self._process.pid)
 
     def _kill(self) -> None:
         """Kill the process, and what it may have started."""
@@ -178,3 +160,29 @@ class ParserProcess:
             with suppress(OSError):  # unsent requests
                 if pipe is not None:
                     pipe.close()
+
+
+def processor_time(pid: int) -> float:
+    """Return the seconds of processor time that a process has used; 0 if it has ended."""
+    if sys.platform == "linux":  # a short review need not load psutil
+        with suppress(OSError):
+            return time.clock_gettime(~pid << 3 | 2)  # the clock of clock_getcpuclockid(3)
+    import psutil
+
+    with suppress(psutil.Error):
+        used = psutil.Process(pid).cpu_times()
+        return float(used.user + used.system)
+    return 0.0
+
+
+def memory(pid: int) -> int:
+    """Return the bytes of memory that a process has in use; 0 if it has ended."""
+    if sys.platform == "linux":
+        with suppress(OSError, IndexError):
+            pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
+            return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    import psutil
+
+    with suppress(psutil.Error):
+        return int(psutil.Process(pid).memory_info().rss)
+    return 0
