@@ -11,7 +11,7 @@ from reviewbot.code.git_repository import open_repository
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.plan.languages import language_of, title_of
 from reviewbot.models.offline.fragments import parse
-from reviewbot.rules import rules_for
+from reviewbot.rules.load import rules_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -88,7 +88,7 @@ def _encoding() -> Check:
 
 
 def _rules() -> Check:
-    from reviewbot.rules import load_rules
+    from reviewbot.rules.load import load_rules
 
     count = len(load_rules())
     return Check(OK, "offline rules", f"{count} rules, ast-grep {_version_of('ast-grep-py')}")

@@ -13,14 +13,15 @@ from reviewbot.config.load import read_settings, repository_root
 from reviewbot.core.findings.finding import level_of
 from reviewbot.errors import EXIT_OK, ConfigError
 from reviewbot.pipeline.custom_rules import load_custom_rules, read_from_folder
-from reviewbot.rules import load_rules, parse_rule
+from reviewbot.rules.load import load_rules
+from reviewbot.rules.rule import parse_rule
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
     from reviewbot.models.linters.rules import RuleGroup
-    from reviewbot.rules import Rule
+    from reviewbot.rules.rule import Rule
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -37,7 +37,7 @@ from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.planner import Chains, Planner
 from reviewbot.pipeline.prepare import CALIBRATION_FILE
 from reviewbot.pipeline.workers import own_pool
-from reviewbot.rules import count_rules
+from reviewbot.rules.load import count_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

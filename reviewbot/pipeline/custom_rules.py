@@ -19,7 +19,8 @@ from reviewbot.models.offline.messages import Pattern
 from reviewbot.models.offline.parser import Allowance, ParserHunk
 from reviewbot.models.offline.parser_process import TOO_LONG, ParseError
 from reviewbot.pipeline.workers import own_pool
-from reviewbot.rules import CASES, CUSTOM, languages_of, parse_rule
+from reviewbot.rules.folders import CUSTOM, languages_of
+from reviewbot.rules.rule import CASES, parse_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from reviewbot.code.git_repository import GitRepository
     from reviewbot.config.file import ConfigFile
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.rules import Rule
+    from reviewbot.rules.rule import Rule
 
 FOLDER: Final = ".reviewbot/rules"
 """Folder of the rules, at the root of a repository."""

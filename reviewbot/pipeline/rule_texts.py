@@ -12,13 +12,16 @@ from reviewbot.core.render.sarif import RuleText
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 from reviewbot.models.linters.rules import find_rule
-from reviewbot.rules import FOLDERS, META_VARIABLE, load_folder, parse_rule
+from reviewbot.rules.folders import FOLDERS
+from reviewbot.rules.load import load_folder
+from reviewbot.rules.meta_variables import META_VARIABLE
+from reviewbot.rules.rule import parse_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reviewbot.core.events.report import Report
-    from reviewbot.rules import Rule
+    from reviewbot.rules.rule import Rule
 
 _DOCS: Final = f"{REPOSITORY}/blob/main/docs/offline-rules.md"
 _PAGES: Final = {

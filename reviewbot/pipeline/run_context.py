@@ -11,7 +11,7 @@ from reviewbot.core.findings.prior import PriorFinding
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
 
 if TYPE_CHECKING:
-    from reviewbot.rules import Rule
+    from reviewbot.rules.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class RunContext:
     """Knowledge of the repository and of earlier reviews.
 
     Attributes:
-        custom_rules: rules of the base, as :func:`reviewbot.rules.parse_rule` takes them.
+        custom_rules: rules of the base, as :func:`reviewbot.rules.rule.parse_rule` takes them.
         guidelines: rules from the guideline files of the base.
         prior_findings: open findings of earlier reviews to verify again.
         heed_added_suppressions: whether suppressions that the change adds hide errors, too.
@@ -36,7 +36,7 @@ class RunContext:
         Raises:
             ConfigError: a rule is invalid.
         """
-        from reviewbot.rules import parse_rule
+        from reviewbot.rules.rule import parse_rule
 
         return tuple(parse_rule(data, source=f"{data['id']}.yml") for data in self.custom_rules)
 

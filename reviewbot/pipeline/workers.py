@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.job import Summarize
     from reviewbot.pipeline.lookups import CheckQuotes
     from reviewbot.pipeline.prepare import Prepared
-    from reviewbot.rules import Rule
+    from reviewbot.rules.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)

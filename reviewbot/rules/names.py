@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.finding import CATEGORIES
 from reviewbot.errors import ConfigError
-from reviewbot.rules import CUSTOM, rule_ids
+from reviewbot.rules.folders import CUSTOM
+from reviewbot.rules.load import rule_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

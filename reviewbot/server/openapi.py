@@ -23,7 +23,8 @@ from reviewbot.jobs.options import (
     MOST_VALUES,
     options_schema,
 )
-from reviewbot.rules import CUSTOM, rule_ids
+from reviewbot.rules.folders import CUSTOM
+from reviewbot.rules.load import rule_ids
 from reviewbot.rules.names import PREFIXES
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import pytest
 
 from reviewbot.cli.main import main
 from reviewbot.models.linters.programs import describe_programs
-from reviewbot.rules import Rule, load_rules
+from reviewbot.rules.load import load_rules
+from reviewbot.rules.rule import Rule
 from tests.support.custom_rules import CASES_PATH, FILES
 
 

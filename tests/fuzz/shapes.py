@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.plan.languages import _BY_EXTENSION, PARSED
-from reviewbot.rules import FOLDERS_OF, rules_for
+from reviewbot.rules.folders import FOLDERS_OF
+from reviewbot.rules.load import rules_for
 from tests.fuzz.cases import text_of
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.run_context import NO_CONTEXT, RunContext
 from reviewbot.pipeline.workers import workers
-from reviewbot.rules import rule_ids, rules_for
+from reviewbot.rules.load import rule_ids, rules_for
 from tests.in_process import parser
 from tests.models.linters.samples import need
 from tests.models.scripted import item

@@ -18,7 +18,7 @@ from reviewbot.models.linters.linters import Linted, Linters
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers
-from reviewbot.rules import rules_for
+from reviewbot.rules.load import rules_for
 from tests.in_process import parser
 from tests.models.linters.samples import need
 from tests.models.scripted import item

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from reviewbot.pipeline.rule_texts import render_sarif, rule_texts
-from reviewbot.rules import META_VARIABLE, rule_ids
+from reviewbot.rules.load import rule_ids
+from reviewbot.rules.meta_variables import META_VARIABLE
 from tests.support.custom_rules import RULE
 from tests.support.documents import report_of
 from tests.support.reports import FINDING

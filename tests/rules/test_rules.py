@@ -15,20 +15,10 @@ from reviewbot import rules as package
 from reviewbot.core.plan.languages import language_of
 from reviewbot.core.safety.escape import show_line
 from reviewbot.errors import ConfigError
-from reviewbot.rules import (
-    CASES,
-    FOLDERS,
-    FOLDERS_OF,
-    META_VARIABLE,
-    Rule,
-    count_rules,
-    load_folder,
-    load_rules,
-    parse_rule,
-    read_rule,
-    rules_for,
-    rules_in,
-)
+from reviewbot.rules.folders import FOLDERS, FOLDERS_OF
+from reviewbot.rules.load import count_rules, load_folder, load_rules, rules_for, rules_in
+from reviewbot.rules.meta_variables import META_VARIABLE
+from reviewbot.rules.rule import CASES, Rule, parse_rule, read_rule
 from tests.models.hunks import added, review_chunk
 from tests.models.scripted import checked
 

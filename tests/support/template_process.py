@@ -150,7 +150,8 @@ def _run() -> int:
 
 if __name__ == "__main__":
     from reviewbot.models.anthropic.messages_api import load_sdk
-    from reviewbot.rules import FOLDERS_OF, load_rules, rules_in
+    from reviewbot.rules.folders import FOLDERS_OF
+    from reviewbot.rules.load import load_rules, rules_in
 
     for module in LOADED:
         import_module(module)

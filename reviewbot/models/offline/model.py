@@ -34,15 +34,9 @@ from reviewbot.models.offline.messages import Pattern
 from reviewbot.models.offline.parser import Allowance, ParserHunk
 from reviewbot.models.offline.parser_process import ParseError
 from reviewbot.models.offline.text_rules import CHECKED_TEXT, check_lines
-from reviewbot.rules import (
-    META_VARIABLE,
-    TEXT_FOLDERS,
-    Rule,
-    count_rules,
-    languages_of,
-    load_folder,
-    rules_in,
-)
+from reviewbot.rules.folders import TEXT_FOLDERS, languages_of
+from reviewbot.rules.load import count_rules, load_folder, rules_in
+from reviewbot.rules.meta_variables import META_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -54,6 +48,7 @@ if TYPE_CHECKING:
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.offline.messages import Match, TextMatch
     from reviewbot.models.offline.parser import Parser
+    from reviewbot.rules.rule import Rule
 
 MAX_PER_RULE: Final = 20
 """Maximum number of findings of one rule in one chunk; the last one names the lines of the

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 from reviewbot.models.offline.assignments import span
 from reviewbot.models.offline.flow import Flow, find_flows
 from reviewbot.models.offline.messages import Match
-from reviewbot.rules import META_VARIABLE
+from reviewbot.rules.meta_variables import META_VARIABLE
 
 if TYPE_CHECKING:
     import re

@@ -31,7 +31,7 @@ from reviewbot.core.findings.finding import CATEGORIES, SEVERITIES, PlacementKin
 from reviewbot.models.cached import CacheUse
 from reviewbot.models.catalog import known_models, lookup
 from reviewbot.models.linters.rules import find_rule
-from reviewbot.rules import rule_ids
+from reviewbot.rules.load import rule_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from reviewbot.errors import ConfigError
-from reviewbot.rules import parse_rule
+from reviewbot.rules.rule import parse_rule
 from tests.models.hunks import added, review, review_chunk
 
 SORTED = """
