@@ -32,7 +32,7 @@ class InProcess(ParserPool):
 
 
 @asynccontextmanager
-async def no_process() -> AsyncIterator[InProcess]:
+async def no_process(*, early: bool = True) -> AsyncIterator[InProcess]:  # noqa: ARG001 - as own_pool
     """Yield a pool without processes, in place of ``workers.own_pool``."""
     yield InProcess()
 

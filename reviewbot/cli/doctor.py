@@ -197,7 +197,7 @@ def _key(choice: ModelChoice) -> Check:
 def _probe(choice: ModelChoice, settings: Settings) -> Check:
     """Check an endpoint with a small streaming request like those of a review."""
     from reviewbot.models.base import Stop
-    from reviewbot.pipeline.workers import claude_of
+    from reviewbot.pipeline.model_clients import claude_of
 
     async def ask() -> Probe:
         model = claude_of(choice, settings)

@@ -192,7 +192,8 @@ async def _run(
     from reviewbot.eval.contestants import check_names
     from reviewbot.eval.result_folder import Header, open_store
     from reviewbot.eval.run import Spending
-    from reviewbot.pipeline.workers import check_choices, own_pool
+    from reviewbot.pipeline.model_clients import check_choices
+    from reviewbot.pipeline.workers import own_pool
 
     for one in variants:
         check_choices(one.settings)

@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: RunArguments) -> int:
     from reviewbot.eval.cases import read_cases
     from reviewbot.eval.plan_file import read_plan
-    from reviewbot.pipeline.workers import check_choices
+    from reviewbot.pipeline.model_clients import check_choices
 
     check_extra()
     if args.judge_others and not args.judge:
@@ -221,7 +221,7 @@ def _say_size(cases: Sequence[Case], runs: int) -> None:
 
 def _judges(args: RunArguments, stack: AsyncExitStack) -> list[SummaryModel]:
     """Return the judges, which the end of ``stack`` closes."""
-    from reviewbot.pipeline.workers import claude_of
+    from reviewbot.pipeline.model_clients import claude_of
 
     found: list[SummaryModel] = []
     for name in dict.fromkeys(args.judge):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,8 @@ FORMATS: Final = ("terminal", "ndjson", *FINAL)
 
 MAX_JOBS: Final = 64
 MAX_LOOKUPS: Final = 40
+_COLLECT_AFTER: Final = 50_000
+"""New objects after which garbage is collected: the import of the pipeline leaves none."""
 
 EPILOG: Final = """\
 examples:
@@ -127,6 +130,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Review a diff, and return the exit code."""
+    gc.set_threshold(_COLLECT_AFTER)
     if args.server is None:
         from reviewbot.core.safety.leak_process import start_early
 

@@ -189,7 +189,7 @@ def run(args: argparse.Namespace) -> int:
 
         from reviewbot.jobs.run_dependencies import ModelRetryPolicy
         from reviewbot.jobs.service import ReviewService, ServiceConfig
-        from reviewbot.pipeline.workers import check_choices
+        from reviewbot.pipeline.model_clients import check_choices
         from reviewbot.server.app import ServerConfig, make_app
         from reviewbot.server.http.guard import Guard
         from reviewbot.server.http.process import (

@@ -18,7 +18,7 @@ from reviewbot.eval.consistency import Run, Series
 from reviewbot.eval.results import Comment, Result
 from reviewbot.models.base import ModelFault, Stop, Stopped, ToolInput, UsageReport
 from reviewbot.models.catalog import cost_usd, lookup
-from reviewbot.pipeline.workers import claude_of
+from reviewbot.pipeline.model_clients import claude_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -18,11 +18,11 @@ from reviewbot.eval.importers import find_repository
 from reviewbot.eval.results import Comment, Result, known_sum, result_of
 from reviewbot.pipeline.custom_rules import base_rules
 from reviewbot.pipeline.diff_context import with_context
+from reviewbot.pipeline.model_clients import check_choices
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.run import RunDescription, run_review
 from reviewbot.pipeline.run_context import RunContext
 from reviewbot.pipeline.sources import Source
-from reviewbot.pipeline.workers import check_choices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -19,9 +19,9 @@ from reviewbot.models.anthropic.messages_api import load_sdk
 from reviewbot.models.base import ModelFault, ToolInput
 from reviewbot.models.batch import Drafted, RequestSent
 from reviewbot.models.catalog import lookup
+from reviewbot.pipeline.model_clients import claude_of
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.run import RunDescription, run_review
-from reviewbot.pipeline.workers import claude_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

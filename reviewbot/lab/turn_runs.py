@@ -31,9 +31,9 @@ from reviewbot.models.base import (
 )
 from reviewbot.models.dialogue import text_of
 from reviewbot.models.exchange import MAX_TURNS
+from reviewbot.pipeline.model_clients import claude_of
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.run import RunDescription, run_review
-from reviewbot.pipeline.workers import claude_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

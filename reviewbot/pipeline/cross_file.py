@@ -12,35 +12,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.code.changed_definitions import NAMES, changed_definitions, tokens_of
-from reviewbot.code.definitions import use_lines
-from reviewbot.code.quotable_code import CHARS_PER_TOKEN, Piece
-from reviewbot.core.plan.categories import kind_of
 from reviewbot.core.plan.chunk_view import ChunkView
 from reviewbot.core.plan.chunks import Batch
-from reviewbot.core.plan.languages import is_source
 from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.core.render.author import UNCHECKED_USES
 from reviewbot.models.batch import AnswerRecalled, ChunkOutcome, Drafted, RequestSent, Retrying
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from reviewbot.code.changed_definitions import ChangedDefinitions
-    from reviewbot.code.quotable_code import QuotableCode
     from reviewbot.core.prompt.request import ManifestEntry
     from reviewbot.models.batch import BatchEvent, Emit
     from reviewbot.pipeline.job import Job
 
 CROSS_FILE: Final = "cross-file"
 """Name of the request, as the id of a batch."""
-USES: Final = 20
-"""Most uses of all names."""
-BUDGET_TOKENS: Final = 4_000
-"""Most tokens of all uses, estimated."""
-FILES: Final = 10
-"""Most files in which the uses of a name are looked up."""
-_AROUND: Final = 3
-"""Lines on both sides of a use."""
 
 FindUses: TypeAlias = Callable[
     [Sequence[str], Sequence[ChunkView]], Awaitable[tuple[ChunkView, ...]]
@@ -114,41 +99,3 @@ class CrossFile:
                     await emit(event)
 
         return pass_on
-
-
-class UseFinder:
-    """Finder of the uses of names in the files of a review; an instance is a :data:`FindUses`."""
-
-    def __init__(self, code: QuotableCode) -> None:
-        self._code = code
-
-    async def __call__(
-        self, names: Sequence[str], views: Sequence[ChunkView]
-    ) -> tuple[ChunkView, ...]:
-        """Return the lines around uses of names, those in tests last."""
-        shown = {
-            (view.path, line.new_no) for view in views for hunk in view.hunks for line in hunk.lines
-        }
-        pieces: list[Piece] = []
-        for name in names:
-            found = [piece async for piece in self._uses(name, shown)]
-            pieces += found[: max(2, USES // len(names))]
-        return await self._code.shown(BUDGET_TOKENS * CHARS_PER_TOKEN, pieces[:USES])
-
-    async def _uses(self, name: str, shown: set[tuple[str, int | None]]) -> AsyncIterator[Piece]:
-        paths = self._code.containing(name)
-        paths += [line.path for line in await self._code.search(name) or ()]
-        sources = sorted(filter(is_source, dict.fromkeys(paths)), key=_is_test)
-        for path in sources[:FILES]:
-            lines = await self._code.lines(path) or ()
-            last = 0
-            for index in use_lines(name, lines):
-                number = index + 1
-                if number > last and (path, number) not in shown:
-                    first = max(1, number - _AROUND)
-                    last = min(number + _AROUND, len(lines))
-                    yield Piece(path, first, last, "", (number, number))
-
-
-def _is_test(path: str) -> bool:
-    return kind_of(path) == "tests"

@@ -26,9 +26,10 @@ from reviewbot.models.explanation import Explainer, WordsWriter
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import Calibration, TokenCounter
 from reviewbot.pipeline.job import Job, manifest_of
+from reviewbot.pipeline.model_clients import ModelClients
 from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.prepare import Prepared, files_of, path_instructions_of, resolve_filters
-from reviewbot.pipeline.workers import ModelClients, Workers, budget_of
+from reviewbot.pipeline.workers import Workers, budget_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -181,10 +182,10 @@ async def explainers(
     """
     async with AsyncExitStack() as stack:
         parsers = ParserPool()  # starts no process: offline rules answer no questions
-        crew = ModelClients(settings, parsers.for_tenant("local"))
-        stack.push_async_callback(crew.aclose)
+        clients = ModelClients(settings, parsers.for_tenant("local"))
+        stack.push_async_callback(clients.aclose)
         (batch,) = prepared.job.plan.batches
-        able = [one for one in crew.chain(batch.chain) if isinstance(one, WordsWriter)]
+        able = [model for model in clients.chain(batch.chain) if isinstance(model, WordsWriter)]
         explainer = Explainer(
             able,
             inquiry,

@@ -9,35 +9,28 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from reviewbot.code.evidence import Evidence
-from reviewbot.code.quotable_code import QuotableCode
-from reviewbot.code.running_code import running_code
 from reviewbot.config.settings import OFFLINE, ModelChoice
-from reviewbot.errors import ConfigError
+from reviewbot.core.plan.languages import language_of
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.budget import Budget
-from reviewbot.models.catalog import lookup
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import TokenCounter
-from reviewbot.pipeline.cross_file import CROSS_FILE, UseFinder
-from reviewbot.pipeline.dossiers import Dossiers
-from reviewbot.pipeline.lookups import lookups_of
-from reviewbot.pipeline.patterns import policy_of
-from reviewbot.pipeline.planner import Chains
+from reviewbot.pipeline.cross_file import CROSS_FILE
+from reviewbot.pipeline.model_clients import ModelClients
+from reviewbot.rules.load import count_rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from reviewbot.code.at_commit import CodeAtCommit
+    from reviewbot.code.quotable_code import QuotableCode
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings.suggestions import SyntaxCheck
-    from reviewbot.core.plan.routing import Chain
     from reviewbot.core.prompt.lookup_tools import LookUp
-    from reviewbot.models.anthropic.claude import Claude
-    from reviewbot.models.anthropic.deadlines import Frame
     from reviewbot.models.base import Model, ModelFault
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch, Verify
     from reviewbot.models.catalog import ModelInfo
@@ -49,10 +42,10 @@ if TYPE_CHECKING:
     from reviewbot.models.linters.slots import ReviewSlots
     from reviewbot.models.offline.parser import Parser
     from reviewbot.pipeline.cross_file import FindUses
+    from reviewbot.pipeline.dossiers import Dossiers
     from reviewbot.pipeline.job import Summarize
     from reviewbot.pipeline.lookups import CheckQuotes
     from reviewbot.pipeline.prepare import Prepared
-    from reviewbot.rules.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,30 +143,40 @@ async def workers(
         ConfigError: a model has no key, or its overrides are invalid.
     """
     budget = budget_of(settings, spent_usd)
+    files_of = cache(partial(_code, prepared, settings, code))
     async with AsyncExitStack() as stack:
         if parser is None:
-            parser = (await stack.enter_async_context(own_pool())).for_tenant("local")
-        crew = ModelClients(settings, parser, prepared.context.parsed_rules(), client_of)
-        stack.push_async_callback(crew.aclose)
-        writer = crew.chain(crew.chains.rest)[0]
+            languages = {language_of(file.path) for file in prepared.job.files}
+            pool = await stack.enter_async_context(own_pool(early=any(map(count_rules, languages))))
+            parser = pool.for_tenant("local")
+        clients = ModelClients(settings, parser, prepared.context.parsed_rules(), client_of)
+        stack.push_async_callback(clients.aclose)
+        writer = clients.chain(clients.chains.rest)[0]
         summarize = None
         if settings.summary and not writer.info.offline:
             from reviewbot.models.summary import Summarizer, SummaryModel
 
             if isinstance(writer, SummaryModel):
                 summarize = Summarizer(writer, budget, title=title, description=description)
-        looked_up = lookups_of(prepared, settings, code, parser, used=lookups_used)
-        verify = None
-        files = _code(prepared, settings, code)
-        dossiers = Dossiers(files, parser, settings.batch_tokens) if looked_up else None
+        # A review by the offline rules alone reads no other code, and need not import what does.
+        looked_up = dossiers = verify = find_uses = None
+        if code is not None and settings.lookups:
+            from reviewbot.pipeline.dossiers import Dossiers
+            from reviewbot.pipeline.lookups import lookups_of
+
+            looked_up = lookups_of(prepared, settings, code, parser, used=lookups_used)
+            dossiers = Dossiers(files_of(), parser, settings.batch_tokens)
         if prepared.job.verified:
-            evidence = Evidence(files, parser, callers=settings.callers)
-            verify = _verifier(settings, crew, parser, evidence, budget)
+            verify = _verifier(settings, clients, parser, files_of(), budget)
+        if settings.cross_file and clients.online():
+            from reviewbot.pipeline.use_finder import UseFinder
+
+            find_uses = UseFinder(files_of())
         yield Workers(
             run_batch=_runner(
                 prepared,
                 settings,
-                crew,
+                clients,
                 budget,
                 lookups=looked_up.counted if looked_up else None,
                 turns=turns,
@@ -186,33 +189,40 @@ async def workers(
             summarize=summarize,
             keeps_syntax=parser.keeps_syntax,
             chains={
-                batch.id: crew.chains.choices(batch.chain) for batch in prepared.job.plan.batches
+                batch.id: clients.chains.choices(batch.chain) for batch in prepared.job.plan.batches
             },
             linters=_linters(prepared, lint_slots) if settings.linters else None,
             verify=verify,
             whole_files=prepared.whole_files,
-            own_rules=_own_rules(prepared, crew),
-            find_uses=UseFinder(files) if settings.cross_file and crew.online() else None,
+            own_rules=_own_rules(prepared, clients),
+            find_uses=find_uses,
         )
 
 
 def _code(prepared: Prepared, settings: Settings, source: CodeAtCommit | None) -> QuotableCode:
+    from reviewbot.code.quotable_code import QuotableCode
+    from reviewbot.pipeline.patterns import policy_of
+
     policy = policy_of(settings, prepared.attributes)
     return QuotableCode(prepared.job.files, policy, prepared.whole_files, source=source)
 
 
 def _verifier(
     settings: Settings,
-    crew: ModelClients,
+    clients: ModelClients,
     parser: Parser,
-    evidence: Evidence,
+    files: QuotableCode,
     budget: Budget | None,
 ) -> Verify:
+    from reviewbot.code.evidence import Evidence
+    from reviewbot.code.running_code import running_code
     from reviewbot.models.verifier import Verifier, VerifierModel
+
+    evidence = Evidence(files, parser, callers=settings.callers)
 
     def model_of(reviewer: str) -> VerifierModel | None:
         choice = settings.verify_model
-        model = crew.named(reviewer) if choice is None else crew.client(choice)
+        model = clients.named(reviewer) if choice is None else clients.client(choice)
         if model is None:
             return None
         return model if isinstance(model, VerifierModel) else None
@@ -232,9 +242,9 @@ def _attempt_policy(settings: Settings) -> AttemptPolicy:
     )
 
 
-def _own_rules(prepared: Prepared, crew: ModelClients) -> dict[str, RunBatch]:
-    rules = Attempts([crew.client(ModelChoice(OFFLINE))])
-    models = {batch.id: crew.chain(batch.chain)[0] for batch in prepared.job.plan.batches}
+def _own_rules(prepared: Prepared, clients: ModelClients) -> dict[str, RunBatch]:
+    rules = Attempts([clients.client(ModelChoice(OFFLINE))])
+    models = {batch.id: clients.chain(batch.chain)[0] for batch in prepared.job.plan.batches}
     return {name: rules for name, model in models.items() if not model.info.offline}
 
 
@@ -245,15 +255,19 @@ def _linters(prepared: Prepared, slots: ReviewSlots | None) -> Linters:
 
 
 @asynccontextmanager
-async def own_pool() -> AsyncIterator[ParserPool]:
-    """Yield a pool with one process that parses source code, started in the background."""
+async def own_pool(*, early: bool = True) -> AsyncIterator[ParserPool]:
+    """Yield a pool with one process that parses source code.
+
+    It starts in the background if ``early`` is true, else with the first request.
+    """
     pool = ParserPool()
-    warming = asyncio.create_task(pool.warm())
+    warming = asyncio.create_task(pool.warm()) if early else None
     try:
         yield pool
     finally:
-        warming.cancel()
-        await asyncio.wait({warming})
+        if warming is not None:
+            warming.cancel()
+            await asyncio.wait({warming})
         pool.close()
 
 
@@ -268,84 +282,10 @@ def _measure(info: ModelInfo, prompt: str) -> int:
     return TokenCounter(info.token_factor).count(prompt) if prompt else 0
 
 
-def check_choices(settings: Settings) -> None:
-    """Check that each model of the settings has the key that it needs.
-
-    Raises:
-        ConfigError: a model has no key. The error names the route.
-    """
-    places = {one.name: one.source for one in settings.routes}
-    if settings.ab_split:
-        places[settings.ab_split.name] = settings.ab_split.source
-    for setting, choices in settings.chains():
-        for problem in (one.problem for one in choices if one.problem):
-            key = setting if setting in places else None
-            raise ConfigError(problem, source=places.get(setting), key=key)
-
-
-class ModelClients:
-    """Clients of the models of the settings; chains that contain the same model share a client.
-
-    ``parser`` parses source code for the offline rules, to which ``custom_rules`` are added.
-    ``client_of`` may return the client of a model in place of the usual one.
-
-    Raises:
-        ConfigError: a model has no key. The error names the route.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        parser: Parser,
-        custom_rules: Sequence[Rule] = (),
-        client_of: Callable[[ModelChoice], Model | None] | None = None,
-    ) -> None:
-        if client_of is None:
-            check_choices(settings)
-        self.chains = Chains(settings)
-        self._clients: dict[ModelChoice, Model] = {}
-        self._settings, self._parser = settings, parser
-        self._custom_rules, self._client_of = tuple(custom_rules), client_of
-
-    def chain(self, chain: Chain) -> tuple[Model, ...]:
-        """Return the models of ``chain``, best first."""
-        return tuple(map(self.client, self.chains.choices(chain)))
-
-    def online(self) -> tuple[Model, ...]:
-        """Return the models of the default chain except the offline rules."""
-        return tuple(one for one in self.chain(self.chains.rest) if not one.info.offline)
-
-    def named(self, name: str) -> Model | None:
-        """Return the client of the model ``name``; None if the settings do not name it."""
-        found = (choice for choice in self._settings.choices if choice.name == name)
-        return next(map(self.client, found), None)
-
-    def client(self, choice: ModelChoice) -> Model:
-        """Return the client of a model."""
-        if choice not in self._clients:
-            self._clients[choice] = self._new_client(choice)
-        return self._clients[choice]
-
-    def _new_client(self, choice: ModelChoice) -> Model:
-        if self._client_of and (client := self._client_of(choice)) is not None:
-            return client
-        if choice.name == OFFLINE:
-            from reviewbot.models.offline.model import OfflineModel
-
-            return OfflineModel(self._parser, self._custom_rules)
-        return claude_of(choice, self._settings)
-
-    async def aclose(self) -> None:
-        """Close every client."""
-        async with AsyncExitStack() as stack:
-            for client in self._clients.values():
-                stack.push_async_callback(client.aclose)
-
-
 def _runner(
     prepared: Prepared,
     settings: Settings,
-    crew: ModelClients,
+    clients: ModelClients,
     budget: Budget | None,
     *,
     lookups: Lookups | None,
@@ -368,8 +308,8 @@ def _runner(
             dossiers=dossiers,
         )
 
-    attempts = {chain: attempts_of(crew.chain(chain)) for chain in set(chain_of_batch.values())}
-    across = attempts_of(crew.online())
+    attempts = {chain: attempts_of(clients.chain(chain)) for chain in set(chain_of_batch.values())}
+    across = attempts_of(clients.online())
 
     async def run_batch(task: BatchTask, emit: Emit) -> BatchResult:
         if task.id == CROSS_FILE:
@@ -378,38 +318,8 @@ def _runner(
         for spent in result.spent:
             usage = spent.usage
             actual = usage.input + usage.cache_read + usage.cache_write
-            key = crew.chains.endpoint(spent.model)
+            key = clients.chains.endpoint(spent.model)
             prepared.calibration.learn(key, estimated=spent.estimated, actual=actual)
         return result
 
     return run_batch
-
-
-def claude_of(
-    choice: ModelChoice, settings: Settings, *, on_frame: Callable[[Frame], None] | None = None
-) -> Claude:
-    """Return the client of a model on a server, without a request.
-
-    Args:
-        choice: the model.
-        settings: the loaded settings.
-        on_frame: function that sees each event of a response.
-
-    Raises:
-        ConfigError: the model has no key, or its overrides are invalid.
-    """
-    if choice.problem:
-        raise ConfigError(choice.problem)
-    info = lookup(choice.name, settings.models)
-    from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
-
-    limits = settings.timeouts
-    return Claude(
-        info,
-        api_key=choice.api_key.reveal() if choice.api_key else None,
-        base_url=choice.base_url,
-        timeouts=ModelTimeouts(
-            first_content_s=limits.first_content_s, idle_s=limits.idle_s, total_s=limits.total_s
-        ),
-        on_frame=on_frame,
-    )

@@ -21,10 +21,11 @@ from reviewbot.models.batch import BatchResult
 from reviewbot.models.cached import CachedBatches
 from reviewbot.models.linters.batches import LintedBatches
 from reviewbot.models.linters.imported import ImportedHit
-from reviewbot.pipeline.cross_file import CROSS_FILE, USES, UseFinder
+from reviewbot.pipeline.cross_file import CROSS_FILE
 from reviewbot.pipeline.job import Postponed, PriorRun
 from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.review import review
+from reviewbot.pipeline.use_finder import USES, UseFinder
 from tests.models.memory_cache import MemoryCache
 from tests.models.scripted import Say, Scripted, item
 from tests.support.reviews import Checkpoints, added, job, run

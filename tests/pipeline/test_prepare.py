@@ -12,7 +12,7 @@ from reviewbot.core.events.report import fold
 from reviewbot.core.plan.stored import plan_from_json, plan_to_json
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, GuidelineFile, Guidelines, SelectedRule
 from reviewbot.errors import ConfigError
-from reviewbot.models.linters import programs
+from reviewbot.models.sandbox import confine
 from reviewbot.pipeline.job import started
 from reviewbot.pipeline.prepare import Prepared, prepare
 from reviewbot.pipeline.review import review
@@ -190,14 +190,14 @@ def test_linters_that_run_unconfined_are_reported(monkeypatch: pytest.MonkeyPatc
     need("ruff")
     need("shellcheck")
     told = ("The linters run unconfined: this kernel has no Landlock.",)
-    monkeypatch.setattr(programs, "unconfined", lambda: "this kernel has no Landlock")
+    monkeypatch.setattr(confine, "unconfined", lambda: "this kernel has no Landlock")
     assert prepared(added("a.py", "x = 1")).job.notices == told
     for path, expected in (("a.py", ()), ("a.sh", told)):  # only shellcheck reads hunks
         hunk = f"--- a/{path}\n+++ b/{path}\n@@ -8,2 +8,2 @@\n a\n-b\n+c\n"
         assert prepared(hunk).job.notices == expected
     assert prepared(added("a.txt", "x = 1")).job.notices == ()
     assert prepared(added("a.py", "x = 1"), "linters: false").job.notices == ()
-    monkeypatch.setattr(programs, "unconfined", lambda: None)
+    monkeypatch.setattr(confine, "unconfined", lambda: None)
     assert prepared(added("a.py", "x = 1")).job.notices == ()
 
 

@@ -10,6 +10,7 @@ from reviewbot.config.settings import load_settings
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.events.report import Report, fold
 from reviewbot.errors import ConfigError
+from reviewbot.models.offline.parser import ParserPool
 from reviewbot.pipeline.chunk_events import ACCEPTED
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
@@ -89,3 +90,18 @@ async def test_an_executable_file_without_extension_is_a_script() -> None:
     diff = f"{head}+++ b/deploy\n@@ -40,1 +40,1 @@\n-old\n+new\n"
     assert statuses(await reviewed(diff)) == {"deploy": "unread"}
     assert statuses(await reviewed(diff.replace("100755", "100644"))) == {"deploy": "reviewed"}
+
+
+async def test_the_parser_starts_early_only_for_files_that_rules_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts: list[ParserPool] = []
+
+    async def warm(pool: ParserPool) -> None:
+        starts.append(pool)
+
+    monkeypatch.setattr(ParserPool, "warm", warm)
+    await reviewed(PROSE)
+    assert starts == []
+    await reviewed(PYTHON)
+    assert len(starts) == 1

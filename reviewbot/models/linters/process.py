@@ -20,13 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.models.linters.base import NotLintedError
-from reviewbot.models.sandbox.launcher import (
-    READ,
-    Launch,
-    LaunchError,
-    files_to_start,
-    run_confined,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,6 +120,14 @@ def _run_confined(command: list[str], root: Path, output: Path, stop: Event) -> 
     Raises:
         NotLintedError: it did not start, could not be confined, or was ended.
     """
+    from reviewbot.models.sandbox.launcher import (
+        READ,
+        Launch,
+        LaunchError,
+        files_to_start,
+        run_confined,
+    )
+
     try:
         launch = Launch(
             command=tuple(command),

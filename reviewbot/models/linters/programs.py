@@ -20,7 +20,6 @@ from reviewbot.models.linters.ruff import RUFF
 from reviewbot.models.linters.rules import wanted_versions
 from reviewbot.models.linters.shellcheck import SHELLCHECK
 from reviewbot.models.linters.zizmor import ZIZMOR
-from reviewbot.models.sandbox.confine import unconfined
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -100,19 +99,19 @@ def unconfined_notice(paths: Iterable[str], whole: Collection[str]) -> str | Non
         paths: the files to review.
         whole: those of them that are known in full.
     """
-    gaps = unconfined()
-    if gaps is None:
-        return None
     programs = find_programs()
-    if any(
+    if not any(
         program.linter.reads(path, "")
         and (path in whole or not program.linter.needs_whole)
         and program.usable
         for path in paths
         for program in programs
     ):
-        return f"The linters run unconfined: {gaps}."
-    return None
+        return None
+    from reviewbot.models.sandbox.confine import unconfined
+
+    gaps = unconfined()
+    return None if gaps is None else f"The linters run unconfined: {gaps}."
 
 
 @cache
