@@ -125,11 +125,11 @@ def _linters() -> Check:
     async def problems() -> list[str]:
         linters = Linters(heed_added=True)
         done = [await linters.lint(path, text, [1]) for path, text in _LINTED.items()]
-        return [one.problem for one in done if one.problem]
+        return [linted.problem for linted in done if linted.problem]
 
     if found := asyncio.run(problems()):
         return Check(WARNING, "linters", " ".join(found))
-    usable = all(one.usable for one in find_programs())
+    usable = all(program.usable for program in find_programs())
     return Check(OK if usable else WARNING, "linters", describe_programs())
 
 

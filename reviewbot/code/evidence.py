@@ -125,7 +125,7 @@ class Evidence:
 
     async def _definitions(self, symbol: str, findings: Sequence[Finding]) -> list[Piece]:
         places = await self.definitions(symbol, [finding.path for finding in findings])
-        return [one for one in places if not self._are_shown(one, findings)]
+        return [place for place in places if not self._are_shown(place, findings)]
 
     async def definitions(self, symbol: str, paths: Sequence[str]) -> list[Piece]:
         """Return the definitions of a name: those in files that use it, else all others.

@@ -69,15 +69,16 @@ def outline_text(file: FileLines, definitions: Sequence[Enclosing]) -> str:
     """Return definitions with their lines, inner ones indented, as far as they fit."""
     room = _Room()
     note, outer = "", list[int]()
-    for index, one in enumerate(definitions):
-        while outer and outer[-1] < one.first:
+    for index, definition in enumerate(definitions):
+        first, last = definition.first, definition.last
+        while outer and outer[-1] < first:
             outer.pop()
         blanks = "  " * min(len(outer), 8)
-        outer.append(one.last)
-        numbers = f"{one.first}-{one.last}" if one.last > one.first else f"{one.first}"
-        line = f"--- {blanks}{numbers} {quoted(one.header, MATCH_CHARS)}"
+        outer.append(last)
+        numbers = f"{first}-{last}" if last > first else f"{first}"
+        line = f"--- {blanks}{numbers} {quoted(definition.header, MATCH_CHARS)}"
         if not room.add(line):
-            note = f"--- and {len(definitions) - index} more definitions, from line {one.first} on"
+            note = f"--- and {len(definitions) - index} more definitions, from line {first} on"
             break
     amounts = f"{count(len(file.lines), 'line')}, {count(len(definitions), 'definition')}"
     heading = f"{_heading(file)}, {amounts}"

@@ -84,13 +84,17 @@ def joined(rule: Finding, models: Sequence[Finding]) -> Finding:
     )
 
 
-def _overlap(one: Finding, other: Finding) -> bool:
-    is_apart = one.line > other.end_line or other.line > one.end_line
-    return one.side == other.side and not is_apart
+def _overlap(finding: Finding, other: Finding) -> bool:
+    is_apart = finding.line > other.end_line or other.line > finding.end_line
+    return finding.side == other.side and not is_apart
 
 
-def _has_equal_lines(one: Finding, other: Finding) -> bool:
-    return (one.side, one.line, one.end_line) == (other.side, other.line, other.end_line)
+def _has_equal_lines(finding: Finding, other: Finding) -> bool:
+    return (finding.side, finding.line, finding.end_line) == (
+        other.side,
+        other.line,
+        other.end_line,
+    )
 
 
 def _holds(outer: Finding, inner: Finding) -> bool:

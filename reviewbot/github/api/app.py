@@ -171,7 +171,7 @@ def _app_self(found: Record) -> AppSelf:
 
 
 def _code_access(found: Record, repository: int) -> CodeAccess:
-    listed = {one["id"]: one for one in found.get("repositories") or ()}
+    listed = {record["id"]: record for record in found.get("repositories") or ()}
     about: Record = listed[repository] if listed else {"full_name": "", "private": True}
     return CodeAccess(SecretText(found["token"]), about["full_name"], about["private"] is True)
 

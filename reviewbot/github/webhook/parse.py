@@ -223,8 +223,11 @@ def _installation_repositories(payload: Payload) -> Task:
     if payload.action != "removed":
         raise payload.nothing()
     listed = payload.at("repositories_removed")
-    ids = (positive(at(one, "id")) for one in (listed if isinstance(listed, list) else ()))
-    return _changed(payload, tuple(one for one in ids if one is not None))
+    ids = (
+        positive(at(repository, "id"))
+        for repository in (listed if isinstance(listed, list) else ())
+    )
+    return _changed(payload, tuple(number for number in ids if number is not None))
 
 
 def _repository(payload: Payload) -> Task:

@@ -110,11 +110,13 @@ class LintedBatches:
             result = await self._inner(replace(task, request=request), batch.pass_on)
         for drafted in batch.waiting:
             await batch.add(drafted)
-        own = (one for one in result.drafts if not batch.is_covered(one))
+        own = (drafted for drafted in result.drafts if not batch.is_covered(drafted))
         return replace(
             result,
             drafts=(*batch.drafts, *own),
-            outcomes=tuple(linted_outcome(one, batch.linted[one.chunk]) for one in result.outcomes),
+            outcomes=tuple(
+                linted_outcome(outcome, batch.linted[outcome.chunk]) for outcome in result.outcomes
+            ),
         )
 
     async def _reported(self, task: BatchTask, batch: LintedBatch) -> tuple[Drafted, ...]:
@@ -273,7 +275,9 @@ def _with_reported(view: ChunkView, reported: Iterable[Drafted]) -> ChunkView:
     Titles and messages are left out, because they can quote the code.
     """
     places = [
-        f"line {one.draft.line} ({one.draft.rule})" for one in reported if view.id in one.chunks
+        f"line {drafted.draft.line} ({drafted.draft.rule})"
+        for drafted in reported
+        if view.id in drafted.chunks
     ]
     if not places:
         return view

@@ -82,7 +82,7 @@ class LintedBatch:
         ]
         if any(is_better(draft, chunk) for chunk in linted):
             return True
-        self.waiting = [one for one in self.waiting if not is_alike(one.draft, draft)]
+        self.waiting = [waiting for waiting in self.waiting if not is_alike(waiting.draft, draft)]
         return False
 
 

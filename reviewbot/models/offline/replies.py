@@ -20,15 +20,15 @@ def read_matches(
     """Return the matches of a reply; None if they are not valid in these hunks."""
     decode = decoder(Match)
     try:
-        found = [cast("Match", decode(one, "match")) for one in reply["matches"]]
+        found = [cast("Match", decode(match, "match")) for match in reply["matches"]]
     except (KeyError, TypeError, ValueError):
         return None
     inside = all(
-        one.hunk in range(len(hunks))
-        and one.pattern in range(len(patterns))
-        and 0 <= one.first <= one.last < len(hunks[one.hunk].lines)
-        and one.column >= 0
-        for one in found
+        match.hunk in range(len(hunks))
+        and match.pattern in range(len(patterns))
+        and 0 <= match.first <= match.last < len(hunks[match.hunk].lines)
+        and match.column >= 0
+        for match in found
     )
     return found if inside else None
 
@@ -39,14 +39,14 @@ def read_text_matches(
     """Return the matches of a reply; None if they are not valid for these hunks and rules."""
     decode = decoder(TextMatch)
     try:
-        found = [cast("TextMatch", decode(one, "match")) for one in reply["text"]]
+        found = [cast("TextMatch", decode(match, "match")) for match in reply["text"]]
     except (KeyError, TypeError, ValueError):
         return None
     inside = all(
-        one.rule in rules
-        and one.hunk in range(len(hunks))
-        and one.line in range(len(hunks[one.hunk]))
-        for one in found
+        match.rule in rules
+        and match.hunk in range(len(hunks))
+        and match.line in range(len(hunks[match.hunk]))
+        for match in found
     )
     return found if inside else None
 
@@ -57,13 +57,20 @@ def read_enclosing(
     """Return the definitions of a reply; None if they are not valid for these lines of a text."""
     decode = decoder(Enclosing | None)
     try:
-        found = [cast("Enclosing | None", decode(one, "enclosing")) for one in reply["enclosing"]]
+        found = [
+            cast("Enclosing | None", decode(definition, "enclosing"))
+            for definition in reply["enclosing"]
+        ]
     except (KeyError, TypeError, ValueError):
         return None
     last = text.count("\n") + 1
     if len(found) != len(lines) or not all(
-        one is None or (1 <= one.first <= line <= one.last <= last and _is_header(one.header))
-        for one, line in zip(found, lines, strict=True)
+        definition is None
+        or (
+            1 <= definition.first <= line <= definition.last <= last
+            and _is_header(definition.header)
+        )
+        for definition, line in zip(found, lines, strict=True)
     ):
         return None
     return tuple(found)
@@ -73,11 +80,16 @@ def read_outline(reply: Mapping[str, Any], text: str) -> tuple[Enclosing, ...] |
     """Return the definitions of a reply; None if they are unknown or not those of a text."""
     decode = decoder(Enclosing)
     try:
-        found = [cast("Enclosing", decode(one, "outline")) for one in reply["outline"]]
+        found = [
+            cast("Enclosing", decode(definition, "outline")) for definition in reply["outline"]
+        ]
     except (KeyError, TypeError, ValueError):
         return None
     last = text.count("\n") + 1
-    inside = all(1 <= one.first <= one.last <= last and _is_header(one.header) for one in found)
+    inside = all(
+        1 <= definition.first <= definition.last <= last and _is_header(definition.header)
+        for definition in found
+    )
     return tuple(found) if inside and len(found) <= OUTLINED else None
 
 
@@ -86,7 +98,7 @@ def read_code_lines(reply: Mapping[str, Any], text: str) -> frozenset[int] | Non
     found, last = reply.get("code_lines"), text.count("\n") + 1
     if not isinstance(found, list):
         return None
-    if not all(type(one) is int and 1 <= one <= last for one in found):
+    if not all(type(number) is int and 1 <= number <= last for number in found):
         return None
     return frozenset(found)
 

@@ -69,26 +69,33 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911 - one fo
     if request["do"] == "try":
         return {"refused": reason_to_refuse(request["language"], request["matcher"])}
     if request["do"] == "match":
-        patterns = [Pattern(**one) for one in request["patterns"]]
+        patterns = [Pattern(**pattern) for pattern in request["patterns"]]
         found = []
         for index, hunk in enumerate(request["hunks"]):
             fragment = parse(hunk["lines"], hunk["fresh"], request["language"])
             if fragment is not None:
-                found += [asdict(one) for one in match(patterns, index, fragment)]
+                found += [asdict(place) for place in match(patterns, index, fragment)]
         return {"matches": found}
     if request["do"] == "text":
         from reviewbot.models.offline.text_checks import check_text
 
-        return {"text": [asdict(one) for one in check_text(request["language"], request["hunks"])]}
+        return {
+            "text": [asdict(place) for place in check_text(request["language"], request["hunks"])]
+        }
     if request["do"] == "check":
         names = ("before", "after", "old", "new")
         return {"kept": keeps_syntax(request["language"], *(request[name] for name in names))}
     if request["do"] == "enclosing":
         whole = parse_whole(request["text"], request["language"])
-        return {"enclosing": [one and asdict(one) for one in enclosing(whole, request["lines"])]}
+        return {
+            "enclosing": [
+                definition and asdict(definition)
+                for definition in enclosing(whole, request["lines"])
+            ]
+        }
     if request["do"] == "outline":
         whole = parse_whole(request["text"], request["language"])
-        return {"outline": [asdict(one) for one in outline(whole)]}
+        return {"outline": [asdict(definition) for definition in outline(whole)]}
     if request["do"] == "code_lines":
         return {"code_lines": _code_lines(request["text"], request["language"], request["part"])}
     return {}
