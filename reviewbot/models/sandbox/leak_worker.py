@@ -10,7 +10,6 @@ import json
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.models.sandbox.confine import restrict_thread
@@ -37,7 +36,8 @@ def main() -> None:
     _limit()
     folders = {sys.prefix, sys.base_prefix, *sys.path, *_LIBRARIES}
     with suppress(OSError):  # confined as far as the kernel offers it
-        restrict_thread({path: READ_FILE | READ_FOLDER for path in folders if Path(path).exists()})
+        existing = filter(os.path.exists, folders)
+        restrict_thread(dict.fromkeys(existing, READ_FILE | READ_FOLDER))
     for reply in replies_to(sys.stdin):
         print(reply, flush=True)  # noqa: T201 - the reply
 
