@@ -55,7 +55,7 @@ def serve(root: Path, ready: Connection) -> None:
 def processor_s() -> float:
     """Return the processor seconds of this process and its ended children."""
     used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def measure(name: str, count: int, work: Callable[[int], object]) -> None:
@@ -90,7 +90,7 @@ def main() -> None:
 def run(folder: Path, count: int, size: int) -> None:
     """Measure ``count`` repositories of ``size`` files; ``folder`` is for their data."""
     remotes = [RemoteRepository(folder / "remote", f"octo/r{number}") for number in range(count)]
-    heads = [one.commit(files(seed, size), ref=REF) for seed, one in enumerate(remotes)]
+    heads = [remote.commit(files(seed, size), ref=REF) for seed, remote in enumerate(remotes)]
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("fork").Process(
         target=serve, args=(folder / "remote", theirs)

@@ -117,15 +117,18 @@ def line(name: str, size: int, without: Input, with_lookups: Input, peer: float)
         without.weighted / peer,
         with_lookups.weighted / peer,
     )
-    columns = (*(f"{value / 1000:8.1f}" for value in figures), *(f"{one:7.2f}" for one in ratios))
+    columns = (
+        *(f"{value / 1000:8.1f}" for value in figures),
+        *(f"{ratio:7.2f}" for ratio in ratios),
+    )
     return f"{name:<10} {with_lookups.requests:>3} {' '.join(columns)}"
 
 
 def _sum(inputs: Sequence[Input]) -> Input:
     return Input(
-        sum(one.requests for one in inputs),
-        sum(one.size for one in inputs),
-        sum(one.weighted for one in inputs),
+        sum(measured.requests for measured in inputs),
+        sum(measured.size for measured in inputs),
+        sum(measured.weighted for measured in inputs),
     )
 
 

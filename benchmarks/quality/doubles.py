@@ -137,15 +137,17 @@ def compare(name: str, offline: Reviewed, with_model: Reviewed) -> Compared:
     return Compared(
         name,
         len(by_models) + len(joined),
-        tuple(one for id_, one in offline.findings.items() if id_ not in with_model.findings),
+        tuple(
+            finding for id_, finding in offline.findings.items() if id_ not in with_model.findings
+        ),
         joined,
         tuple((rule, model) for rule in by_rules for model in by_models if _is_near(rule, model)),
     )
 
 
-def _is_near(one: Finding, other: Finding) -> bool:
-    is_apart = one.line > other.end_line + NEAR or other.line > one.end_line + NEAR
-    return (one.path, one.side) == (other.path, other.side) and not is_apart
+def _is_near(finding: Finding, other: Finding) -> bool:
+    is_apart = finding.line > other.end_line + NEAR or other.line > finding.end_line + NEAR
+    return (finding.path, finding.side) == (other.path, other.side) and not is_apart
 
 
 async def measure(cases: Sequence[Case]) -> list[Compared]:

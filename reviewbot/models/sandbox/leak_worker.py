@@ -34,10 +34,9 @@ _LIBRARIES: Final = (
 def main() -> None:
     """Answer texts with their matches, a line of JSON each, until standard input ends."""
     _limit()
-    folders = {sys.prefix, sys.base_prefix, *sys.path, *_LIBRARIES}
+    folders = filter(os.path.exists, {sys.prefix, sys.base_prefix, *sys.path, *_LIBRARIES})
     with suppress(OSError):  # confined as far as the kernel offers it
-        existing = filter(os.path.exists, folders)
-        restrict_thread(dict.fromkeys(existing, READ_FILE | READ_FOLDER))
+        restrict_thread(dict.fromkeys(folders, READ_FILE | READ_FOLDER))
     for reply in replies_to(sys.stdin):
         print(reply, flush=True)  # noqa: T201 - the reply
 
