@@ -26,15 +26,22 @@ def warm_up(settings: Settings) -> None:
     Raises:
         ReviewbotError: the review cannot be prepared with these settings.
     """
-    import psutil  # noqa: F401 - monitors slow parses
+    import psutil  # noqa: F401 - monitors slow parses on other systems than Linux
+
+    import reviewbot.models.sandbox.launcher  # noqa: F401 - starts linters
 
     asyncio.run(_review_sample(settings))
     shown_markdown("*a*", link_hosts=())
     if any(choice.name != OFFLINE for choice in settings.choices):
         prepare(SAMPLE, settings)  # loads the counting of prompt tokens
 
+        import reviewbot.code.evidence
+        import reviewbot.code.running_code
         import reviewbot.models.anthropic.claude
-        import reviewbot.models.verifier  # noqa: F401 - both for their imports
+        import reviewbot.models.verifier
+        import reviewbot.pipeline.dossiers
+        import reviewbot.pipeline.lookups
+        import reviewbot.pipeline.use_finder  # noqa: F401 - all for their imports
         from reviewbot.models.anthropic.messages_api import load_sdk
 
         load_sdk()
