@@ -28,7 +28,7 @@ def warm_up(settings: Settings) -> None:
     """
     import psutil  # noqa: F401 - monitors slow parses on other systems than Linux
 
-    import reviewbot.models.sandbox.launcher  # noqa: F401 - starts linters
+    import reviewbot.models.sandbox.launcher
 
     asyncio.run(_review_sample(settings))
     shown_markdown("*a*", link_hosts=())
