@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from reviewbot.models.offline import parser as pool_module
 from reviewbot.models.offline import parser_process as process_module
 from reviewbot.models.offline.messages import Match, Pattern
 from reviewbot.models.offline.parser import Allowance, ParserHunk, ParserPool
-from reviewbot.models.offline.parser_process import START, ParseError
+from reviewbot.models.offline.parser_process import START, ParseError, memory, processor_time
 from reviewbot.models.offline.worker import ADDRESS_SPACE
 from tests.models.sandbox.canaries import need_sandbox
 
@@ -430,3 +432,17 @@ async def test_a_suggestion_that_hangs_or_crashes_the_parser_does_not_pass(
     parser = pool.for_tenant("a")
     assert await parser.keeps_syntax(edit(*LOOP)) is False
     assert await parser.keeps_syntax(edit("python", "x = 2")) is True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the other way is that of all systems")
+@pytest.mark.parametrize("system", ["linux", "other"])
+def test_time_and_memory_of_a_process_are_known_until_it_ends(
+    system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, "-c", "import os; print(os.getpid())"]
+    ended = int(subprocess.run(command, capture_output=True, check=True).stdout)
+    used = time.process_time()
+    monkeypatch.setattr(sys, "platform", system)
+    assert processor_time(os.getpid()) >= used - 0.1  # psutil counts in hundredths
+    assert 1 << 20 < memory(os.getpid()) < 1 << 40
+    assert (processor_time(ended), memory(ended)) == (0, 0)
