@@ -35,7 +35,8 @@ from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.run import RunDescription, run_review
 from reviewbot.pipeline.run_context import context_from_json
 from reviewbot.store import budgets, checkpoints, reviews, turns
-from reviewbot.store.eventlog import EventLog, rfc3339
+from reviewbot.store.database import StoreError
+from reviewbot.store.eventlog import EventLog, FencedError, rfc3339
 from reviewbot.store.tables import REVIEWS
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class Run:
             parser=self._kit.parsers.for_tenant(row.tenant),
             lint_slots=self._kit.lint_slots.for_review(row.tenant),
             listed=RequestCheckpoints(earlier.finished, self._save_request),
-            turns=TurnCheckpoints(earlier.finished, self._save_request),
+            turns=TurnCheckpoints(earlier.finished, self._save_turn),
             wrap_models=partial(self._wrap_models, prepared, settings, work),
             wrap_batches=partial(self._checkpoints, work),
         )
@@ -246,6 +247,12 @@ class Run:
 
         self.got_on = True
         self._log.change(change)
+
+    async def _save_turn(self, name: str, turn: BatchResult) -> None:
+        """Store a turn, and return when it is stored."""
+        self._save_request(name, turn)
+        with suppress(FencedError, StoreError):  # the next event raises it
+            await self._log.flush()
 
     def _save_request(self, name: str, listed: BatchResult) -> None:
         """Store what a request lists, or a turn. A review without a batch makes no progress."""

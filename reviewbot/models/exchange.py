@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 WithDossier: TypeAlias = "Callable[[ModelRequest, ModelInfo], Awaitable[ModelRequest]]"
 """Function that returns a request without look-ups, with code beside the change in their place."""
+SaveTurn: TypeAlias = "Callable[[str, BatchResult], Awaitable[object]]"
 
 TURN: Final = "/turn-"
 """Part of the names under which turns are stored."""
@@ -47,17 +48,22 @@ MAX_TURNS: Final = 8
 """Most turns of a conversation, the one for the report included."""
 
 
+async def _save_nothing(_name: str, _result: BatchResult) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class TurnCheckpoints:
     """Store of the finished turns of conversations.
 
     Attributes:
         earlier: what earlier runs stored, by name.
-        save: function that stores the conversation after a turn under a new name.
+        save: function that stores the conversation after a turn under a new name. The next turn is
+            requested after it returns, so that no later run repeats the stored one.
     """
 
     earlier: Mapping[str, BatchResult] = field(default_factory=dict)
-    save: Callable[[str, BatchResult], object] = lambda _name, _result: None
+    save: SaveTurn = _save_nothing
 
     def last_of(self, name: str) -> Conversation:
         """Return the stored conversation of this name; an empty one if there is none."""
@@ -65,10 +71,10 @@ class TurnCheckpoints:
         found = (result.conversation for result in stored if result and result.conversation)
         return next(found, Conversation())
 
-    def keep(self, name: str, conversation: Conversation) -> None:
+    async def keep(self, name: str, conversation: Conversation) -> None:
         """Store a conversation after its last turn."""
         number = len(conversation.turns)
-        self.save(f"{name}{TURN}{number}", BatchResult((), (), (), conversation=conversation))
+        await self.save(f"{name}{TURN}{number}", BatchResult((), (), (), conversation=conversation))
 
 
 class Exchange:
@@ -147,10 +153,10 @@ class Exchange:
         text = f"{first.name}\0{text_of(talk.request, talk.model.info)}"
         name = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:NAME_CHARS]
         earlier = self._checkpoints.last_of(name)
-        await talk.begin(earlier)
         for number, turn in enumerate(earlier.turns, start=1):
             await _repeated(run, _turn_of(first, number), turn)
             first.done.update(turn.done)
+        await talk.begin(earlier)  # it may fail, and what was shown stays
         for number in range(len(earlier.turns) + 1, MAX_TURNS + 1):
             answer = _turn_of(first, number)
             events = talk.model.converse(
@@ -176,7 +182,7 @@ class Exchange:
             if number == MAX_TURNS:
                 break
             await talk.go_on(turn, results, answer.turn.form, last=number == MAX_TURNS - 1)
-            self._checkpoints.keep(name, talk.conversation)
+            await self._checkpoints.keep(name, talk.conversation)
         # Another conversation would end in the same way.
         raise ModelFault(NEVER_COMPLETE, fault=Fault.COULD_NOT_REVIEW)
 

@@ -36,7 +36,7 @@ from reviewbot.store.eventlog import records_of
 from reviewbot.store.tables import BATCHES, EVENTS, SPENT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from typing import Any
 
     from reviewbot.core.findings.finding import Finding
@@ -130,11 +130,26 @@ def earlier_of(connection: sa.Connection, review_id: str) -> PriorRun:
         shown=tuple(shown.values()),
         refuted=frozenset(refuted),
         ended=frozenset(ended),
-        # The result of a finished batch includes its usage.
-        spent=tuple(one for batch, one in spent if batch not in results),
+        spent=tuple(_not_in_results(spent, results)),
         summarized=summarized,
         answered=answered,
     )
+
+
+def _not_in_results(
+    spent: Iterable[tuple[str | None, Spent]], results: Mapping[str, BatchResult]
+) -> Iterator[Spent]:
+    """Yield the usage that no result includes.
+
+    The result of a batch includes the usage of the run that finished it, and not that of requests
+    and turns in interrupted runs.
+    """
+    included = Counter((batch, one) for batch, result in results.items() for one in result.spent)
+    for batch, one in spent:
+        if batch is not None and included[batch, one]:
+            included[batch, one] -= 1
+        else:
+            yield one
 
 
 def spent_of(connection: sa.Connection, review_id: str) -> tuple[Usage, float | None]:

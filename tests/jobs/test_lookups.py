@@ -13,15 +13,19 @@ from reviewbot.core.events.events import ReviewProgress, Usage
 from reviewbot.core.events.records import from_record
 from reviewbot.core.events.report import fold
 from reviewbot.jobs.admission import ReviewRequest
+from reviewbot.models.batch import BatchResult, Spent
 from reviewbot.server.documents import review_document
 from reviewbot.server.telemetry.instrumentation import Telemetry
-from reviewbot.store import reviews
+from reviewbot.store import checkpoints, reviews
+from reviewbot.store.database import open_database
 from reviewbot.store.eventlog import records_of
+from reviewbot.store.reviews import NewReview
 from reviewbot.store.tables import BATCHES
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang
 from tests.models.scripted import item
 from tests.server.in_process import service
 from tests.support.reviews import numbered
+from tests.support.store_keys import CIPHER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +39,25 @@ READ = ("read_code", {"path": "lib/rate.py", "first": 1, "last": 1})
 
 async def find_code(_row: ReviewRow) -> CodeAtCommit:
     return GivenFiles({"lib/rate.py": SOURCE.encode()})
+
+
+async def test_the_usage_of_interrupted_turns_stays_when_a_later_run_finishes_the_batch(
+    tmp_path: Path,
+) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}", CIPHER)
+    turn, last = (Spent("m", Usage(input=tokens), 0.1) for tokens in (100, 200))
+
+    def spend(connection: sa.Connection) -> None:
+        reviews.insert(connection, NewReview("r", "local", b"", "{}", "{}", ""), 1, last_seq=0)
+        for one in (turn, last, turn):
+            checkpoints.save_spent(connection, "r", "b1", one)
+        checkpoints.save_spent(connection, "r", None, turn)
+        checkpoints.save_result(connection, "r", "b1", BatchResult((), (), (turn, last)))
+
+    await database.write(spend)
+    earlier = await database.read(partial(checkpoints.earlier_of, review_id="r"))
+    assert earlier.spent == (turn, turn)  # that of an interrupted run, and the summary's
+    await database.close()
 
 
 def stored(connection: sa.Connection) -> list[tuple[str, str]]:

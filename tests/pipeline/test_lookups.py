@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,9 @@ class Review:
         self.lines = 3
         self.policy = AttemptPolicy()
 
+    async def save(self, name: str, turn: BatchResult) -> None:
+        self.stored[name] = turn
+
     async def of(
         self,
         *replies: Reply,
@@ -72,7 +76,7 @@ class Review:
                 self.policy,
                 budget=budget,
                 lookups=CountedLookups(self.code.look_up, self.limit),
-                checkpoints=TurnCheckpoints(dict(self.stored), self.stored.__setitem__),
+                checkpoints=TurnCheckpoints(dict(self.stored), self.save),
             )
             diff = "".join(numbered(path, self.lines) for path in paths)
             async with aclosing(client):
@@ -418,6 +422,35 @@ async def test_a_review_goes_on_from_its_last_finished_turn() -> None:
     assert seen.end.outcome == "findings"
     assert seen.end.lookups is not None
     assert seen.end.lookups.count == 2
+
+
+@in_virtual_time
+async def test_the_next_turn_is_requested_after_the_turn_before_it_is_stored() -> None:
+    class SlowStore(Review):
+        async def save(self, name: str, turn: BatchResult) -> None:
+            sent = len(self.requests)
+            await asyncio.sleep(60)
+            assert len(self.requests) == sent
+            await super().save(name, turn)
+
+    review = SlowStore()
+    seen = await review.of(looks(READ), Answer([item(1)], outcome="continuing"), Answer())
+    assert len(review.stored) == 2
+    assert seen.end.outcome == "findings"
+
+
+@in_virtual_time
+async def test_what_stored_turns_reported_stays_if_the_budget_admits_no_further_turn() -> None:
+    review = Review()
+    with pytest.raises(AssertionError, match="no reply"):  # the node dies in the second turn
+        await review.of(Answer([item(1)], outcome="continuing", lookups=[READ]))
+    review.budget_usd = 0.0001
+    seen = await review.of()
+    assert review.requests == []
+    assert lines(seen) == [1]
+    assert seen.end.outcome == "incomplete"
+    assert seen.end.lookups is not None
+    assert seen.end.lookups.count == 1
 
 
 @in_virtual_time

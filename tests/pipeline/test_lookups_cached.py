@@ -48,6 +48,9 @@ class Reviews:
         self.requests: list[Recorded] = []
         self.code = FakeCode()
 
+    async def save(self, name: str, turn: BatchResult) -> None:
+        self.turns[name] = turn
+
     async def of(
         self,
         *replies: Reply,
@@ -68,7 +71,7 @@ class Reviews:
                 [client],
                 budget=budget,
                 lookups=CountedLookups(self.code.look_up, self.limit) if has_code else None,
-                checkpoints=TurnCheckpoints(dict(self.turns), self.turns.__setitem__),
+                checkpoints=TurnCheckpoints(dict(self.turns), self.save),
             )
             cached = CachedBatches(
                 attempts,
