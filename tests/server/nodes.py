@@ -53,6 +53,8 @@ class Node:
     """Start it as ``python -m reviewbot``, for tests of the start. Others fork a loaded process."""
     linters: bool = False
     """Run linters. A process that is not forked always does."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Texts by path that every review looks up. Only a fork can."""
     process: asyncio.subprocess.Process | Fork | None = None
 
     @property
@@ -81,6 +83,7 @@ class Node:
         command, environment = self.command()
         with (self.folder / "log").open("ab") as log:
             if self.cold or not may_fork(environment):
+                assert not self.code
                 self.process = await asyncio.create_subprocess_exec(
                     *command,
                     env=environment,
@@ -95,6 +98,7 @@ class Node:
                     folder=self.folder,
                     log=log,
                     linters=self.linters,
+                    code=self.code,
                 )
         assert self.process.stdout is not None
         line = await asyncio.wait_for(self.process.stdout.readline(), START_S)
@@ -213,6 +217,23 @@ async def follow(
             if until and any(event["type"] == until for event in found):
                 break
     return found
+
+
+async def read_until_it_breaks(one: Node, review_id: str, seen: list[dict[str, Any]]) -> None:
+    """Add what a subscriber gets who comes back with its last id, while the server is there."""
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": str(len(seen))}
+    text = ""
+    try:
+        async with (
+            one.client() as client,
+            client.stream("GET", f"/v1/reviews/{review_id}/events", headers=headers) as response,
+        ):
+            async for piece in response.aiter_text():
+                text += piece
+                *whole, text = text.split("\n\n")
+                seen += parsed("\n\n".join(whole) + "\n\n")
+    except httpx.HTTPError:
+        pass
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""Whatever happens to nodes: no review lost, no finding doubled, no finished batch paid twice."""
+"""Whatever happens to nodes: no review lost, no finding doubled, nothing finished paid twice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import httpx2 as httpx
 import pytest
 import sqlalchemy as sa
 
@@ -15,6 +14,7 @@ from reviewbot.jobs.run import MOST_BREAKS
 from reviewbot.store.connect import psycopg_url
 from reviewbot.store.tables import BATCHES, EVENTS, REVIEWS
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Recorded, Reply, StatusError
+from tests.server.conversations import CODE, TURNS, conversation, turn_of, turns_paid_twice
 from tests.server.databases import postgres_url
 from tests.server.nodes import (
     APART,
@@ -28,8 +28,8 @@ from tests.server.nodes import (
     get,
     long_diff,
     node,
-    parsed,
     post,
+    read_until_it_breaks,
     until,
     until_state,
 )
@@ -44,14 +44,20 @@ FILES = 6
 KILLS = 12 if PROFILE == "nightly" else 6
 
 
-def answer(request: Recorded) -> Reply:
-    """Three findings for each file, written slowly enough to be interrupted."""
-    return Answer(findings_for(file_of(request)), delta_size=40, pace=0.02)
+def answer(request: Recorded, *, delta_size: int = 40, pace: float = 0.02) -> Reply:
+    """Three findings for each file, written slowly enough to be interrupted.
+
+    With look-ups, files of an odd number get a conversation.
+    """
+    path = file_of(request)
+    if request.offers_lookups and path[-4] in "13579":
+        return conversation(request, delta_size=delta_size, pace=pace)
+    return Answer(findings_for(path), delta_size=delta_size, pace=pace)
 
 
 def slow_answer(request: Recorded) -> Reply:
     """The same, for what takes longer."""
-    return Answer(findings_for(file_of(request)), delta_size=10, pace=0.05)
+    return answer(request, delta_size=10, pace=0.05)
 
 
 def expected_titles(files: int) -> set[str]:
@@ -154,6 +160,8 @@ class Chaos:
         for asked, done in self._done:
             again = [file_of(request) for request in self._fake.requests[asked:]]
             found["batches paid twice"] += sum(path in done for path in again)
+        found["turns paid twice"] = turns_paid_twice(self._fake.requests)
+        assert any(turn_of(request) == TURNS for request in self._fake.requests)
         return found
 
 
@@ -163,7 +171,12 @@ async def asked_again(fake: FakeAnthropic) -> None:
     await until(lambda: len(fake.requests) > before)
 
 
-NOTHING_WRONG = {"lost findings": 0, "doubled findings": 0, "batches paid twice": 0}
+NOTHING_WRONG = {
+    "lost findings": 0,
+    "doubled findings": 0,
+    "batches paid twice": 0,
+    "turns paid twice": 0,
+}
 
 
 @pytest.mark.parametrize(
@@ -182,6 +195,7 @@ async def test_kill_9_at_any_moment_loses_nothing_and_pays_nothing_twice(
             ("--database", database),
             {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url},
             APART,
+            code=CODE,
         )
         await one.start()
         for kill in range(kills):
@@ -200,23 +214,6 @@ async def test_kill_9_at_any_moment_loses_nothing_and_pays_nothing_twice(
     assert counts == {"kills": kills, "reviews": (kills + 3) // 4, **NOTHING_WRONG}
 
 
-async def read_until_it_breaks(one: Node, review_id: str, seen: list[dict[str, Any]]) -> None:
-    """Add what a subscriber gets who comes back with its last id, while the server is there."""
-    headers = {"Accept": "text/event-stream", "Last-Event-ID": str(len(seen))}
-    text = ""
-    try:
-        async with (
-            one.client() as client,
-            client.stream("GET", f"/v1/reviews/{review_id}/events", headers=headers) as response,
-        ):
-            async for piece in response.aiter_text():
-                text += piece
-                *whole, text = text.split("\n\n")
-                seen += parsed("\n\n".join(whole) + "\n\n")
-    except httpx.HTTPError:
-        pass
-
-
 @pytest.mark.parametrize(
     "deaths", [*([1] if PROFILE == "dev" else []), pytest.param(2, marks=pytest.mark.slow)]
 )
@@ -230,7 +227,7 @@ async def test_another_node_takes_over_within_30_seconds(
         chaos = Chaos(database, fake)
         environment = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
         first, second = (
-            Node(tmp_path / name, ("--database", database), environment, APART)
+            Node(tmp_path / name, ("--database", database), environment, APART, code=CODE)
             for name in ("first", "second")
         )
         await first.start()

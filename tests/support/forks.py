@@ -41,6 +41,7 @@ class _Template:
         files: Sequence[int],
         *,
         linters: bool = False,
+        code: Mapping[str, str] | None = None,
     ) -> int:
         """Start a process and return its id.
 
@@ -50,6 +51,7 @@ class _Template:
             folder: its working directory.
             files: its input, output and errors, and a pipe that gets its exit code.
             linters: whether it runs linters.
+            code: what a server looks up in every review; None leaves that to the repository.
         """
         assert may_fork(environment), environment
         message = {
@@ -57,6 +59,7 @@ class _Template:
             "environment": {**environment},
             "folder": str(folder),
             "linters": linters,
+            "code": {**(code or {})},
         }
         with self.lock:
             socket.send_fds(self.requests, [json.dumps(message).encode()], files)
@@ -123,13 +126,17 @@ async def start_fork(
     folder: Path,
     log: BinaryIO,
     linters: bool = False,
+    code: Mapping[str, str] | None = None,
 ) -> Fork:
-    """Start ``reviewbot`` with ``arguments``, its standard error in ``log``."""
+    """Start ``reviewbot`` with ``arguments``, its standard error in ``log``.
+
+    ``code`` is what a server looks up in every review.
+    """
     output, its_output = os.pipe()
     status, its_status = os.pipe()
     its_input = os.open(os.devnull, os.O_RDONLY)
     files = [its_input, its_output, log.fileno(), its_status]
-    pid = _template().fork(arguments, environment, folder, files, linters=linters)
+    pid = _template().fork(arguments, environment, folder, files, linters=linters, code=code)
     for file in (its_input, its_output, its_status):
         os.close(file)
     reader = asyncio.StreamReader()

@@ -3,8 +3,9 @@
 Importing is most of what the start of a server costs. ``tests.support.forks`` starts one template
 for each test process, as ``python -m tests.support.template_process FD``, and sends it requests
 over the socket FD: JSON with the arguments, the environment and the folder of a command, whether
-it runs linters, and file descriptors for its input, output and errors. The template answers with
-the process id. A last descriptor of the request gets the exit code once the process is over.
+it runs linters, which code it looks up, and file descriptors for its input, output and errors. The
+template answers with the process id. A last descriptor of the request gets the exit code once the
+process is over.
 
 What a fork inherits is what ``python -m reviewbot`` would have loaded anyway: modules, and the
 parsed rules. Nothing else has run in the template: the threads of a library would be missing in the
@@ -25,6 +26,7 @@ import socket
 import sys
 import threading
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from tests.support.leak_server import start_leak_server, use_leak_server
@@ -125,10 +127,19 @@ def _reap(children: dict[int, int]) -> None:
 
 
 def _become(
-    arguments: list[str], environment: dict[str, str], folder: str, *, linters: bool
+    arguments: list[str],
+    environment: dict[str, str],
+    folder: str,
+    *,
+    linters: bool,
+    code: dict[str, str],
 ) -> None:
     if not linters:
         vars(import_module(LINTERS))["find_programs"] = tuple
+    if code:
+        from tests.support.served_code import serve_code
+
+        serve_code(code, Path(folder))
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
