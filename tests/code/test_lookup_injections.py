@@ -12,7 +12,7 @@ import pytest
 from reviewbot.code.given_files import GivenFiles
 from reviewbot.core.safety.escape import is_plain
 from tests.support.injections import INJECTIONS
-from tests.support.lookups import Desk, of_diff
+from tests.support.lookups import RESULT_LINE, Desk, of_diff
 
 _WORDS: Final = {
     "«esc»": "\x1b",
@@ -34,16 +34,6 @@ CASES: Final = {
     for case in tomllib.loads(_FILE.read_text(encoding="utf-8"))["case"]
 }
 MARK: Final = "def needle(): pass"
-_JSON: Final = r'"(?:[^"\\]|\\.)*"'
-_OURS: Final = re.compile(
-    rf"=== file {_JSON}, unchanged(?:, lines \d+ to \d+ of \d+|, \d+ lines?, \d+ definitions?)?"
-    rf"|=== search for {_JSON}: \d+ lines? in \d+ files?"
-    r"|R\d+ \|.*"
-    rf"|---(?:  )* \d+(?:-\d+)? {_JSON}"
-    r"|--- not searched: binary files, .*"
-    r"|--- cut here: read on from line \d+"
-    r"|--- and \d+ more .*"
-)
 
 
 def test_the_corpus_has_more_than_twenty_cases() -> None:
@@ -71,7 +61,7 @@ async def test_every_line_of_a_result_is_ours_or_carries_our_prefix(name: str) -
     for result in results:
         assert not result.failed
         lines = result.text.split("\n")
-        assert [line for line in lines if not _OURS.fullmatch(line)] == []
+        assert [line for line in lines if not RESULT_LINE.fullmatch(line)] == []
         assert all(is_plain(line.replace("\t", " ")) for line in lines)
     heading, first, *_ = results[0].text.split("\n")
     assert heading.startswith('=== file "a.py", unchanged, lines 1 to ')
@@ -88,7 +78,7 @@ async def test_a_path_that_is_planted_text_stays_a_string_on_one_line(name: str)
     result = await desk.search("needle")
     lines = result.text.split("\n")
     assert len(lines) == 4
-    assert [line for line in lines if not _OURS.fullmatch(line)] == []
+    assert [line for line in lines if not RESULT_LINE.fullmatch(line)] == []
     assert all(is_plain(line) for line in lines)
     for answer in (await desk.read(path), await desk.outline(path)):
         assert answer.activity.isprintable()
@@ -101,5 +91,5 @@ async def test_a_search_for_planted_text_echoes_it_as_a_string_on_one_line(name:
     for line in filter(str.strip, CASES[name].split("\n")):
         result = await desk.search(line[:200])
         if not result.failed:
-            assert [one for one in result.text.split("\n") if not _OURS.fullmatch(one)] == []
+            assert [one for one in result.text.split("\n") if not RESULT_LINE.fullmatch(one)] == []
         assert result.activity.isprintable()

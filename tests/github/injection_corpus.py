@@ -40,6 +40,7 @@ Entry = Literal[
     "context",
     "surroundings",
     "evidence",
+    "looked-up code",
     "heading",
     "symlink",
     "submodule",

@@ -34,7 +34,9 @@ _OURS: Final = re.compile(
 )
 _NOTIFYING: Final = re.compile(r"/(?:issues|pulls?|discussions)(?:/|$)", re.IGNORECASE)
 _MARKER: Final = re.compile(r"<!-- reviewbot [^<>]* -->")
-_FOLDED: Final = re.compile(r"<details>\s*<summary>[A-Z][A-Za-z ,()0-9]*</summary>|</details>")
+_FOLDED: Final = re.compile(
+    r"<details>\s*<summary>(?:[A-Z][A-Za-z ,()0-9]*|\d+ look-ups?)</summary>|</details>"
+)
 _HEADINGS: Final = re.compile(
     r"Summary|Findings|Not on a line|Coverage|Unproven errors, not counted"
     r"|(?:🛑 error|⚠️ warning|💡 note)(?:, [a-z ]+)?: .*",

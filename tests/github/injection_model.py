@@ -10,6 +10,7 @@ from reviewbot.core.diff.numbered_line import parse_line
 from tests.fake_anthropic import Answer, StatusError, finding, verdicts
 from tests.github.action_runs import find_marked
 from tests.github.injection_corpus import MARKED_FILE, REFUSAL, REFUTATION, Entry, written
+from tests.github.injection_lookups import obedient_turn
 from tests.github.injection_scene import SAID_CODE, SAID_LINE
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def answer(case: Case, scene: Scene) -> Callable[[Recorded], Reply]:
             return Answer(
                 call=False, preamble=text if what in ("answer", "reply") else "It divides by zero."
             )
+        if case.enters == "looked-up code" and request.offers_lookups:
+            return obedient_turn(request)
         if what == "error":
             failed.append(request)
             if case.ends == "unable":

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tests.github.injection_corpus import Case
 
 _MINUTE: Final = 60.0
+CLONE_BYTES: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ async def by_action(case: Case, folder: Path) -> Left:
         granted = dict.fromkeys(WRITES, "read") if case.fork else WRITES
         runner.token = github.world.actions_token(pull.repo, granted)
         env = runner.environment(pull)
+        if case.enters == "looked-up code":  # with a folder for the checkout, there is a clone
+            env["GITHUB_WORKSPACE"] = str(folder / "workspace")
         left = Left("action", pull, read_inputs(env).signing, (model.key, runner.token.value))
         runner.event(pull)
         _label_event(case, folder, thief.scene)
@@ -168,7 +171,9 @@ async def by_app(case: Case, folder: Path) -> Left:
         github.install(github.repository("octo/hello", BASE))
         github.rules.documented_reactions = False
         with _logged() as log:
-            async with app_server(github, model, folder) as server:
+            # Only a clone can be searched.
+            clone_bytes = CLONE_BYTES if case.enters == "looked-up code" else 0
+            async with app_server(github, model, folder, clone_bytes=clone_bytes) as server:
                 pull = pull_of(case, github, thief.scene)
                 left = Left("app", pull, (github.app.webhook_secret or "",), ())
                 _label_deliveries(case, github, thief.scene)

@@ -42,6 +42,9 @@ PUSHED: Final[tuple[Entry, ...]] = (*LATER, "code", "removed code", "context")
 """After these there is one more push: what stands is told of again."""
 MORE: Final = {"later.txt": "one more line\n"}
 
+NEEDLE: Final = "needle_of_the_repository"
+"""What the model searches for where a case is what it looks up."""
+
 _ROLES: Final = {"triager": "triage", "renovate[bot]": "write"}
 _APP: Final = [f"line_{number} = {number}" for number in range(1, 61)]
 _MARKED: Final = {MARKED_LINE: MARKED_CODE, SAID_LINE: SAID_CODE}
@@ -52,6 +55,7 @@ _HEAD: Final = {
 _ODD: Final = "odd = 1  # BUG warning In the odd file\n"
 _USE: Final = "from .odd import rate_of\n\nrate = 1\n"
 _CRASH: Final = "rate = rate_of(given)  # BUG warning Crash in `rate_of`\n"
+_NEEDLED: Final = f"def {NEEDLE}():\n    return 1\n"
 _KEPT: Final = "kept = 1\n" * 20
 _STEPS: Final = "".join(f"step_{number} = {number}\n" for number in range(7))
 _BODY: Final = "".join(f"    step_{number}()\n" for number in range(12))
@@ -64,6 +68,7 @@ _IN_BASE: Final[Mapping[Entry, _Bring]] = {
     "context": lambda path, text: {path: text},
     "surroundings": lambda path, text: {path: text + _STEPS},
     "evidence": lambda path, text: {f"shop/{path}": text, "shop/use.py": _USE},
+    "looked-up code": lambda path, text: {path: f"{text}\n{_NEEDLED}"},
     "heading": lambda path, text: {path: f"{text}\n{_BODY}"},
     "base config": lambda _, text: {".reviewbot.yml": text},
     "base guidelines": lambda _, text: {"AGENTS.md": text},

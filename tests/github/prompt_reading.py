@@ -23,6 +23,8 @@ from reviewbot.core.prompt.summary import SUMMARY_SCHEMA
 from reviewbot.core.prompt.templates import render_template, sources
 from reviewbot.core.prompt.verification import render_verification
 from reviewbot.core.safety.escape import show, show_line
+from reviewbot.models.dialogue import ONLY_REPORT
+from tests.support.lookups import RESULT_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -68,6 +70,9 @@ _REPORTED: Final = re.compile(
 )
 _LOOKUPS: Final = 24
 """The setting ``lookups`` by default, which the prompt names."""
+_LOOKED_UP: Final = re.compile(rf"=== file {_STRING}, unchanged")
+_SENTENCES: Final = re.compile(r"[A-Z`][^\n]*\.")
+"""The result of a report, or of a look-up that was refused."""
 _REDACTED: Final = ("[REDACTED:", "[CUT ")
 
 
@@ -93,7 +98,11 @@ def strange_lines(
     if tool is not None and {name: tool[name] for name in REPORT_TOOL} not in reports:
         strange.append("(another tool)")
     reading = _Reading(_lines_of(diff, files), config, _lines_of_files(files))
-    return strange + [line for line in _lines(request) if not reading.is_ours(line)]
+    strange += [line for line in _lines(request) if not reading.is_ours(line)]
+    later = (one["content"] for one in request.body["messages"][1:] if one["role"] == "user")
+    return strange + [
+        line for content in later for block in content for line in reading.strange_in(block)
+    ]
 
 
 @dataclass
@@ -161,6 +170,25 @@ class _Reading:
             _marked(line) or line.removeprefix("# ") in words for line in text.split("\n")
         )
 
+    def strange_in(self, block: dict[str, Any]) -> list[str]:
+        """The lines of what a model gets for a turn that are neither ours nor looked-up code."""
+        if block["type"] == "text":
+            return [] if block["text"] == ONLY_REPORT else [block["text"]]
+        text: str = block["content"]
+        if _SENTENCES.fullmatch(text):
+            return []
+        self.path = ""
+        return [line for line in text.split("\n") if not self._is_looked_up(line)]
+
+    def _is_looked_up(self, line: str) -> bool:
+        if RESULT_LINE.fullmatch(line) is None:
+            return False
+        if found := _LOOKED_UP.match(line):
+            self.path = _decoded(found[1])
+        shown = parse_line(line)
+        text = shown and self.evidence.get((self.path, shown.side, shown.number))
+        return shown is None or text == shown.text or _marked(shown.text)
+
     def _first(self, what: str) -> bool:
         """Tags, sentences and headings come once."""
         self.seen[what] += 1
@@ -203,8 +231,8 @@ def _is_json(text: str) -> bool:
 
 
 def _lines(request: Recorded) -> Iterator[str]:
-    """The lines of the user's message, less the examples, which are data of the package."""
-    texts = [text for message in request.body["messages"] for text in _texts(message["content"])]
+    """The lines of the first message, less the examples, which are data of the package."""
+    texts = _texts(request.body["messages"][0]["content"])
     for text in texts:
         head, tag, rest = text.partition("<examples>\n")
         if not tag or head:

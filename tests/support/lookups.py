@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
     from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.code.lookups import Outliner
     from reviewbot.models.offline.messages import Enclosing
+
+_JSON: Final = r'"(?:[^"\\]|\\.)*"'
+RESULT_LINE: Final = re.compile(
+    rf"=== file {_JSON}, unchanged(?:, lines \d+ to \d+ of \d+|, \d+ lines?, \d+ definitions?)?"
+    rf"|=== search for {_JSON}: \d+ lines? in \d+ files?"
+    r"|R\d+ \|.*"
+    rf"|---(?:  )* \d+(?:-\d+)? {_JSON}"
+    r"|--- not searched: binary files, .*"
+    r"|--- cut here: read on from line \d+"
+    r"|--- and \d+ more .*"
+)
+"""Any line of the result of a look-up in unchanged code."""
 
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main")
 
