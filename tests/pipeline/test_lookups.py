@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ class Review:
 
     def __init__(self, *, limit: int = 24, model: str = "claude-sonnet-5-5") -> None:
         self.limit, self.model = limit, model
+        self.fallbacks: tuple[str, ...] = ()
         self.code = FakeCode()
         self.requests: list[Recorded] = []
         self.stored: dict[str, BatchResult] = {}
@@ -66,20 +67,24 @@ class Review:
         async with FakeAnthropic(respond, refuses=refuses) as fake:
             fake.enqueue(*replies)
             self.requests = fake.requests
-            info = lookup(self.model)
-            client = Claude(
-                info, api_key=fake.key, base_url=fake.base_url, timeouts=ModelTimeouts()
-            )
+            clients = [
+                Claude(
+                    lookup(name), api_key=fake.key, base_url=fake.base_url, timeouts=ModelTimeouts()
+                )
+                for name in (self.model, *self.fallbacks)
+            ]
             budget = Budget(self.budget_usd, lambda *_: 2_000) if self.budget_usd else None
             attempts = Attempts(
-                [client],
+                clients,
                 self.policy,
                 budget=budget,
                 lookups=CountedLookups(self.code.look_up, self.limit),
                 checkpoints=TurnCheckpoints(dict(self.stored), self.save),
             )
             diff = "".join(numbered(path, self.lines) for path in paths)
-            async with aclosing(client):
+            async with AsyncExitStack() as stack:
+                for client in clients:
+                    await stack.enter_async_context(aclosing(client))
                 seen = await run(
                     job(diff, apart=apart, lookups=self.limit),
                     run_batch=attempts,
@@ -422,6 +427,39 @@ async def test_a_review_goes_on_from_its_last_finished_turn() -> None:
     assert seen.end.outcome == "findings"
     assert seen.end.lookups is not None
     assert seen.end.lookups.count == 2
+
+
+@in_virtual_time
+async def test_a_fallback_model_begins_without_the_turns_and_shows_nothing_twice() -> None:
+    review = Review()
+    review.fallbacks = ("claude-sonnet-5",)
+    seen = await review.of(
+        Answer([item(1)], outcome="continuing", lookups=[READ], thinking="Who sets it?"),
+        StatusError(403, "no"),
+        Answer([item(1)], outcome="continuing", lookups=[SEARCH]),
+        Answer([item(2)]),
+    )
+    first, _, third, fourth = review.requests
+    assert [len(request.body["messages"]) for request in review.requests] == [1, 3, 1, 3]
+    assert (first.model, third.model) == ("claude-sonnet-5-5", "claude-sonnet-5")
+    assert b"Who sets it?" not in third.raw + fourth.raw
+    assert lines(seen) == [1, 2]
+    assert seen.end.outcome == "findings"
+
+
+@in_virtual_time
+async def test_the_turns_of_a_fallback_model_are_used_again_after_a_crash() -> None:
+    review = Review()
+    review.fallbacks = ("claude-sonnet-5",)
+    with pytest.raises(AssertionError, match="no reply"):  # the node dies in the last turn
+        await review.of(StatusError(403, "no"), looks(READ))
+    seen = await review.of(StatusError(403, "no"), Answer([item(1)]))
+    assert [request.model for request in review.requests] == [
+        "claude-sonnet-5-5",
+        "claude-sonnet-5",
+    ]
+    assert len(review.requests[1].body["messages"]) == 3
+    assert lines(seen) == [1]
 
 
 @in_virtual_time

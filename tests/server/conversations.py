@@ -29,7 +29,8 @@ def reading(path: str) -> tuple[str, dict[str, Any]]:
 
 def turn_of(request: Recorded) -> int:
     """The number of the turn that a request asks for, from 1."""
-    return 1 + sum(message["role"] == "assistant" for message in request.body["messages"])
+    roles = [message["role"] for message in request.body["messages"]]
+    return 1 + roles.count("assistant")
 
 
 def conversation(request: Recorded, **changes: Any) -> Answer:

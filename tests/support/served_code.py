@@ -42,7 +42,7 @@ def serve_code(code: Mapping[str, str], folder: Path) -> None:
     """Have all reviews of this process look up ``code``, texts by path."""
     files = {path: text.encode() for path, text in code.items()}
 
-    async def find_code(_service: ReviewService, _row: ReviewRow) -> CodeAtCommit:
+    async def find_code(self: ReviewService, row: ReviewRow) -> CodeAtCommit | None:  # noqa: ARG001 - as the method
         return ServedFiles(files, folder)
 
     ReviewService._find_code = find_code  # type: ignore[method-assign]

@@ -114,6 +114,7 @@ class Ledger:
             for other in others:
                 self._answers[other.id].add(answer)
             return self._reported_again(finding, others)
+        finding = _resting(finding, others)
         if not finding.is_from_model:
             return self._raise(finding, others, answer)
         for name in (other.id for other in near if not other.is_from_model):
@@ -355,6 +356,12 @@ def _repeats(finding: Finding, other: Finding, *, is_same_answer: bool) -> bool:
     """
     is_distinct = is_same_answer and not same_quote(finding, other)
     return not is_distinct and same(finding, other)
+
+
+def _resting(finding: Finding, others: Iterable[Finding]) -> Finding:
+    """Return a finding with the code that it rests on, or that the findings it repeats rest on."""
+    codes = (code for other in others for code in other.rests_on)
+    return replace(finding, rests_on=finding.rests_on or tuple(dict.fromkeys(codes)))
 
 
 def _folded(model: Finding, rule: Finding) -> FindingWithdrawn:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reviewbot.core.events.events import FindingRaised, FindingVerified, FindingWithdrawn
 from reviewbot.core.events.ledger import Ledger
-from reviewbot.core.findings.finding import Evidence, Finding, Placement, fingerprint
+from reviewbot.core.findings.finding import Evidence, Finding, Placement, RestsOn, fingerprint
 from reviewbot.core.findings.verdicts import Verdict
 from tests.support.findings import finding
 
@@ -35,6 +35,17 @@ def test_a_more_severe_duplicate_takes_the_place_of_the_others() -> None:
     raised = ledger.accept(finding(id="h", severity="error", line=4, end_line=6), answer="2")
     assert shown(raised) == ["-f", "-g", "+h"]
     assert [one.id for one in ledger.findings] == ["h"]
+
+
+def test_a_more_severe_duplicate_keeps_the_code_that_the_others_rest_on() -> None:
+    ledger = Ledger(max_notes=5)
+    rate, tax, other = (RestsOn(path, 1, 1, "x = 1", False, False) for path in ("r", "t", "o"))
+    ledger.accept(finding(severity="note", rests_on=(rate, tax)), answer="1")
+    ledger.accept(finding(id="g", severity="note", line=6, end_line=6, rests_on=(tax,)), answer="1")
+    ledger.accept(finding(id="h", severity="warning", line=4, end_line=6), answer="2")
+    assert [one.rests_on for one in ledger.findings] == [(rate, tax)]
+    ledger.accept(finding(id="i", severity="error", rests_on=(other,)), answer="3")
+    assert [one.rests_on for one in ledger.findings] == [(other,)]
 
 
 def test_a_duplicate_worse_than_one_but_not_another_withdraws_nothing() -> None:
