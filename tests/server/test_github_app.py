@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fake_anthropic import FakeAnthropic
+from tests.fake_anthropic import Answer, FakeAnthropic, Hang, Script
 from tests.fake_github import FakeGitHub
 from tests.github.action_runs import find_marked, hanging
 from tests.server.databases import postgres_url
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.fake_anthropic import Recorded, Reply
     from tests.fake_github import PullRequest
 
 pytestmark = pytest.mark.slow
@@ -115,6 +116,41 @@ async def test_a_server_that_is_killed_during_a_review_posts_it_once_when_it_is_
         await until_ended(pull)
     assert len(titles(pull)) == 2
     assert len(pull.repo.check_runs) == 1
+
+
+@pytest.mark.slow
+async def test_a_server_that_is_killed_in_a_turn_goes_on_from_the_turn_before(
+    github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    look = ("read_code", {"path": ".reviewbot.yml", "first": 1, "last": 9})
+    turns: list[int] = []
+    hangs = asyncio.Event()
+
+    def respond(request: Recorded) -> Reply:
+        marked = find_marked(request).findings
+        turns.append(len(request.body["messages"]) // 2 + 1)
+        match turns[-1]:
+            case 1:
+                return Answer(marked[:1], outcome="continuing", lookups=[look])
+            case 2 if not hangs.is_set():
+                hangs.set()
+                return Script([Hang()])
+            case _:
+                return Answer(marked)
+
+    model.respond = respond
+    async with app_node(tmp_path / "node", github, model) as one:
+        await deliver(github, one)
+        async with asyncio.timeout(PATIENCE_S):
+            await hangs.wait()
+    async with app_node(tmp_path / "node", github, model):
+        await until_ended(pull)
+    assert turns == [1, 2, 2]
+    [result] = (one["content"] for one in model.requests[-1].results if "R1 |" in one["content"])
+    assert "R1 |summary: false" in result  # of the clone
+    assert len(titles(pull)) == 2
+    assert len(pull.reviews) == 1
 
 
 @pytest.mark.slow

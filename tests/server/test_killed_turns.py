@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     from tests.fake_anthropic import Recorded
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 60.0
 MOMENTS = {
     "while the model streams": 2,
@@ -191,14 +193,7 @@ def interrupted(fake: FakeAnthropic) -> int:
     return len(asked) - len(set(asked))
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        moment if number == 1 else pytest.param(moment, marks=pytest.mark.slow)
-        for number, moment in enumerate(MOMENTS)
-    ],
-)
-@pytest.mark.sample(1)
+@pytest.mark.parametrize("moment", MOMENTS)
 async def test_a_node_that_is_killed_in_a_turn_goes_on_from_the_turn_before(
     moment: str, tmp_path: Path
 ) -> None:
@@ -206,9 +201,7 @@ async def test_a_node_that_is_killed_in_a_turn_goes_on_from_the_turn_before(
     await kill_in_a_turn(moment, tmp_path, database, takeover=False)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.sample(1)
 async def test_another_node_goes_on_from_the_last_finished_turn_of_a_dead_one(
     moment: str, tmp_path: Path
 ) -> None:
