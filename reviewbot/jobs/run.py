@@ -249,10 +249,13 @@ class Run:
         self._log.change(change)
 
     async def _save_turn(self, name: str, turn: BatchResult) -> None:
-        """Store a turn, and return when it is stored."""
+        """Store a turn, and return when it is stored. If it cannot be stored, end this run."""
         self._save_request(name, turn)
-        with suppress(FencedError, StoreError):  # the next event raises it
+        try:
             await self._log.flush()
+        except (FencedError, StoreError):  # raised again at the end of the run
+            self.interrupt.set()
+            await self.ended.wait()  # until it is cancelled: no further turn may be paid
 
     def _save_request(self, name: str, listed: BatchResult) -> None:
         """Store what a request lists, or a turn. A review without a batch makes no progress."""

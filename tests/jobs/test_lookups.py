@@ -20,7 +20,7 @@ from reviewbot.store import checkpoints, reviews
 from reviewbot.store.database import open_database
 from reviewbot.store.eventlog import records_of
 from reviewbot.store.reviews import NewReview
-from reviewbot.store.tables import BATCHES
+from reviewbot.store.tables import BATCHES, REVIEWS
 from tests.fake_anthropic import Answer, FakeAnthropic, Hang
 from tests.models.scripted import item
 from tests.server.in_process import service
@@ -28,9 +28,10 @@ from tests.support.reviews import numbered
 from tests.support.store_keys import CIPHER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from reviewbot.code.at_commit import CodeAtCommit
+    from reviewbot.code.at_commit import CodeAtCommit, Unread
     from reviewbot.store.reviews import ReviewRow
 
 SOURCE = "RATE = 'known to the repository only'\n"
@@ -39,6 +40,37 @@ READ = ("read_code", {"path": "lib/rate.py", "first": 1, "last": 1})
 
 async def find_code(_row: ReviewRow) -> CodeAtCommit:
     return GivenFiles({"lib/rate.py": SOURCE.encode()})
+
+
+async def test_a_run_that_was_taken_over_requests_no_further_turn(tmp_path: Path) -> None:
+    (tmp_path / ".reviewbot.yml").write_text("verify: false\nsummary: false\nlinters: false\n")
+    reads, may_read = asyncio.Event(), asyncio.Event()
+
+    class Slow(GivenFiles):
+        async def read(
+            self, paths: Sequence[str], *, base: bool = False
+        ) -> dict[str, bytes | Unread]:
+            reads.set()
+            await may_read.wait()
+            return await super().read(paths, base=base)
+
+    async def slow(_row: ReviewRow) -> CodeAtCommit:
+        return Slow({"lib/rate.py": SOURCE.encode()})
+
+    async with FakeAnthropic() as fake:
+        env = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
+        fake.enqueue(Answer(call=False, lookups=[READ]))
+        async with service(tmp_path, Telemetry(), model="claude-sonnet-5-5", env=env) as one:
+            one.find_code = slow
+            row, _ = await one.create(ReviewRequest("local", numbered("a.py").encode()))
+            running = asyncio.create_task(one.runner.run(row.id, row.runs))
+            await reads.wait()
+            await one.database.write(
+                lambda connection: connection.execute(sa.update(REVIEWS).values(epoch=99))
+            )
+            may_read.set()
+            assert await running == "gone"
+    assert len(fake.requests) == 1
 
 
 async def test_the_usage_of_interrupted_turns_stays_when_a_later_run_finishes_the_batch(
