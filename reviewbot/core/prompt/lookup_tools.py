@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_RESULT_LINES: Final = 200
+MAX_RESULT_LINES: Final = 120
 MAX_RESULT_BYTES: Final = 16_000
 
 READ_CODE: Final[dict[str, Any]] = {
