@@ -39,7 +39,7 @@ SEARCH_CODE: Final[dict[str, Any]] = {
     "input_schema": {
         "type": "object",
         "properties": {
-            "text": {"type": "string", "description": "Text within one line."},
+            "text": {"type": "string", "description": "Two characters or more, within a line."},
             "path": {"type": "string", "description": "File or folder to search. Default: all."},
         },
         "required": ["text"],
