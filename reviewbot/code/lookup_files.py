@@ -45,7 +45,7 @@ _REASONS: Final[Mapping[Unread, str]] = {
 
 
 class NotSearchedError(LookupRefusedError):
-    """The content of a file is not available, so the file may contain a text."""
+    """Not all was read, so a text may be in what was not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,14 +87,16 @@ class Lookups:
                         text = await self._search(values)
                     case _:
                         text = await self._outline(values)
+        except NotSearchedError as error:
+            return _could_not(str(error), shown)
         except LookupRefusedError as error:
             return LookupResult(str(error), shown, failed=True)
         except TimeoutError:
-            return LookupResult(f"It took more than {LOOKUP_S:g} s.", shown, failed=True)
+            return _could_not(f"It took more than {LOOKUP_S:g} s.", shown)
         except Exception as error:  # noqa: BLE001 - the review goes on without this look-up
             # Not the message, which may quote code.
             log.warning("a look-up failed: %s", type(error).__name__)
-            return LookupResult("It failed. This says nothing about the code.", shown, failed=True)
+            return _could_not("It failed. This says nothing about the code.", shown)
         return LookupResult(text, shown)
 
     async def _read(self, values: Mapping[str, Any]) -> str:
@@ -120,12 +122,12 @@ class Lookups:
         try:
             candidates = await self._candidates(text, under)
         except SearchError as error:
-            raise LookupRefusedError(
+            raise NotSearchedError(
                 f"Could not search: {error}. This does not mean that the text is absent."
             ) from error
         matches, is_complete = await self._matches(text, candidates, deadline)
         if not matches and (not is_complete or candidates.absent):
-            raise LookupRefusedError(
+            raise NotSearchedError(
                 "Could not search all files, and those searched do not contain the text. This does"
                 " not mean that it is absent; search with a path."
             )
@@ -251,6 +253,11 @@ def _definitions_first(name: str, matches: Sequence[Match]) -> list[Match]:
         return not definition_lines(name, [file.lines[number - 1] for number in numbers])
 
     return sorted(matches, key=is_use)
+
+
+def _could_not(reason: str, shown: str) -> LookupResult:
+    """Return the result of a look-up that could not be done."""
+    return LookupResult(reason, shown, failed=True, is_certain=False)
 
 
 def _activity_of(tool: str, values: Mapping[str, Any]) -> str:

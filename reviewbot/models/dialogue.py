@@ -37,6 +37,8 @@ ONLY_REPORT: Final = (
     "No look-ups are left. Only report now: call report_findings with what is proved and not yet"
     " reported, and outcome complete."
 )
+LEFT: Final = "Look-ups left: {}."
+"""End of the results before a turn that may look up."""
 NEVER_COMPLETE: Final = "The model went on without completing its report."
 MAX_REMINDERS: Final = 2
 """How often a model is told to report before its conversation ends."""
@@ -165,8 +167,8 @@ class Dialogue:
         self._open = self._open and not last and self._lookups.left > 0
         note = "" if turn.results else ONLY_REPORT
         if self._open and not note:
-            history = self.conversation.with_turn(turn, form)
-            if await self._admits(history, turns=2):
+            going_on = replace(turn, note=LEFT.format(self._lookups.left))
+            if await self._admits(self.conversation.with_turn(going_on, form), turns=2):
                 return
             self.seen.append(NOT_COMPARABLE)  # with more budget, the model may look more code up
         self._open = False

@@ -188,14 +188,14 @@ async def test_a_search_without_a_match_says_what_was_not_searched(desk: Desk) -
     ]
 
 
-async def test_a_result_has_at_most_two_hundred_lines_and_says_how_to_go_on(root: Path) -> None:
+async def test_a_result_has_a_limited_number_of_lines_and_says_how_to_go_on(root: Path) -> None:
     commit(root, {"a.py": "".join(f"x{number} = 1\n" for number in range(1, 501))})
     desk = Desk(files_of(root))
     result = await desk.read("a.py", 11, 500)
     lines = result.text.split("\n")
-    assert lines[0] == '=== file "a.py", unchanged, lines 11 to 210 of 500'
+    assert lines[0] == '=== file "a.py", unchanged, lines 11 to 130 of 500'
     assert lines[1] == "R11 |x11 = 1"
-    assert lines[-2:] == ["R210 |x210 = 1", "--- cut here: read on from line 211"]
+    assert lines[-2:] == ["R130 |x130 = 1", "--- cut here: read on from line 131"]
     assert len(code_of(result)) == MAX_RESULT_LINES
 
 
@@ -227,7 +227,7 @@ async def test_a_search_counts_what_it_does_not_show(root: Path) -> None:
     assert lines[0] == '=== search for "charge": 450 lines in 30 files'
     assert len(code_of(result)) == MAX_RESULT_LINES
     assert f"--- and {15 - FILE_MATCHES} more lines of this file" in lines
-    assert "--- and 150 more lines in 10 more files; give a path" in lines
+    assert "--- and 270 more lines in 18 more files; give a path" in lines
 
 
 async def test_a_search_that_did_not_read_all_files_says_so(root: Path) -> None:
@@ -391,7 +391,7 @@ async def test_a_long_outline_says_where_it_was_cut(root: Path) -> None:
     text = "".join(f"def name_{number}():\n    pass\n" for number in range(300))
     commit(root, {"a.py": text})
     result = await Desk(files_of(root)).outline("a.py")
-    assert result.text.split("\n")[-1] == "--- and 100 more definitions, from line 401 on"
+    assert result.text.split("\n")[-1] == "--- and 180 more definitions, from line 241 on"
 
 
 async def test_files_that_a_caller_gives_are_read_and_searched() -> None:

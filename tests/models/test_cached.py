@@ -522,7 +522,7 @@ class Code:
     async def look_up(self, call: LookupCall) -> LookupResult:
         self.calls.append(call)
         await asyncio.sleep(self.wait_s)
-        return LookupResult(self.text, failed=self.failed)
+        return LookupResult(self.text, failed=self.failed, is_certain=not self.failed)
 
     async def seen(self, path: str = "b.py") -> SeenCode:
         call = LookupCall("read_code", {"path": path, "first": 1, "last": 9})

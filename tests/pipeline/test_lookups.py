@@ -15,7 +15,7 @@ from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import cost_usd, lookup
-from reviewbot.models.dialogue import ONLY_REPORT
+from reviewbot.models.dialogue import LEFT, ONLY_REPORT
 from reviewbot.models.exchange import MAX_TURNS, TurnCheckpoints
 from reviewbot.pipeline.lookups import CountedLookups
 from tests.fake_anthropic import Answer, FakeAnthropic, Recorded, Reply, StatusError
@@ -158,10 +158,11 @@ async def test_all_calls_of_a_turn_are_answered_together_and_in_order() -> None:
         Answer([item(1)], outcome="continuing", lookups=[READ, MISSING, SEARCH]), Answer()
     )
     message = review.requests[1].body["messages"][-1]
-    assert [block["type"] for block in message["content"]] == ["tool_result"] * 4
+    assert [block["type"] for block in message["content"]] == ["tool_result"] * 4 + ["text"]
     called = [block["id"] for block in review.requests[1].body["messages"][1]["content"]]
-    assert [block["tool_use_id"] for block in message["content"]] == called
-    assert [bool(block.get("is_error")) for block in message["content"]] == [
+    results = message["content"][:-1]
+    assert [block["tool_use_id"] for block in results] == called
+    assert [bool(block.get("is_error")) for block in results] == [
         False,
         False,
         True,
@@ -273,7 +274,8 @@ async def test_the_turn_before_the_last_tells_the_model_to_report() -> None:
         [block["text"] for block in request.body["messages"][-1]["content"] if "text" in block]
         for request in review.requests[1:]
     ]
-    assert notes == [[]] * (MAX_TURNS - 2) + [[ONLY_REPORT]]
+    left = [[LEFT.format(24 - turn)] for turn in range(1, MAX_TURNS - 1)]
+    assert notes == [*left, [ONLY_REPORT]]
     assert lines(seen) == [1]
 
 

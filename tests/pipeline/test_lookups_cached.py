@@ -150,17 +150,23 @@ async def test_another_file_that_no_look_up_touched_changes_nothing() -> None:
     assert reviews.requests == []
 
 
-@pytest.mark.parametrize(
-    ("limit", "call"), [(24, MISSING), (1, SEARCH)], ids=["failed", "not answered"]
-)
 @in_virtual_time
-async def test_an_answer_after_a_look_up_without_a_result_is_not_reused(
-    limit: int, call: tuple[str, dict[str, Any]]
-) -> None:
-    reviews = Reviews(limit=limit)
+async def test_an_answer_that_looked_for_a_missing_file_is_reused_while_there_is_none() -> None:
+    reviews = Reviews()
+    replies = looks(READ, MISSING), Answer([item(1)])
+    await reviews.of(*replies)
+    await reviews.of()
+    assert reviews.requests == []
+    await reviews.of(*replies, files={"missing.py": "here = 1\n"})
+    assert len(reviews.requests) == 2
+
+
+@in_virtual_time
+async def test_an_answer_after_a_look_up_that_was_not_answered_is_not_reused() -> None:
+    reviews = Reviews(limit=1)
     for _ in range(2):
         reviews.turns.clear()
-        await reviews.of(looks(READ, call), Answer([item(1)]))
+        await reviews.of(looks(READ, SEARCH), Answer([item(1)]))
         assert len(reviews.requests) == 2
     assert reviews.store.rows == {}
 

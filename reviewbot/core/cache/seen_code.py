@@ -40,13 +40,13 @@ class SeenCode:
 
 
 NOT_COMPARABLE: Final = SeenCode("")
-"""A look-up that failed or was not answered, or whose input is not known any more."""
+"""A look-up that could not be done or was not answered, or whose input is not known any more."""
 
 
 def seen_lookup(call: LookupCall, result: LookupResult) -> SeenCode:
     """Return a look-up as it is stored, with a digest of its result."""
     written = json.dumps(dict(call.input), sort_keys=True)
-    if result.failed or len(written) > INPUT_CHARS:
+    if not result.is_certain or len(written) > INPUT_CHARS:
         return NOT_COMPARABLE
     return SeenCode(call.name, written, _digest(result.text))
 

@@ -75,12 +75,14 @@ class LookupResult:
     """Result of a look-up, redacted and safe to send.
 
     ``activity`` says what was read, such as ``reading src/settings.ts 300-420``. ``failed`` marks
-    a look-up that was refused or could not be done.
+    a look-up that was refused or could not be done. ``is_certain`` is False if the same look-up at
+    the same commit may have another result, such as after a timeout.
     """
 
     text: str
     activity: str = ""
     failed: bool = False
+    is_certain: bool = True
 
 
 LookUp: TypeAlias = Callable[[LookupCall], Awaitable[LookupResult]]

@@ -38,7 +38,7 @@ def test_a_look_up_is_its_input_and_a_digest_of_the_result() -> None:
 @pytest.mark.parametrize(
     ("call", "result"),
     [
-        (READ, LookupResult("Could not search.", failed=True)),
+        (READ, LookupResult("Could not search.", failed=True, is_certain=False)),
         (LookupCall("read_code", {"path": "x" * INPUT_CHARS}), RESULT),
     ],
 )
