@@ -70,7 +70,7 @@ class TurnStep:
         reported: a phrase about each report, such as ``2 findings, continuing``.
         lookups: the look-ups, in the order of the answer.
         left: look-ups that may still be asked for.
-        note: text after the results, which tells the model to report; or empty.
+        note: text after the results: how many look-ups are left, or that the model must report.
     """
 
     number: int

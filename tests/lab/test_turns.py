@@ -51,7 +51,12 @@ def test_the_script_looks_up_reports_is_told_to_end_and_completes() -> None:
     study = scripted()
     assert [len(step.lookups) for step in study.steps] == [2, 2, 1, 0]
     assert [step.left for step in study.steps] == [3, 1, 0, 0]
-    assert [step.note for step in study.steps] == ["", "", ONLY_REPORT, ""]
+    assert [step.note for step in study.steps] == [
+        "Look-ups left: 3.",
+        "Look-ups left: 1.",
+        ONLY_REPORT,
+        "",
+    ]
     reported = [step.reported for step in study.steps]
     assert reported == [(), (), ("1 finding, continuing",), ("1 finding, complete",)]
     assert study.lookups == LOOKUPS
