@@ -23,7 +23,7 @@ from reviewbot.core.prompt.summary import SUMMARY_SCHEMA
 from reviewbot.core.prompt.templates import render_template, sources
 from reviewbot.core.prompt.verification import render_verification
 from reviewbot.core.safety.escape import show, show_line
-from reviewbot.models.dialogue import ONLY_REPORT
+from reviewbot.models.dialogue import LEFT, ONLY_REPORT
 from tests.support.lookups import RESULT_LINE
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ Place = tuple[str, str, int]
 """Path, side, number."""
 
 _STRING: Final = r'("(?:[^"\\\x00-\x1f]|\\.)*")'
+_NOTES: Final = {ONLY_REPORT, *(LEFT.format(number) for number in range(25))}
 _FILE: Final = re.compile(rf"=== file {_STRING}, [a-z-]+(?: from {_STRING})?(, part \d+ of \d+)?")
 _INSTRUCTIONS: Final = re.compile(rf"--- instructions for this file: {_STRING}")
 _RULES_OF: Final = re.compile(
@@ -173,7 +174,7 @@ class _Reading:
     def strange_in(self, block: dict[str, Any]) -> list[str]:
         """The lines of what a model gets for a turn that are neither ours nor looked-up code."""
         if block["type"] == "text":
-            return [] if block["text"] == ONLY_REPORT else [block["text"]]
+            return [] if block["text"] in _NOTES else [block["text"]]
         text: str = block["content"]
         if _SENTENCES.fullmatch(text):
             return []
