@@ -24,7 +24,7 @@ LINE_BYTES: Final = 2_000
 MATCH_CHARS: Final = 300
 """Most characters of a line of a search result."""
 FILE_MATCHES: Final = 10
-"""Most lines of one file in a search result."""
+"""Most lines of one file in a search result, if several files match."""
 PATH_CHARS: Final = 500
 ACTIVITY_CHARS: Final = 120
 _NOTE_BYTES: Final = 1_000
@@ -101,7 +101,7 @@ def search_text(
         before = len(room.lines)
         room.add(_heading(file), heading=True)
         shown = 0
-        for number in numbers[:FILE_MATCHES]:
+        for number in numbers[: FILE_MATCHES if len(matches) > 1 else None]:
             line = file.numbered(number, around(file.lines[number - 1], text))
             shown += room.add(line)
         if not shown:

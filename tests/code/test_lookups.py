@@ -230,6 +230,13 @@ async def test_a_search_counts_what_it_does_not_show(root: Path) -> None:
     assert "--- and 270 more lines in 18 more files; give a path" in lines
 
 
+async def test_a_search_in_one_file_shows_all_of_its_lines(root: Path) -> None:
+    commit(root, {"a.py": "charge\n" * 15, "b.py": "charge\n"})
+    result = await Desk(files_of(root)).search("charge", path="a.py")
+    assert len(code_of(result)) == 15
+    assert "more lines" not in result.text
+
+
 async def test_a_search_that_did_not_read_all_files_says_so(root: Path) -> None:
     commit(root, {f"f{number:03}.py": "charge\n" for number in range(lookups.CANDIDATES + 5)})
     result = await Desk(files_of(root)).search("charge")

@@ -46,6 +46,7 @@ def main() -> None:
         import reviewbot.models.offline.text_checks  # noqa: F401
     except ImportError as error:
         _send(replies, {"error": f"the parser is not installed ({error})"})
+        requests.read()  # a request that meets a closed pipe would look like a crash
         return
     with suppress(OSError):
         restrict_thread({})  # no files, network or processes from here on, where Linux offers it
