@@ -28,8 +28,8 @@ LOOPBACK: Final = ("127.", "::1", "localhost")
 LONGEST_SLEEP_S: Final = 0.05
 YOUNG_OBJECTS: Final = 20_000
 TESTS: Final = Path(__file__).parent
-STORIES: Final = {"action", "cli", "github", "server"}
-"""Folders of tests that run a whole command, server or GitHub App: a tenth of a second each."""
+STORIES: Final = {"action", "cli", "eval", "github", "jobs", "lab", "server"}
+"""Folders of tests that run whole commands, servers or reviews: a tenth of a second each."""
 
 # The same examples each time, so that a test that fails has been broken by the change at hand and
 # fails again; there is then nothing to remember in a database. How long an example takes to run

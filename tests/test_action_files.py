@@ -52,6 +52,7 @@ def written(tmp_path: Path) -> list[Path]:
 # --- The tools
 
 
+@pytest.mark.slow
 def test_our_own_files_are_clean_under_every_tool() -> None:
     assert not workflow_checks.zizmor(ACTION_FILE, *WORKFLOWS, DEPENDABOT)
     assert not workflow_checks.jactionlint(ACTION_FILE, *WORKFLOWS, DEPENDABOT)

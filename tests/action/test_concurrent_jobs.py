@@ -66,6 +66,7 @@ async def test_findings_of_only_the_later_of_two_jobs_are_in_the_state(
     assert {f"Bug {n}" for n in range(1, 41)} <= {one.title for one in state_of(pull).records}
 
 
+@pytest.mark.slow
 async def test_two_jobs_of_one_name_post_each_finding_once(
     github: FakeGitHub, runner: Runner
 ) -> None:
@@ -166,6 +167,7 @@ async def test_duplicates_of_two_jobs_at_once_are_removed(
     assert sorted(titles(pull)) == ["**error: Division by zero**", "**warning: None is returned**"]
 
 
+@pytest.mark.slow
 async def test_jobs_at_two_heads_at_once_leave_one_comment_on_a_line(
     github: FakeGitHub, runner: Runner
 ) -> None:

@@ -117,6 +117,7 @@ async def test_a_path_with_a_dot_before_it_is_the_path(github: FakeGitHub, runne
     assert run.outputs["errors"] == "1"
 
 
+@pytest.mark.slow
 async def test_by_hand_the_help_says_what_is_posted_and_how_inputs_are_given(
     tmp_path: Path,
 ) -> None:

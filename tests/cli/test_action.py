@@ -25,6 +25,7 @@ async def github() -> AsyncIterator[FakeGitHub]:
         yield fake
 
 
+@pytest.mark.slow
 async def test_a_recorded_event_can_be_run_by_hand(github: FakeGitHub, tmp_path: Path) -> None:
     pull = github.pull(base=CONFIG, head=CONFIG | SCRIPT)
     done = await act(

@@ -227,6 +227,7 @@ def test_a_review_does_not_obey_the_dotenv_of_a_checkout_and_notices_it(tmp_path
             assert shown.count(sentence) == 1
 
 
+@pytest.mark.slow
 async def test_a_server_does_not_obey_the_dotenv_of_a_checkout_and_names_it_once(
     tmp_path: Path,
 ) -> None:

@@ -248,6 +248,7 @@ def test_texts_of_strangers_stay_texts_on_the_page() -> None:
     assert "<script" not in image
 
 
+@pytest.mark.slow
 def test_the_plots_have_a_point_for_each_defined_score() -> None:
     image = base64.b64decode(Page(html_report(BOTH)).sources[0].partition(",")[2]).decode()
     assert len(re.findall(r'<g id="line2d_\d+">', image)) >= 2 * 2 * 4

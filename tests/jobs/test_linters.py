@@ -32,6 +32,7 @@ def _no_linters() -> None:
     need("shellcheck")
 
 
+@pytest.mark.slow
 async def test_slow_files_of_a_tenant_do_not_delay_another_tenant(tmp_path: Path) -> None:
     slow = "".join(added(f"{number}.sh", "#!/bin/sh", SLOW_LINE) for number in range(8))
 

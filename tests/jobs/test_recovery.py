@@ -460,6 +460,7 @@ async def test_a_review_that_was_stored_is_told_though_the_answer_was_lost(
             await one.create(ReviewRequest("local", DEMO, title="another"))
 
 
+@pytest.mark.slow
 async def test_cancelling_before_a_review_began_needs_nothing_but_its_events(
     tmp_path: Path,
 ) -> None:

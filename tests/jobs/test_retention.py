@@ -68,6 +68,7 @@ def changed(url: str, statement: Any) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 async def test_old_reviews_are_deleted_with_all_that_is_theirs(
     database: str, tmp_path: Path
 ) -> None:

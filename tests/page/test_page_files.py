@@ -113,6 +113,7 @@ def test_every_module_is_asked_for_at_once() -> None:
     }
 
 
+@pytest.mark.slow
 def test_what_is_hidden_is_the_same_on_the_page_and_on_the_command_line() -> None:
     text = (PAGE / "js" / "show.js").read_text("utf-8")
     written = re.search(r"/\[(.+?)\]/gu;", text)

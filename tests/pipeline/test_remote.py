@@ -99,6 +99,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "PAUSES_S", (0.05,) * 400)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pauses")
 async def test_a_line_that_breaks_again_and_again_loses_and_doubles_nothing(
     tmp_path: Path,
@@ -112,6 +113,7 @@ async def test_a_line_that_breaks_again_and_again_loses_and_doubles_nothing(
             assert len((await client.get("/v1/reviews")).json()["reviews"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pauses")
 async def test_a_server_that_restarts_is_a_pause(tmp_path: Path) -> None:
     async with (
@@ -243,6 +245,7 @@ async def command(one: Node, *arguments: str, **environment: str) -> asyncio.sub
     )
 
 
+@pytest.mark.slow
 async def test_the_command_shows_it_as_one_of_its_own_with_the_same_exit_code(
     tmp_path: Path,
 ) -> None:
@@ -262,6 +265,7 @@ async def test_the_command_shows_it_as_one_of_its_own_with_the_same_exit_code(
         assert records[0]["notices"][0] == said
 
 
+@pytest.mark.slow
 async def test_a_missing_key_is_named_and_one_that_is_set_is_sent(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
     with database.engine.begin() as connection:

@@ -199,6 +199,7 @@ async def crash_after(
     return Seen(events)
 
 
+@pytest.mark.slow
 @in_virtual_time
 async def test_after_a_crash_a_review_goes_on_with_what_the_cache_told_before() -> None:
     one = job(FILES, jobs=1)

@@ -181,6 +181,7 @@ async def crash_after(count: int) -> tuple[list[Event], Checkpoints]:
     return events, engine
 
 
+@pytest.mark.slow
 @in_virtual_time
 async def test_after_a_crash_at_any_event_nothing_is_lost_doubled_or_paid_twice() -> None:
     whole, _ = await crash_after(10_000)

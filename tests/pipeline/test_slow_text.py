@@ -36,6 +36,7 @@ def _no_linters() -> None:
     need("hadolint")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("diff", CHANGES.values(), ids=CHANGES.keys())
 async def test_a_text_that_is_slow_to_check_takes_little_time_of_the_process(
     diff: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

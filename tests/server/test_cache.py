@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 async def test_what_was_reviewed_before_is_not_asked_again_and_says_so(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda request: Answer(findings_for(file_of(request)))) as fake,

@@ -320,6 +320,7 @@ async def test_shutting_down_lets_a_review_come_to_its_end(tmp_path: Path) -> No
         assert len(fake.requests) == 1
 
 
+@pytest.mark.slow
 async def test_models_that_are_down_make_a_review_wait_and_go_on(
     database: str, tmp_path: Path
 ) -> None:

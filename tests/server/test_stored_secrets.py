@@ -107,6 +107,7 @@ def stored(folder: Path, *urls: str) -> set[str]:
     return places_of(SECRETS, [folder], [*files, *urls])
 
 
+@pytest.mark.slow
 async def test_a_restart_finds_the_same_secrets_and_nothing_stored_shows_one(
     database: str, tmp_path: Path
 ) -> None:

@@ -309,6 +309,7 @@ def test_findings_that_do_not_fit_are_left_out_from_the_end_and_counted() -> Non
     assert render(report).count("\n### ") == 500
 
 
+@pytest.mark.slow
 def test_the_limit_holds_however_hostile_the_rest_is() -> None:
     bad = "\u202e`|@*" * 2_000
     placement = Placement("outside", bad)

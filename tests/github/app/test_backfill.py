@@ -326,6 +326,7 @@ class Away:
             self.now += 5 * MINUTE
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("away", [1, 10, 30, 60])
 async def test_however_long_the_server_cannot_be_reached_what_was_lost_comes(

@@ -177,6 +177,7 @@ async def test_an_installation_without_access_loses_the_clone_at_its_next_use(
     assert clones_of(tmp_path) == []
 
 
+@pytest.mark.slow
 async def test_a_change_of_visibility_that_no_delivery_told_makes_the_clone_again(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ async def hold_back(server: AppServer, seconds: int) -> None:
 # --- Publications
 
 
+@pytest.mark.slow
 async def test_a_review_that_is_slow_to_post_and_the_one_that_supersedes_it_post_nothing_twice(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:

@@ -271,6 +271,7 @@ async def test_a_person_who_writes_a_state_records_no_merge(
     assert not state_of(pull).merged
 
 
+@pytest.mark.slow
 async def test_a_review_that_is_being_posted_does_not_overwrite_the_record_of_a_merge(
     github: FakeGitHub, runner: Runner
 ) -> None:

@@ -161,6 +161,7 @@ async def test_the_time_to_read_is_bounded_by_the_size_of_the_request(reply: Rep
     assert f"was silent for {took:g} seconds; set a smaller batch_tokens" in str(seen.fault)
 
 
+@pytest.mark.slow
 @in_virtual_time
 async def test_the_total_time_grows_with_the_time_to_read() -> None:
     answer = Answer(FOUND, delay=250, delta_size=1, pace=3)

@@ -150,6 +150,7 @@ async def test_a_file_without_time_left_starts_no_request(pool: ParserPool) -> N
         await look(pool.for_tenant("a"), "eval(x)", seconds=0.0)
 
 
+@pytest.mark.slow
 async def test_a_crash_is_one_sentence_and_the_next_file_is_read(pool: ParserPool) -> None:
     parser = pool.for_tenant("a")
     with pytest.raises(ParseError, match=r"^the parser crashed\.$"):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 async def test_the_link_that_is_printed_opens_through_a_tunnel(tmp_path: Path) -> None:
     """docs/github-app.md: on your own machine use a tunnel, and its address as --public-url."""
     process = await asyncio.create_subprocess_exec(

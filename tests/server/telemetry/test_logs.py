@@ -118,6 +118,7 @@ async def until_logged(one: Node, text: str) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("mode", "kind"),
