@@ -5,7 +5,8 @@ up five times in each of four turns: lines around the changes, outlines of chang
 that the changes use. Then it reports nothing. The look-ups are answered from the commit. The input
 is the text of all requests, the summary's included, in bytes; ``weighted`` is by cache prices.
 ``bytes x`` and ``cost x`` are the ratios of both with look-ups to those without, and ``peer x`` are
-those of the weighted bytes to PR-Agent's input, without look-ups and with.
+those of the weighted bytes to PR-Agent's input, without look-ups and with. The last line has the
+median of the weighted input in dollars.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from benchmarks.weighted_input import PriceCache, blocks
@@ -23,6 +25,7 @@ from reviewbot.code.git_repository import open_repository
 from reviewbot.config.settings import load_settings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.errors import SourceError
+from reviewbot.models.catalog import lookup
 from reviewbot.models.dialogue import ONLY_REPORT
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
@@ -44,7 +47,9 @@ MODEL: Final = "claude-sonnet-5-5"
 TURNS: Final = 4
 EACH: Final = 5
 """Look-ups of a turn: two reads, an outline and two searches."""
-AROUND: Final = 60
+BYTES_PER_TOKEN: Final = 4
+"""Of source text; only the dollars depend on it."""
+AROUND: Final = 30
 """Lines on both sides of the start of a hunk that are read."""
 _NAME: Final = re.compile(rb"^[+].*?\b([A-Za-z_]\w{4,40})\(", re.MULTILINE)
 
@@ -158,3 +163,7 @@ async def measure(names: Sequence[str]) -> None:
         firsts, seconds = zip(*rows, strict=True)
         peers = sum(7_500 + 1.1 * size for size in sizes)
         print(line("all", sum(sizes), _sum(firsts), _sum(seconds), peers))
+        prices = lookup(MODEL).prices
+        if prices is not None:
+            cost = median(row.weighted for row in seconds) / BYTES_PER_TOKEN * prices.input / 1e6
+            print(f"median input of a review with look-ups, {MODEL}: ${cost:.3f}")

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 LINE_BYTES: Final = 2_000
 """Bytes from which a line of code is shortened."""
-MATCH_CHARS: Final = 300
+MATCH_CHARS: Final = 200
 """Most characters of a line of a search result."""
+MATCHES: Final = 50
+"""Most lines of a search result: more are better narrowed down by a path."""
 FILE_MATCHES: Final = 10
 """Most lines of one file in a search result, if several files match."""
 PATH_CHARS: Final = 500
@@ -34,10 +36,10 @@ _NOTE_BYTES: Final = 1_000
 class _Room:
     """Lines of a result until it is full; headings do not count as lines of code."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_RESULT_LINES) -> None:
         self.lines: list[str] = []
         self._bytes = MAX_RESULT_BYTES - _NOTE_BYTES
-        self._count = MAX_RESULT_LINES
+        self._count = most
 
     def add(self, line: str, *, heading: bool = False) -> bool:
         """Add a line and return True, or return False if it does not fit."""
@@ -95,7 +97,7 @@ def search_text(
         matches: the files in their order, with the numbers of their lines.
         notes: what the search does not cover.
     """
-    room = _Room()
+    room = _Room(MATCHES)
     ends = [f"--- {note}" for note in notes]
     for index, (file, numbers) in enumerate(matches):
         before = len(room.lines)

@@ -13,7 +13,7 @@ import pytest
 from reviewbot.code import at_commit, git_contents, lookups
 from reviewbot.code.at_commit import FILE_BYTES, FilesWith, SearchError
 from reviewbot.code.given_files import GivenFiles
-from reviewbot.code.lookup_text import FILE_MATCHES
+from reviewbot.code.lookup_text import FILE_MATCHES, MATCHES
 from reviewbot.core.prompt.lookup_tools import MAX_RESULT_BYTES, MAX_RESULT_LINES
 from reviewbot.models.offline.parser import ParserPool
 from tests.support.lookups import (
@@ -225,9 +225,9 @@ async def test_a_search_counts_what_it_does_not_show(root: Path) -> None:
     result = await Desk(files_of(root)).search("charge")
     lines = result.text.split("\n")
     assert lines[0] == '=== search for "charge": 450 lines in 30 files'
-    assert len(code_of(result)) == MAX_RESULT_LINES
+    assert len(code_of(result)) == MATCHES
     assert f"--- and {15 - FILE_MATCHES} more lines of this file" in lines
-    assert "--- and 270 more lines in 18 more files; give a path" in lines
+    assert "--- and 375 more lines in 25 more files; give a path" in lines
 
 
 async def test_a_search_in_one_file_shows_all_of_its_lines(root: Path) -> None:
