@@ -1,8 +1,8 @@
 """Evidence for the verification of findings: code that the request of a batch does not show.
 
-It is the function around a finding, the definitions of the names that the finding mentions, and, if
-wanted, callers of the function. A name counts only if few places define it: an arbitrary one of
-many would mislead.
+It is the function around a finding, the looked-up code that it rests on, the definitions of the
+names that it mentions, and, if wanted, callers of the function. A name counts only if few places
+define it: an arbitrary one of many would mislead.
 """
 
 from __future__ import annotations
@@ -82,6 +82,10 @@ class Evidence:
             known = pieces.setdefault((piece.path, piece.first, piece.last), piece)
             start, end = zip(known.center, piece.center, strict=True)
             known.center = min(start), max(end)
+        for place in (place for finding in findings for place in finding.rests_on):
+            if not place.base and not place.is_shown:
+                key = (place.path, place.line, place.end_line)
+                pieces.setdefault(key, Piece(*key, "", (place.line, place.end_line)))
         asked: dict[str, list[Finding]] = {}
         for finding in findings:
             for symbol in symbols_of(finding):

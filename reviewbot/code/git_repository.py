@@ -324,6 +324,11 @@ def _range(
     if commit is not None:
         end = _commit(directory, environment, commit)
         parents = run_git(directory, environment, "rev-parse", f"{end}^@").decode().split()
+        if not parents and b"\nparent " in run_git(directory, environment, "cat-file", "-p", end):
+            raise SourceError(
+                "the checkout is shallow and does not have the parent of this commit; fetch it"
+                " (git fetch --deepen 1)"
+            )
         return parents[0] if parents else "", end
     left, dots, right = (span or "").partition("..")
     symmetric = right.startswith(".")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CACHED_CHARS: Final = 16_000_000
 """Most characters of redacted files that are kept."""
 _REASONS: Final[Mapping[Unread, str]] = {
-    "missing": "The commit has no such file; search_code finds names.",
+    "missing": "The commit has no such file.",
     "link": "It is a symbolic link, and links are not followed.",
     "submodule": "It is a submodule, whose files belong to another repository.",
     "folder": "It is a folder; search_code can search in it.",

@@ -132,7 +132,7 @@ def find_config(start: Path) -> Path | None:
     """
     start, root = start.resolve(), repository_root(start)
     for folder in (start, *start.parents):
-        there = [folder / name for name in CONFIG_NAMES if _is_file(folder / name)]
+        there = [folder / name for name in CONFIG_NAMES if _exists(folder / name)]
         if len(there) > 1:
             raise ambiguous_file_error(str(there[0]))
         if there:
@@ -152,6 +152,17 @@ def repository_root(start: Path) -> Path:
     """Return the root of the git work tree around ``start``; ``start`` without a work tree."""
     start = start.resolve()
     return next((one for one in (start, *start.parents) if (one / ".git").exists()), start)
+
+
+def _exists(path: Path) -> bool:
+    """Return whether there is anything with this name, such as a link that leads nowhere."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return True
 
 
 def _is_file(path: Path) -> bool:

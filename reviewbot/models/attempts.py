@@ -219,6 +219,8 @@ class Attempts:
         run.tried.update((chunk.id, (model.info.name, attempt)) for chunk in chunks)
         await run.say(RequestSent(tuple(chunk.id for chunk in chunks), model.info.name, attempt))
         request = _narrowed(run.task.request, chunks)
+        if known := _known(run, chunks):  # of an earlier attempt that failed later
+            request = _continued(request, known)
         room = min(model.info.max_output, model.info.context - request.tokens)
         if room < MIN_OUTPUT_TOKENS:
             message = f"The request is too large for the context window of {model.info.name}."

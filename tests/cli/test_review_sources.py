@@ -51,6 +51,16 @@ def test_no_changes_are_an_empty_document_in_other_formats(
     assert (report["outcome"], report["coverage"]) == ("clean", [])
 
 
+def test_a_commit_whose_parent_a_shallow_checkout_lacks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit(BAD, "bad.py", "two")
+    git("clone", "--depth", "1", Path.cwd().as_uri(), str(tmp_path / "shallow"))
+    monkeypatch.chdir(tmp_path / "shallow")
+    assert main(["review", "--commit", "HEAD"]) == 2
+    assert "git fetch --deepen 1" in capsys.readouterr().err
+
+
 def test_an_empty_file_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     write("\n", "x.diff")
     assert main(["review", "x.diff"]) == 2

@@ -12,7 +12,7 @@ from reviewbot.code.given_files import GivenFiles
 from reviewbot.code.quotable_code import CHARS_PER_TOKEN, QuotableCode
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.whole import added_file
-from reviewbot.core.findings.finding import Placement
+from reviewbot.core.findings.finding import Placement, RestsOn
 from reviewbot.core.plan.policy import Policy
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.models.offline.parser import ParserPool
@@ -133,6 +133,14 @@ async def test_the_enclosing_function_is_quoted_as_numbered_lines(parser: Parser
         "R8 |    due += tax.of(due)",
         "R9 |    return due",
     ]
+
+
+async def test_looked_up_code_that_a_finding_rests_on_is_quoted(parser: Parser) -> None:
+    looked = evidence(parser, Files({"shop.py": SHOP, "tax.py": "RATE = 1\nNAME = 'tax'\n"}))
+    kept = RestsOn("tax.py", 1, 1, "RATE = 1", base=False, is_shown=False)
+    old, shown = replace(kept, base=True, line=2, end_line=2), replace(kept, is_shown=True, line=2)
+    found = await places(looked, one(rests_on=(kept, old, shown)))
+    assert [place for place in found if place[0] == "tax.py"] == [("tax.py", 1, 1)]
 
 
 async def test_nothing_is_known_without_files(parser: Parser) -> None:

@@ -173,6 +173,17 @@ def test_outside_a_repository_only_the_folder_itself_is_looked_at(tmp_path: Path
     assert find_config(tmp_path) is not None
 
 
+@pytest.mark.parametrize("kind", ["folder", "link to nothing", "link to itself"])
+def test_what_has_the_name_of_the_file_but_is_none_is_an_error(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / ".reviewbot.yml"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(path if kind == "link to itself" else tmp_path / "nothing")
+    with pytest.raises(ConfigError, match=r"is not a file|cannot be read"):
+        read_settings({}, cwd=tmp_path, env={})
+
+
 def test_two_files_in_one_folder_are_refused(tmp_path: Path) -> None:
     (tmp_path / ".reviewbot.yml").touch()
     (tmp_path / ".reviewbot.yaml").touch()

@@ -75,6 +75,19 @@ async def test_a_fault_is_tried_again_after_a_growing_wait() -> None:
 
 
 @in_virtual_time
+async def test_a_later_attempt_and_a_fallback_are_told_what_was_found_before() -> None:
+    found = item(1, path="c1.py")
+    failing = Scripted(Say([found], cut=-20, fault=overloaded()), Say(fault=overloaded(3600)))
+    fallback = Scripted(Say(), name="claude-haiku-5-5")
+    await Run().of(failing, fallback)
+    told = [
+        [finding.line for finding in request.known]
+        for request in (*failing.requests, *fallback.requests)
+    ]
+    assert told == [[], [1], [1]]
+
+
+@in_virtual_time
 async def test_after_three_attempts_the_chunk_has_failed_and_says_why() -> None:
     model = Scripted(Say(text="", fault=overloaded()))
     result = await Run().of(model)
@@ -154,7 +167,7 @@ async def test_a_refusal_by_the_last_model_is_a_failed_chunk() -> None:
         Say([item(1)], cut=-1),
         Say([item(1)], cut=40),
         Say(stop=None),
-        Say([item(1), item(2, confidence=2)]),
+        Say([item(1), item(2, line=-2)]),
         Say(text='{"findings": [7], "outcome": "complete"}'),
         Say(restart='{"findings": ["SQL injection in line 3"], "outcome": "complete"}'),
         Say(restart=Say([item(1)]).json[:-30]),

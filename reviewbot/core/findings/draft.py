@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.findings.finding import (
@@ -39,12 +40,13 @@ _FORGIVEN: Final[dict[str, Any]] = {
     "line": 0,
     "scenario": "",
     "category": "bug",
+    "severity": "warning",
     "confidence": 0.7,
     "title": "",
     "suggestion": None,
 }
-"""Defaults for fields that servers without schema enforcement omit. Path, quote, severity and
-message are required."""
+"""Defaults for fields that servers without schema enforcement omit. Path, quote and message are
+required."""
 
 _FIELDS: Final = frozenset(FINDING_SCHEMA["properties"])
 MAX_QUOTES: Final = 10
@@ -112,7 +114,7 @@ def own_draft(item: Mapping[str, Any]) -> Draft:
 
 def _severity(text: str) -> str:
     name = text.lower()
-    if not name or name in SEVERITIES:
+    if name in SEVERITIES:
         return name
     return "error" if name in _WORST else "warning"
 
@@ -123,6 +125,13 @@ def _category(text: str) -> str:
 
 def _side(text: str) -> Side:
     return "LEFT" if text.upper() == "LEFT" else "RIGHT"
+
+
+def _confidence(value: object) -> float:
+    """Return a confidence from 0 to 1; a number above 1 is a percentage."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return float(_FORGIVEN["confidence"])
+    return float(min(max(value / 100 if value > 1 else value, 0), 1))
 
 
 _KNOWN: Final[dict[str, Callable[[str], str]]] = {
@@ -138,7 +147,8 @@ def parse_draft(item: Mapping[str, Any]) -> Draft:
 
     Enums are compared without regard to case (Anthropic's documentation does not guarantee their
     capitalisation). An unknown value never loses a finding: a severity becomes an error or a
-    warning, a category a bug, a side the new one. Whole numbers may be written as ``12.0``, and
+    warning, a category a bug, a side the new one, and a confidence that is no number 0.7. Whole
+    numbers may be written as ``12.0``, and
     ``end_line`` defaults to ``line``. Unknown fields are left out, ``rule`` among them: only our
     own rules may name one. Quotes of looked-up code that have another form are left out.
 
@@ -152,8 +162,8 @@ def parse_draft(item: Mapping[str, Any]) -> Draft:
     if value.get("end_line") is None:
         value["end_line"] = value["line"]
     for name, known in _KNOWN.items():
-        if isinstance(value.get(name), str):
-            value[name] = known(value[name])
+        value[name] = known(str(value[name]))
+    value["confidence"] = _confidence(value["confidence"])
     error = next(iter(_validator().iter_errors(value)), None)
     if error is not None:
         where = ".".join(str(part) for part in error.absolute_path)

@@ -36,11 +36,9 @@ def test_a_complete_item_is_taken_as_it_is() -> None:
     assert draft.rule is None
 
 
-@pytest.mark.parametrize("name", ["path", "quote", "severity", "message"])
+@pytest.mark.parametrize("name", ["path", "quote", "message"])
 @pytest.mark.parametrize("value", ["absent", None, "", 7])
-def test_without_path_quote_severity_or_message_there_is_no_finding(
-    name: str, value: object
-) -> None:
+def test_without_path_quote_or_message_there_is_no_finding(name: str, value: object) -> None:
     item = {key: old for key, old in ITEM.items() if key != name}
     if value != "absent":
         item[name] = value
@@ -113,9 +111,6 @@ def test_whole_numbers_may_be_written_as_decimals_and_ranges_upside_down() -> No
 @pytest.mark.parametrize(
     "change",
     [
-        {"severity": ["error"]},
-        {"confidence": 1.5},
-        {"confidence": "high"},
         {"line": -1},
         {"line": 4.5},
         {"line": True},
@@ -127,6 +122,29 @@ def test_whole_numbers_may_be_written_as_decimals_and_ranges_upside_down() -> No
 def test_what_is_out_of_bounds_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidFinding):
         parse_draft(ITEM | change)
+
+
+@pytest.mark.parametrize("value", [None, "", 7, ["error"], {}])
+def test_a_severity_or_category_of_another_form_costs_no_finding(value: object) -> None:
+    draft = parse_draft(ITEM | {"severity": value, "category": value})
+    assert (draft.severity, draft.category) == ("warning", "bug")
+
+
+@pytest.mark.parametrize(
+    ("value", "confidence"),
+    [
+        (95, 0.95),
+        (1.5, 0.015),
+        (2000, 1.0),
+        (-1, 0.0),
+        (1, 1.0),
+        (True, 0.7),
+        ("high", 0.7),
+        (float("nan"), 0.7),
+    ],
+)
+def test_a_confidence_of_another_form_costs_no_finding(value: object, confidence: float) -> None:
+    assert parse_draft(ITEM | {"confidence": value}).confidence == confidence
 
 
 def test_only_our_own_rules_may_name_a_rule() -> None:
