@@ -11,20 +11,24 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.eval.agreement import Agreement
+from reviewbot.eval.change_text import change_report, check_report
 from reviewbot.eval.checks import CheckScore
 from reviewbot.eval.compare import compare
 from reviewbot.eval.consistency import Run, Series, score
 from reviewbot.eval.consistency_text import text_report as consistency_report
-from reviewbot.eval.judgements import Agreement
 from reviewbot.eval.plan_file import PlanStatus
+from reviewbot.eval.pool import pool_of
+from reviewbot.eval.ratings import CaseRatings, Rating, blind_cases
 from reviewbot.eval.report import Evaluation, evaluate
 from reviewbot.eval.report_html import html_report
 from reviewbot.eval.scores import score_all
 from reviewbot.eval.statistics import Interval
-from reviewbot.eval.tables import change_report, check_report, text_report
+from reviewbot.eval.tables import text_report
 from tests.support.evaluations import case, comment, golden, result
 
 if TYPE_CHECKING:
+    from reviewbot.eval.ratings import BlindCase
     from reviewbot.eval.results import Comment, Result
 
 FOLDER: Final = Path(__file__).parents[1] / "fixtures" / "eval"
@@ -83,18 +87,39 @@ def evaluated(*names: str) -> Evaluation:
         for number in range(len(CASES))
         for name in names
     ]
-    real = {one.key: {3} for one in results if one.contestant == "eager"}
+    blind = blind_cases(CASES, results)
     return evaluate(
         CASES,
-        score_all(CASES, results, None, real),
+        score_all(CASES, results),
         {name: f"recorded {name}" for name in names},
         judges=("judge-a", "judge-b"),
-        judges_others=True,
+        pool=pool_of(blind, results, [_rated(one) for one in blind[1:]], ["judge-a"], names),
         judges_usd=0.125,
         agreements=[Agreement("same", ("judge-a", "judge-b"), 48, 0.875, 0.75)],
         plan=PlanStatus("0123456789abcdef", "f1", 24, is_final=True, uses=1),
         notices=["One request to judges has no answer; run again to repeat it."],
     )
+
+
+WORTHS: Final = {"Release": 2, "Lock": 2, "The": 2, "Off": 1}
+"""Worth of a comment by its first word; others are not real. Of the first three, all are one."""
+
+
+def _rated(blind: BlindCase) -> CaseRatings:
+    """Return ratings of the comments on a case."""
+    worths = [WORTHS.get(one.text.split()[0]) for one in blind.comments]
+    first = worths.index(2) + 1 if 2 in worths else 0
+    ratings = (
+        Rating(
+            number,
+            real=worth is not None,
+            worth=worth or 0,
+            same_as=first if worth == 2 and number > first else None,
+            why="The lines show it.",
+        )
+        for number, worth in enumerate(worths, 1)
+    )
+    return CaseRatings("judge-a", blind.case.id, blind.digest, tuple(ratings), 0.01)
 
 
 def compared() -> str:

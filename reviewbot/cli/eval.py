@@ -27,6 +27,7 @@ examples:
   reviewbot eval run cases.jsonl --vary verify=on,off --runs 3
   reviewbot eval run cases.jsonl --vary context=0,10 --repositories clones
   reviewbot eval run cases.jsonl --command 'other=other-tool --sarif {diff}'
+  reviewbot eval run cases.jsonl --recorded other=other.jsonl --judge-file ratings.json
   reviewbot eval compare eval-before eval-after
 """
 
@@ -111,9 +112,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
+    from reviewbot.eval.change_text import change_report
     from reviewbot.eval.compare import compare, pairs
     from reviewbot.eval.report import read_report
-    from reviewbot.eval.tables import change_report
 
     check_extra()
     before, after = read_report(args.before), read_report(args.after)

@@ -39,10 +39,10 @@ def run(args: argparse.Namespace) -> int:
 
 async def _check(args: CaseArguments) -> bool:
     from reviewbot.eval.cases import cases_digest, read_cases
+    from reviewbot.eval.change_text import check_report
     from reviewbot.eval.checks import check_scores, variants
     from reviewbot.eval.result_folder import Header, open_store
     from reviewbot.eval.run import Spending
-    from reviewbot.eval.tables import check_report
     from reviewbot.pipeline.workers import own_pool
 
     cases = read_cases(args.cases)

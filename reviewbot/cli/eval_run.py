@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.cli.amounts import whole_number
+from reviewbot.cli.eval_judges import (
+    JudgeArguments,
+    add_judge_arguments,
+    ask_judges,
+    check_judges,
+    judge_requests,
+    judge_verdicts,
+    open_judges,
+)
 from reviewbot.cli.eval_session import (
     MAX_RUNS,
-    CaseArguments,
-    Progress,
     add_case_arguments,
     check_extra,
     confirm_reviews,
@@ -25,8 +32,6 @@ from reviewbot.cli.eval_session import (
     results_of,
 )
 from reviewbot.cli.typed_arguments import typed_arguments
-from reviewbot.config.load import read_settings
-from reviewbot.config.settings import OFFLINE
 from reviewbot.core.wording import count
 from reviewbot.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, SourceError
 from reviewbot.pipeline.target import OutputTarget
@@ -35,21 +40,19 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection, Sequence
 
+    from reviewbot.cli.eval_judges import Verdicts
     from reviewbot.eval.cases import Case
     from reviewbot.eval.contestants import Contestant
-    from reviewbot.eval.judge import JudgeTask
-    from reviewbot.eval.judgements import Judgement
     from reviewbot.eval.plan_file import Plan, PlanStatus
     from reviewbot.eval.report import Evaluation
     from reviewbot.eval.result_folder import Store
     from reviewbot.eval.results import Result
-    from reviewbot.eval.run import Spending, Work
+    from reviewbot.eval.run import Work
     from reviewbot.models.offline.parser import Parser
-    from reviewbot.models.summary import SummaryModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunArguments(CaseArguments):
+class RunArguments(JudgeArguments):
     """The arguments of ``eval run``."""
 
     runs: int
@@ -57,8 +60,6 @@ class RunArguments(CaseArguments):
     command: Sequence[str]
     pr_agent: Sequence[str]
     recorded: Sequence[str]
-    judge: Sequence[str]
-    judge_others: bool
     plan: Path | None
     held_out: bool
     html: Path | None
@@ -67,6 +68,7 @@ class RunArguments(CaseArguments):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``eval run``."""
     add_case_arguments(parser)
+    add_judge_arguments(parser)
     parser.add_argument(
         "--runs",
         type=whole_number(1, MAX_RUNS),
@@ -104,18 +106,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="add recorded results of another tool, as JSONL; can be repeated",
     )
     parser.add_argument(
-        "--judge",
-        action="append",
-        default=[],
-        metavar="MODEL",
-        help="model that decides whether near comments report the same issue; can be repeated",
-    )
-    parser.add_argument(
-        "--judge-others",
-        action="store_true",
-        help="let the judges decide which comments are real problems, too",
-    )
-    parser.add_argument(
         "--plan", type=Path, metavar="FILE", help="plan with the metric and the held-out cases"
     )
     parser.add_argument(
@@ -138,15 +128,9 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: RunArguments) -> int:
     from reviewbot.eval.cases import read_cases
     from reviewbot.eval.plan_file import read_plan
-    from reviewbot.pipeline.model_clients import check_choices
 
     check_extra()
-    if args.judge_others and not args.judge:
-        raise ConfigError("--judge-others needs a judge: --judge MODEL")
-    if OFFLINE in args.judge:
-        raise ConfigError("the offline rules cannot judge; name a model: --judge MODEL")
-    for name in args.judge:
-        check_choices(read_settings({"model": name}, config=args.config))
+    check_judges(args)
     cases = read_cases(args.cases)
     folder = args.output or Path(f"eval-{args.cases.stem}{'-held-out' if args.held_out else ''}")
     plan = None
@@ -176,27 +160,29 @@ async def _evaluate(
         specs = {one.name: one.spec for one in contestants}
         digest = plan.digest if plan else ""
         store = stack.enter_context(open_store(folder, Header(cases_digest(cases), specs, digest)))
-        # Other contestants or judges in the same folder are another look at the held-out cases.
-        identity = json.dumps([store.id, specs, args.judge])
+        # Other contestants, judges or rules are another look at the held-out cases.
+        judging = [*args.judge, *(path.name for path in args.judge_file), args.match]
+        identity = json.dumps([store.id, specs, judging])
         respected = status(plan, identity, held_out=args.held_out) if plan else None
         _say_size(cases, args.runs)
-        judges = _judges(args, stack)
+        judges = open_judges(args, stack)
         work = open_reviews(args, contestants, cases, store, runs=args.runs)
         planned = _results_with(work, specs, store)
-        await confirm_reviews(args, work, _judge_tasks(args, judges, cases, planned, store))
+        requests = await asyncio.to_thread(judge_requests, judges, cases, planned, store)
+        await confirm_reviews(args, work, requests)
         spending = Spending(args.budget_usd)
         complete = await make_reviews(args, work, store, spending)
         results = results_of(args, specs, store)
-        tasks = _judge_tasks(args, judges, cases, results, store)
-        unjudged = await _judge(args, tasks, store, spending)
-        missed = f"Judges did not answer {count(unjudged, 'request')}; run again to ask them."
-        notices = [missed] if unjudged else []
-        judgements = [one for one in store.judgements.read() if one.contestant in specs]
+        requests = await asyncio.to_thread(judge_requests, judges, cases, results, store)
+        unanswered = await ask_judges(args, requests, store, spending)
+        missed = f"Judges did not answer {count(unanswered, 'request')}; run again to ask them."
+        verdicts = await asyncio.to_thread(judge_verdicts, args, cases, results, store)
+        notices = [*([missed] if unanswered else []), *verdicts.notices]
         evaluation = _evaluation(
-            args, cases, results, judgements, specs, plan=respected, notices=notices
+            args, cases, results, verdicts, specs, plan=respected, notices=notices
         )
         _write(args, evaluation, folder)
-    return complete and not unjudged
+    return complete and not unanswered and verdicts.are_complete
 
 
 def _contestants(args: RunArguments, parser: Parser) -> list[Contestant]:
@@ -219,19 +205,6 @@ def _say_size(cases: Sequence[Case], runs: int) -> None:
     note(power_sentence(power([len(case.required) for case in cases], runs)))
 
 
-def _judges(args: RunArguments, stack: AsyncExitStack) -> list[SummaryModel]:
-    """Return the judges, which the end of ``stack`` closes."""
-    from reviewbot.pipeline.model_clients import claude_of
-
-    found: list[SummaryModel] = []
-    for name in dict.fromkeys(args.judge):
-        settings = read_settings({"model": name}, config=args.config)
-        model = claude_of(settings.model, settings)
-        stack.push_async_callback(model.aclose)
-        found.append(model)
-    return found
-
-
 def _results_with(work: Sequence[Work], names: Collection[str], store: Store) -> list[Result]:
     """Return the results of contestants, and expected ones for the reviews to make."""
     from reviewbot.eval.judge import expected_results
@@ -241,75 +214,42 @@ def _results_with(work: Sequence[Work], names: Collection[str], store: Store) ->
     return [*(results | {one.key: one for one in expected_results(work)}).values()]
 
 
-def _judge_tasks(
-    args: RunArguments,
-    judges: Sequence[SummaryModel],
-    cases: Sequence[Case],
-    results: Sequence[Result],
-    store: Store,
-) -> list[JudgeTask]:
-    """Return the requests to judges about results that have no answer yet."""
-    from reviewbot.eval.judge import judge_tasks
-    from reviewbot.eval.questions import REAL, SAME
-
-    done = {one.key for one in store.judgements.read() if one.error is None}
-    questions = (SAME, REAL) if args.judge_others else (SAME,)
-    return judge_tasks(judges, questions, cases, results, done)
-
-
-async def _judge(
-    args: RunArguments, tasks: Sequence[JudgeTask], store: Store, spending: Spending
-) -> int:
-    """Ask the judges, and return the number of requests without an answer."""
-    from reviewbot.eval.judge import judge
-
-    answered = 0
-    with Progress(len(tasks)) as progress:
-
-        def take(judgement: Judgement) -> None:
-            nonlocal answered
-            store.judgements.append(judgement)
-            if judgement.error is None:
-                answered += 1
-            else:
-                note(f"not judged: {judgement.judge} on {judgement.case}: {judgement.error}")
-            progress.step()
-
-        if not await judge(tasks, take, jobs=args.jobs, spending=spending):
-            note("the budget is spent; run again to ask the judges the other questions.")
-    return len(tasks) - answered
-
-
 def _evaluation(
     args: RunArguments,
     cases: Sequence[Case],
     results: Sequence[Result],
-    judgements: Sequence[Judgement],
+    verdicts: Verdicts,
     specs: dict[str, str],
     *,
     plan: PlanStatus | None,
     notices: Sequence[str],
 ) -> Evaluation:
-    from reviewbot.eval.judgements import agreements, real_problems, same_issues
+    from reviewbot.eval.agreement import agreements
+    from reviewbot.eval.judgements import same_issues
+    from reviewbot.eval.pool import pool_of
+    from reviewbot.eval.ratings import blind_cases
     from reviewbot.eval.report import evaluate
     from reviewbot.eval.results import known_sum
     from reviewbot.eval.scores import score_all
 
     judges = tuple(dict.fromkeys(args.judge))
-    judgements = [one for one in judgements if one.judge in judges]
+    judgements, ratings = verdicts.judgements, verdicts.ratings
     same = same_issues(cases, results, judgements, len(judges)) if judges else None
-    real = real_problems(results, judgements, len(judges)) if args.judge_others else {}
-    scored = score_all(cases, results, same, real)
+    scored = score_all(cases, results, same, args.match)
     if not scored:
         raise SourceError("no review was made, so there is nothing to report")
+    blind = blind_cases(cases, results)
     return evaluate(
         cases,
         scored,
         specs,
         judges=judges,
-        judges_others=args.judge_others,
-        agreements=agreements(judgements),
-        judges_usd=known_sum([one.cost_usd for one in judgements]),
+        match=args.match,
+        pool=pool_of(blind, results, ratings, verdicts.raters, [*specs]) if ratings else None,
+        agreements=agreements(judgements, ratings),
+        judges_usd=known_sum(
+            [*(one.cost_usd for one in judgements), *(one.cost_usd for one in ratings)]
+        ),
         plan=plan,
         notices=notices,
     )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.eval.judge import JudgeTask
     from reviewbot.eval.result_folder import Store
     from reviewbot.eval.results import Result
+    from reviewbot.eval.rubric import RatingTask
     from reviewbot.eval.run import Spending, Work
     from reviewbot.models.offline.parser import Parser
 
@@ -162,7 +163,7 @@ def open_reviews(
 async def confirm_reviews(
     args: SessionArguments,
     work: Sequence[Work],
-    judging: Sequence[JudgeTask] = (),
+    judging: Sequence[JudgeTask | RatingTask] = (),
 ) -> None:
     """Say what reviews will cost, with the requests to judges, and ask whether to continue.
 
@@ -171,7 +172,6 @@ async def confirm_reviews(
     Raises:
         ConfigError: nobody can be asked, or the answer is no.
     """
-    from reviewbot.eval.judge import expected_usd
     from reviewbot.eval.results import known_sum
     from reviewbot.eval.run import expected_cost
 
@@ -179,7 +179,7 @@ async def confirm_reviews(
         what = [count(len(work), args.unit)] if work else []
         what += [f"about {count(len(judging), 'request')} to judges"] if judging else []
         reviews = await asyncio.to_thread(expected_cost, work)
-        cost = known_sum([reviews, expected_usd(judging)])
+        cost = known_sum([reviews, *(one.expected_usd for one in judging)])
         confirm(f"{' and '.join(what)} to make", cost, confirmed=args.yes)
 
 

@@ -83,7 +83,8 @@ def compare(one: Evaluation, other: Evaluation, before: str, after: str) -> Chan
     """Return the change from ``before`` in ``one`` to ``after`` in ``other``.
 
     Raises:
-        SourceError: they share no case, a case has other golden comments, or the judges differ.
+        SourceError: they share no case, a case has other golden comments, or the judges or the
+            rules of matching differ.
     """
     golden = {case.id: case.golden for case in one.cases}
     for case in other.cases:
@@ -91,6 +92,11 @@ def compare(one: Evaluation, other: Evaluation, before: str, after: str) -> Chan
             raise SourceError(f"the golden comments of the case {case.id:.80} differ")
     if one.judges != other.judges:
         raise SourceError("the evaluations have different judges, so their scores differ anyway")
+    if one.match != other.match:
+        raise SourceError(
+            f"the evaluations match comments by other rules ({one.match} and {other.match}), so"
+            " their scores differ anyway"
+        )
     first, second = _by_case(one, before), _by_case(other, after)
     shared = [name for name in first if name in second]
     if not shared:

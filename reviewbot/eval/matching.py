@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from reviewbot.eval.cases import Golden
     from reviewbot.eval.results import Comment
 
-NEAR: Final = 1
-"""Lines between the ends of two ranges that still match."""
+Rule: TypeAlias = Literal["ranges", "middle"]
+"""Rule that decides which comments are near a golden comment.
+
+``ranges``: the lines of both overlap, or are one line apart, so that a wide comment is near more.
+``middle``: the middle line of the comment is at most three lines from those of the golden comment,
+so that the length of the comment does not matter.
+"""
+LIMITS: Final[Mapping[Rule, int]] = {"ranges": 1, "middle": 3}
+"""Largest distance in lines that still matches, by rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +36,38 @@ class Matching:
     neutral: tuple[int, ...]
 
 
-def distance(golden: Golden, comment: Comment) -> int | None:
-    """Return the lines between two ranges, 0 if they overlap; None if they cannot match."""
+def distance(golden: Golden, comment: Comment, rule: Rule = "ranges") -> int | None:
+    """Return the lines between two comments, 0 if they overlap; None if they cannot match."""
     if not comment.inline or (golden.path, golden.side) != (comment.path, comment.side):
         return None
-    gap = max(golden.line, comment.line) - min(golden.end_line, comment.end_line)
-    return None if gap > NEAR else max(gap, 0)
+    first, last = comment.line, comment.end_line
+    if rule == "middle":
+        first = last = (first + last) // 2
+    gap = max(golden.line, first) - min(golden.end_line, last)
+    return None if gap > LIMITS[rule] else max(gap, 0)
 
 
 def match(
     golden: Sequence[Golden],
     comments: Sequence[Comment],
     same_issue: Collection[tuple[int, int]] | None = None,
+    rule: Rule = "ranges",
 ) -> Matching:
-    """Return the largest one-to-one matching; of several, one with the most overlaps.
+    """Return the largest one-to-one matching; of several, one with the smallest distances.
 
     Golden comments that are required have precedence over optional ones.
 
     Args:
         golden: the golden comments of a case.
         comments: the comments of a contestant on the case.
-        same_issue: pairs of indices that a judge accepted; None accepts each pair of near ranges.
+        same_issue: pairs of indices that a judge accepted; None accepts each near pair.
+        rule: decides which pairs are near.
     """
     near = {
         (g, c): gap
         for g, one in enumerate(golden)
         for c, other in enumerate(comments)
-        if (gap := distance(one, other)) is not None
+        if (gap := distance(one, other, rule)) is not None
         and (same_issue is None or (g, c) in same_issue)
     }
     required = {pair: gap for pair, gap in near.items() if not golden[pair[0]].optional}
@@ -75,7 +87,7 @@ def _assign(near: dict[tuple[int, int], int], golden: int, comments: int) -> lis
     from scipy.optimize import linear_sum_assignment
 
     # A pair is worth more than all gaps together, so that no pair is given up for overlaps.
-    pair = (NEAR + 1) * (min(golden, comments) + 1)
+    pair = (max(LIMITS.values()) + 1) * (min(golden, comments) + 1)
     worth = np.zeros((golden, comments))
     for (g, c), gap in near.items():
         worth[g, c] = pair - gap

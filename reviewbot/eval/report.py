@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final, cast
 from reviewbot.core.decode import decoder
 from reviewbot.core.wording import count
 from reviewbot.errors import SourceError
+from reviewbot.eval.agreement import Agreement  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.cases import Golden  # noqa: TC001 - the decoder looks these up
-from reviewbot.eval.judgements import Agreement  # noqa: TC001 - the decoder looks these up
+from reviewbot.eval.matching import Rule  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.plan_file import PlanStatus  # noqa: TC001 - the decoder looks these up
+from reviewbot.eval.pool import Pool  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.results import Comment  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.scores import (
     METRICS,
@@ -81,10 +83,10 @@ class CaseReport:
 class Evaluation:
     """An evaluation.
 
-    ``judges`` decided which near comments report the same issue; without judges all do. With
-    ``judges_others`` they also decided which other comments are real problems. ``judges_usd`` is
-    the cost of their requests; None if it is not known.
-    ``notices`` are sentences to show with it.
+    ``match`` is the rule that decides which comments are near. ``judges`` decided which near
+    comments report the same issue; without judges all do. ``judges_usd`` is the cost of the
+    requests to judges; None if it is not known. ``pool`` has what the ratings say; None without
+    ratings. ``notices`` are sentences to show with it.
     """
 
     cases: tuple[CaseReport, ...]
@@ -93,8 +95,9 @@ class Evaluation:
     power: Power
     outcomes: tuple[Outcome, ...]
     judges: tuple[str, ...] = ()
-    judges_others: bool = False
     judges_usd: float | None = None
+    match: Rule = "ranges"
+    pool: Pool | None = None
     agreements: tuple[Agreement, ...] = ()
     plan: PlanStatus | None = None
     notices: tuple[str, ...] = ()
@@ -115,7 +118,8 @@ def evaluate(
     specs: Mapping[str, str],
     *,
     judges: Sequence[str] = (),
-    judges_others: bool = False,
+    match: Rule = "ranges",
+    pool: Pool | None = None,
     judges_usd: float | None = None,
     agreements: Sequence[Agreement] = (),
     plan: PlanStatus | None = None,
@@ -128,7 +132,8 @@ def evaluate(
         scored: the scored results, at least one.
         specs: the specification of each contestant, in the order of the table.
         judges: names of the judges.
-        judges_others: whether they judged which other comments are real problems.
+        match: rule that decided which comments are near.
+        pool: what the ratings of comments say, if there are any.
         judges_usd: cost of their requests in US dollars; None if it is not known.
         agreements: agreement of the judges.
         plan: the plan, if there is one.
@@ -156,7 +161,8 @@ def evaluate(
         power=power(golden, min(one.scores.runs for one in contestants)),
         outcomes=tuple(map(_outcome, scored)),
         judges=tuple(judges),
-        judges_others=judges_others,
+        match=match,
+        pool=pool,
         judges_usd=judges_usd,
         agreements=tuple(agreements),
         plan=plan,

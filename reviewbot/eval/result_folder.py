@@ -1,4 +1,4 @@
-"""Folder of an evaluation: its identity, results and judgements."""
+"""Folder of an evaluation: its identity, results, judgements and ratings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from reviewbot.core.decode import decoder
 from reviewbot.errors import ConfigError, SourceError
 from reviewbot.eval.cases import read_lines
 from reviewbot.eval.judgements import judgement_line, judgement_of
+from reviewbot.eval.ratings import ratings_line, ratings_of
 from reviewbot.eval.results import result_line, result_of
 from reviewbot.pipeline.target import OutputTarget
 
@@ -25,6 +26,7 @@ T = TypeVar("T")
 HEADER: Final = "run.json"
 RESULTS: Final = "results.jsonl"
 JUDGEMENTS: Final = "judgements.jsonl"
+RATINGS: Final = "ratings.jsonl"
 LOCK: Final = "lock"
 
 
@@ -132,7 +134,7 @@ def _lock(folder: Path) -> sqlite3.Connection:
 
 
 class Store:
-    """Folder with the results of an evaluation, and the judgements about them.
+    """Folder with the results of an evaluation, and what judges said about them.
 
     Args:
         folder: the folder, which exists.
@@ -159,6 +161,7 @@ class Store:
         self.id = header.id
         self.results = Lines(folder / RESULTS, result_of, result_line)
         self.judgements = Lines(folder / JUDGEMENTS, judgement_of, judgement_line)
+        self.ratings = Lines(folder / RATINGS, ratings_of, ratings_line)
 
 
 def _read_header(folder: Path) -> Header | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.parse import parse_diff
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from reviewbot.eval.cases import Case
-    from reviewbot.eval.matching import Matching
+    from reviewbot.eval.matching import Matching, Rule
     from reviewbot.eval.results import Result
 
     SameIssue = Mapping[tuple[str, int, str], Collection[tuple[int, int]]]
@@ -28,7 +27,6 @@ class Counts:
     """Counts of one result, or sums of several.
 
     ``found`` are golden comments with a comment, ``comments`` all that count as right or wrong.
-    ``real`` are comments that found nothing, but that judges accept as real problems.
     ``severities`` are pairs whose two severities are known, and ``severity_error`` is the sum of
     the steps between them.
     """
@@ -40,7 +38,6 @@ class Counts:
     duplicates: int = 0
     severities: int = 0
     severity_error: int = 0
-    real: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -51,7 +48,6 @@ class Counts:
             self.duplicates + other.duplicates,
             self.severities + other.severities,
             self.severity_error + other.severity_error,
-            self.real + other.real,
         )
 
     @property
@@ -109,7 +105,7 @@ def score(
     case: Case,
     result: Result,
     same_issue: Collection[tuple[int, int]] | None = None,
-    real: Collection[int] = (),
+    rule: Rule = "ranges",
 ) -> ScoredResult:
     """Match a result with its case.
 
@@ -117,9 +113,9 @@ def score(
         case: the case.
         result: the output of a contestant.
         same_issue: as for :func:`reviewbot.eval.matching.match`.
-        real: comments that are real problems; those that found something do not count again.
+        rule: decides which pairs are near.
     """
-    found = match(case.golden, result.comments, same_issue)
+    found = match(case.golden, result.comments, same_issue, rule)
     steps = [
         abs(SEVERITIES.index(wanted) - SEVERITIES.index(given))
         for g, c in found.pairs
@@ -134,7 +130,6 @@ def score(
         duplicates=len(found.duplicates),
         severities=len(steps),
         severity_error=sum(steps),
-        real=len({*real} - {c for _, c in found.pairs} - {*found.duplicates, *found.neutral}),
     )
     return ScoredResult(case, result, found, counts)
 
@@ -143,7 +138,7 @@ def score_all(
     cases: Iterable[Case],
     results: Iterable[Result],
     same_issue: SameIssue | None = None,
-    real: Mapping[tuple[str, int, str], Collection[int]] = MappingProxyType({}),
+    rule: Rule = "ranges",
 ) -> list[ScoredResult]:
     """Return the scored results of the cases, in the order of the cases.
 
@@ -151,13 +146,13 @@ def score_all(
         cases: the cases; results on other cases are left out.
         results: results of one or more contestants.
         same_issue: pairs that judges accepted; None matches by location alone.
-        real: comments that judges accepted as real problems, by the key of the result.
+        rule: decides which pairs are near.
     """
     by_case: dict[str, list[Result]] = {}
     for one in results:
         by_case.setdefault(one.case, []).append(one)
     return [
-        score(case, one, same, real.get(one.key, ()))
+        score(case, one, same, rule)
         for case in cases
         for one in by_case.get(case.id, ())
         for same in [None if same_issue is None else same_issue.get(one.key, ())]
@@ -190,8 +185,8 @@ class Scores:
     """All scores of a contestant. A score is None if there is nothing to compute it from.
 
     ``micro`` and ``macro`` have the :data:`METRICS` by name: of the sums, and as means over cases.
-    ``with_real`` is the precision if comments that judges accept are right, too. ``silence`` is
-    the share of results on clean cases that are valid and have no comment. ``duplicates`` is the
+    ``silence`` is the share of
+    results on clean cases that are valid and have no comment. ``duplicates`` is the
     share of the comments that repeat another one, ``severity_error`` the mean number of steps.
     """
 
@@ -201,7 +196,6 @@ class Scores:
     macro: dict[str, float | None]
     per_case: float
     per_100_lines: float | None
-    with_real: float | None
     silence: float | None
     inline: float | None
     duplicates: float | None
@@ -238,7 +232,6 @@ def scores_of(scored: Sequence[ScoredResult]) -> Scores:
         },
         per_case=whole.comments / len(scored),
         per_100_lines=None if per_100 is None else 100 * per_100,
-        with_real=ratio(whole.found + whole.real, whole.comments),
         silence=ratio(len(silent), len(clean)),
         inline=ratio(whole.inline, whole.comments),
         duplicates=ratio(whole.duplicates, whole.comments),

@@ -9,15 +9,17 @@ from reviewbot.core.render.layout import cells
 from reviewbot.core.render.wording import dollars
 from reviewbot.core.safety.escape import cut, show
 from reviewbot.core.wording import count
+from reviewbot.eval.pool import SHARES
+from reviewbot.eval.ratings import MUST_FIX
 from reviewbot.eval.statistics import LEAST_CASES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from reviewbot.eval.checks import CheckScore
-    from reviewbot.eval.compare import Change
-    from reviewbot.eval.judgements import Agreement
+    from reviewbot.eval.agreement import Agreement, Kind
+    from reviewbot.eval.matching import Rule
     from reviewbot.eval.plan_file import PlanStatus
+    from reviewbot.eval.pool import Pool, Problem
     from reviewbot.eval.report import Comparison, ContestantReport, Evaluation
     from reviewbot.eval.scores import Scores
     from reviewbot.eval.statistics import Interval, Power
@@ -128,8 +130,59 @@ def tables(evaluation: Evaluation) -> list[list[Row]]:
     ]
     if evaluation.comparisons:
         found.append(difference_rows(evaluation.comparisons))
+    if evaluation.pool is not None:
+        runs = {one.name: one.scores.runs for one in contestants}
+        found += pool_tables(evaluation.pool, runs)
     return found
 
+
+def pool_tables(pool: Pool, runs: Mapping[str, int]) -> list[list[Row]]:
+    """Return the tables of the ratings: shares, differences in points, and the problems.
+
+    Args:
+        pool: what the ratings say.
+        runs: number of runs of each contestant.
+    """
+    head = ("real", "must-fix", "must-fix found of the pool")
+    shares: list[Row] = [
+        ("rated contestant", "comments", *(f"{title} %" for title in head), "found"),
+        *(
+            (
+                one.name,
+                f"{one.comments:,}",
+                *(with_interval(one.shares[name]) for name in SHARES),
+                f"{one.found:,} of {one.problems:,}",
+            )
+            for one in pool.scores
+        ),
+    ]
+    found = [shares]
+    changes: list[Row] = [
+        (one.name, *(difference(one.differences[name]) for name in SHARES))
+        for one in pool.scores
+        if one.differences
+    ]
+    if changes:
+        found.append([(f"points against {pool.scores[0].name}", *head), *changes])
+    if pool.problems:
+        listed_problems = [_problem(one, runs) for one in pool.problems[:MAX_PROBLEMS]]
+        found.append([("case", "problem", "text", "worth", "found by"), *listed_problems])
+    return found
+
+
+def _problem(one: Problem, runs: Mapping[str, int]) -> Row:
+    """Return a row of the pool: who found the problem, and in how many of several runs."""
+    found_by = (
+        f"{name} {number}/{runs[name]}" if runs.get(name, 1) > 1 else name
+        for name, number in one.found.items()
+    )
+    text = cut(first_line(one.text), MAX_TITLE)
+    return (one.case, f"{one.path}:{one.line}", text, f"{one.worth}", ", ".join(found_by))
+
+
+MAX_PROBLEMS: Final = 100
+"""Problems of the pool to list; all are in ``report.json``."""
+MAX_TITLE: Final = 80
 
 LEGEND: Final = (
     "Shares are in percent, with 95 % intervals over cases. Means of the cases have no interval."
@@ -143,6 +196,7 @@ def sentences(evaluation: Evaluation) -> list[str]:
         LEGEND,
         power_sentence(evaluation.power),
         _judges(evaluation),
+        *([_pool(evaluation.pool)] if evaluation.pool else []),
         *map(_agreement, evaluation.agreements),
         *([_plan(evaluation.plan)] if evaluation.plan else []),
         *evaluation.notices,
@@ -150,17 +204,29 @@ def sentences(evaluation: Evaluation) -> list[str]:
 
 
 def _judges(evaluation: Evaluation) -> str:
+    near = _RULES[evaluation.match]
     if not evaluation.judges:
-        return "Comments match by location alone; no judge compared their texts."
-    text = (
-        f"Comments match if they are near and most of the judges ({', '.join(evaluation.judges)})"
-        " find that they report the same issue. Scores by other judges cannot be compared."
+        return f"Comments match by location alone{near}; no judge compared their texts."
+    return (
+        f"Comments match if they are near{near}, and most of the judges"
+        f" ({', '.join(evaluation.judges)}) find that they report the same issue. Scores by"
+        " other judges cannot be compared."
         f" Requests to judges: {dollars(evaluation.judges_usd)}."
     )
-    if not evaluation.judges_others:
-        return text
-    shares = (f"{one.name} {percent(one.scores.with_real)}" for one in evaluation.contestants)
-    return f"{text} Precision if comments that they accept as real are right: {', '.join(shares)}."
+
+
+def _pool(pool: Pool) -> str:
+    """Return who rated how many cases, and how to read the tables."""
+    must_fix = sum(one.worth == MUST_FIX for one in pool.problems)
+    text = (
+        f"{' and '.join(pool.judges)} rated the comments of {pool.rated:,} of"
+        f" {count(pool.cases, 'case')} with comments, mixed and without the names of contestants."
+        " Must-fix comments are real and worth fixing before the merge. The pool is what all"
+        f" contestants found together: {count(len(pool.problems), 'distinct real problem')},"
+        f" {must_fix:,} of them must-fix."
+    )
+    more = len(pool.problems) - MAX_PROBLEMS
+    return f"{text} {count(more, 'more problem')} of it are in report.json." if more > 0 else text
 
 
 def _plan(plan: PlanStatus) -> str:
@@ -181,8 +247,17 @@ def _plan(plan: PlanStatus) -> str:
 
 def _agreement(one: Agreement) -> str:
     kappa = "" if one.kappa is None else f", Cohen's kappa {one.kappa:.2f}"
-    items = count(one.items, "pair" if one.kind == "same" else "other comment")
-    return f"{' and '.join(one.judges)} agree on {percent(one.equal)} % of {items}{kappa}."
+    items = count(one.items, "pair" if one.kind == "same" else "comment")
+    judges = " and ".join(one.judges)
+    return f"{judges} agree on {percent(one.equal)} % of {items}{_AGREED[one.kind]}{kappa}."
+
+
+_RULES: Final[dict[Rule, str]] = {"ranges": "", "middle": ", of their middle lines"}
+_AGREED: Final[dict[Kind, str]] = {
+    "same": "",
+    "real": " (is it real?)",
+    "must_fix": " (is it a must-fix?)",
+}
 
 
 def power_sentence(power: Power) -> str:
@@ -202,90 +277,17 @@ def power_sentence(power: Power) -> str:
 def text_report(evaluation: Evaluation) -> str:
     """Return the report as text for a terminal."""
     parts = [aligned(rows) for rows in tables(evaluation)]
-    return "\n\n".join([*parts, "\n".join(map(_safe, sentences(evaluation)))])
-
-
-MAX_CHANGED: Final = 30
-"""Changed golden comments and cases to list as text."""
-
-
-def change_report(change: Change) -> str:
-    """Return the change between two evaluations as text."""
-    rows: list[Row] = [("", *METRIC_TITLES.values())]
-    shown = (difference(change.differences[name]) for name in METRIC_TITLES)
-    rows.append((f"{change.after} against {change.before}", *shown))
-    clear = [title for name, title in METRIC_TITLES.items() if _is_clear(change, name)]
-    verdict = f"Significant: {', '.join(clear)}." if clear else "No difference is significant."
-    parts = [aligned(rows), f"{count(change.cases, 'case')} in common. {verdict}"]
-    if change.specs[0] != change.specs[1]:
-        parts.append(
-            "\n".join(map(_safe, (f"before: {change.specs[0]}", f"after: {change.specs[1]}")))
-        )
-    if change.metric is not None:
-        said = "is significant" if _is_clear(change, change.metric) else "is not significant"
-        title = METRIC_TITLES[change.metric]
-        parts.append(f"The change of the planned metric {title} {said}; others are exploratory.")
-    for title, better in (("Found more often", True), ("Found less often", False)):
-        some = [one for one in change.golden if (one.after > one.before) == better]
-        lines = [
-            f"  {one.case} {one.golden.path}:{one.golden.line}"
-            f" {percent(one.before)} % -> {percent(one.after)} %: {_title(one.golden.text)}"
-            for one in some
-        ]
-        parts.append(_listing(title, lines))
-    wrong = [f"  {one.case} {one.before:.2f} -> {one.after:.2f}" for one in change.wrong]
-    parts.append(_listing("Other number of comments that found nothing", wrong))
-    return "\n\n".join(filter(None, parts))
-
-
-def _title(text: str) -> str:
-    return text.partition("\n")[0]
-
-
-def check_report(scores: Sequence[CheckScore]) -> str:
-    """Return the scores of checks as text."""
-    rows: list[Row] = [("contestant", "check", "cases", "findings", "lost %", "added")]
-    rows += [
-        (
-            one.contestant,
-            one.check,
-            f"{one.cases:,}",
-            f"{one.findings:,}",
-            with_interval(one.lost),
-            f"{one.added:,}",
-        )
-        for one in scores
-    ]
-    return f"{aligned(rows)}\n\n{CHECK_LEGEND}"
-
-
-CHECK_LEGEND: Final = (
-    "Lost is the share of the findings of the unchanged diffs that are missing, with 95 % intervals"
-    " over cases. Repeated reviews the same diff again: a check shows an effect only if it loses"
-    " more."
-)
-
-
-def _is_clear(change: Change, name: str) -> bool:
-    return change.differences[name].is_significant
-
-
-def _listing(title: str, lines: Sequence[str]) -> str:
-    if not lines:
-        return ""
-    shown = [cut(_safe(line), 160) for line in lines[:MAX_CHANGED]]
-    more = [f"  and {len(lines) - MAX_CHANGED} more"] if len(lines) > MAX_CHANGED else []
-    return "\n".join([f"{title} ({len(lines)}):", *shown, *more])
+    return "\n\n".join([*parts, "\n".join(map(safe_text, sentences(evaluation)))])
 
 
 def aligned(rows: Sequence[Row]) -> str:
     """Return rows with aligned columns. The text of a cell is made safe to show."""
-    shown = [[_safe(cell) for cell in row] for row in rows]
+    shown = [[safe_text(cell) for cell in row] for row in rows]
     widths = [max(map(cells, column)) for column in zip(*shown, strict=True)]
     return "\n".join(_line(row, widths) for row in shown)
 
 
-def _safe(text: str) -> str:
+def safe_text(text: str) -> str:
     """Return a text that neither moves other text nor is a command of a CI runner."""
     return neutralize_commands(show(text))
 
@@ -295,3 +297,8 @@ def _line(row: Iterable[str], widths: Sequence[int]) -> str:
         f"{cell}{' ' * (width - cells(cell))}" for cell, width in zip(row, widths, strict=True)
     ]
     return "  ".join(padded).rstrip()
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a text."""
+    return text.partition("\n")[0]

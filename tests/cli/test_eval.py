@@ -201,9 +201,13 @@ async def test_failed_reviews_are_repeated_only_if_wanted(reviewbot: Reviewbot) 
 
 
 def verdict(request: Recorded) -> Answer:
-    """The answer of a judge that accepts nothing, for a million tokens."""
+    """The answer of a judge that accepts no pair, for a million tokens.
+
+    The only comment is real and worth 2.
+    """
     assert request.structured
-    report = json.dumps({"verdicts": [{"number": 1, "answer": False}]})
+    rating = {"id": 1, "real": True, "worth": 2, "same_as": 0, "why": "A test says so."}
+    report = json.dumps({"verdicts": [{"number": 1, "answer": False}], "ratings": [rating]})
     return Answer(report=report, usage={"input_tokens": 1_000_000, "output_tokens": 1})
 
 
@@ -215,21 +219,25 @@ async def test_a_judge_decides_about_texts(reviewbot: Reviewbot) -> None:
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
         refused = await reviewbot(*JUDGED, **keys)
         assert (refused.code, fake.requests) == (2, [])
-        expected = "3 reviews and about 2 requests to judges to make; expected cost: about $"
+        expected = "3 reviews and about 5 requests to judges to make; expected cost: about $"
         assert expected in refused.err
         done = await reviewbot(*JUDGED, "--yes", **keys)
-        assert (done.code, len(fake.requests)) == (0, 1)
+        assert (done.code, len(fake.requests)) == (0, 2)
         again = await reviewbot(*JUDGED, **keys)
     assert again.out == done.out
     quality = next(line for line in done.out.splitlines() if line.startswith("reviewbot"))
     assert quality.split()[1] == "0.0"
     assert "most of the judges (claude-sonnet-5-5) find" in done.text
-    price = cost_usd(lookup("claude-sonnet-5-5"), Usage(input=1_000_000, output=1))
+    price = cost_usd(lookup("claude-sonnet-5-5"), Usage(input=2_000_000, output=2))
     assert f"Requests to judges: {dollars(price)}." in done.text
+    assert "claude-sonnet-5-5 rated the comments of 1 of 1 case" in done.text
+    assert "1 distinct real problem, 1 of them must-fix" in done.text
+    rows = [line.split() for line in done.out.splitlines()]
+    assert ["reviewbot", "1", "100.0", "(100.0"] in [row[:4] for row in rows]
 
 
 async def test_judges_count_against_the_budget(reviewbot: Reviewbot) -> None:
-    judged = (*JUDGED, "--judge-others", "--yes", "--jobs", "1", "--budget-usd", "0.01")
+    judged = (*JUDGED, "--yes", "--jobs", "1", "--budget-usd", "0.01")
     async with FakeAnthropic(verdict) as fake:
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
         cut = await reviewbot(*judged, **keys)
@@ -250,6 +258,44 @@ async def test_a_request_to_a_judge_that_failed_is_repeated_and_paid_for(
         assert "not judged: claude-sonnet-5-5 on sql-03: " in failed.err
         fake.respond = verdict
         assert (await reviewbot(*JUDGED, "--yes", **keys)).code == 0
+
+
+async def test_a_person_judges_in_a_file(reviewbot: Reviewbot) -> None:
+    path = reviewbot.folder / "ratings.json"
+    judged = ("run", "cases.jsonl", "--judge-file", "ratings.json")
+    first = await reviewbot(*judged)
+    assert first.code == 3
+    assert "the comments to rate are in ratings.json, mixed and without names" in first.err
+    assert "ratings.json has no complete ratings of 1 case." in first.text
+    assert "reviewbot" not in path.read_text()
+    content = json.loads(path.read_text())
+    content["cases"][0]["comments"][0].update(real=True, worth=2, why="It is injected.")
+    path.write_text(json.dumps(content))
+    done = await reviewbot(*judged)
+    assert done.code == 0, done.err
+    assert "ratings.json rated the comments of 1 of 1 case" in done.text
+    report = json.loads((reviewbot.folder / "eval-cases" / "report.json").read_text())
+    (problem,) = report["pool"]["problems"]
+    assert (problem["case"], problem["why"]) == ("sql-03", "It is injected.")
+    assert problem["found"] == {"reviewbot": 1}
+    (reviewbot.folder / "other.jsonl").write_text(
+        json.dumps(
+            {"case": "go-04", "comments": [{"path": "a", "line": 1, "end_line": 1, "text": "x"}]}
+        )
+    )
+    other = await reviewbot(*judged, "--recorded", "other=other.jsonl")
+    assert (other.code, "is about other comments on go-04" in other.err) == (2, True)
+
+
+async def test_matching_by_middle_lines_is_named_and_not_compared_with_another(
+    reviewbot: Reviewbot,
+) -> None:
+    assert (await reviewbot("run", "cases.jsonl")).code == 0
+    arguments = ("run", "cases.jsonl", "--match", "middle", "--output", "middle")
+    done = await reviewbot(*arguments)
+    assert "by location alone, of their middle lines" in done.text
+    compared = await reviewbot("compare", "eval-cases", "middle")
+    assert (compared.code, "match comments by other rules" in compared.err) == (2, True)
 
 
 async def test_held_out_cases_need_a_plan_and_are_reviewed_apart(reviewbot: Reviewbot) -> None:
@@ -307,7 +353,8 @@ async def test_a_missing_extra_is_one_sentence(
         (("cases.jsonl", "--recorded", "x"), "'x' must be NAME=VALUE"),
         (("cases.jsonl", "--command", "x='"), "No closing quotation"),
         (("cases.jsonl", "--vary", "x=1"), "--vary"),
-        (("cases.jsonl", "--judge-others"), "needs a judge"),
+        (("cases.jsonl", "--judge-file", "a/x", "--judge-file", "b/x"), "different names"),
+        (("cases.jsonl", "--match", "text"), "invalid choice"),
         (("cases.jsonl", "--judge", "offline"), "the offline rules cannot judge"),
         (("cases.jsonl", "--model", "offline", "--judge", "claude-x"), "claude-x needs a key"),
         (("cases.jsonl", "--runs", "0"), "must be a number from 1 to 100"),

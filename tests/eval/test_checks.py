@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.eval.change_text import check_report
 from reviewbot.eval.checks import REASSURANCE, CheckScore, check_scores, variants
 from reviewbot.eval.results import Comment, Result
 from reviewbot.eval.statistics import Interval
-from reviewbot.eval.tables import check_report
 from tests.support.evaluations import added, case, comment, result
 
 CHANGED = """\

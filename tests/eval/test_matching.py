@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
@@ -96,3 +97,28 @@ def test_a_comment_at_an_optional_golden_comment_is_neither_right_nor_wrong() ->
     assert (found.neutral, found.duplicates) == ((1,), ())
     # An optional one never takes a comment that a required one needs.
     assert match(wanted, [comment(5)]).pairs == ((1, 0),)
+
+
+@given(goldens, comments, st.integers(0, 20))
+def test_matching_by_the_middle_line_does_not_depend_on_the_length_of_a_comment(
+    one: Golden, other: Comment, longer: int
+) -> None:
+    # The side and the path are those of the golden comment more often than by chance.
+    other = replace(other, path=one.path, side=one.side, line=other.line + 20)
+    other = replace(other, end_line=other.line)
+    one = replace(one, line=one.line + 20, end_line=one.end_line + 20)
+    wide = replace(other, line=other.line - longer, end_line=other.end_line + longer)
+    found = distance(one, other, "middle")
+    assert distance(one, wide, "middle") == found
+    assert (found is not None) == (one.line - 3 <= other.line <= one.end_line + 3)
+
+
+def test_a_wide_comment_is_near_less_by_its_middle_line() -> None:
+    wide = comment(10, 30)
+    assert match([golden(12)], [wide]).pairs == ((0, 0),)
+    assert match([golden(12)], [wide], rule="middle").pairs == ()
+    assert match([golden(17)], [wide], rule="middle").pairs == ((0, 0),)
+    assert match([golden(5), golden(8)], [comment(5), comment(6)], rule="middle").pairs == (
+        (0, 0),
+        (1, 1),
+    )

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reviewbot.errors import ConfigError, SourceError
+from reviewbot.eval.change_text import change_report
 from reviewbot.eval.compare import compare
 from reviewbot.eval.plan_file import PlanStatus, log_of, read_plan, status
 from reviewbot.eval.report import Evaluation, evaluate
 from reviewbot.eval.scores import score_all
-from reviewbot.eval.tables import change_report, text_report
+from reviewbot.eval.tables import text_report
 from tests.support.evaluations import case, comment, golden, result
 
 if TYPE_CHECKING:

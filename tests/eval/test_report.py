@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.errors import SourceError
+from reviewbot.eval.agreement import Agreement
+from reviewbot.eval.change_text import change_report
 from reviewbot.eval.compare import ChangedCase, ChangedGolden, compare, pairs
-from reviewbot.eval.judgements import Agreement
 from reviewbot.eval.plan_file import PlanStatus
 from reviewbot.eval.report import Evaluation, evaluate, read_report, to_json
 from reviewbot.eval.report_html import html_report
 from reviewbot.eval.results import Comment
 from reviewbot.eval.scores import Counts, score_all
 from reviewbot.eval.statistics import Interval
-from reviewbot.eval.tables import change_report, difference, text_report, with_interval
+from reviewbot.eval.tables import difference, text_report, with_interval
 from tests import record_eval
 from tests.support.evaluations import case, comment, golden, result
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reviewbot.eval.judgements import Kind
+    from reviewbot.eval.agreement import Kind
     from reviewbot.eval.results import Result
 
 CASES = [case(f"case-{number}", golden(5, text="Lost update."), golden(15)) for number in range(20)]
@@ -158,20 +159,23 @@ def test_evaluations_with_different_golden_comments_are_not_compared() -> None:
 
 def test_judges_are_named_with_their_agreement() -> None:
     results = one_tool("tool", (5, 9))
-    kinds: tuple[tuple[Kind, float | None], ...] = (("same", 0.75), ("real", None))
+    kinds: tuple[tuple[Kind, float | None], ...] = (
+        ("same", 0.75),
+        ("real", None),
+        ("must_fix", None),
+    )
     found = evaluate(
         CASES,
-        score_all(CASES, results, None, {results[0].key: {1}}),
+        score_all(CASES, results),
         {"tool": ""},
         judges=("a", "b"),
-        judges_others=True,
         agreements=[Agreement(kind, ("a", "b"), 8, 0.875, kappa) for kind, kappa in kinds],
     )
     text = text_report(found)
     assert "most of the judges (a, b) find that they report the same issue" in text
-    assert "Precision if comments that they accept as real are right: tool 52.5." in text
     assert "a and b agree on 87.5 % of 8 pairs, Cohen's kappa 0.75." in text
-    assert "a and b agree on 87.5 % of 8 other comments." in text
+    assert "a and b agree on 87.5 % of 8 comments (is it real?)." in text
+    assert "a and b agree on 87.5 % of 8 comments (is it a must-fix?)." in text
     with pytest.raises(SourceError, match="different judges"):
         compare(found, evaluated(*results), "tool", "tool")
 

@@ -1,0 +1,126 @@
+"""Files in which a person judges comments: the mixed comments, and room for the ratings.
+
+The file has no name of a contestant, no severity and no golden comment. Whoever fills it in cannot
+be told apart from a stranger, so its ratings are checked as those of a model.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from reviewbot.core.decode import decoder
+from reviewbot.core.render.inert import json_text
+from reviewbot.core.safety.redact import redact_text
+from reviewbot.errors import SourceError
+from reviewbot.eval.ratings import CaseRatings, Rating, checked
+from reviewbot.eval.rubric import DEFINITIONS
+from reviewbot.pipeline.target import OutputTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from reviewbot.eval.ratings import BlindCase
+
+HOW: Final = (
+    "Rate every comment: replace null by your rating. Read the diff, and trace the code in the"
+    " repository at `base` and `head`, but no later commit. You do not know who wrote a comment,"
+    " so do not open the folder of the results, nor the golden comments, before the end."
+)
+
+
+def write_judge_file(path: Path, blind: Sequence[BlindCase]) -> None:
+    """Write the comments of the cases, and where to put ratings.
+
+    Raises:
+        ReviewbotError: the file cannot be written, or a text cannot be searched for secrets.
+    """
+    content = {
+        "how": [HOW, *DEFINITIONS.split("\n")],
+        "cases": [_case(one) for one in blind],
+    }
+    OutputTarget(path).replace(f"{json_text(content, indent=1)}\n")
+
+
+def _case(blind: BlindCase) -> dict[str, Any]:
+    case = blind.case
+    return {
+        "case": case.id,
+        "comments_digest": blind.digest,
+        "repository": case.repository,
+        "base": case.base,
+        "head": case.head,
+        "url": case.url,
+        "comments": [
+            {
+                "id": number,
+                "path": one.path,
+                "line": one.line,
+                "end_line": one.end_line,
+                "side": one.side,
+                "text": redact_text(one.text),
+                "real": None,
+                "worth": None,
+                "same_as": None,
+                "why": "",
+            }
+            for number, one in enumerate(blind.comments, 1)
+        ],
+        "diff": case.diff,
+    }
+
+
+def read_judge_file(path: Path, blind: Sequence[BlindCase]) -> list[CaseRatings]:
+    """Return the ratings of the cases whose comments all have one, with the file as the judge.
+
+    Args:
+        path: the file.
+        blind: the comments that it must be about.
+
+    Raises:
+        SourceError: the file cannot be read, a rating is invalid, or the file is about other
+            comments. The error names the case.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{path.name} is not JSON: {error}") from error
+    entries = content.get("cases") if isinstance(content, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+        raise SourceError(f"{path.name} is not a file of `--judge-file`: it has no cases")
+    by_case = {one.get("case"): one for one in entries if isinstance(one.get("case"), str)}
+    found = []
+    for one in blind:
+        entry = by_case.get(one.case.id, {})
+        if entry.get("comments_digest") != one.digest:
+            raise SourceError(
+                f"{path.name} is about other comments on {one.case.id:.80} than the results are;"
+                " name another file"
+            )
+        try:
+            ratings = _read(entry, len(one.comments))
+        except ValueError as error:
+            raise SourceError(f"{path.name}: case {one.case.id:.80}: {error}") from error
+        if ratings:
+            found.append(CaseRatings(path.name, one.case.id, one.digest, ratings, 0.0))
+    return found
+
+
+def _read(entry: Mapping[str, Any], size: int) -> tuple[Rating, ...]:
+    """Return the ratings of a case; none as long as a comment has no rating.
+
+    Raises:
+        ValueError: a rating is invalid.
+    """
+    comments = entry.get("comments")
+    if not isinstance(comments, list) or not all(isinstance(one, dict) for one in comments):
+        raise ValueError("comments must be an array of objects")
+    if any(one.get("real") is None and one.get("worth") is None for one in comments):
+        return ()
+    read = decoder(Rating)
+    return checked(
+        (cast("Rating", read(one, f"comment {one.get('id')!s:.20}")) for one in comments), size
+    )
