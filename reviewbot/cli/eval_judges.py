@@ -163,12 +163,12 @@ class Verdicts:
 def judge_verdicts(
     args: JudgeArguments, cases: Sequence[Case], results: Sequence[Result], store: Store
 ) -> Verdicts:
-    """Return the answers of models and files; a file that does not exist is written.
+    """Return the answers of models and files; a file without any rating is written.
 
     Raises:
         ReviewbotError: a file cannot be read or written, or a rating in it is invalid.
     """
-    from reviewbot.eval.judge_file import read_judge_file, write_judge_file
+    from reviewbot.eval.judge_file import has_ratings, read_judge_file, write_judge_file
     from reviewbot.eval.ratings import blind_cases
 
     blind = blind_cases(cases, results)
@@ -176,7 +176,7 @@ def judge_verdicts(
     ratings = [one for one in store.ratings.read() if one.judge in args.judge]
     notices: list[str] = []
     for path in args.judge_file:
-        if not path.exists():
+        if not path.exists() or not has_ratings(path):
             write_judge_file(path, blind)
             note(
                 f"the comments to rate are in {path}, mixed and without names; replace each null,"

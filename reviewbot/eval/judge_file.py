@@ -82,16 +82,7 @@ def read_judge_file(path: Path, blind: Sequence[BlindCase]) -> list[CaseRatings]
         SourceError: the file cannot be read, a rating is invalid, or the file is about other
             comments. The error names the case.
     """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise SourceError(f"{path.name} is not JSON: {error}") from error
-    entries = content.get("cases") if isinstance(content, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
-        raise SourceError(f"{path.name} is not a file of `--judge-file`: it has no cases")
-    by_case = {one.get("case"): one for one in entries if isinstance(one.get("case"), str)}
+    by_case = {one["case"]: one for one in _entries(path)}
     found = []
     for one in blind:
         entry = by_case.get(one.case.id, {})
@@ -109,15 +100,54 @@ def read_judge_file(path: Path, blind: Sequence[BlindCase]) -> list[CaseRatings]
     return found
 
 
+def has_ratings(path: Path) -> bool:
+    """Return whether a file has a rating of any comment, valid or not.
+
+    Raises:
+        SourceError: the file cannot be read, or it is something else.
+    """
+    return any(
+        one.get(name) is not None
+        for entry in _entries(path)
+        for one in entry["comments"]
+        for name in ("real", "worth", "same_as")
+    )
+
+
+def _entries(path: Path) -> list[dict[str, Any]]:
+    """Return the cases of a file.
+
+    Raises:
+        SourceError: the file cannot be read, or it is something else.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{path.name} is not JSON: {error}") from error
+    entries = content.get("cases") if isinstance(content, dict) else None
+    if not isinstance(entries, list) or not all(_is_case(one) for one in entries):
+        raise SourceError(f"{path.name} is not a file of --judge-file: it has no cases")
+    return entries
+
+
+def _is_case(entry: object) -> bool:
+    """Return whether a value has comments of a case as this module writes them."""
+    match entry:
+        case {"case": str(), "comments": [*comments]}:
+            return all(isinstance(one, dict) for one in comments)
+        case _:
+            return False
+
+
 def _read(entry: Mapping[str, Any], size: int) -> tuple[Rating, ...]:
     """Return the ratings of a case; none as long as a comment has no rating.
 
     Raises:
         ValueError: a rating is invalid.
     """
-    comments = entry.get("comments")
-    if not isinstance(comments, list) or not all(isinstance(one, dict) for one in comments):
-        raise ValueError("comments must be an array of objects")
+    comments = entry["comments"]
     if any(one.get("real") is None and one.get("worth") is None for one in comments):
         return ()
     read = decoder(Rating)

@@ -260,6 +260,12 @@ async def test_a_request_to_a_judge_that_failed_is_repeated_and_paid_for(
         assert (await reviewbot(*JUDGED, "--yes", **keys)).code == 0
 
 
+OTHER = json.dumps(
+    {"case": "go-04", "comments": [{"path": "a", "line": 1, "end_line": 1, "text": "x"}]}
+)
+"""A result of another tool."""
+
+
 async def test_a_person_judges_in_a_file(reviewbot: Reviewbot) -> None:
     path = reviewbot.folder / "ratings.json"
     judged = ("run", "cases.jsonl", "--judge-file", "ratings.json")
@@ -278,13 +284,26 @@ async def test_a_person_judges_in_a_file(reviewbot: Reviewbot) -> None:
     (problem,) = report["pool"]["problems"]
     assert (problem["case"], problem["why"]) == ("sql-03", "It is injected.")
     assert problem["found"] == {"reviewbot": 1}
-    (reviewbot.folder / "other.jsonl").write_text(
-        json.dumps(
-            {"case": "go-04", "comments": [{"path": "a", "line": 1, "end_line": 1, "text": "x"}]}
-        )
-    )
-    other = await reviewbot(*judged, "--recorded", "other=other.jsonl")
+    (reviewbot.folder / "other.jsonl").write_text(OTHER)
+    more = (*judged, "--recorded", "other=other.jsonl")
+    other = await reviewbot(*more)
     assert (other.code, "is about other comments on go-04" in other.err) == (2, True)
+    assert json.loads(path.read_text()) == content
+
+
+async def test_a_judge_file_without_ratings_is_written_again_if_the_comments_changed(
+    reviewbot: Reviewbot,
+) -> None:
+    path = reviewbot.folder / "ratings.json"
+    judged = ("run", "cases.jsonl", "--judge-file", "ratings.json")
+    assert (await reviewbot(*judged)).code == 3
+    (reviewbot.folder / "other.jsonl").write_text(OTHER)
+    assert (await reviewbot(*judged, "--recorded", "other=other.jsonl")).code == 3
+    assert len(json.loads(path.read_text())["cases"]) == 2
+    path.write_text('{"mine": true}')
+    refused = await reviewbot(*judged)
+    assert (refused.code, "is not a file of --judge-file" in refused.err) == (2, True)
+    assert path.read_text() == '{"mine": true}'
 
 
 async def test_matching_by_middle_lines_is_named_and_not_compared_with_another(

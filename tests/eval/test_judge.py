@@ -167,7 +167,8 @@ async def test_requests_are_estimated_before_the_reviews_from_the_golden_comment
         ("one", 4),
         ("clean", 2),
     ]
-    assert min(one.expected_usd or 0 for one in [*tasks, *ratings]) > 0
+    assert min(one.expected_usd or 0 for one in tasks) > 0
+    assert min(one.expected_usd or 0 for one in ratings) > 0
     unknown = judge_tasks([Scripted(name="unknown")], [CASE], expected, ())
     assert unknown[0].expected_usd is None
 

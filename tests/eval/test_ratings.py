@@ -11,7 +11,7 @@ import pytest
 from reviewbot.core.events.events import Usage
 from reviewbot.errors import SourceError
 from reviewbot.eval.judge import judge
-from reviewbot.eval.judge_file import read_judge_file, write_judge_file
+from reviewbot.eval.judge_file import has_ratings, read_judge_file, write_judge_file
 from reviewbot.eval.ratings import (
     CaseRatings,
     Rating,
@@ -211,8 +211,10 @@ def test_a_person_rates_in_a_file(tmp_path: Path) -> None:
         assert hidden not in text
     assert json.loads(text)["cases"][0]["head"] == "abc"
     assert read_judge_file(path, [BLIND]) == []
+    assert not has_ratings(path)
     filled(path, {"real": True, "worth": 2}, {"real": False, "worth": 0})
     assert read_judge_file(path, [BLIND]) == []
+    assert has_ratings(path)
     filled(path, {}, {}, {"real": True, "worth": 1, "same_as": 1, "why": "Same lock."})
     (one,) = read_judge_file(path, [BLIND])
     assert one == CaseRatings(
@@ -253,8 +255,9 @@ def test_a_file_about_other_comments_is_refused(tmp_path: Path) -> None:
         ("{", "is not JSON"),
         ("[]", "it has no cases"),
         ('{"cases": [1]}', "it has no cases"),
-        ('{"cases": [{"case": ["one"]}]}', "is about other comments"),
-        (f'{{"cases": [{{"case": "one", "comments_digest": "{BLIND.digest}"}}]}}', "an array"),
+        ('{"cases": [{"case": ["one"], "comments": []}]}', "it has no cases"),
+        ('{"cases": [{"case": "one", "comments": [1]}]}', "it has no cases"),
+        ('{"cases": [{"case": "one", "comments": []}]}', "is about other comments"),
     ],
 )
 def test_something_else_is_no_judge_file(tmp_path: Path, text: str, message: str) -> None:
