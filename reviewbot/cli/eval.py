@@ -27,7 +27,7 @@ examples:
   reviewbot eval run cases.jsonl --vary verify=on,off --runs 3
   reviewbot eval run cases.jsonl --vary context=0,10 --repositories clones
   reviewbot eval run cases.jsonl --command 'other=other-tool --sarif {diff}'
-  reviewbot eval run cases.jsonl --recorded other=other.jsonl --judge-file ratings.json
+  reviewbot eval run cases.jsonl --judge-file ratings.json
   reviewbot eval compare eval-before eval-after
 """
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.cli.amounts import whole_number
 from reviewbot.cli.eval_judges import (
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from reviewbot.models.offline.parser import Parser
 
 
+RECORDED: Final = "A folder answered the requests to models; tokens and costs are estimates."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunArguments(JudgeArguments):
     """The arguments of ``eval run``."""
@@ -62,6 +65,7 @@ class RunArguments(JudgeArguments):
     recorded: Sequence[str]
     plan: Path | None
     held_out: bool
+    record: Path | None
     html: Path | None
 
 
@@ -112,6 +116,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-out", action="store_true", help="review only the held-out cases of the plan"
     )
     parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="send nothing: write each request to a model to DIR/requests, and read its answer from"
+        " DIR/answers; a review without an answer fails until --retry-failed",
+    )
+    parser.add_argument(
         "--html", type=Path, metavar="FILE", help="write the report as one page to FILE, too"
     )
 
@@ -131,6 +142,9 @@ def _run(args: RunArguments) -> int:
 
     check_extra()
     check_judges(args)
+    if args.record is not None:
+        _record(args.record)
+        args = replace(args, yes=True)  # nothing is spent
     cases = read_cases(args.cases)
     folder = args.output or Path(f"eval-{args.cases.stem}{'-held-out' if args.held_out else ''}")
     plan = None
@@ -145,6 +159,17 @@ def _run(args: RunArguments) -> int:
     return EXIT_OK if complete else EXIT_INCOMPLETE
 
 
+def _record(folder: Path) -> None:
+    """Answer all requests to models from a folder."""
+    from reviewbot.models.anthropic.recorded import TRANSPORT, RecordedAnswers
+
+    try:
+        TRANSPORT.set(RecordedAnswers(folder))
+    except OSError as error:
+        raise SourceError(f"cannot use {folder}: {error.strerror}") from error
+    note(f"requests to models are kept in {folder / 'requests'}, and none is sent.")
+
+
 async def _evaluate(
     args: RunArguments, cases: Sequence[Case], folder: Path, plan: Plan | None
 ) -> bool:
@@ -157,7 +182,7 @@ async def _evaluate(
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(own_pool())
         contestants = _contestants(args, pool.for_tenant("eval"))
-        specs = {one.name: one.spec for one in contestants}
+        specs = {one.name: f"{one.spec}{_by_hand(args, one)}" for one in contestants}
         digest = plan.digest if plan else ""
         store = stack.enter_context(open_store(folder, Header(cases_digest(cases), specs, digest)))
         # Other contestants, judges or rules are another look at the held-out cases.
@@ -177,12 +202,24 @@ async def _evaluate(
         unanswered = await ask_judges(args, requests, store, spending)
         missed = f"Judges did not answer {count(unanswered, 'request')}; run again to ask them."
         verdicts = await asyncio.to_thread(judge_verdicts, args, cases, results, store)
-        notices = [*([missed] if unanswered else []), *verdicts.notices]
+        notices = [
+            *([missed] if unanswered else []),
+            *verdicts.notices,
+            *([RECORDED] if args.record else []),
+        ]
         evaluation = _evaluation(
             args, cases, results, verdicts, specs, plan=respected, notices=notices
         )
         _write(args, evaluation, folder)
     return complete and not unanswered and verdicts.are_complete
+
+
+def _by_hand(args: RunArguments, contestant: Contestant) -> str:
+    """Return what a specification says if models are answered from a folder."""
+    from reviewbot.eval.contestants import OwnReview
+
+    by_hand = args.record is not None and isinstance(contestant, OwnReview)
+    return "; answered from a folder" if by_hand else ""
 
 
 def _contestants(args: RunArguments, parser: Parser) -> list[Contestant]:

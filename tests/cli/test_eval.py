@@ -387,3 +387,28 @@ async def test_a_wrong_argument_is_an_error(
     assert done.code == 2
     assert message in done.err
     assert "to make" not in done.err
+
+
+async def test_requests_are_answered_from_a_folder(reviewbot: Reviewbot) -> None:
+    model = ("run", "cases.jsonl", "--model", "claude-sonnet-5-5", "--vary", "verify=off")
+    arguments = (*model, "--retry-failed", "--record", "by-hand")
+    keys = {"ANTHROPIC_API_KEY": "none", "ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}
+    first = await reviewbot(*arguments, **keys)
+    assert "none is sent" in first.err
+    assert "no answer yet: " in first.err
+    folder = reviewbot.folder / "by-hand"
+    bodies = [*(folder / "requests").glob("*.json")]
+    assert len(bodies) == 3
+    for path in bodies:
+        assert "===== SYSTEM =====" in path.with_suffix(".txt").read_text()
+        report = {"findings": [], "files": [], "outcome": "complete"}
+        (folder / "answers" / path.name).write_text(json.dumps(report))
+    done = await reviewbot(*arguments, **keys)
+    assert done.code == 0, done.err
+    assert "failed" not in done.err
+    assert "A folder answered the requests to models" in done.text
+    without = await reviewbot(*model, "--yes", **keys)
+    assert (without.code, "has changed since its results were made" in without.err) == (2, True)
+    (reviewbot.folder / "file").write_text("")
+    refused = await reviewbot(*arguments[:-1], "file", **keys)
+    assert (refused.code, "cannot use file" in refused.err) == (2, True)

@@ -261,9 +261,13 @@ def _open_client(key: str, url: str, connect_s: float) -> AsyncAnthropic:
     import httpx2
 
     from reviewbot.models.anthropic.bodies import bound
+    from reviewbot.models.anthropic.recorded import TRANSPORT
 
     # Our own deadlines detect silence: pings would reset these.
     timeout = httpx2.Timeout(None, connect=connect_s)
+    recorded = TRANSPORT.get()
+    # The SDK chooses its own transport unless one is given, even None.
+    chosen: dict[str, Any] = {} if recorded is None else {"transport": recorded}
     client = anthropic.AsyncAnthropic(
         api_key=key,
         base_url=url,
@@ -276,6 +280,7 @@ def _open_client(key: str, url: str, connect_s: float) -> AsyncAnthropic:
             # A prompt goes only to the chosen server.
             follow_redirects=False,
             event_hooks={"response": [bound]},
+            **chosen,
         ),
     )
     # ANTHROPIC_CUSTOM_HEADERS is meant for one server; a fallback chain may ask several.
