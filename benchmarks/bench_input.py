@@ -109,7 +109,8 @@ def answer_with_finding(request: Recorded) -> Answer:
 async def inputs(server: FakeAnthropic, cache: PriceCache, diff: bytes) -> tuple[float, float]:
     """Return the weighted input of finder and summary, and of the verification, in bytes."""
     env = {"ANTHROPIC_API_KEY": server.key}
-    settings = load_settings(flags={"model": MODEL, "base_url": server.base_url}, env=env)
+    flags = {"model": MODEL, "base_url": server.base_url, "verify": True}
+    settings = load_settings(flags=flags, env=env)
     prepared = prepare(diff, settings)
     seen, verified = len(server.requests), len(server.verifications)
     async with workers(prepared, settings, title="Change it", description="As planned.") as crew:

@@ -131,6 +131,7 @@ async def record_verified(diff: Path) -> None:
         fake.enqueue(Answer(DOUBTED, FILES, pace=0.01), Answer(report=json.dumps(SUMMARY)))
         await record(
             "verified",
+            "--verify",
             "--model",
             "claude-sonnet-5-5",
             diff=diff,

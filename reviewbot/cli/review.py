@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from reviewbot.cli.amounts import dollars, whole_number
 from reviewbot.core.render import FINAL
-
-if TYPE_CHECKING:
-    import argparse
 
 FORMATS: Final = ("terminal", "ndjson", *FINAL)
 
@@ -93,7 +91,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-summary", action="store_true", help="do not ask for a summary")
     parser.add_argument(
-        "--no-verify", action="store_true", help="do not verify the findings of a model"
+        "--verify",
+        action=argparse.BooleanOptionalAction,
+        help="let one more request try to disprove the findings of a model (default: no)",
     )
     parser.add_argument(
         "--lookups",

@@ -47,7 +47,7 @@ class ReviewArguments(SourceArguments):
     budget_usd: float | None
     jobs: int | None
     no_summary: bool
-    no_verify: bool
+    verify: bool | None
     lookups: int | None
     title: str
     description_file: Path | None
@@ -69,7 +69,7 @@ def review_diff(args: ReviewArguments) -> int:
         "budget_usd": args.budget_usd,
         "jobs": args.jobs,
         "summary": False if args.no_summary else None,
-        "verify": False if args.no_verify else None,
+        "verify": args.verify,
         "lookups": args.lookups,
     }
     settings, source = read_source(args, flags)
@@ -184,7 +184,8 @@ def _refuse_local_options(args: ReviewArguments) -> None:
         "--dry-run": args.dry_run,
         "--import": args.imports,
         "--jobs": args.jobs is not None,
-        "--no-verify": args.no_verify,
+        "--verify": args.verify is True,
+        "--no-verify": args.verify is False,
         "--lookups": args.lookups is not None,
     }
     for name, given in local.items():

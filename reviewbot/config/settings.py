@@ -99,7 +99,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     accept_unread: tuple[str, ...] = ()
     linters: bool = True
-    verify: bool = True
+    verify: bool = False
     verify_model: ModelChoice | None = None
     callers: bool = False
     lookups: int = 24

@@ -111,7 +111,7 @@ class Run:
             title=row.title,
             description=work.description,
             inquiry=work.inquiry,
-            code=await self._code() if prepared.job.verified or settings.lookups else None,
+            code=await self._code() if prepared.job.needs_verifier or settings.lookups else None,
             spent_usd=spent_usd or 0.0,
             earlier=earlier,
             parser=self._kit.parsers.for_tenant(row.tenant),

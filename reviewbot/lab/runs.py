@@ -95,8 +95,8 @@ class ReplayedModel:
 async def replay_demo(subject: Subject) -> ReviewStudy:
     """Return the study of the recorded review. ``subject`` must be the diff of the package."""
     recording = demo_recording()
-    prepared = prepare(subject.data, subject.settings)
-    settings = replace(subject.settings, summary=False)
+    settings = replace(subject.settings, summary=False, verify=True)  # it has verdicts
+    prepared = prepare(subject.data, settings)
     events, drafts = await _run(prepared, settings, ReplayedModel(recording))
     return study_review(events, drafts, source=recording.source, recording=recording)
 

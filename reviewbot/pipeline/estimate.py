@@ -40,10 +40,16 @@ def output_tokens(diff_tokens: int) -> int:
 
 
 class Estimator:
-    """Estimator of the plans of one diff."""
+    """Estimator of the plans of one diff.
 
-    def __init__(self, planner: Planner, settings: Settings, chains: Chains) -> None:
+    ``verifies`` is True if findings of this review or of earlier reviews are verified.
+    """
+
+    def __init__(
+        self, planner: Planner, settings: Settings, chains: Chains, *, verifies: bool
+    ) -> None:
         self._planner, self._settings, self._chains = planner, settings, chains
+        self._verifies = verifies
 
     def of(self, planned: Plan, fallback: int = 0) -> Estimate:
         """Return the expected usage of ``planned``, in total and by model.
@@ -80,7 +86,7 @@ class Estimator:
 
     def _verification(self, by_model: Mapping[str, list[Batch]]) -> tuple[ModelEstimate, ...]:
         """Return the usage of one verification for each batch that a model reviews."""
-        if not self._settings.verify:
+        if not self._verifies:
             return ()
         chosen = self._settings.verify_model
         found: dict[str, list[Usage]] = {}

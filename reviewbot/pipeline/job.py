@@ -47,11 +47,11 @@ class Job:
     models. ``prompt_version`` names the prompt templates. ``question`` is a question about the
     diff, whose single batch is then answered instead of reviewed. ``accepts_unread`` returns
     whether a file may stay unread, by its path and whether the policy left it unread. ``verified``
-    is True if a verifier checks
-    the findings of models, which their prompt then says. ``priors`` are open findings of earlier
-    reviews, which are verified with the batch that has their lines. ``examples`` is the
-    maximum number of examples in a prompt; None for that of its profile. ``is_part`` is True if
-    ``files`` are only the part of a change that no earlier review has read. ``whole_files`` has
+    is True if a verifier checks the new findings of models, which their prompt then says.
+    ``priors`` are open findings of earlier reviews. They are verified with the batch that has their
+    lines, whether or not new ones are. ``examples`` is the maximum number of examples in a prompt;
+    None for that of its profile. ``is_part`` is True if ``files`` are only the part of a change
+    that no earlier review has read. ``whole_files`` has
     the files that are known in full, by path: each has one hunk with all lines of the new file.
     They are searched for secrets; a model reads only the lines in ``files``.
     """
@@ -77,6 +77,11 @@ class Job:
     is_part: bool = False
     lookups: int = 0
     whole_files: Mapping[str, FileDiff] = field(default_factory=dict)
+
+    @property
+    def needs_verifier(self) -> bool:
+        """True if findings of this review or of earlier reviews may be verified."""
+        return self.verified or bool(self.priors)
 
     def model_of(self, batch: Batch) -> str:
         """Return the name of the first model of ``batch``."""

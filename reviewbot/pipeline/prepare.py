@@ -97,7 +97,8 @@ def prepare(
     learns = any(chain.models[0] != OFFLINE for chain in chains.of_setting.values())
     calibration = Calibration(settings.state_folder / CALIBRATION_FILE if learns else None)
     planner = Planner(files, settings, chains, calibration, context.guidelines)
-    estimator = Estimator(planner, settings, chains)
+    verifies = settings.verify or bool(context.prior_findings)
+    estimator = Estimator(planner, settings, chains, verifies=verifies)
     accepts_unread = accepted_unread(settings)
     if stored is None:
         ends = (
@@ -138,7 +139,7 @@ def prepare(
         prompt_version=_prompt_version() if online else None,
         accepts_unread=accepts_unread,
         verified=settings.verify and online,
-        priors=context.prior_findings,
+        priors=context.prior_findings if online else (),
         examples=settings.examples,
         is_part=is_part,
         whole_files=whole,

@@ -32,7 +32,7 @@ class Verification:
 
     Args:
         verify: function that asks the verifier; None verifies nothing.
-        job: the review.
+        job: the review. Its new findings are verified only if ``job.verified`` is True.
         ledger: the open findings.
         tally: the counts of the review.
         earlier: state that earlier runs of the review left.
@@ -62,7 +62,8 @@ class Verification:
         Findings of secrets, rules, linters and other tools are not verified, nor are those that the
         filters hold back.
         """
-        if self._verify is None or not finding.is_from_model or finding.placement.held:
+        is_verified = self._verify is not None and self._job.verified
+        if not is_verified or not finding.is_from_model or finding.placement.held:
             return finding
         return replace(finding, verification="pending")
 

@@ -166,7 +166,7 @@ async def workers(
 
             looked_up = lookups_of(prepared, settings, code, parser, used=lookups_used)
             dossiers = Dossiers(files_of(), parser, settings.batch_tokens)
-        if prepared.job.verified:
+        if prepared.job.needs_verifier:
             verify = _verifier(settings, clients, parser, files_of(), budget)
         if settings.cross_file and clients.online():
             from reviewbot.pipeline.use_finder import UseFinder

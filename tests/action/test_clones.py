@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fake_github import Fault
-from tests.github.action_runs import CONFIG
 from tests.support.github_stories import titles
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ USE = f"def charge(order):\n{FILLING}    return 1\n"
 NEW = USE.replace("return 1", "return rate_of(order)  # BUG error Crash in `rate_of`")
 # Only a search finds the definition: nothing imports its file.
 TAX = {"elsewhere/tax.py": "def rate_of(order):\n    return order.rate\n"}
+CONFIG = {".reviewbot.yml": "summary: false\nverify: true\n"}
 BASE = CONFIG | TAX | {"shop/use.py": USE}
 DEFINITION = '=== file "elsewhere/tax.py", unchanged\n--- hunk\nR1 |def rate_of(order):'
 UNAVAILABLE = "The code beyond the change was not searched"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.github.action_runs import CONFIG
 from tests.support.github_stories import titles
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ FILLING = "".join(f"    x{number} = {number}\n" for number in range(1, 40))
 USE = f"from .tax import rate_of\n\n\ndef charge(order):\n{FILLING}    return 1\n"
 NEW = USE.replace("return 1", "return rate_of(order)  # BUG error Crash in `rate_of`")
 TAX = "def rate_of(order):\n    return order.rate\n"
+CONFIG = {".reviewbot.yml": "summary: false\nverify: true\n"}
 BASE = CONFIG | {"shop/use.py": USE, "shop/tax.py": TAX}
 
 

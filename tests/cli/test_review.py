@@ -182,7 +182,9 @@ def test_a_wrong_flag_exits_2_with_the_usage(
     assert "usage: reviewbot review" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--dry-run", "--import=x", "--jobs=2", "--no-verify"])
+@pytest.mark.parametrize(
+    "option", ["--dry-run", "--import=x", "--jobs=2", "--verify", "--no-verify"]
+)
 def test_an_option_that_a_server_would_not_heed_is_refused(
     option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

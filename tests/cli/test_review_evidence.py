@@ -54,7 +54,7 @@ async def refuted(folder: Path, *arguments: str) -> tuple[Done, str]:
         fake.enqueue(Answer(findings=[found]))
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
         done = await run_command(
-            folder, "review", "--no-summary", "--format", "ndjson", *arguments, **keys
+            folder, "review", "--no-summary", "--verify", "--format", "ndjson", *arguments, **keys
         )
         (request,) = fake.verifications
         return done, request.text.partition("<findings_to_verify>")[2]

@@ -158,6 +158,7 @@ async def app_server(
     hooks: Hooks | None = None,
     cipher: StoreCipher = CIPHER,
     clone_bytes: int = 0,
+    verify: bool | None = None,
     **variables: str,
 ) -> AsyncIterator[AppServer]:
     """The App at work; its database is in ``folder``.
@@ -172,6 +173,7 @@ async def app_server(
         hooks: what is called after events.
         cipher: encryption of stored source.
         clone_bytes: maximum size of clones; by default there are none.
+        verify: whether new findings are verified; None for the default.
         variables: more of the environment.
     """
 
@@ -182,7 +184,7 @@ async def app_server(
             "ANTHROPIC_BASE_URL": model.base_url,
             **variables,
         }
-        return read_settings(dict(options), cwd=folder, env=environment)
+        return read_settings({"verify": verify, **options}, cwd=folder, env=environment)
 
     app = github.app
     config = AppConfig(

@@ -173,7 +173,9 @@ async def by_app(case: Case, folder: Path) -> Left:
         with _logged() as log:
             # Only a clone can be searched.
             clone_bytes = CLONE_BYTES if case.enters == "looked-up code" else 0
-            async with app_server(github, model, folder, clone_bytes=clone_bytes) as server:
+            async with app_server(
+                github, model, folder, clone_bytes=clone_bytes, verify=True
+            ) as server:
                 pull = pull_of(case, github, thief.scene)
                 left = Left("app", pull, (github.app.webhook_secret or "",), ())
                 _label_deliveries(case, github, thief.scene)

@@ -48,7 +48,7 @@ NEEDLE: Final = "needle_of_the_repository"
 _ROLES: Final = {"triager": "triage", "renovate[bot]": "write"}
 _APP: Final = [f"line_{number} = {number}" for number in range(1, 61)]
 _MARKED: Final = {MARKED_LINE: MARKED_CODE, SAID_LINE: SAID_CODE}
-BASE: Final = {MARKED_FILE: "\n".join(_APP) + "\n"}
+BASE: Final = {MARKED_FILE: "\n".join(_APP) + "\n", ".reviewbot.yml": "verify: true\n"}
 _HEAD: Final = {
     MARKED_FILE: "".join(f"{_MARKED.get(at, line)}\n" for at, line in enumerate(_APP, 1))
 }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
 
 CHEAP, DEAR = "claude-haiku-5-5", "claude-opus-5-5"
-UNVERIFIED = {"verify": False}
+UNVERIFIED, VERIFIED = {"verify": False}, {"verify": True}
 A_CENT = Limits(usd_per_day=0.01)
 
 
@@ -111,7 +111,7 @@ def test_a_small_review_reserves_a_little_more_than_its_prompts(admitted: Any) -
 
 def test_half_of_the_estimate_of_verification_is_reserved(admitted: Any) -> None:
     diff = numbered("a.py", 100).encode()
-    without, found = (admitted(diff, model=DEAR, operator=one) for one in (UNVERIFIED, {}))
+    without, found = (admitted(diff, model=DEAR, operator=one) for one in (UNVERIFIED, VERIFIED))
     [started] = found.opening
     assert isinstance(started, ReviewStarted)
     [verification] = started.estimate.verification
@@ -125,7 +125,7 @@ def test_half_of_the_estimate_of_verification_is_reserved(admitted: Any) -> None
 def test_a_verifier_without_a_price_is_refused_for_a_key_with_a_limit_in_dollars(
     admitted: Any,
 ) -> None:
-    options = {"model": CHEAP, "operator": {"verify_model": "unheard-of"}}
+    options = {"model": CHEAP, "operator": VERIFIED | {"verify_model": "unheard-of"}}
     admitted(**options)
     with pytest.raises(ConfigError, match="unheard-of has no known price"):
         admitted(**options, limits=A_CENT)
@@ -134,7 +134,13 @@ def test_a_verifier_without_a_price_is_refused_for_a_key_with_a_limit_in_dollars
 def test_the_smallest_review_includes_one_verification_only(admitted: Any) -> None:
     def minimum(diff: bytes) -> int:
         with pytest.raises(TooManyTokensError) as refused:
-            admitted(diff, model=DEAR, summary=False, limits=Limits(tokens_per_request=1))
+            admitted(
+                diff,
+                model=DEAR,
+                summary=False,
+                operator=VERIFIED,
+                limits=Limits(tokens_per_request=1),
+            )
         return refused.value.minimum
 
     short, long = minimum(long_diff(1)), minimum(long_diff(8))

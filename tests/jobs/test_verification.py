@@ -47,7 +47,7 @@ def refuting_alpha(request: Recorded) -> Answer:
 
 def with_model(fake: FakeAnthropic) -> dict[str, Any]:
     env = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
-    return {"model": "claude-sonnet-5-5", "env": env}
+    return {"model": "claude-sonnet-5-5", "env": env, "verify": True}
 
 
 async def run_of(one: ReviewService, review_id: str) -> int:

@@ -147,7 +147,7 @@ async def test_findings_are_verified_and_the_uses_can_be_quoted() -> None:
         return BatchResult((), (), (), verdicts=tuple(verdicts))
 
     prior = PriorFinding("p", "shop.py", "RIGHT", 1, 1, "bug", "error", "Prior")
-    whole = job(DIFF, priors=(prior,))
+    whole = job(DIFF, priors=(prior,), verified=True)
     model = Scripted(Say([]), Say([BROKEN]))
     seen = await run(whole, model, verify=verify, find_uses=finder())
     assert [[one.title for one in task.findings] for task in asked] == [

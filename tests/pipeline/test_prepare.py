@@ -242,12 +242,14 @@ def test_an_empty_diff_is_a_job_without_files() -> None:
 
 def test_the_estimate_says_what_verification_may_add() -> None:
     both = numbered("a.py") + numbered("b.py")
-    job = prepared(both, "batch_tokens: 2000").job
+    job = prepared(both, "batch_tokens: 2000", verify=True).job
     [added_by] = job.estimate.verification
     assert (added_by.model, added_by.requests) == (job.models[0], len(job.plan.batches))
     assert added_by.cost_usd
     assert job.estimate.requests == len(job.plan.batches) + 1
-    assert prepared(both, verify=False).job.estimate.verification == ()
-    assert prepared(both, model="offline").job.estimate.verification == ()
-    [other] = prepared(both, "verify_model: claude-haiku-5-5").job.estimate.verification
+    assert prepared(both).job.estimate.verification == ()
+    assert prepared(both, model="offline", verify=True).job.estimate.verification == ()
+    [other] = prepared(
+        both, "verify: true\nverify_model: claude-haiku-5-5"
+    ).job.estimate.verification
     assert other.model == "claude-haiku-5-5"

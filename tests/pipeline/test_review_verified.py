@@ -31,13 +31,21 @@ from reviewbot.pipeline.job import PriorRun, StopSignal
 from reviewbot.pipeline.review import review
 from tests.models.memory_cache import MemoryCache
 from tests.models.scripted import Say, Scripted, item
-from tests.support.reviews import Checkpoints, Seen, added, by_path, job, numbered, run
+from tests.support import reviews
+from tests.support.reviews import Checkpoints, Seen, added, by_path, numbered, run
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reviewbot.models.batch import Verify, VerifyTask
+    from reviewbot.pipeline.job import Job
+
+
+def job(diff: str, **changes: Any) -> Job:
+    """A job whose new findings are verified."""
+    return reviews.job(diff, **({"verified": True} | changes))
+
 
 SPENT = Spent("m", Usage(input=50, output=5), 0.25, purpose="verification")
 
@@ -139,7 +147,7 @@ async def test_each_batch_verifies_its_own_findings_with_its_own_request() -> No
     answers = by_path(a=Say([item(1)]), b=Say([item(2, path="b.py")]), c=Say())
     files = numbered("a.py") + numbered("b.py") + numbered("c.py")
     model = Scripted(answers)
-    await run(job(files, verified=True), model, verify=verify)
+    await run(job(files), model, verify=verify)
     asked = {task.request.chunks[0].path: task for task in verify.asked}
     assert {path: [one.path for one in task.findings] for path, task in asked.items()} == {
         "a.py": ["a.py"],
@@ -371,6 +379,27 @@ async def test_prior_findings_on_lines_of_a_batch_are_verified_even_if_nothing_i
     report = fold(seen.events)
     assert set(report.refuted) == {f"{1:016x}", f"{3:016x}"}
     assert (report.outcome, report.findings, report.withdrawn) == ("clean", (), ())
+
+
+@in_virtual_time
+async def test_prior_findings_alone_are_verified_if_new_ones_are_not() -> None:
+    priors, verify = (prior(2), prior(40)), Verifying({"Prior 2": "refuted"})
+    one = job(numbered("a.py"), verified=False, priors=priors)
+    seen = await run(one, Scripted(Say([item(1)])), verify=verify)
+    assert [one.title for task in verify.asked for one in task.findings] == ["Prior 2"]
+    assert [one.verification for one in seen.findings] == ["none"]
+    assert seen.of(FindingVerified) == []
+    assert fold(seen.events).refuted == (f"{2:016x}",)
+
+
+@in_virtual_time
+async def test_without_prior_findings_nothing_is_verified_if_new_ones_are_not() -> None:
+    verify = Verifying()
+    one = job(numbered("a.py"), verified=False)
+    assert not one.needs_verifier
+    seen = await run(one, Scripted(Say([item(1)])), verify=verify)
+    assert (verify.asked, [one.verification for one in seen.findings]) == ([], ["none"])
+    assert seen.end.verification is None
 
 
 @in_virtual_time

@@ -30,8 +30,9 @@ async def service(
     def load(options: Mapping[str, object]) -> Settings:
         environment = {"REVIEWBOT_STATE_DIR": str(folder), **settings.get("env", {})}
         flags = {"model": settings.get("model", "offline"), **options}
-        if "verify_model" in settings:
-            flags["verify_model"] = settings["verify_model"]
+        for name in ("verify", "verify_model"):
+            if name in settings:
+                flags[name] = settings[name]
         return read_settings(flags, cwd=folder, env=environment)
 
     config = ServiceConfig(f"sqlite:///{folder / 'reviewbot.db'}", CIPHER)

@@ -188,7 +188,7 @@ async def assign(
 
 def _reread(whole: ReviewScope, left: ReviewScope, prior: Prior) -> tuple[PriorFinding, ...]:
     """Return the prior findings in the part to review; without a trusted block there are none."""
-    if prior.block is None or not left.settings.verify:
+    if prior.block is None:
         return ()
     subject = left.subject
     is_read = reviewed_now(whole.files, prior.block, full=subject.full, only=subject.only)

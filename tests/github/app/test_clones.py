@@ -53,7 +53,7 @@ async def test_a_definition_that_only_a_search_finds_is_evidence(
 ) -> None:
     repository = github.repository("octo/hello", BASE)
     installation = github.install(repository)
-    async with app_server(github, model, tmp_path, clone_bytes=SIZE) as server:
+    async with app_server(github, model, tmp_path, clone_bytes=SIZE, verify=True) as server:
         summary = await review(server)
     assert DEFINITION in evidence(model)
     assert UNAVAILABLE not in summary
@@ -70,7 +70,7 @@ async def test_without_a_clone_the_contents_api_is_read_and_the_report_says_so(
 ) -> None:
     github.install(github.repository("octo/hello", BASE))
     github.fail(Fault("GET", ".git/info/refs", 503, b"", times=9))
-    async with app_server(github, model, tmp_path, clone_bytes=SIZE) as server:
+    async with app_server(github, model, tmp_path, clone_bytes=SIZE, verify=True) as server:
         summary = await review(server)
     assert DEFINITION not in evidence(model)
     assert "def charge" in evidence(model)
@@ -81,7 +81,7 @@ async def test_clones_can_be_turned_off(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
     github.install(github.repository("octo/hello", BASE))
-    async with app_server(github, model, tmp_path) as server:
+    async with app_server(github, model, tmp_path, verify=True) as server:
         assert UNAVAILABLE not in await review(server)
     assert github.git_requests == []
     assert clones_of(tmp_path) == []
@@ -96,7 +96,7 @@ async def test_a_force_push_before_the_fetch_shows_no_other_commit(
     parent = repository.branches["main"]
     forced = repository.make_commit((parent,), BASE | other, "Forced", "octocat", whole=True)
     github.git_heads[1] = forced
-    async with app_server(github, model, tmp_path, clone_bytes=SIZE) as server:
+    async with app_server(github, model, tmp_path, clone_bytes=SIZE, verify=True) as server:
         summary = await review(server)
     assert github.git_requests
     assert "def rate_of" not in evidence(model)
@@ -108,7 +108,7 @@ async def test_two_tenants_with_repositories_of_one_name_have_clones_of_their_ow
 ) -> None:
     first = github.repository("octo/hello", BASE)
     mine = github.install(first)
-    async with app_server(github, model, tmp_path, clone_bytes=SIZE) as server:
+    async with app_server(github, model, tmp_path, clone_bytes=SIZE, verify=True) as server:
         await review(server)
         github.world.rename(first, "octo/renamed")
         theirs = {"elsewhere/tax.py": "def rate_of(order):\n    return 'theirs'\n"}
@@ -127,7 +127,7 @@ async def test_an_installation_that_ends_loses_its_clones(
 ) -> None:
     installation = github.install(github.repository("octo/hello", BASE))
     other = github.install(github.repository("else/hello", BASE))
-    async with app_server(github, model, tmp_path, clone_bytes=SIZE) as server:
+    async with app_server(github, model, tmp_path, clone_bytes=SIZE, verify=True) as server:
         await review(server)
         await review(server, repository="else/hello")
         assert len(clones_of(tmp_path)) == 2
@@ -143,7 +143,7 @@ async def test_a_repository_that_others_may_see_now_loses_its_clone(
 ) -> None:
     repository = github.repository("octo/hello", BASE)
     github.install(repository)
-    async with app_server(github, model, tmp_path, clone_bytes=SIZE) as server:
+    async with app_server(github, model, tmp_path, clone_bytes=SIZE, verify=True) as server:
         await review(server)
         github.world.happened("repository", action, repo=repository, sender=repository.owner)
         await server.settle()
@@ -155,7 +155,7 @@ async def test_a_repository_that_leaves_the_installation_loses_its_clone(
 ) -> None:
     repository, other = github.repository("octo/hello", BASE), github.repository("octo/other", BASE)
     installation = github.install(repository, other)
-    async with app_server(github, model, tmp_path, clone_bytes=SIZE) as server:
+    async with app_server(github, model, tmp_path, clone_bytes=SIZE, verify=True) as server:
         await review(server)
         await review(server, repository="octo/other")
         about = {"installation": installation, "sender": installation.account}
@@ -168,7 +168,7 @@ async def test_an_installation_without_access_loses_the_clone_at_its_next_use(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
     github.install(github.repository("octo/hello", BASE))
-    async with app_server(github, model, tmp_path, clone_bytes=SIZE) as server:
+    async with app_server(github, model, tmp_path, clone_bytes=SIZE, verify=True) as server:
         await review(server)
         assert len(clones_of(tmp_path)) == 1
         github.fail(Fault("POST", "/access_tokens", 422, b"{}", times=9))
@@ -183,7 +183,7 @@ async def test_a_change_of_visibility_that_no_delivery_told_makes_the_clone_agai
 ) -> None:
     repository = github.repository("octo/hello", BASE)
     github.install(repository)
-    async with app_server(github, model, tmp_path, clone_bytes=SIZE) as server:
+    async with app_server(github, model, tmp_path, clone_bytes=SIZE, verify=True) as server:
         await review(server)
         (clone,) = (tmp_path / "clones").glob("*/*/[0-9]*[0-9]")
         (clone / "of-before").touch()
@@ -197,7 +197,7 @@ async def test_a_fetch_counts_as_a_request_of_the_installation(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
     installation = github.install(github.repository("octo/hello", BASE))
-    async with app_server(github, model, tmp_path, clone_bytes=SIZE) as server:
+    async with app_server(github, model, tmp_path, clone_bytes=SIZE, verify=True) as server:
         await review(server)
         limiter = server.bot._github._limiters[f"installation {installation.id}"]
         requests = [

@@ -23,7 +23,7 @@ async def test_the_function_and_an_imported_definition_are_evidence(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
     github.install(github.repository("octo/hello", BASE))
-    async with app_server(github, model, tmp_path) as server:
+    async with app_server(github, model, tmp_path, verify=True) as server:
         pull = github.pull(base=BASE, head=BASE | {"shop/use.py": NEW})
         await server.settle()
     (request,) = model.verifications

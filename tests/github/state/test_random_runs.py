@@ -1,9 +1,9 @@
 """Random lives of a pull request, reviewed by whole runs of the Action, against a simple truth.
 
 Every bug is a line of its own, so that the truth is simple: a bug is open once a run reported it
-and its verifier supported it, or failed; as long as its line is in the file, nobody dismissed it,
-and no verifier refuted it. What a run reported that crashed, or of a line that came back, may be
-open or not.
+and its verifier supported it, failed, or was not asked; as long as its line is in the file, nobody
+dismissed it, and no verifier refuted it. What a run reported that crashed, or of a line that came
+back, may be open or not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from reviewbot.errors import EXIT_INCOMPLETE, ReviewbotError
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
 from tests.fake_anthropic.verdicts import asked, says, verdict
 from tests.fake_github import FakeGitHub, PullRequest, faults
-from tests.github.action_runs import CONFIG, Runner, find_marked
+from tests.github.action_runs import Runner, find_marked
 from tests.support.examples import examples
 from tests.support.github_states import state_of
 from tests.support.github_stories import (
@@ -352,7 +352,9 @@ async def live(data: st.DataObject) -> None:
     lines = [*base[:20], line_of(0), *base[20:40], line_of(1), *base[40:]]
     with tempfile.TemporaryDirectory() as folder:
         async with FakeGitHub() as github, FakeAnthropic() as model:
-            pull = github.pull(base=CONFIG | BASE, head=BASE | {"app.py": _text(lines)})
+            verify = str(data.draw(st.booleans())).lower()
+            config = {".reviewbot.yml": f"summary: false\nverify: {verify}\n"}
+            pull = github.pull(base=BASE | config, head=BASE | config | {"app.py": _text(lines)})
             runner = Runner(github, model, Path(folder))
             life = Life(data, github, model, runner, pull, lines, base)
             model.respond = find_marked

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.fake_anthropic import Answer, StatusError
 from tests.fake_anthropic.verdicts import asked, says, verdict
+from tests.github.action_runs import find_marked
+from tests.github.app_runs import app_server
 from tests.support.github_stories import (
     BASE,
     ONE,
@@ -21,13 +25,20 @@ from tests.support.github_stories import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.fake_anthropic import FakeAnthropic, Recorded
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
-    from tests.github.app_runs import AppServer
 
+VERIFIED = BASE | {".reviewbot.yml": "summary: false\nverify: true\n"}
 ZERO, NONE = "Division by zero", "None is returned"
+
+
+def only_new(request: Recorded) -> Answer:
+    """A model that reports the warning and not the error."""
+    found = find_marked(request).findings or ()
+    return Answer(findings=[one for one in found if one["title"] == NONE])
 
 
 def judging(model: FakeAnthropic, answers: dict[str, str]) -> Callable[[Recorded], Answer]:
@@ -52,7 +63,7 @@ def judging(model: FakeAnthropic, answers: dict[str, str]) -> Callable[[Recorded
 async def test_what_is_refuted_is_not_posted(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    pull = github.pull(base=BASE, head=BASE | TWO)
+    pull = github.pull(base=VERIFIED, head=VERIFIED | TWO)
     model.verify = judging(model, {ZERO: "refuted"})
     run = await runner.run(pull, fail_on="error")
     assert titles(pull) == [f"**warning: {NONE}**"]
@@ -66,7 +77,7 @@ async def test_what_is_refuted_is_not_posted(
 async def test_an_unproven_error_is_in_the_summary_alone_and_does_not_count(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    pull = github.pull(base=BASE, head=BASE | TWO)
+    pull = github.pull(base=VERIFIED, head=VERIFIED | TWO)
     model.verify = judging(model, {ZERO: "unproven"})
     run = await runner.run(pull, fail_on="error")
     assert titles(pull) == [f"**warning: {NONE}**"]
@@ -81,7 +92,7 @@ async def test_an_unproven_error_is_in_the_summary_alone_and_does_not_count(
 async def test_other_unproven_findings_are_folded(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    pull = github.pull(base=BASE, head=BASE | TWO)
+    pull = github.pull(base=VERIFIED, head=VERIFIED | TWO)
     model.verify = judging(model, {NONE: "unproven"})
     await runner.run(pull, fail_on="error")
     assert titles(pull) == [f"**error: {ZERO}**"]
@@ -94,7 +105,7 @@ async def test_other_unproven_findings_are_folded(
 async def test_findings_are_posted_as_not_verified_if_the_verifier_fails(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
+    pull = github.pull(base=VERIFIED, head=VERIFIED | ONE)
     model.verify = lambda _request: StatusError(400, "no")
     await runner.run(pull, fail_on="error")
     assert titles(pull) == [f"**error, not verified: {ZERO}**"]
@@ -106,7 +117,7 @@ async def test_a_push_that_refutes_a_finding_resolves_it(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     """The code of the finding is unchanged, and its hunk is read again."""
-    pull = github.pull(base=BASE, head=BASE | ONE)
+    pull = github.pull(base=VERIFIED, head=VERIFIED | ONE)
     await runner.run(pull, fail_on="error")
     assert conclusions(pull) == ["failure"]
     model.respond, model.verify = nothing, judging(model, {ZERO: "refuted"})
@@ -123,7 +134,7 @@ async def test_a_push_that_refutes_a_finding_resolves_it(
 async def test_a_push_that_does_not_refute_a_finding_leaves_it_open(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
+    pull = github.pull(base=VERIFIED, head=VERIFIED | ONE)
     await runner.run(pull, fail_on="error")
     model.respond, model.verify = nothing, judging(model, {ZERO: "unproven"})
     text = ONE["app.py"].splitlines()[9]
@@ -138,7 +149,7 @@ async def test_a_push_that_does_not_refute_a_finding_leaves_it_open(
 async def test_a_push_elsewhere_verifies_nothing_again(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
+    pull = github.pull(base=VERIFIED, head=VERIFIED | ONE)
     await runner.run(pull, fail_on="error")
     before = len(model.verifications)
     model.respond = nothing
@@ -148,27 +159,47 @@ async def test_a_push_elsewhere_verifies_nothing_again(
     assert conclusions(pull)[-1] == "failure"
 
 
-async def test_verification_can_be_turned_off(
+async def test_new_findings_are_not_verified_by_default(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    config = {".reviewbot.yml": "summary: false\nverify: false\n"}
-    pull = github.pull(base=BASE | config, head=BASE | config | ONE)
+    pull = github.pull(base=BASE, head=BASE | ONE)
     await runner.run(pull, fail_on="error")
     assert model.verifications == []
     assert titles(pull) == [f"**error: {ZERO}**"]
 
 
-async def test_the_app_posts_nothing_refuted_and_resolves_what_is_refuted_later(
-    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+async def test_without_verification_a_push_asks_about_prior_findings_alone(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    model.verify = judging(model, {NONE: "refuted"})
-    pull = github.pull(base=BASE, head=BASE | TWO)
-    await server.settle()
-    assert titles(pull) == [f"**error: {ZERO}**"]
-    model.respond, model.verify = nothing, judging(model, {ZERO: "refuted"})
-    text = ONE["app.py"].splitlines()[9]
-    pull.push(app((10, text), (12, "line_12 = 'new'")))
-    await server.settle()
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull, fail_on="error")
+    model.verify = judging(model, {ZERO: "refuted"})
+    new = (12, "line_12 = None  # BUG warning None is returned")
+    pull.push(app((10, ONE["app.py"].splitlines()[9]), new))
+    model.respond = only_new
+    run = await runner.run(pull, fail_on="error")
+    assert [[one.title for one in asked(request)] for request in model.verifications] == [[ZERO]]
+    assert titles(pull)[-1] == f"**warning: {NONE}**"
+    assert run.outputs["errors"] == "0"
     assert "1 resolved" in summary_of(pull)
-    assert conclusions(pull)[-1] == "success"
     check(github)
+
+
+@pytest.mark.parametrize("verify", [None, True])
+async def test_the_app_resolves_what_is_refuted_later_and_verifies_new_findings_if_told_to(
+    github: FakeGitHub, model: FakeAnthropic, tmp_path: Path, verify: bool | None
+) -> None:
+    github.install(github.repository("octo/hello", BASE))
+    async with app_server(github, model, tmp_path, verify=verify) as server:
+        model.verify = judging(model, {NONE: "refuted"})
+        pull = github.pull(base=BASE, head=BASE | TWO)
+        await server.settle()
+        others = [] if verify else [f"**warning: {NONE}**"]
+        assert titles(pull) == [f"**error: {ZERO}**", *others]
+        model.respond, model.verify = nothing, judging(model, {ZERO: "refuted"})
+        text = ONE["app.py"].splitlines()[9]
+        pull.push(app((10, text), (12, "line_12 = 'new'"), (50, TWO["app.py"].splitlines()[49])))
+        await server.settle()
+        assert "1 resolved" in summary_of(pull)
+        assert conclusions(pull)[-1] == ("success" if verify else "neutral")
+        check(github)
