@@ -247,7 +247,6 @@ def remote_options(settings: Settings, *, model: str | None) -> dict[str, object
             {"paths": list(one.paths), "rules": one.rules} for one in settings.path_rules
         ],
         "confidence": settings.confidence,
-        "max_notes": settings.max_notes,
     }
     chosen = {name: value for name, value in values.items() if name in settings.origins}
     return chosen | ({"model": model} if model else {})

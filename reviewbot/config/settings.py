@@ -109,7 +109,7 @@ class Settings:
     rules: Mapping[str, RuleLevel] = field(default_factory=dict)
     path_rules: tuple[PathRules, ...] = ()
     confidence: float = 0.0
-    max_notes: int = 5
+    max_notes: int = 0
     max_inline: int = 10
     link_hosts: tuple[str, ...] = ("github.com",)
     context_lines: int = 10

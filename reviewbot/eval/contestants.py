@@ -25,12 +25,13 @@ from reviewbot.pipeline.run_context import RunContext
 from reviewbot.pipeline.sources import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Estimate
     from reviewbot.core.events.report import Report
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.eval.cases import Case
     from reviewbot.models.offline.parser import Parser
     from reviewbot.pipeline.prepare import Prepared
@@ -124,7 +125,7 @@ class OwnReview:
                     builder.add(event)
         except ReviewbotError as error:
             problem = str(error)
-        result = _result(self.name, run, case, builder.report)
+        result = _result(self.name, run, case, builder.report, self._settings.max_notes)
         return result if problem is None else replace(result, error=problem)
 
     def _prepare(self, case: Case) -> tuple[Source, Prepared]:
@@ -152,7 +153,16 @@ class OwnReview:
         return source, prepared
 
 
-def _result(name: str, run: int, case: Case, report: Report) -> Result:
+def _posted(report: Report, max_notes: int) -> Iterator[Finding]:
+    """Yield the findings that count, as many notes among them as are posted."""
+    notes = 0
+    for finding in filter(counts_for_fail_on, report.findings):
+        notes += finding.severity == "note"
+        if finding.severity != "note" or notes <= max_notes:
+            yield finding
+
+
+def _result(name: str, run: int, case: Case, report: Report, max_notes: int) -> Result:
     tally, used = report.verification, report.usage
     verdicts = (tally.supported, tally.unproven, tally.refuted, tally.unverified) if tally else (0,)
     reasons = " ".join(report.reasons) or f"The review ended as {report.outcome}."
@@ -172,8 +182,7 @@ def _result(name: str, run: int, case: Case, report: Report) -> Result:
                 id=one.id,
                 by_rule=not one.is_from_model and len(one.models) == 1,
             )
-            for one in report.findings
-            if counts_for_fail_on(one)
+            for one in _posted(report, max_notes)
         ),
         # A shallow review found nothing because it did not read the source files.
         error=None if report.complete and report.outcome != "shallow" else reasons,

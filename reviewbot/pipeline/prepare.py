@@ -264,7 +264,6 @@ def resolve_filters(settings: Settings, *, online: bool, heed_added: bool = True
         rule_confidence=settings.confidence
         if "confidence" in settings.origins
         else RULE_CONFIDENCE,
-        max_notes=settings.max_notes,
         link_hosts=settings.link_hosts,
         levels=RuleLevels(settings.rules, settings.path_rules),
         decoys=decoys,

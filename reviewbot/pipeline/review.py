@@ -184,7 +184,6 @@ class _ReviewRun:
         self._clock, self._begun = clock, clock()
         self.events: asyncio.Queue[Event | None] = asyncio.Queue(QUEUE_SIZE)
         self._ledger = Ledger(
-            max_notes=job.gates.max_notes,
             shown=earlier.shown,
             file_of={chunk.id: chunk.file for chunk in job.plan.chunks},
         )

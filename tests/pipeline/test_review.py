@@ -204,12 +204,12 @@ async def test_what_the_gates_hold_back_is_shown_with_its_reason() -> None:
         item(5, path="other.py"),
         item(6, scenario=" "),
     ]
-    gates = FindingFilters(confidence=0.7, max_notes=1)
+    gates = FindingFilters(confidence=0.7)
     seen = await run(job(numbered("a.py", 9), gates=gates), Scripted(Say(found)))
     assert [(one.placement.kind, one.placement.held) for one in seen.findings] == [
         ("outside", True),
         ("inline", False),
-        ("outside", True),
+        ("inline", False),
         ("file", False),
         ("outside", False),
         ("outside", True),

@@ -1,4 +1,4 @@
-"""Open findings of one review: duplicates merged, notes limited, ids unique. Pure.
+"""Open findings of one review: duplicates merged, ids unique. Pure.
 
 A finding of a model that reports the fault of a rule's finding is folded into it
 (:mod:`reviewbot.core.findings.join`). The rule's finding stays, whichever came first.
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.events import FindingRaised, FindingVerified, FindingWithdrawn
 from reviewbot.core.findings.finding import (
-    Placement,
     fingerprint,
     precedence,
     rank,
@@ -50,7 +49,6 @@ class Ledger:
     """Ledger that decides about each finding, from any chunk, attempt or model.
 
     Args:
-        max_notes: maximum number of notes that are shown inline.
         shown: findings that an earlier run of this review has shown and not withdrawn.
         file_of: the file of each chunk, by its index in the diff.
     """
@@ -58,12 +56,9 @@ class Ledger:
     def __init__(
         self,
         *,
-        max_notes: int,
         shown: Iterable[Finding] = (),
         file_of: Mapping[str, int] | None = None,
     ) -> None:
-        self._max_notes = max_notes
-        self._notes = 0
         self._standing: dict[str, Finding] = {}
         self._by_line: dict[tuple[tuple[str, int | None], int], list[Finding]] = {}
         self._occurrences: Counter[str] = Counter()
@@ -220,7 +215,6 @@ class Ledger:
                 events.append(_folded(model, finding))
             self._folds[finding.id] = _Fold(finding, models)
             finding = joined(finding, [model for model, _ in models])
-        finding = self._limited(finding)
         self._stand(finding)
         self._answers[finding.id] = {answer}
         self._replaced[finding.id] = replaced
@@ -270,7 +264,7 @@ class Ledger:
         if fold.rule is None:
             return []
         answers = self._drop(before)
-        finding = self._limited(joined(fold.rule, [model for model, _ in fold.models]))
+        finding = joined(fold.rule, [model for model, _ in fold.models])
         self._stand(finding)
         self._answers[name] = answers
         return [] if finding == before else [FindingRaised(finding)]
@@ -326,26 +320,16 @@ class Ledger:
             )
         return replace(finding, id=name)
 
-    def _limited(self, finding: Finding) -> Finding:
-        if finding.severity != "note" or finding.placement.kind != "inline":
-            return finding
-        if self._notes < self._max_notes:
-            return finding
-        reason = f"The limit of notes on lines ({self._max_notes}) is reached."
-        return replace(finding, placement=Placement("outside", reason, held=True))
-
     def _stand(self, finding: Finding) -> None:
         self._standing[finding.id] = finding
         for line in _lines(finding):
             self._by_line.setdefault((self._file(finding), line), []).append(finding)
-        self._notes += finding.severity == "note" and finding.placement.kind == "inline"
 
     def _drop(self, finding: Finding) -> set[str]:
         """Remove a finding, and return the answers that reported it."""
         del self._standing[finding.id]
         for line in _lines(finding):
             self._by_line[self._file(finding), line].remove(finding)
-        self._notes -= finding.severity == "note" and finding.placement.kind == "inline"
         return self._answers.pop(finding.id)
 
 

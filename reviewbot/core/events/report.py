@@ -107,7 +107,7 @@ class Report:
 
     @property
     def held(self) -> tuple[Finding, ...]:
-        """Findings that the confidence threshold, the note limit or a verdict holds back."""
+        """Findings that a filter, such as the confidence threshold, or a verdict holds back."""
         return tuple(finding for finding in self.findings if not counts_for_fail_on(finding))
 
     @property

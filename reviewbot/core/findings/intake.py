@@ -43,7 +43,6 @@ class FindingFilters:
 
     confidence: float = 0.0
     rule_confidence: float = RULE_CONFIDENCE
-    max_notes: int = 5
     link_hosts: tuple[str, ...] = ("github.com",)
     levels: RuleLevels = AS_SHIPPED
     decoys: Collection[str] = frozenset()

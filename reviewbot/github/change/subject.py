@@ -71,6 +71,7 @@ class PublishOptions:
             retries failed requests later. Otherwise the next review updates the comments of prior
             findings.
         max_inline: maximum number of inline comments of a review.
+        max_notes: maximum number of notes among them.
         link_hosts: hosts that links of a model may point to.
         details_url: page with the progress of the review.
     """
@@ -82,6 +83,7 @@ class PublishOptions:
     summary: bool = True
     by_app: bool = False
     max_inline: int = 10
+    max_notes: int = 0
     link_hosts: tuple[str, ...] = LINK_HOSTS
     details_url: str | None = None
 
@@ -92,5 +94,6 @@ class PublishOptions:
             fail_on=settings.fail_on,
             if_incomplete=settings.if_incomplete,
             max_inline=settings.max_inline,
+            max_notes=settings.max_notes,
             link_hosts=settings.link_hosts,
         )

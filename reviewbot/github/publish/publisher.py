@@ -192,6 +192,7 @@ class CommentPublisher:
             links=self._subject.links,
             link_hosts=options.link_hosts,
             most=options.max_inline,
+            max_notes=options.max_notes,
             unshown=self._subject.unshown,
             taken={
                 (one.path, one.side, one.line)

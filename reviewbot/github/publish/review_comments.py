@@ -15,12 +15,12 @@ in exactly one of the two lists.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.findings.finding import rank
 from reviewbot.core.render.markdown_text import code_span, literal
-from reviewbot.core.render.wording import ICONS, is_unproven_error, outcome, placement_reason
+from reviewbot.core.render.wording import is_unproven_error, outcome, placement_reason, titled
 from reviewbot.core.wording import count
 from reviewbot.github.change.permalinks import is_utf8
 from reviewbot.github.change.subject import LINK_HOSTS
@@ -29,25 +29,27 @@ from reviewbot.github.publish.comment_text import (
     finding_block,
     on_line,
     place_of,
+    safe_finding,
+    title_of,
     unmarked,
 )
 from reviewbot.github.publish.sections import Section, fitted, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from reviewbot.core.diff.parse import FileDiff, Hunk
     from reviewbot.core.events.records import Json
     from reviewbot.core.events.report import Report
-    from reviewbot.core.findings.finding import Finding, Severity, Side
+    from reviewbot.core.findings.finding import Finding, Side
     from reviewbot.github.change.permalinks import Permalinks
 
 MAX_COMMENTS: Final = 30
 """Maximum number of comments of one review. More comments caused 502 errors (reviewdog#355)."""
 MAX_TEXT: Final = 20_000
 """Maximum characters of the text of a review, and of what people read of a summary comment."""
-MAX_PLACES: Final = 10
-"""Maximum number of locations that are listed for a rule."""
+NOTES: Final = "Notes are listed, not posted, unless max_notes says otherwise."
+"""Reason why a note has no comment on its line."""
 _TAKEN: Final = "A comment of an earlier review is on its line already."
 
 
@@ -82,8 +84,8 @@ class Inline:
 class FindingWithoutComment:
     """A finding that has no comment on a line.
 
-    ``reason`` is a sentence, or empty if the review only has too many findings: those are listed by
-    rule. ``link`` and ``links`` are as in :class:`Inline`.
+    ``reason`` is a sentence, or empty if the review only has too many findings. ``link`` and
+    ``links`` are as in :class:`Inline`.
     """
 
     finding: Finding
@@ -95,6 +97,11 @@ class FindingWithoutComment:
     def is_surplus(self) -> bool:
         """True if the finding has no comment only because of ``max_inline``."""
         return not self.reason
+
+    @property
+    def is_listed_note(self) -> bool:
+        """True if the finding has no comment only because it is a note."""
+        return self.reason == NOTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,7 @@ def plan_comments(
     links: Permalinks,
     link_hosts: tuple[str, ...] = LINK_HOSTS,
     most: int = MAX_COMMENTS,
+    max_notes: int = MAX_COMMENTS,
     unshown: Collection[str] = (),
     taken: Collection[tuple[str, str, int]] = (),
 ) -> CommentPlan:
@@ -128,13 +136,15 @@ def plan_comments(
 
     ``findings`` have no comment yet, and ``files`` is the diff at the reviewed commit. ``marker``
     returns the hidden marker of a finding's comment. Links of a model may point to ``link_hosts``
-    only. ``most`` is the maximum number of comments, at most :data:`MAX_COMMENTS`. ``unshown`` has
+    only. ``most`` is the maximum number of comments, at most :data:`MAX_COMMENTS`, and
+    ``max_notes`` that of notes among them. ``unshown`` has
     the files without visible lines on GitHub. ``taken`` has path, side and last line of existing
     comments.
     """
     diff = _CommentableDiff(files, frozenset(unshown))
     inline: list[Inline] = []
     rest: list[FindingWithoutComment] = []
+    notes = 0
     for finding in sorted(findings, key=lambda one: (*rank(one), one.id)):
         link = links.of(finding, diff.file(finding.path))
         place = (
@@ -145,6 +155,8 @@ def plan_comments(
             place = _TAKEN
         if isinstance(place, str):
             rest.append(FindingWithoutComment(finding, place, link, links))
+        elif finding.severity == "note" and notes >= max_notes:
+            rest.append(FindingWithoutComment(finding, NOTES, link, links))
         elif len(inline) >= min(most, MAX_COMMENTS):
             rest.append(FindingWithoutComment(finding, "", link, links))
         else:
@@ -157,6 +169,7 @@ def plan_comments(
             )
             comment = _comment(finding.path, place, text)
             inline.append(Inline(finding, comment, link, links))
+            notes += finding.severity == "note"
     return CommentPlan(tuple(inline), tuple(rest))
 
 
@@ -202,11 +215,12 @@ def rest_sections(
 ) -> list[Section]:
     """Return sections for findings without an inline comment and for held-back findings."""
     surplus: list[FindingWithoutComment] = []
+    notes: list[FindingWithoutComment] = []
     others: list[FindingWithoutComment] = []
     unproven: list[FindingWithoutComment] = []
     held: list[FindingWithoutComment] = []
     for one in rest:
-        group = surplus if one.is_surplus else others
+        group = surplus if one.is_surplus else notes if one.is_listed_note else others
         if one.finding.placement.held:
             group = unproven if is_unproven_error(one.finding) else held
         group.append(one)
@@ -214,7 +228,7 @@ def rest_sections(
     held_blocks = [_block(one, link_hosts) for one in held]
     heading = f"### More findings ({len(surplus):,})"
     return [
-        Section(heading, by_rule(surplus), 72, noun="rule", share=0.5),
+        Section(heading, list(_lines(surplus, link_hosts)), 72, noun="finding", share=0.5),
         Section("### Not on a line", blocks, 70, noun="finding", gap="\n\n", share=0.7),
         Section(
             "### Unproven errors, not counted",
@@ -225,27 +239,44 @@ def rest_sections(
             share=0.5,
         ),
         Section(
+            f"Notes ({len(notes):,})",
+            [
+                _block(replace(one, reason=""), link_hosts)
+                for found in _by_file(notes)
+                for one in found
+            ],
+            22,
+            noun="note",
+            gap="\n\n",
+            folded=True,
+        ),
+        Section(
             f"Held back ({len(held):,})", held_blocks, 20, noun="finding", gap="\n\n", folded=True
         ),
     ]
 
 
-def by_rule(rest: Iterable[FindingWithoutComment]) -> list[str]:
-    """Return a line for each rule or category: how many findings, and the first places."""
-    groups: dict[tuple[Severity, str], list[FindingWithoutComment]] = {}
+def _by_file(rest: Iterable[FindingWithoutComment]) -> list[list[FindingWithoutComment]]:
+    """Return the findings of each file. Files and their findings keep their order."""
+    files: dict[str, list[FindingWithoutComment]] = {}
     for one in rest:
-        groups.setdefault((one.finding.severity, one.finding.rule), []).append(one)
-    return [_rule_line(rule, severity, found) for (severity, rule), found in groups.items()]
+        files.setdefault(one.finding.path, []).append(one)
+    return list(files.values())
 
 
-def _rule_line(rule: str, severity: Severity, found: Sequence[FindingWithoutComment]) -> str:
-    places = [
-        f"{place_of(one.finding, one.link)} (id {code_span(one.finding.id)})"
-        for one in found[:MAX_PLACES]
-    ]
-    more = f" and {len(found) - MAX_PLACES:,} more" if len(found) > MAX_PLACES else ""
-    total = count(len(found), severity)
-    return unmarked(f"- {ICONS[severity]} {code_span(rule)}, {total}: {', '.join(places)}{more}")
+def _lines(rest: Iterable[FindingWithoutComment], link_hosts: tuple[str, ...]) -> Iterator[str]:
+    """Yield a line for each finding, below the name of its file."""
+    for found in _by_file(rest):
+        heading = unmarked(f"- {code_span(found[0].finding.path)}\n")
+        for number, one in enumerate(found):
+            yield f"{'' if number else heading}  - {_line(one, link_hosts)}"
+
+
+def _line(one: FindingWithoutComment, link_hosts: tuple[str, ...]) -> str:
+    """Return a finding in one line: its severity, place, title and id."""
+    safe = safe_finding(one.finding, link_hosts)
+    where = place_of(one.finding, one.link)
+    return unmarked(f"{titled(safe)}: {where} {title_of(safe)} (id {code_span(safe.id)})")
 
 
 def _block(one: FindingWithoutComment, link_hosts: tuple[str, ...]) -> str:

@@ -35,7 +35,12 @@ from reviewbot.github.publish.comment_text import (
     unmarked,
     with_marker,
 )
-from reviewbot.github.publish.review_comments import MAX_TEXT, FindingWithoutComment, rest_sections
+from reviewbot.github.publish.review_comments import (
+    MAX_TEXT,
+    NOTES,
+    FindingWithoutComment,
+    rest_sections,
+)
 from reviewbot.github.publish.sections import Section, fitted, size
 
 if TYPE_CHECKING:
@@ -54,7 +59,7 @@ _OPEN: Final = 10
 _WHAT: Final = 3_000
 MAX_ROWS: Final = 50
 """Maximum number of findings with their own row, those with a comment first; the others are listed
-by rule."""
+by file."""
 _STATUSES: Final[dict[CoverageStatus, str]] = {
     "reviewed": "reviewed",
     "partly": "reviewed in part",
@@ -85,13 +90,19 @@ def render(
     """
     safe = safe_report(done.report, link_hosts)
     counted = [one for one in safe.findings if counts_for_fail_on(one)]
-    named = sorted(counted, key=lambda one: one.id not in urls)[:MAX_ROWS]
-    ids = {one.id for one in named}
-    shown = [one for one in counted if one.id in ids]
+    reasons = {one.finding.id: one.reason for one in rest}
+    notes = {
+        one.id
+        for one in counted
+        if one.severity == "note" and one.id not in urls and reasons.get(one.id, NOTES) == NOTES
+    }
+    surplus = {one.finding.id for one in rest if one.is_surplus}
+    rows = [one for one in counted if one.id not in notes | surplus]
+    ids = {one.id for one in sorted(rows, key=lambda one: one.id not in urls)[:MAX_ROWS]}
+    shown = [one for one in rows if one.id in ids]
     others = [one for one in counted if one.id not in ids]
     code = {one.id: links.of(one, files.get(one.path)) for one in counted}
     addresses = {**code, **{one.finding.id: one.link for one in rest}, **urls}
-    rest_ids = {one.finding.id for one in rest}
     without_comment = [one for one in rest if not one.is_surplus]
     without_comment += [
         FindingWithoutComment(
@@ -101,12 +112,12 @@ def render(
             links,
         )
         for one in safe.held
-        if one.id not in rest_ids
+        if one.id not in reasons
     ]
     without_comment += [
-        FindingWithoutComment(one, "", code.get(one.id), links)
+        FindingWithoutComment(one, NOTES if one.id in notes else "", code.get(one.id), links)
         for one in others
-        if one.id not in urls
+        if one.id not in urls and not reasons.get(one.id)
     ]
     head = f"**{literal(outcome(safe))}**"
     tail = _spent(safe, links)

@@ -351,7 +351,7 @@ def _hash_of(
     routes = [replace(one, source="") for one in others]
     rules = (sorted(settings.rules.items()), settings.path_rules, custom_rules)
     counts = (settings.exclude, rules, settings.confidence)
-    requests = (settings.max_notes, settings.verify, settings.lookups)
+    requests = (settings.verify, settings.lookups)
     asked = (settings.instructions, settings.path_instructions, *requests)
     linters = sorted(versions().items()) if settings.linters else []
     text = repr((models, routes, counts, asked, linters, attributes, prompt_version()))

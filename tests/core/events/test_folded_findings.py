@@ -24,7 +24,7 @@ def shown(events: Events) -> list[str]:
 
 
 def ledger_of(*findings: tuple[Finding, str], **options: Any) -> Ledger:
-    ledger = Ledger(max_notes=5, **options)
+    ledger = Ledger(**options)
     for finding, answer in findings:
         ledger.accept(finding, answer=answer)
     return ledger
@@ -121,14 +121,9 @@ def test_two_rules_of_one_line_are_two_findings_and_one_has_the_fold() -> None:
     assert len(ledger) == 2
 
 
-def test_a_note_of_a_rule_stays_within_the_limit_when_it_is_folded() -> None:
+def test_a_held_note_of_a_rule_is_placed_when_it_is_folded() -> None:
     held = Placement("outside", "Its confidence of 0.5 is below 0.7.", held=True)
-    ledger = Ledger(max_notes=0)
-    ledger.accept(rule(severity="note", placement=held), answer="rules")
-    (event,) = ledger.accept(model(severity="note"), answer="1")
-    assert isinstance(event, FindingRaised)
-    assert event.finding.placement.held
-    ledger = Ledger(max_notes=0)
+    ledger = Ledger()
     ledger.accept(rule(severity="note", placement=held), answer="rules")
     ledger.accept(model(severity="warning"), answer="1")
     assert [one.placement.held for one in ledger.findings] == [False]
@@ -141,14 +136,14 @@ def folded() -> Finding:
 
 def test_a_run_that_continues_shows_a_folded_finding_once() -> None:
     for order in ([rule(), model()], [model(), rule()]):
-        ledger = Ledger(max_notes=5, shown=[folded()])
+        ledger = Ledger(shown=[folded()])
         assert [event for one in order for event in ledger.accept(one, answer=one.id)] == []
         assert ledger.unvouched(["c1"], "Recalled.") == []
         assert ledger.findings == [folded()]
 
 
 def test_a_run_that_continues_without_the_model_undoes_the_fold() -> None:
-    ledger = Ledger(max_notes=5, shown=[folded()])
+    ledger = Ledger(shown=[folded()])
     assert ledger.accept(rule(), answer="rules") == []
     assert shown(ledger.unvouched(["c2"], "Recalled.")) == []
     assert shown(ledger.unvouched(["c1"], "Recalled.")) == ["+r"]
@@ -156,21 +151,21 @@ def test_a_run_that_continues_without_the_model_undoes_the_fold() -> None:
 
 
 def test_a_run_that_continues_without_the_rule_keeps_the_models_finding() -> None:
-    ledger = Ledger(max_notes=5, shown=[folded()])
+    ledger = Ledger(shown=[folded()])
     assert ledger.accept(model(), answer="1") == []
     assert shown(ledger.unvouched(["c1"], "Recalled.")) == ["-r", "+mm"]
     assert ledger.findings == [model()]
 
 
 def test_a_shown_finding_of_a_rule_takes_the_fold_of_a_later_answer() -> None:
-    ledger = Ledger(max_notes=5, shown=[rule()])
+    ledger = Ledger(shown=[rule()])
     assert shown(ledger.accept(model(), answer="1")) == ["+rm"]
     assert ledger.accept(rule(), answer="rules") == []
     assert shown(ledger.recall("1", "Recalled.")) == ["+r"]
 
 
 def test_a_shown_finding_of_a_model_that_no_answer_repeats_leaves_the_fold() -> None:
-    ledger = Ledger(max_notes=5, shown=[model()])
+    ledger = Ledger(shown=[model()])
     assert shown(ledger.accept(rule(), answer="rules")) == ["-m", "+rm"]
     assert shown(ledger.unvouched(["c1"], "Recalled.")) == ["+r"]
 

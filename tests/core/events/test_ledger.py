@@ -22,14 +22,14 @@ def shown(events: list[FindingRaised | FindingWithdrawn]) -> list[str]:
 
 
 def test_a_finding_is_raised_once_however_often_it_comes() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     assert shown(ledger.accept(finding(), answer="1")) == ["+f"]
     assert ledger.accept(finding(model="other", attempt=2), answer="2") == []
     assert len(ledger) == 1
 
 
 def test_a_more_severe_duplicate_takes_the_place_of_the_others() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(severity="note"), answer="1")
     ledger.accept(finding(id="g", severity="note", line=6, end_line=6), answer="1")
     raised = ledger.accept(finding(id="h", severity="error", line=4, end_line=6), answer="2")
@@ -38,7 +38,7 @@ def test_a_more_severe_duplicate_takes_the_place_of_the_others() -> None:
 
 
 def test_a_more_severe_duplicate_keeps_the_code_that_the_others_rest_on() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     rate, tax, other = (RestsOn(path, 1, 1, "x = 1", False, False) for path in ("r", "t", "o"))
     ledger.accept(finding(severity="note", rests_on=(rate, tax)), answer="1")
     ledger.accept(finding(id="g", severity="note", line=6, end_line=6, rests_on=(tax,)), answer="1")
@@ -49,7 +49,7 @@ def test_a_more_severe_duplicate_keeps_the_code_that_the_others_rest_on() -> Non
 
 
 def test_a_duplicate_worse_than_one_but_not_another_withdraws_nothing() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(severity="note"), answer="1")
     ledger.accept(finding(id="g", severity="error", line=6, end_line=6), answer="1")
     assert ledger.accept(finding(id="h", line=4, end_line=6), answer="2") == []
@@ -57,7 +57,7 @@ def test_a_duplicate_worse_than_one_but_not_another_withdraws_nothing() -> None:
 
 
 def test_equal_code_in_two_places_gets_two_ids() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     name = fingerprint("a.py", "bug", "x = 1")
     first = ledger.accept(finding(id=name), answer="1")
     second = ledger.accept(finding(id=name, line=40, end_line=40), answer="1")
@@ -73,14 +73,14 @@ NOWHERE = Placement("file", "The code it quotes is not in the diff.")
 def test_a_finding_that_is_held_or_not_placed_never_hides_one_that_counts() -> None:
     for hidden in (UNSURE, NOWHERE):
         for first, second in ((hidden, SURE), (SURE, hidden)):
-            ledger = Ledger(max_notes=5)
+            ledger = Ledger()
             ledger.accept(finding(id="1", severity="error", placement=first), answer="1")
             ledger.accept(finding(id="2", severity="warning", placement=second), answer="2")
             assert [one.placement for one in ledger.findings] == [SURE]
 
 
 def test_two_findings_of_one_answer_are_two_unless_they_quote_the_same() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     assert ledger.accept(finding(quote="rows[i]"), answer="1")
     assert ledger.accept(finding(id="g", quote="cols[i]"), answer="1")
     assert not ledger.accept(finding(id="h", quote="cols[i]"), answer="1")
@@ -89,20 +89,20 @@ def test_two_findings_of_one_answer_are_two_unless_they_quote_the_same() -> None
 
 
 def test_the_same_path_twice_in_a_diff_is_two_files() -> None:
-    ledger = Ledger(max_notes=5, file_of={"c1": 0, "c2": 1})
+    ledger = Ledger(file_of={"c1": 0, "c2": 1})
     assert ledger.accept(finding(), answer="1")
     assert ledger.accept(finding(id="g", chunk="c2"), answer="2")
     assert len(ledger) == 2
 
 
 def test_a_claimed_range_of_any_length_costs_little() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(line=1, end_line=2**31 - 1, placement=NOWHERE), answer="1")
     assert len(ledger) == 1
 
 
 def test_a_recalled_answer_takes_its_findings_with_it_and_no_others() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(), answer="1")
     ledger.accept(finding(id="g", path="b.py"), answer="2")
     assert shown(list(ledger.recall("2", "refused"))) == ["-g"]
@@ -111,42 +111,21 @@ def test_a_recalled_answer_takes_its_findings_with_it_and_no_others() -> None:
 
 
 def test_a_finding_that_another_answer_made_too_survives_a_recall() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(), answer="1")
     ledger.accept(finding(), answer="2")
     assert ledger.recall("1", "refused") == []
     assert shown(list(ledger.recall("2", "refused"))) == ["-f"]
 
 
-def test_notes_beyond_the_limit_are_held_and_said_so() -> None:
-    ledger = Ledger(max_notes=1)
-    ledger.accept(finding(severity="note"), answer="1")
-    [event] = ledger.accept(finding(id="g", severity="note", path="b.py"), answer="1")
-    assert isinstance(event, FindingRaised)
-    assert event.finding.placement.held
-    assert event.finding.placement.reason == "The limit of notes on lines (1) is reached."
-    [event] = ledger.accept(finding(id="h", severity="error", path="c.py"), answer="1")
-    assert isinstance(event, FindingRaised)
-    assert event.finding.placement == Placement("inline")
-
-
-def test_a_withdrawn_note_makes_room_for_another() -> None:
-    ledger = Ledger(max_notes=1)
-    ledger.accept(finding(severity="note"), answer="1")
-    ledger.recall("1", "refused")
-    [event] = ledger.accept(finding(id="g", severity="note", path="b.py"), answer="2")
-    assert isinstance(event, FindingRaised)
-    assert not event.finding.placement.held
-
-
 def test_what_an_earlier_run_showed_is_not_shown_again_but_stands() -> None:
-    ledger = Ledger(max_notes=5, shown=[finding()])
+    ledger = Ledger(shown=[finding()])
     assert ledger.accept(finding(), answer="1") == []
     assert [one.id for one in ledger.findings] == ["f"]
 
 
 def test_what_a_recalled_finding_had_replaced_is_raised_again() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(severity="note"), answer="1")
     ledger.accept(finding(id="g", severity="warning"), answer="2")
     ledger.accept(finding(id="h", severity="error"), answer="3")
@@ -156,7 +135,7 @@ def test_what_a_recalled_finding_had_replaced_is_raised_again() -> None:
 
 
 def test_what_one_answer_replaced_twice_is_found_again_underneath() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(severity="note"), answer="1")
     ledger.accept(finding(id="g", severity="warning"), answer="2")
     ledger.accept(finding(id="h", severity="error"), answer="2")
@@ -164,7 +143,7 @@ def test_what_one_answer_replaced_twice_is_found_again_underneath() -> None:
 
 
 def test_a_finding_of_an_earlier_run_goes_with_the_refused_answer_that_repeats_it() -> None:
-    ledger = Ledger(max_notes=5, shown=[finding(), finding(id="g", path="b.py")])
+    ledger = Ledger(shown=[finding(), finding(id="g", path="b.py")])
     ledger.accept(finding(), answer="1")
     assert shown(ledger.recall("1", "refused")) == ["-f"]
     assert [one.id for one in ledger.findings] == ["g"]
@@ -172,7 +151,7 @@ def test_a_finding_of_an_earlier_run_goes_with_the_refused_answer_that_repeats_i
 
 def test_what_an_earlier_run_showed_and_nobody_repeats_can_be_withdrawn_by_chunk() -> None:
     earlier = [finding(), finding(id="g", path="b.py"), finding(id="h", path="c.py", chunk="c2")]
-    ledger = Ledger(max_notes=5, shown=earlier)
+    ledger = Ledger(shown=earlier)
     ledger.accept(finding(path="b.py"), answer="1")
     assert shown([*ledger.unvouched({"c1"}, "recalled")]) == ["-f"]
     assert sorted(one.id for one in ledger.findings) == ["g", "h"]
@@ -192,7 +171,7 @@ def test_what_an_earlier_run_showed_and_nobody_repeats_can_be_withdrawn_by_chunk
 def test_what_stands_is_what_the_answers_that_were_not_refused_said(
     said: list[tuple[int, str, str]], refused: set[str]
 ) -> None:
-    ledger = Ledger(max_notes=99)
+    ledger = Ledger()
     for line, severity, answer in said:
         one = finding(id=f"{line}", line=line, end_line=line, severity=severity)
         ledger.accept(one, answer=answer)
@@ -231,7 +210,7 @@ PLACES = st.lists(
 
 @given(PLACES)
 def test_replaying_the_events_gives_what_stands(places: list[tuple[Finding, str]]) -> None:
-    ledger = Ledger(max_notes=3)
+    ledger = Ledger()
     standing: dict[str, Finding] = {}
     events: list[FindingRaised | FindingWithdrawn] = []
     for one, answer in places:
@@ -244,10 +223,6 @@ def test_replaying_the_events_gives_what_stands(places: list[tuple[Finding, str]
         else:
             del standing[event.id]
     assert {one.id for one in ledger.findings} == set(standing)
-    assert (
-        sum(1 for one in standing.values() if one.severity == "note" and not one.placement.held)
-        <= 3
-    )
 
 
 def verdict(name: str = "f", answer: Any = "supported", **changes: Any) -> Verdict:
@@ -261,7 +236,7 @@ def verdict(name: str = "f", answer: Any = "supported", **changes: Any) -> Verdi
 
 
 def test_a_verdict_decides_once_about_a_pending_finding() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(verification="pending"), answer="1")
     [event] = ledger.decide(verdict())
     assert isinstance(event, FindingVerified)
@@ -272,7 +247,7 @@ def test_a_verdict_decides_once_about_a_pending_finding() -> None:
 
 
 def test_a_refuted_finding_is_withdrawn_with_the_evidence() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(verification="pending"), answer="1")
     [event] = ledger.decide(verdict(answer="refuted"))
     assert event == FindingWithdrawn("f", "Its reason.", Evidence("a.py", 3, "if x:"))
@@ -280,24 +255,15 @@ def test_a_refuted_finding_is_withdrawn_with_the_evidence() -> None:
 
 
 def test_a_finding_that_is_not_pending_or_gone_has_no_verdict() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(), answer="1")
     assert ledger.decide(verdict(answer="refuted")) == []
     assert ledger.decide(verdict("unknown")) == []
     assert len(ledger) == 1
 
 
-def test_a_note_that_is_held_after_its_verdict_leaves_room_for_another() -> None:
-    ledger = Ledger(max_notes=1)
-    ledger.accept(finding(severity="note", verification="pending"), answer="1")
-    ledger.decide(verdict(answer="unproven"))
-    [event] = ledger.accept(finding(id="g", severity="note", line=40, end_line=40), answer="1")
-    assert isinstance(event, FindingRaised)
-    assert event.finding.placement == SURE
-
-
 def test_a_verified_finding_is_recalled_with_its_answer() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(verification="pending"), answer="1")
     ledger.decide(verdict())
     assert shown(ledger.recall("1", "It declined.")) == ["-f"]
@@ -305,7 +271,7 @@ def test_a_verified_finding_is_recalled_with_its_answer() -> None:
 
 def test_a_held_finding_of_an_earlier_run_is_not_raised_again() -> None:
     held = finding(verification="unproven", placement=UNSURE)
-    ledger = Ledger(max_notes=5, shown=[held])
+    ledger = Ledger(shown=[held])
     assert ledger.accept(finding(verification="pending"), answer="1") == []
     assert ledger.findings == [held]
     again = finding(id="g", severity="error", verification="pending")
@@ -313,7 +279,7 @@ def test_a_held_finding_of_an_earlier_run_is_not_raised_again() -> None:
 
 
 def test_only_findings_of_these_chunks_are_pending() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(id="z", verification="pending", line=9, end_line=9), answer="1")
     ledger.accept(finding(id="y", verification="pending", title="Other", scenario="o"), answer="1")
     ledger.accept(finding(id="x", verification="pending", chunk="c2", path="b.py"), answer="2")
@@ -321,7 +287,7 @@ def test_only_findings_of_these_chunks_are_pending() -> None:
 
 
 def test_the_ledger_knows_its_open_findings_by_id() -> None:
-    ledger = Ledger(max_notes=5)
+    ledger = Ledger()
     ledger.accept(finding(), answer="1")
     assert "f" in ledger
     ledger.recall("1", "It declined.")

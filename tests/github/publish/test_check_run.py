@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import product
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -33,6 +33,9 @@ from tests.review_strategies import reports, texts
 from tests.support.documents import report_of
 from tests.support.reports import FINDING, HELD, PLAN
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 AT = "2026-11-24T10:00:00Z"
 THRESHOLDS: tuple[Threshold, ...] = get_args(Threshold)
 DONE = ev.FileCoverage("a.py", "reviewed")
@@ -42,8 +45,16 @@ def progress(**changes: Any) -> ev.ReviewProgress:
     return replace(ev.ReviewProgress(3, 12, 5, 20, 0, ev.Usage(1_200, 300), 0.0213), **changes)
 
 
-def finished(report: Report, marker: str = "", **options: Any) -> tuple[dict[str, Any], ...]:
-    return completed(report, PublishOptions(**options), completed_at=AT, marker=marker)
+def finished(
+    report: Report, marker: str = "", comments: Mapping[str, str] | None = None, **options: Any
+) -> tuple[dict[str, Any], ...]:
+    return completed(
+        report,
+        PublishOptions(**options),
+        completed_at=AT,
+        marker=marker,
+        comments=comments or {},
+    )
 
 
 def of_severity(*levels: Severity) -> Report:
@@ -197,14 +208,23 @@ def test_progress_of_many_findings_is_short() -> None:
 
 
 def test_annotations_come_in_fifties_worst_first_and_the_first_request_concludes() -> None:
-    payloads = finished(of_severity(*("note", "error") * 60))
+    payloads = finished(of_severity(*("warning", "error") * 60))
     sizes = [len(payload["output"]["annotations"]) for payload in payloads]
     assert sizes == [50, 50, 20]
     levels = [one["annotation_level"] for each in payloads for one in each["output"]["annotations"]]
-    assert levels == ["failure"] * 60 + ["notice"] * 60
+    assert levels == ["failure"] * 60 + ["warning"] * 60
     for payload in payloads:
         assert (payload["status"], payload["conclusion"]) == ("completed", "failure")
         assert check_refusals(payload) == []
+
+
+def test_a_note_is_annotated_only_if_it_has_a_comment_and_is_in_the_text_anyway() -> None:
+    report = of_severity("note", "note")
+    first, second = report.findings
+    for comments in ({}, {first.id: "https://github.com/o/r/pull/1#discussion_r1"}):
+        [payload] = finished(report, comments=comments)
+        assert len(payload["output"].get("annotations", ())) == len(comments)
+        assert payload["output"]["text"].count(f"note: {second.title}") == 2
 
 
 def test_annotations_without_end_are_cut_and_counted() -> None:

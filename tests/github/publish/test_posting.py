@@ -8,11 +8,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.github.markers import Marker, write
-from tests.fake_github import FakeGitHub, Fault, faults
+from tests.fake_github import FakeGitHub, Fault, PullRequest, faults
 from tests.github.action_runs import WRITES, Runner, bound_to, find_marked
-from tests.support.github_stories import BASE, ONE, REFUSAL, TWO, app, bug, summary_of, titles
+from tests.github.app_runs import app_server
+from tests.support.github_stories import (
+    BASE,
+    ONE,
+    REFUSAL,
+    TWO,
+    app,
+    bug,
+    conclusions,
+    summary_of,
+    titles,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.fake_anthropic import Answer, FakeAnthropic, Recorded
 
 
@@ -79,6 +92,56 @@ async def test_a_write_whose_response_is_lost_is_not_repeated(
     assert len(pull.reviews) == 1
     assert len(pull.comments) == 1
     assert len(pull.repo.check_runs) == 1
+
+
+@pytest.mark.parametrize("by_app", [False, True], ids=["action", "app"])
+async def test_a_note_is_listed_in_full_and_counts(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, tmp_path: Path, *, by_app: bool
+) -> None:
+    config = {".reviewbot.yml": "summary: false\nfail_on: note\n"}
+    note = app((10, "x = 1  # BUG note The name is vague"), *([] if by_app else [bug(50)]))
+    if by_app:
+        github.install(github.repository("octo/hello", BASE | config))
+        async with app_server(github, model, tmp_path) as server:
+            pull = github.pull(base=BASE | config, head=BASE | config | note)
+            await server.settle()
+    else:
+        pull = github.pull(base=BASE | config, head=BASE | config | note)
+        await runner.run(pull)
+    assert titles(pull) == ([] if by_app else ["**warning: Bug 50**"])
+    folded = summary_of(pull).partition("<summary>Notes (1)</summary>")[2]
+    for text in ("note: The name is vague", "app.py:10", "When it runs,", "Change this line."):
+        assert text in folded
+    assert conclusions(pull) == ["failure"]
+    assert annotated(pull) == ([] if by_app else [50])
+
+
+async def test_a_note_stays_listed_after_a_push_elsewhere(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, "x = 1  # BUG note The name is vague")))
+    await runner.run(pull)
+    pull.push({"other.py": "x = 1\n"})
+    await runner.run(pull)
+    assert titles(pull) == []
+    folded = summary_of(pull).partition("<summary>Notes (1)</summary>")[2]
+    assert "The name is vague" in folded.partition("</details>")[0]
+
+
+async def test_without_a_summary_comment_a_review_lists_the_note(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, "x = 1  # BUG note The name is vague")))
+    for _ in range(2):
+        await runner.run(pull, summary_comment="false")
+    [review] = pull.reviews
+    assert "note: The name is vague" in review.body.partition("<summary>Notes (1)</summary>")[2]
+
+
+def annotated(pull: PullRequest) -> list[int]:
+    """Return the lines that the check runs annotate."""
+    runs = pull.repo.check_runs.values()
+    return [one["start_line"] for run in runs for one in run.annotations]
 
 
 @pytest.mark.unposted("a summary names fifty findings")

@@ -323,24 +323,40 @@ def test_a_review_says_what_came_of_it_and_where_the_rest_is() -> None:
     assert said.listed == plan.rest
 
 
-def test_findings_beyond_the_comments_are_grouped_by_rule() -> None:
+def test_findings_beyond_the_comments_are_listed_by_file_worst_first() -> None:
+    severities: tuple[Severity, ...] = ("note", "warning", "error")
+    few = [replace(FINDING, id=name[0] * 16, severity=name) for name in severities]
+    plan = planned(*few, most=1)
+    assert [one.finding.severity for one in plan.inline] == ["error"]
+    assert [one.finding.severity for one in plan.rest] == ["warning", "note"]
     many = [replace(FINDING, id=f"{n:016x}", title=f"Number {n}") for n in range(50)]
     plan = planned(*many)
     assert len(plan.inline) == 30
     said = review_text(report_of(FINDING), inline=30, below=plan.rest)
     head = "30 comments on lines. 20 more findings are below.\n\n### More findings (20)\n\n"
-    assert f"{head}- ⚠️ `bug`, 20 warnings: " in said.text
-    assert re.findall(r"\(id `0*(\w+)`\)", said.text) == [f"{n:x}" for n in range(30, 40)]
-    assert said.text.endswith(" and 10 more")
+    assert f"{head}- `{FINDING.path}`\n  - ⚠️ warning: " in said.text
+    assert re.findall(r"\(id `0*(\w+)`\)", said.text) == [f"{n:x}" for n in range(30, 50)]
     assert "Not on a line" not in said.text
     assert said.listed == plan.rest
+
+
+@pytest.mark.parametrize("max_notes", [0, 1, 2])
+def test_as_many_notes_as_the_setting_says_get_a_comment(max_notes: int) -> None:
+    notes = [replace(FINDING, id=f"{n:016x}", severity="note") for n in range(2)]
+    plan = planned(*notes, FINDING, max_notes=max_notes)
+    assert [one.finding for one in plan.inline] == [FINDING, *notes[:max_notes]]
+    assert [one.finding for one in plan.rest] == notes[max_notes:]
+    said = review_text(report_of(*notes), inline=1, below=plan.rest).text
+    assert ("<details>" in said) == (max_notes < 2)
+    assert said.count(f"note: {FINDING.title}") == 2 - max_notes
+    assert said.count(FINDING.message) == 2 - max_notes
 
 
 def test_a_review_counts_more_findings_than_its_marker_can_name() -> None:
     many = [replace(FINDING, id=f"{n:016x}") for n in range(MAX_FINDINGS + 60)]
     said = review_text(report_of(FINDING), inline=30, below=planned(*many).rest)
     assert f"{MAX_FINDINGS + 30} more findings are below." in said.text
-    assert f"{MAX_FINDINGS + 30} warnings: " in said.text
+    assert f"### More findings ({MAX_FINDINGS + 30})" in said.text
     assert len(said.listed) == MAX_FINDINGS
 
 

@@ -16,7 +16,7 @@ from reviewbot.core.findings.finding import Finding, Placement
 from reviewbot.github.change.permalinks import Permalinks
 from reviewbot.github.markers import Marker, parse, write
 from reviewbot.github.publish.comment_text import MAX_BODY
-from reviewbot.github.publish.review_comments import FindingWithoutComment, plan_comments
+from reviewbot.github.publish.review_comments import NOTES, FindingWithoutComment, plan_comments
 from reviewbot.github.publish.sections import size
 from reviewbot.github.publish.summary import MAX_ROWS, render
 from reviewbot.github.state.reconcile import Reconciled
@@ -177,13 +177,37 @@ def test_the_summary_of_a_push_keeps_the_overview() -> None:
     assert "> It adds a cache." in summary(fold([PLAN]), overview="It adds a cache.")
 
 
-def test_findings_beyond_the_table_are_grouped_by_rule() -> None:
+def test_findings_beyond_the_table_are_listed_by_file() -> None:
     many = [replace(FINDING, id=f"{number:016x}", line=number + 1) for number in range(70)]
     text = summary(report_of(*many), links=LINKS)
     assert text.count("\n| ⚠️ warning |") == MAX_ROWS
-    assert "### More findings (20)\n\n- ⚠️ `bug`, 20 warnings: " in text
-    assert text.partition("### More findings")[2].count(", id") == 0
-    assert "and 10 more" in text
+    rest = text.partition("### More findings (20)\n\n- `app/db.py`\n")[2].partition("\n\n")[0]
+    assert rest.count(f"{FINDING.title} (id `") == 20
+
+
+def test_notes_without_a_comment_are_folded_in_full_by_file() -> None:
+    places = (("1" * 16, "a.py"), ("2" * 16, "b.py"), ("3" * 16, "a.py"), ("4" * 16, "a.py"))
+    notes = [
+        replace(FINDING, id=id_, path=path, severity="note", title=f"Title {id_[0]}")
+        for id_, path in places
+    ]
+    rest = [FindingWithoutComment(one, NOTES) for one in notes[:3]]
+    text = summary(report_of(*notes), rest=rest, urls={notes[3].id: "https://example.org/c"})
+    folded = text.partition("<summary>Notes (3)</summary>")[2].partition("</details>")[0]
+    assert re.findall(r"note: (Title \d)\*\*\n\n`(\S+):3`", folded) == [
+        ("Title 1", "a.py"),
+        ("Title 3", "a.py"),
+        ("Title 2", "b.py"),
+    ]
+    assert folded.count(FINDING.message) == 3
+    table = text.partition("<summary>Notes")[0]
+    assert ["Title 4" in table, "Title 1" in table] == [True, False]
+
+
+def test_a_note_of_an_earlier_review_without_a_comment_stays_listed() -> None:
+    text = summary(report_of(replace(FINDING, severity="note")))
+    assert "<summary>Notes (1)</summary>" in text
+    assert FINDING.title in text.partition("<summary>Notes (1)</summary>")[2]
 
 
 def test_coverage_names_every_file_and_folds_long_lists() -> None:
