@@ -108,7 +108,7 @@ async def test_an_open_finding_that_nothing_shows_is_seen(tmp_path: Path) -> Non
             check(github)
 
 
-async def test_findings_that_the_reviews_of_two_commits_list_by_rule_are_seen(
+async def test_findings_that_the_reviews_of_two_commits_list_by_file_are_seen(
     tmp_path: Path,
 ) -> None:
     async with FakeGitHub() as github, FakeAnthropic() as model:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _TOLD = re.compile(r", id `([0-9a-f]{16})`\n")
 """A finding that the text of a review tells of in full."""
 _LISTED = re.compile(r"\(id `([0-9a-f]{16})`\)")
-"""A finding that the text of a review lists by its rule."""
+"""A finding that the text of a review lists by its file."""
 _LEFT_OUT = re.compile(r"(\d+) findings? of earlier reviews left out")
 _KEY = re.compile(r"^<!-- reviewbot v=1 kind=reply .*\bkey=(\S+)", re.MULTILINE)
 """What one answer of ours is to."""
@@ -35,6 +35,7 @@ _TITLE = re.compile(
       | \#\#\#[ ]\S+[ ]\w+(?:,[ ][a-z ]+)?:[ ](.+)      # in the summary of a job
       | \|[ ]\S+[ ]\w[^|]*\|[ ][^|]+\|[ ](.+?)(?:[ ]\(id[ ]`\w+`\))?[ ]\|.*  # in a table
       | -[ ]\[?`.+?:\d+[ ]?`+(?:\]\(\S+\))?[ ](.+)  # among what is resolved or dismissed
+      | [ ]{2}-[ ]\S+[ ]\w+:[ ]\[?`.+?`+(?:\]\(\S+\))?[ ](.+)[ ]\(id[ ]`\w+`\)  # by file
       | (?:>[ ])?A[ ]model[ ]reports:[ ](.+)           # folded into the finding of a rule
     ) $
     """,
