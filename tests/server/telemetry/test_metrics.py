@@ -72,7 +72,7 @@ async def test_a_scrape_after_reviews_has_their_numbers(tmp_path: Path) -> None:
 
     async with (
         FakeAnthropic(respond) as fake,
-        node(tmp_path, fake=fake, settings=APART) as one,
+        node(tmp_path, fake=fake, settings=f"{APART}verify: true\n") as one,
     ):
         review_id = await post(one, long_diff(3), title="Hostile \u202e title")
         records = await follow(one, review_id)
