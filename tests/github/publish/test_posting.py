@@ -144,7 +144,6 @@ def annotated(pull: PullRequest) -> list[int]:
     return [one["start_line"] for run in runs for one in run.annotations]
 
 
-@pytest.mark.unposted("a summary names fifty findings")
 async def test_a_lost_response_duplicates_no_annotation(github: FakeGitHub, runner: Runner) -> None:
     head = {"app.py": "".join(f"x = {n}  # BUG note Bug {n}\n" for n in range(70))}
     base = {".reviewbot.yml": "summary: false\nmax_notes: 100\n", "app.py": ""}
