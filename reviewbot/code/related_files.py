@@ -31,13 +31,19 @@ _TEST_MARK: Final = re.compile(
 )
 
 
-def related_files(files: Sequence[FileDiff]) -> list[int]:
-    """Return a number for each file; files with the same number belong together."""
-    groups = _Groups(len(files))
+def related_files(files: Sequence[FileDiff]) -> list[tuple[int, int]]:
+    """Return two numbers for each file: that of its group, and that of its source with its tests.
+
+    Files with the same number belong together.
+    """
+    groups, tested = _Groups(len(files)), _Groups(len(files))
     known = _within_limit(files)
-    for index, other in chain(_tested(known), _imported(known), _used(known)):
+    for index, other in _tested(known):
         groups.join(index, other)
-    return groups.numbers()
+        tested.join(index, other)
+    for index, other in chain(_imported(known), _used(known)):
+        groups.join(index, other)
+    return list(zip(groups.numbers(), tested.numbers(), strict=True))
 
 
 def _within_limit(files: Sequence[FileDiff]) -> dict[int, FileDiff]:

@@ -15,7 +15,7 @@ def changed(path: str, *lines: str) -> FileDiff:
 def groups(*files: FileDiff) -> list[list[str]]:
     """The paths of each group of more than one file."""
     members: dict[int, list[str]] = {}
-    for file, number in zip(files, related_files(files), strict=True):
+    for file, (number, _) in zip(files, related_files(files), strict=True):
         members.setdefault(number, []).append(file.path)
     return [paths for paths in members.values() if len(paths) > 1]
 
@@ -39,6 +39,15 @@ def test_a_test_belongs_to_the_source_of_its_name() -> None:
         ["pkg/server_test.go", "pkg/server.go"],
         ["src/UserTest.php", "src/User.php"],
     ]
+
+
+def test_a_source_and_its_test_are_a_part_of_their_group() -> None:
+    files = [
+        changed("shop/api.py", " from shop.money import rate", "+x = 1"),
+        changed("shop/money.py", "+y = 1"),
+        changed("tests/test_api.py", "+z = 1"),
+    ]
+    assert related_files(files) == [(0, 0), (0, 1), (0, 0)]
 
 
 def test_files_that_only_share_a_common_name_stay_apart() -> None:

@@ -15,7 +15,7 @@ from reviewbot.core.plan.routing import NOBODY, SECRETS_ONLY, UNREAD, Chain, Rou
 from reviewbot.core.plan.split import Segment, split_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.policy import Exclusion
@@ -182,7 +182,7 @@ def plan_routed(
     exclusions: Sequence[Exclusion | None],
     route: Callable[[Sequence[FileDiff]], Sequence[Routed]],
     sizes: Callable[[Chain], SplitLimits],
-    group: Callable[[Sequence[FileDiff]], Sequence[int]] | None = None,
+    group: Callable[[Sequence[FileDiff]], Sequence[tuple[int, int]]] | None = None,
 ) -> Plan:
     """Return the plan: reviewed files, their chunks, and models. Equal arguments give equal plans.
 
@@ -192,8 +192,9 @@ def plan_routed(
             file without hunks must have an exclusion.
         route: returns the models for each reviewed file.
         sizes: returns the size limits for the first model of a chain.
-        group: returns a number for each file of ``files``; files with the same number share a batch
-            if they fit. None groups nothing. It is called only if a chain needs several batches.
+        group: returns two numbers for each file of ``files``. Files with the same first number
+            share a batch if they fit, else those with the same second number. None groups nothing.
+            It is called only if a chain needs several batches.
     """
     pairs = list(zip(files, exclusions, strict=True))
     decided = iter(route([file for file, why in pairs if why is None]))
@@ -228,13 +229,13 @@ def plan_routed(
         )
     batches: list[Batch] = []
     # Unread files come last, so that they delay no reviewed file.
-    numbers: Sequence[int] | None = None
+    numbers: Sequence[tuple[int, int]] | None = None
     for chain, some in sorted(by_chain.items(), key=lambda item: item[0] in (UNREAD, SECRETS_ONLY)):
         limits = sizes(chain)
         packed = _packed([some], limits)
         if group and len(packed) > 1 and chain not in (UNREAD, SECRETS_ONLY):
             numbers = group(files) if numbers is None else numbers
-            packed = _packed(_grouped(some, numbers), limits)
+            packed = _packed(_grouped(some, numbers, limits), limits)
         batches += [
             Batch(f"b{number}", tuple(c.id for c in members), sum(c.tokens for c in members), chain)
             for number, members in enumerate(packed, start=len(batches) + 1)
@@ -271,12 +272,17 @@ def _chunks_of(file: FileDiff, index: int, before: int, sizes: SplitLimits) -> l
     ]
 
 
-def _grouped(chunks: Sequence[Chunk], numbers: Sequence[int]) -> list[list[Chunk]]:
-    """Return the chunks by the number of their file, in the order of the first file of each."""
-    groups: dict[int, list[Chunk]] = {}
+def _grouped(
+    chunks: Sequence[Chunk], numbers: Sequence[tuple[int, int]], limits: SplitLimits
+) -> Iterator[list[Chunk]]:
+    """Yield the chunks by the numbers of their files, in the order of the first file of each."""
+    groups: dict[int, dict[int, list[Chunk]]] = {}
     for chunk in chunks:
-        groups.setdefault(numbers[chunk.file], []).append(chunk)
-    return list(groups.values())
+        group, source = numbers[chunk.file]
+        groups.setdefault(group, {}).setdefault(source, []).append(chunk)
+    for parts in groups.values():
+        whole = [chunk for part in parts.values() for chunk in part]
+        yield from [whole] if _fits(whole, limits) else parts.values()
 
 
 def _packed(groups: Iterable[Sequence[Chunk]], limits: SplitLimits) -> list[list[Chunk]]:
@@ -288,8 +294,8 @@ def _packed(groups: Iterable[Sequence[Chunk]], limits: SplitLimits) -> list[list
     room = 0
     for group in groups:
         total = sum(chunk.tokens for chunk in group)
-        fits_alone = total <= limits.batch_budget and len(group) <= limits.batch_chunks
-        if fits_alone and (total > room or _is_full(packed, len(group), limits)):
+        is_tight = total > room or _is_full(packed, len(group), limits)
+        if is_tight and _fits(group, limits):
             room = 0
         for chunk in group:
             if chunk.tokens > room or _is_full(packed, 1, limits):
@@ -298,6 +304,12 @@ def _packed(groups: Iterable[Sequence[Chunk]], limits: SplitLimits) -> list[list
             packed[-1].append(chunk)
             room -= chunk.tokens
     return packed
+
+
+def _fits(group: Sequence[Chunk], limits: SplitLimits) -> bool:
+    """Return whether one batch can have the whole group."""
+    total = sum(chunk.tokens for chunk in group)
+    return total <= limits.batch_budget and len(group) <= limits.batch_chunks
 
 
 def _is_full(packed: Sequence[Sequence[Chunk]], more: int, limits: SplitLimits) -> bool:

@@ -48,15 +48,20 @@ def test_a_batch_keeps_to_its_budget_unless_one_chunk_alone_is_larger() -> None:
     assert [batch.chunks for batch in made.batches] == [("c1",), ("c2", "c3"), ("c4",), ("c5",)]
 
 
-def grouped(*numbers: int, budget: int, most: int = 10) -> list[tuple[str, ...]]:
-    """The chunks of each batch of files whose groups have these numbers; each has 200 tokens."""
+def grouped(
+    *numbers: int, budget: int, most: int = 10, tested: Sequence[int] | None = None
+) -> list[tuple[str, ...]]:
+    """The chunks of each batch of files whose groups have these numbers; each has 200 tokens.
+
+    ``tested`` has the numbers of their sources with tests; by default, each file has its own.
+    """
     limits = SplitLimits(Bytes(), batch_budget=budget, batch_chunks=most)
     made = plan_routed(
         [small(number) for number in range(len(numbers))],
         exclusions=[None] * len(numbers),
         route=lambda some: [Routed(CHAINS[0])] * len(some),
         sizes=lambda _: limits,
-        group=lambda _: numbers,
+        group=lambda _: list(zip(numbers, tested or range(len(numbers)), strict=True)),
     )
     check_fits(made, [small(number) for number in range(len(numbers))])
     return [batch.chunks for batch in made.batches]
@@ -74,8 +79,16 @@ def test_a_group_that_no_batch_can_hold_fills_batches_in_its_order() -> None:
     assert grouped(0, 1, 1, 1, budget=2 * size) == [("c1", "c2"), ("c3", "c4")]
 
 
+def test_of_a_group_that_no_batch_can_hold_each_source_has_its_test() -> None:
+    size = planned(small(0)).tokens
+    assert grouped(0, 0, 0, 0, budget=2 * size, tested=[0, 1, 0, 1]) == [
+        ("c1", "c3"),
+        ("c2", "c4"),
+    ]
+
+
 def test_a_change_that_fits_into_one_batch_is_not_grouped() -> None:
-    def group(_files: Sequence[FileDiff]) -> Sequence[int]:
+    def group(_files: Sequence[FileDiff]) -> Sequence[tuple[int, int]]:
         raise AssertionError("the files were grouped")
 
     made = plan_routed(
