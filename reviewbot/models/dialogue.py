@@ -42,7 +42,7 @@ LEFT: Final = "Look-ups left: {}."
 NEVER_COMPLETE: Final = "The model went on without completing its report."
 MAX_REMINDERS: Final = 2
 """How often a model is told to report before its conversation ends."""
-_RECORDED: Final = "Recorded."
+_RECORDED: Final = "Recorded. The last report says outcome complete."
 _STILL_OPEN: Final = (
     "Recorded. Look-ups were open in this turn: end with outcome complete in a later turn, with"
     " what is new."
