@@ -74,6 +74,8 @@ _LOOKUPS: Final = 24
 _LOOKED_UP: Final = re.compile(rf"=== file {_STRING}, unchanged")
 _SENTENCES: Final = re.compile(r"[A-Z`][^\n]*\.")
 """The result of a report, or of a look-up that was refused."""
+_KNOWN: Final = re.compile(rf"{_STRING} line \d+: {_STRING}")
+"""A finding of an earlier answer, for a later attempt."""
 _REDACTED: Final = ("[REDACTED:", "[CUT ")
 
 
@@ -149,6 +151,7 @@ class _Reading:
             (_RULES_OF, lambda found: self._first("rules of the team") and _is_json(found[1])),
             (_RULES, lambda found: self._are_rules(_decoded(found[3]))),
             (_ONCE, lambda found: self._first(found[1] or found[3])),
+            (_KNOWN, lambda found: all(map(_is_json, found.groups()))),
             (_OF_A_FILE, lambda found: self._first(f"{_decoded(found[1])} {found[2]}")),
             (_BARE, lambda found: self.before in _BEFORE_BARE and _is_json(found[0])),
             (_REPEATED, lambda found: all(map(_is_json, re.findall(_STRING, found[0])))),
