@@ -35,7 +35,7 @@ demo: $(RUN) ## Review fixtures/demo.diff: no key and no network needed
 	@$(PY) -m reviewbot review fixtures/demo.diff --fail-on never $(ARGS)
 
 test: $(DEV) ## Run the tests on every core: those that take seconds are left out, long lists sampled
-	@$(PYTEST) -m "not slow" --sample 3 $(ARGS)
+	@$(PYTEST) -m "not slow" --sample 2 $(ARGS)
 
 # The core's own tests must reach every line and branch of it.
 CORE := tests/core tests/pipeline/test_review.py tests/pipeline/test_review_interrupted.py

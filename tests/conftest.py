@@ -28,7 +28,7 @@ LOOPBACK: Final = ("127.", "::1", "localhost")
 LONGEST_SLEEP_S: Final = 0.05
 YOUNG_OBJECTS: Final = 20_000
 TESTS: Final = Path(__file__).parent
-STORIES: Final = {"action", "cli", "eval", "github", "jobs", "lab", "server"}
+STORIES: Final = {"action", "cli", "code", "eval", "github", "jobs", "lab", "pipeline", "server"}
 """Folders of tests that run whole commands, servers or reviews: a tenth of a second each."""
 
 # The same examples each time, so that a test that fails has been broken by the change at hand and
@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect all but a sample of the variants of each test.
 
     The marker ``sample`` makes the sample of an expensive test smaller. Of the tests in
-    :data:`STORIES`, every third one of a file is run. ``-k`` and paths run all that they select.
+    :data:`STORIES`, every fourth one of a file is run. ``-k`` and paths run all that they select.
     """
     most: int = config.getoption("--sample")
     if not most or config.option.keyword or config.option.file_or_dir:
@@ -92,21 +92,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for index, item in enumerate(group)
         if index * kept // len(group) == (index - 1) * kept // len(group)
     }
-    dropped |= _beyond_a_third([item for item in items if item not in dropped])
+    dropped |= _beyond_a_fourth([item for item in items if item not in dropped])
     if dropped:
         config.hook.pytest_deselected(items=list(dropped))
         items[:] = [item for item in items if item not in dropped]
 
 
-def _beyond_a_third(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Return two of three tests of each file in :data:`STORIES`."""
+def _beyond_a_fourth(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Return three of four tests of each file in :data:`STORIES`."""
     names: dict[Path, dict[str, int]] = {}
     beyond = set()
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in STORIES:
             of_file = names.setdefault(item.path, {})
             number = of_file.setdefault(item.nodeid.partition("[")[0], len(of_file))
-            if number % 3:
+            if number % 4:
                 beyond.add(item)
     return beyond
 
