@@ -101,6 +101,7 @@ async def test_a_slip_of_the_pen_is_one_sentence_that_names_it(
     assert len(done.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 async def test_nothing_is_read_from_the_folder_it_runs_in(
     github: FakeGitHub, tmp_path: Path
 ) -> None:

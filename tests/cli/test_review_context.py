@@ -97,6 +97,7 @@ async def test_the_rules_see_whole_files_of_a_pull_request(tmp_path: Path) -> No
         ]  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_a_model_sees_some_lines_of_a_pull_request_and_a_dry_run_counts_them(
     tmp_path: Path,
 ) -> None:

@@ -94,6 +94,7 @@ def test_the_files_of_head_and_merge_base_can_be_read_and_searched(
     assert [line.path for line in reviewed.search("needle")] == ["lib/b.py"]
 
 
+@pytest.mark.slow
 def test_a_second_fetch_transfers_only_what_is_new(server: GitServer, tmp_path: Path) -> None:
     remote = server.repository("octo/hello", token=TOKEN)
     remote.commit({f"{number}.py": os.urandom(50_000).hex() for number in range(20)}, ref=REF)
@@ -225,6 +226,7 @@ def test_a_repository_above_the_limit_is_too_large(server: GitServer, tmp_path: 
     assert found.problem == "too_large"
 
 
+@pytest.mark.slow
 def test_a_slow_server_ends_the_fetch_with_all_its_processes(
     server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -522,6 +522,7 @@ async def test_a_storm_of_matches_stays_within_a_result(root: Path, number: int)
     assert "did not cover all files" in result.text
 
 
+@pytest.mark.slow
 async def test_a_storm_of_look_ups_is_answered_two_at_a_time() -> None:
     class Counting(GivenFiles):
         running = most = 0

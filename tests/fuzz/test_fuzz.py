@@ -95,6 +95,7 @@ def test_another_finding_of_the_innocent_file_is_wrong(watchdog: Watchdog) -> No
     assert "the innocent file has the findings" in verdict.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", GENERATORS)
 def test_a_case_depends_on_its_seed_and_number_alone(kind: str) -> None:
     cases = [generate(7, number, [kind]) for number in range(8)]

@@ -141,6 +141,7 @@ async def test_a_server_that_restarts_is_a_pause(tmp_path: Path) -> None:
         assert seen[-1].type == "review.finished"
 
 
+@pytest.mark.slow
 async def test_stopping_cancels_on_the_server_and_still_tells_the_end(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,
@@ -283,6 +284,7 @@ async def test_a_missing_key_is_named_and_one_that_is_set_is_sent(tmp_path: Path
         assert secret not in (out + err).decode()
 
 
+@pytest.mark.slow
 async def test_ctrl_c_cancels_the_review_on_the_server(tmp_path: Path) -> None:
     async with (
         FakeAnthropic(lambda _: Answer([], before=[Hang()])) as fake,

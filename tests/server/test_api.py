@@ -238,6 +238,7 @@ async def test_reviews_are_listed_page_by_page_newest_first(server: Node) -> Non
             problem(await client.get("/v1/reviews", params=bad), 400)
 
 
+@pytest.mark.slow
 async def test_a_review_that_is_not_there_is_404_on_every_call(server: Node) -> None:
     async with server.client() as client:
         for name in ("0" * 32, "x", "%2e%2e", "%00", "0" * 33):

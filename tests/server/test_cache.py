@@ -156,6 +156,7 @@ def watched(
     return seen
 
 
+@pytest.mark.slow
 async def test_whatever_is_put_it_is_below_its_limit_after_and_counted_right(
     opened: Database,
 ) -> None:

@@ -25,6 +25,7 @@ def block(language: str) -> str:
     return str(found)
 
 
+@pytest.mark.slow
 async def test_the_python_client_follows_a_review_to_its_end(tmp_path: Path) -> None:
     (tmp_path / "change.diff").write_bytes(DEMO)
     async with node(tmp_path / "state") as one:

@@ -161,6 +161,7 @@ def made_keys() -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_every_line_of_a_real_key_goes_however_much_of_it_is_shown() -> None:
     for key in made_keys():
         lines = key.strip().split("\n")

@@ -424,6 +424,7 @@ async def test_deliveries_are_listed_back_to_a_time_and_sent_again(
             await gateway.app.redeliver(newest.id)
 
 
+@pytest.mark.slow
 async def test_a_new_app_comes_of_a_manifests_code_once() -> None:
     manifest = {
         "name": "My reviewer",

@@ -48,6 +48,7 @@ def evidence(model: FakeAnthropic, number: int = -1) -> str:
     return model.verifications[number].text.partition("<findings_to_verify>")[2]
 
 
+@pytest.mark.slow
 async def test_a_definition_that_only_a_search_finds_is_evidence(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ async def test_an_installation_that_ends_loses_its_clones(
     assert [one.partition("/")[0] for one in clones_of(tmp_path)] == [str(other.id)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["deleted", "transferred", "privatized", "publicized", "edited"])
 async def test_a_repository_that_others_may_see_now_loses_its_clone(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path, action: str

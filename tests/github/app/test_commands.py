@@ -92,6 +92,7 @@ async def test_a_command_is_acknowledged_while_a_push_is_processed(
     assert len(replies(pull)) == 1
 
 
+@pytest.mark.slow
 async def test_a_command_that_fails_is_still_answered(
     github: FakeGitHub, server: AppServer
 ) -> None:

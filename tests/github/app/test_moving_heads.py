@@ -39,6 +39,7 @@ def stale(path: str, was: Any, *, times: int | None = 1) -> Fault:
     return Stale("GET", path, 200, was, times=times)
 
 
+@pytest.mark.slow
 async def test_a_head_that_comes_back_after_another_was_reviewed_is_what_the_summary_is_about(
     github: FakeGitHub, server: AppServer
 ) -> None:
@@ -213,6 +214,7 @@ async def test_changing_the_base_has_the_diff_reviewed(
     assert conclusions(pull)[-1] == "failure"
 
 
+@pytest.mark.slow
 async def test_a_head_that_comes_back_after_another_was_reviewed_does_not_stay_cancelled(
     github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:

@@ -219,6 +219,7 @@ async def test_two_nodes_of_which_one_is_slow_post_nothing_twice(
     assert len(summaries) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.real_time
 async def test_a_node_does_not_publish_a_review_twice_at_once(
     github: FakeGitHub, server: AppServer
@@ -270,6 +271,7 @@ async def test_an_incomplete_review_is_neutral_where_the_repository_says_so(
     assert conclusions(pull) == ["neutral"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [(3, 11, 19, 27), (1, 7, 13, 21, 29)])
 async def test_comments_that_github_refuses_lose_none_of_the_good_ones(
     github: FakeGitHub, server: AppServer, bad: tuple[int, ...]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tests.fake_github.wire import Recorded
 
 
+@pytest.mark.slow
 async def test_many_at_once_on_two_installations_never_get_each_others_requests() -> None:
     def script(request: Recorded) -> Answer:
         parts = request.path.split("/")

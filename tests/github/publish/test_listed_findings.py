@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.fake_anthropic import Recorded
 
 
+@pytest.mark.slow
 async def test_more_findings_than_comments_are_in_the_summary_and_posted_by_no_later_push(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:

@@ -215,6 +215,7 @@ async def test_a_misquoted_finding_that_is_known_already_takes_no_comment_of_ano
     assert run.outputs["findings"] == "2"
 
 
+@pytest.mark.slow
 async def test_a_resolved_finding_without_comment_is_not_reopened_by_an_equal_line_elsewhere(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:

@@ -123,6 +123,7 @@ async def test_of_two_copies_in_the_base_one_stays_open_when_the_other_is_repair
     assert conclusions(pull)[-1] == "failure"
 
 
+@pytest.mark.slow
 async def test_copies_told_in_a_summary_that_the_base_took_over(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:

@@ -35,6 +35,7 @@ async def is_hidden_by_the_change(sample: Sample, drawn: SuppressedText) -> bool
     return await reports(sample, text, drawn.line, drawn.added, heed_added=True) is True
 
 
+@pytest.mark.slow
 @pytest.mark.sample(2)  # each example runs up to three processes
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.linter)
 @settings(

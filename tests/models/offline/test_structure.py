@@ -454,6 +454,7 @@ async def test_an_outline_of_very_many_definitions_has_the_first_ones(parser: Pa
     assert [one.first for one in outline] == list(range(1, OUTLINED + 1))
 
 
+@pytest.mark.slow
 async def test_a_file_that_cannot_be_parsed_has_no_outline(parser: Parser) -> None:
     assert await parser.outline("a.txt", "def f(): pass\n") is None
     assert await parser.outline("a.py", "(" * 200_000) in (None, ())
