@@ -29,10 +29,10 @@ from reviewbot.github.client.errors import (
 from reviewbot.github.client.exchange import Urgency
 from reviewbot.github.markers import Noted
 from reviewbot.github.publish.comment_text import with_marker
+from reviewbot.github.publish.listed_findings import ReviewText
 from reviewbot.github.publish.review_comments import (
     MAX_COMMENTS,
     FindingWithoutComment,
-    ReviewText,
     review_payload,
 )
 

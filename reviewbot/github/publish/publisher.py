@@ -22,13 +22,13 @@ from reviewbot.github.client.errors import (
 )
 from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.publish import summary as summary_comment
+from reviewbot.github.publish.listed_findings import review_text
 from reviewbot.github.publish.post import ReviewPoster, put_summary
 from reviewbot.github.publish.resolve import CommentResolver
 from reviewbot.github.publish.review_comments import (
     CommentPlan,
     FindingWithoutComment,
     plan_comments,
-    review_text,
 )
 from reviewbot.github.state import fates
 from reviewbot.github.state.block import StateBlock, pack

@@ -15,39 +15,27 @@ in exactly one of the two lists.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.findings.finding import rank
-from reviewbot.core.render.markdown_text import code_span, literal
-from reviewbot.core.render.wording import is_unproven_error, outcome, placement_reason, titled
-from reviewbot.core.wording import count
+from reviewbot.core.render.wording import placement_reason
 from reviewbot.github.change.permalinks import is_utf8
 from reviewbot.github.change.subject import LINK_HOSTS
-from reviewbot.github.markers import MAX_FINDINGS
 from reviewbot.github.publish.comment_text import (
-    finding_block,
     on_line,
-    place_of,
-    safe_finding,
-    title_of,
-    unmarked,
 )
-from reviewbot.github.publish.sections import Section, fitted, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from reviewbot.core.diff.parse import FileDiff, Hunk
     from reviewbot.core.events.records import Json
-    from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding, Side
     from reviewbot.github.change.permalinks import Permalinks
 
 MAX_COMMENTS: Final = 30
 """Maximum number of comments of one review. More comments caused 502 errors (reviewdog#355)."""
-MAX_TEXT: Final = 20_000
-"""Maximum characters of the text of a review, and of what people read of a summary comment."""
 NOTES: Final = "Notes are listed, not posted, unless max_notes says otherwise."
 """Reason why a note has no comment on its line."""
 _TAKEN: Final = "A comment of an earlier review is on its line already."
@@ -110,14 +98,6 @@ class CommentPlan:
 
     inline: tuple[Inline, ...]
     rest: tuple[FindingWithoutComment, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewText:
-    """A review body, and the findings that it lists without an inline comment."""
-
-    text: str
-    listed: tuple[FindingWithoutComment, ...]
 
 
 def plan_comments(
@@ -183,116 +163,6 @@ def review_payload(inline: Iterable[Inline], *, commit_id: str, body: str) -> Js
     """
     comments = [one.comment for one in inline]
     return {"commit_id": commit_id, "event": "COMMENT", "body": body, "comments": comments}
-
-
-def review_text(
-    report: Report,
-    inline: int,
-    *,
-    below: Sequence[FindingWithoutComment] = (),
-    elsewhere: Sequence[FindingWithoutComment] = (),
-    link_hosts: tuple[str, ...] = LINK_HOSTS,
-) -> ReviewText:
-    """Return the review body: the outcome, and findings without an inline comment.
-
-    ``inline`` is the number of inline comments. The body lists ``below``, as far as it fits. The
-    summary comment lists ``elsewhere``. Links of a model may point to ``link_hosts`` only.
-    """
-    head = f"**{literal(outcome(report))}** {count(inline, 'comment')} on lines."
-    head += _where(sum(not one.finding.placement.held for one in below), "below")
-    counted = sum(not one.finding.placement.held for one in elsewhere)
-    head += _where(counted, "in the summary comment")
-    sections = rest_sections(below, link_hosts)
-    text = fitted(sections, MAX_TEXT - size(head) - 8)
-    # Surplus findings are recorded, too, so that later reviews post no comment on them.
-    surplus = [one for one in elsewhere if one.is_surplus][: max(0, MAX_FINDINGS - len(below))]
-    recorded = (*below[:MAX_FINDINGS], *surplus)
-    return ReviewText("\n\n".join(filter(None, (head, text))), recorded)
-
-
-def rest_sections(
-    rest: Iterable[FindingWithoutComment], link_hosts: tuple[str, ...]
-) -> list[Section]:
-    """Return sections for findings without an inline comment and for held-back findings."""
-    surplus: list[FindingWithoutComment] = []
-    notes: list[FindingWithoutComment] = []
-    others: list[FindingWithoutComment] = []
-    unproven: list[FindingWithoutComment] = []
-    held: list[FindingWithoutComment] = []
-    for one in rest:
-        group = surplus if one.is_surplus else notes if one.is_listed_note else others
-        if one.finding.placement.held:
-            group = unproven if is_unproven_error(one.finding) else held
-        group.append(one)
-    blocks = [_block(one, link_hosts) for one in others]
-    held_blocks = [_block(one, link_hosts) for one in held]
-    heading = f"### More findings ({len(surplus):,})"
-    return [
-        Section(heading, list(_lines(surplus, link_hosts)), 72, noun="finding", share=0.5),
-        Section("### Not on a line", blocks, 70, noun="finding", gap="\n\n", share=0.7),
-        Section(
-            "### Unproven errors, not counted",
-            [_block(one, link_hosts) for one in unproven],
-            68,
-            noun="finding",
-            gap="\n\n",
-            share=0.5,
-        ),
-        Section(
-            f"Notes ({len(notes):,})",
-            [
-                _block(replace(one, reason=""), link_hosts)
-                for found in _by_file(notes)
-                for one in found
-            ],
-            22,
-            noun="note",
-            gap="\n\n",
-            folded=True,
-        ),
-        Section(
-            f"Held back ({len(held):,})", held_blocks, 20, noun="finding", gap="\n\n", folded=True
-        ),
-    ]
-
-
-def _by_file(rest: Iterable[FindingWithoutComment]) -> list[list[FindingWithoutComment]]:
-    """Return the findings of each file. Files and their findings keep their order."""
-    files: dict[str, list[FindingWithoutComment]] = {}
-    for one in rest:
-        files.setdefault(one.finding.path, []).append(one)
-    return list(files.values())
-
-
-def _lines(rest: Iterable[FindingWithoutComment], link_hosts: tuple[str, ...]) -> Iterator[str]:
-    """Yield a line for each finding, below the name of its file."""
-    for found in _by_file(rest):
-        heading = unmarked(f"- {code_span(found[0].finding.path)}\n")
-        for number, one in enumerate(found):
-            yield f"{'' if number else heading}  - {_line(one, link_hosts)}"
-
-
-def _line(one: FindingWithoutComment, link_hosts: tuple[str, ...]) -> str:
-    """Return a finding in one line: its severity, place, title and id."""
-    safe = safe_finding(one.finding, link_hosts)
-    where = place_of(one.finding, one.link)
-    return unmarked(f"{titled(safe)}: {where} {title_of(safe)} (id {code_span(safe.id)})")
-
-
-def _block(one: FindingWithoutComment, link_hosts: tuple[str, ...]) -> str:
-    where = place_of(one.finding, one.link)
-    return finding_block(
-        one.finding,
-        where=where,
-        reason=one.reason,
-        link_hosts=link_hosts,
-        links=one.links,
-    )
-
-
-def _where(number: int, where: str) -> str:
-    verb = "is" if number == 1 else "are"
-    return f" {count(number, 'more finding')} {verb} {where}." if number else ""
 
 
 def _comment(path: str, place: CommentRange, body: str) -> Json:

@@ -35,12 +35,8 @@ from reviewbot.github.publish.comment_text import (
     unmarked,
     with_marker,
 )
-from reviewbot.github.publish.review_comments import (
-    MAX_TEXT,
-    NOTES,
-    FindingWithoutComment,
-    rest_sections,
-)
+from reviewbot.github.publish.listed_findings import MAX_TEXT, rest_sections
+from reviewbot.github.publish.review_comments import NOTES, FindingWithoutComment
 from reviewbot.github.publish.sections import Section, fitted, size
 
 if TYPE_CHECKING:

@@ -14,13 +14,8 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.finding import Finding, Placement, RestsOn, Severity
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted, parse, write
 from reviewbot.github.publish.comment_text import MAX_BODY
-from reviewbot.github.publish.review_comments import (
-    MAX_TEXT,
-    CommentPlan,
-    plan_comments,
-    review_payload,
-    review_text,
-)
+from reviewbot.github.publish.listed_findings import MAX_TEXT, review_text
+from reviewbot.github.publish.review_comments import CommentPlan, plan_comments, review_payload
 from tests.github.diff_strategies import FORGED, PULL, Change, changes
 from tests.github.github_rules import acting, html, links, review_refusals, suggestions
 from tests.support.documents import report_of
