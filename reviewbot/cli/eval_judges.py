@@ -11,7 +11,7 @@ from reviewbot.config.load import read_settings
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError
-from reviewbot.eval.matching import Rule
+from reviewbot.eval.matching import MatchingRule
 
 if TYPE_CHECKING:
     import argparse
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class JudgeArguments(CaseArguments):
     """The arguments about matching and judging."""
 
-    match: Rule
+    match: MatchingRule
     judge: Sequence[str]
     judge_file: Sequence[Path]
 
@@ -42,7 +42,7 @@ def add_judge_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments about matching and judging."""
     parser.add_argument(
         "--match",
-        choices=get_args(Rule),
+        choices=get_args(MatchingRule),
         default="ranges",
         help="a comment is near a golden comment if their lines touch (ranges, the default), or if"
         " its middle line is at most three lines away (middle), which does not favour wide ranges",

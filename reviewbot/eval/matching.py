@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from reviewbot.eval.cases import Golden
     from reviewbot.eval.results import Comment
 
-Rule: TypeAlias = Literal["ranges", "middle"]
-"""Rule that decides which comments are near a golden comment.
+MatchingRule: TypeAlias = Literal["ranges", "middle"]
+"""MatchingRule that decides which comments are near a golden comment.
 
 ``ranges``: the lines of both overlap, or are one line apart, so that a wide comment is near more.
 ``middle``: the middle line of the comment is at most three lines from those of the golden comment,
 so that the length of the comment does not matter.
 """
-LIMITS: Final[Mapping[Rule, int]] = {"ranges": 1, "middle": 3}
+LIMITS: Final[Mapping[MatchingRule, int]] = {"ranges": 1, "middle": 3}
 """Largest distance in lines that still matches, by rule."""
 
 
@@ -36,7 +36,7 @@ class Matching:
     neutral: tuple[int, ...]
 
 
-def distance(golden: Golden, comment: Comment, rule: Rule = "ranges") -> int | None:
+def distance(golden: Golden, comment: Comment, rule: MatchingRule = "ranges") -> int | None:
     """Return the lines between two comments, 0 if they overlap; None if they cannot match."""
     if not comment.inline or (golden.path, golden.side) != (comment.path, comment.side):
         return None
@@ -51,7 +51,7 @@ def match(
     golden: Sequence[Golden],
     comments: Sequence[Comment],
     same_issue: Collection[tuple[int, int]] | None = None,
-    rule: Rule = "ranges",
+    rule: MatchingRule = "ranges",
 ) -> Matching:
     """Return the largest one-to-one matching; of several, one with the smallest distances.
 

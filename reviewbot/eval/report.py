@@ -11,7 +11,7 @@ from reviewbot.core.wording import count
 from reviewbot.errors import SourceError
 from reviewbot.eval.agreement import Agreement  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.cases import Golden  # noqa: TC001 - the decoder looks these up
-from reviewbot.eval.matching import Rule  # noqa: TC001 - the decoder looks these up
+from reviewbot.eval.matching import MatchingRule  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.plan_file import PlanStatus  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.pool import Pool  # noqa: TC001 - the decoder looks these up
 from reviewbot.eval.results import Comment  # noqa: TC001 - the decoder looks these up
@@ -96,7 +96,7 @@ class Evaluation:
     outcomes: tuple[Outcome, ...]
     judges: tuple[str, ...] = ()
     judges_usd: float | None = None
-    match: Rule = "ranges"
+    match: MatchingRule = "ranges"
     pool: Pool | None = None
     agreements: tuple[Agreement, ...] = ()
     plan: PlanStatus | None = None
@@ -118,7 +118,7 @@ def evaluate(
     specs: Mapping[str, str],
     *,
     judges: Sequence[str] = (),
-    match: Rule = "ranges",
+    match: MatchingRule = "ranges",
     pool: Pool | None = None,
     judges_usd: float | None = None,
     agreements: Sequence[Agreement] = (),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from reviewbot.eval.cases import Case
-    from reviewbot.eval.matching import Matching, Rule
+    from reviewbot.eval.matching import Matching, MatchingRule
     from reviewbot.eval.results import Result
 
     SameIssue = Mapping[tuple[str, int, str], Collection[tuple[int, int]]]
@@ -105,7 +105,7 @@ def score(
     case: Case,
     result: Result,
     same_issue: Collection[tuple[int, int]] | None = None,
-    rule: Rule = "ranges",
+    rule: MatchingRule = "ranges",
 ) -> ScoredResult:
     """Match a result with its case.
 
@@ -138,7 +138,7 @@ def score_all(
     cases: Iterable[Case],
     results: Iterable[Result],
     same_issue: SameIssue | None = None,
-    rule: Rule = "ranges",
+    rule: MatchingRule = "ranges",
 ) -> list[ScoredResult]:
     """Return the scored results of the cases, in the order of the cases.
 

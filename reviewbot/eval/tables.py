@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reviewbot.eval.agreement import Agreement, Kind
-    from reviewbot.eval.matching import Rule
+    from reviewbot.eval.matching import MatchingRule
     from reviewbot.eval.plan_file import PlanStatus
     from reviewbot.eval.pool import Pool, Problem
     from reviewbot.eval.report import Comparison, ContestantReport, Evaluation
@@ -252,7 +252,7 @@ def _agreement(one: Agreement) -> str:
     return f"{judges} agree on {percent(one.equal)} % of {items}{_AGREED[one.kind]}{kappa}."
 
 
-_RULES: Final[dict[Rule, str]] = {"ranges": "", "middle": ", of their middle lines"}
+_RULES: Final[dict[MatchingRule, str]] = {"ranges": "", "middle": ", of their middle lines"}
 _AGREED: Final[dict[Kind, str]] = {
     "same": "",
     "real": " (is it real?)",
