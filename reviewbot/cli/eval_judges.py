@@ -186,7 +186,7 @@ def judge_verdicts(
         ratings += found
         if len(found) < len(blind):
             missing = count(len(blind) - len(found), "case")
-            notices.append(f"{path.name} has no complete ratings of {missing}.")
+            notices.append(f"{path.name} lacks ratings for {missing}.")
     return Verdicts(
         judgements=tuple(
             one

@@ -215,7 +215,7 @@ async def _evaluate(
 
 
 def _by_hand(args: RunArguments, contestant: Contestant) -> str:
-    """Return what a specification says if models are answered from a folder."""
+    """Return the end of a specification: a note if a folder answers the models, else empty."""
     from reviewbot.eval.contestants import OwnReview
 
     by_hand = args.record is not None and isinstance(contestant, OwnReview)

@@ -45,7 +45,7 @@ _REASONS: Final[Mapping[Unread, str]] = {
 
 
 class NotSearchedError(LookupRefusedError):
-    """Not all was read, so a text may be in what was not."""
+    """A search could not read all code, so a text without a match may still exist."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ LINE_BYTES: Final = 2_000
 MATCH_CHARS: Final = 200
 """Most characters of a line of a search result."""
 MATCHES: Final = 50
-"""Most lines of a search result: more are better narrowed down by a path."""
+"""Most lines of a search result. A model can name a path to narrow a search down."""
 FILE_MATCHES: Final = 10
 """Most lines of one file in a search result, if several files match."""
 PATH_CHARS: Final = 500

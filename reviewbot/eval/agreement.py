@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reviewbot.eval.ratings import CaseRatings
 
 Kind = Literal["same", "real", "must_fix"]
-"""What judges agree on: a pair is the same issue, a comment is real, or it is a must-fix."""
+"""Kind of decision: a pair is the same issue, a comment is real, or a comment is a must-fix."""
 _Verdicts = dict[tuple[object, ...], bool]
 
 

@@ -1,7 +1,7 @@
 """Files in which a person judges comments: the mixed comments, and room for the ratings.
 
-The file has no name of a contestant, no severity and no golden comment. Whoever fills it in cannot
-be told apart from a stranger, so its ratings are checked as those of a model.
+The file has no name of a contestant, no severity and no golden comment. Its ratings are checked in
+the same way as those of a model.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HOW: Final = (
 
 
 def write_judge_file(path: Path, blind: Sequence[BlindCase]) -> None:
-    """Write the comments of the cases, and where to put ratings.
+    """Write the comments of the cases, each with null where its ratings go.
 
     Raises:
         ReviewbotError: the file cannot be written, or a text cannot be searched for secrets.
@@ -72,15 +72,15 @@ def _case(blind: BlindCase) -> dict[str, Any]:
 
 
 def read_judge_file(path: Path, blind: Sequence[BlindCase]) -> list[CaseRatings]:
-    """Return the ratings of the cases whose comments all have one, with the file as the judge.
+    """Return the ratings of each case that is rated in full. The judge is the name of the file.
 
     Args:
         path: the file.
-        blind: the comments that it must be about.
+        blind: the present comments; the file must have the same ones.
 
     Raises:
-        SourceError: the file cannot be read, a rating is invalid, or the file is about other
-            comments. The error names the case.
+        SourceError: the file cannot be read, a rating is invalid, or the file has other comments.
+            The error names the case.
     """
     by_case = {one["case"]: one for one in _entries(path)}
     found = []
@@ -88,7 +88,7 @@ def read_judge_file(path: Path, blind: Sequence[BlindCase]) -> list[CaseRatings]
         entry = by_case.get(one.case.id, {})
         if entry.get("comments_digest") != one.digest:
             raise SourceError(
-                f"{path.name} is about other comments on {one.case.id:.80} than the results are;"
+                f"the comments on {one.case.id:.80} in {path.name} are not those of the results;"
                 " name another file"
             )
         try:
@@ -104,7 +104,7 @@ def has_ratings(path: Path) -> bool:
     """Return whether a file has a rating of any comment, valid or not.
 
     Raises:
-        SourceError: the file cannot be read, or it is something else.
+        SourceError: the file cannot be read, or it is not a file for ratings.
     """
     return any(
         one.get(name) is not None
@@ -118,7 +118,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
     """Return the cases of a file.
 
     Raises:
-        SourceError: the file cannot be read, or it is something else.
+        SourceError: the file cannot be read, or it is not a file for ratings.
     """
     try:
         content = json.loads(path.read_text("utf-8"))
@@ -128,7 +128,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
         raise SourceError(f"{path.name} is not JSON: {error}") from error
     entries = content.get("cases") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not all(_is_case(one) for one in entries):
-        raise SourceError(f"{path.name} is not a file of --judge-file: it has no cases")
+        raise SourceError(f"{path.name} was not written by --judge-file: it has no cases")
     return entries
 
 
@@ -142,7 +142,7 @@ def _is_case(entry: object) -> bool:
 
 
 def _read(entry: Mapping[str, Any], size: int) -> tuple[Rating, ...]:
-    """Return the ratings of a case; none as long as a comment has no rating.
+    """Return the ratings of a case; empty if any comment has no rating.
 
     Raises:
         ValueError: a rating is invalid.

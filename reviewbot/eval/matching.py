@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reviewbot.eval.results import Comment
 
 MatchingRule: TypeAlias = Literal["ranges", "middle"]
-"""MatchingRule that decides which comments are near a golden comment.
+"""Rule that decides which comments are near a golden comment.
 
 ``ranges``: the lines of both overlap, or are one line apart, so that a wide comment is near more.
 ``middle``: the middle line of the comment is at most three lines from those of the golden comment,

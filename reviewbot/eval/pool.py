@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What most judges say about a comment. ``problem`` is the index of the first comment on it."""
+    """Opinion of most judges on a comment.
+
+    ``problem`` is the index of the first comment on the same problem.
+    """
 
     real: bool
     worth: int
@@ -78,10 +81,10 @@ class Pool:
 
 
 def opinions(rated: Sequence[Sequence[Rating]]) -> list[Opinion]:
-    """Return what more than half of the judges say about each comment on a case.
+    """Return the opinion of more than half of the judges on each comment on a case.
 
-    A comment belongs to the first earlier problem whose first comment is about the same problem for
-    more than half of the judges.
+    Judges compare a comment with the first comment on each earlier problem. The comment belongs to
+    the first problem for which more than half of them say that it is the same.
 
     Args:
         rated: the checked ratings by each judge, at least one, for the same comments.
@@ -181,7 +184,7 @@ class _CaseCounts:
         )
 
     def share(self, name: str) -> Counts:
-        """Return the share ``name`` as counts whose precision and recall it is."""
+        """Return the share ``name`` as counts: their precision and recall both equal the share."""
         part, whole = {
             "real": (self.real, self.comments),
             "must_fix": (self.must_fix, self.comments),

@@ -267,7 +267,7 @@ def turn_lines(study: TurnStudy, *, width: int) -> list[Line]:
 
 
 def _told(step: TurnStep, width: int) -> list[Line]:
-    """Return what a turn reports and looks up, and what it is told, each on a line."""
+    """Return the reports, the look-ups and the note of a turn, each on a line."""
     entries = [("reports", text, "green") for text in step.reported]
     entries += [
         (lookup.activity, lookup.short, "red" if lookup.failed else "cyan")

@@ -1,4 +1,4 @@
-"""The turns of one conversation with look-ups: what each asked, got, added and cost. Pure."""
+"""The turns of one conversation with look-ups: their calls, results, sizes and costs. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SentTurn:
         conversation: the earlier turns, which the request repeats.
         prompt: all other text of the request, tools included.
         usage: tokens of the request and its answer.
-        calls: what the answer calls.
+        calls: the tool calls of the answer.
         reports: the JSON text of each report in the answer.
     """
 
@@ -44,7 +44,7 @@ class SentTurn:
 
 @dataclass(frozen=True, slots=True)
 class TurnLookup:
-    """A look-up: what was asked, and the text that came back. ``failed`` marks a refusal."""
+    """A look-up and the text of its result. ``failed`` is True for a refusal."""
 
     activity: str
     result: str
@@ -113,7 +113,7 @@ class TurnStudy:
         most: most turns of the conversation, the one for the report included.
         steps: the turns.
         cost_usd: cost of all turns; None if prices are unknown.
-        uncached_usd: cost of all turns without a prompt cache, likewise.
+        uncached_usd: cost of all turns without a prompt cache; None if prices are unknown.
         outcome: sentence about the end of the review.
         complete: False if the model did not complete the review.
     """

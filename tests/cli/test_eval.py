@@ -272,7 +272,7 @@ async def test_a_person_judges_in_a_file(reviewbot: Reviewbot) -> None:
     first = await reviewbot(*judged)
     assert first.code == 3
     assert "the comments to rate are in ratings.json, mixed and without names" in first.err
-    assert "ratings.json has no complete ratings of 1 case." in first.text
+    assert "ratings.json lacks ratings for 1 case." in first.text
     assert "reviewbot" not in path.read_text()
     content = json.loads(path.read_text())
     content["cases"][0]["comments"][0].update(real=True, worth=2, why="It is injected.")
@@ -287,7 +287,10 @@ async def test_a_person_judges_in_a_file(reviewbot: Reviewbot) -> None:
     (reviewbot.folder / "other.jsonl").write_text(OTHER)
     more = (*judged, "--recorded", "other=other.jsonl")
     other = await reviewbot(*more)
-    assert (other.code, "is about other comments on go-04" in other.err) == (2, True)
+    assert (
+        other.code,
+        "the comments on go-04 in ratings.json" in other.err,
+    ) == (2, True)
     assert json.loads(path.read_text()) == content
 
 
@@ -302,7 +305,7 @@ async def test_a_judge_file_without_ratings_is_written_again_if_the_comments_cha
     assert len(json.loads(path.read_text())["cases"]) == 2
     path.write_text('{"mine": true}')
     refused = await reviewbot(*judged)
-    assert (refused.code, "is not a file of --judge-file" in refused.err) == (2, True)
+    assert (refused.code, "was not written by --judge-file" in refused.err) == (2, True)
     assert path.read_text() == '{"mine": true}'
 
 

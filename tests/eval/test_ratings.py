@@ -245,7 +245,7 @@ def test_a_file_about_other_comments_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ratings.json"
     write_judge_file(path, [BLIND])
     other = replace(BLIND, comments=BLIND.comments[:1])
-    with pytest.raises(SourceError, match="is about other comments on one"):
+    with pytest.raises(SourceError, match="the comments on one in"):
         read_judge_file(path, [other])
 
 
@@ -257,7 +257,7 @@ def test_a_file_about_other_comments_is_refused(tmp_path: Path) -> None:
         ('{"cases": [1]}', "it has no cases"),
         ('{"cases": [{"case": ["one"], "comments": []}]}', "it has no cases"),
         ('{"cases": [{"case": "one", "comments": [1]}]}', "it has no cases"),
-        ('{"cases": [{"case": "one", "comments": []}]}', "is about other comments"),
+        ('{"cases": [{"case": "one", "comments": []}]}', "are not those of the results"),
     ],
 )
 def test_something_else_is_no_judge_file(tmp_path: Path, text: str, message: str) -> None:

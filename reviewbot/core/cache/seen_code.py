@@ -40,7 +40,7 @@ class SeenCode:
 
 
 NOT_COMPARABLE: Final = SeenCode("")
-"""A look-up that could not be done or was not answered, or whose input is not known any more."""
+"""A look-up that failed, was not answered, or has no known input."""
 
 
 def seen_lookup(call: LookupCall, result: LookupResult) -> SeenCode:

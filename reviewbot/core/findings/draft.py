@@ -147,10 +147,10 @@ def parse_draft(item: Mapping[str, Any]) -> Draft:
 
     Enums are compared without regard to case (Anthropic's documentation does not guarantee their
     capitalisation). An unknown value never loses a finding: a severity becomes an error or a
-    warning, a category a bug, a side the new one, and a confidence that is no number 0.7. Whole
-    numbers may be written as ``12.0``, and
-    ``end_line`` defaults to ``line``. Unknown fields are left out, ``rule`` among them: only our
-    own rules may name one. Quotes of looked-up code that have another form are left out.
+    warning, a category a bug, and a side the new one. A confidence that is not a number becomes
+    0.7. Whole numbers may be written as ``12.0``, and ``end_line`` defaults to ``line``. Unknown
+    fields are left out, ``rule`` among them: only our own rules may name one. Quotes of looked-up
+    code that have another form are left out.
 
     Raises:
         InvalidFinding: a field is missing or out of bounds.

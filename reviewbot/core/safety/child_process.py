@@ -1,7 +1,7 @@
-"""Start processes that run code of ours on strangers' text, apart from this one. Not pure.
+"""Start child processes that run our own code on untrusted text. Not pure.
 
-Such a process has no variables of this one, no standard error and a session of its own. Its code
-sets its limits (:mod:`reviewbot.models.sandbox`).
+A child has a session of its own, no standard error, and no environment variables except those that
+load libraries. Its code sets its limits (:mod:`reviewbot.models.sandbox`).
 """
 
 from __future__ import annotations

@@ -117,9 +117,8 @@ def plan_comments(
     ``findings`` have no comment yet, and ``files`` is the diff at the reviewed commit. ``marker``
     returns the hidden marker of a finding's comment. Links of a model may point to ``link_hosts``
     only. ``most`` is the maximum number of comments, at most :data:`MAX_COMMENTS`, and
-    ``max_notes`` that of notes among them. ``unshown`` has
-    the files without visible lines on GitHub. ``taken`` has path, side and last line of existing
-    comments.
+    ``max_notes`` that of notes among them. ``unshown`` has the files without visible lines on
+    GitHub. ``taken`` has path, side and last line of existing comments.
     """
     diff = _CommentableDiff(files, frozenset(unshown))
     inline: list[Inline] = []

@@ -2,7 +2,7 @@
 
 So a person, or another program, can stand in for a model. A new request is written to the folder
 ``requests``, and refused until the folder ``answers`` has its answer. The same command, run again,
-then goes one request further.
+then continues with the next request.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _readable(body: Mapping[str, Any]) -> str:
 
 
 def _plain(content: object) -> str:
-    """Return content as text; what is no text stays JSON."""
+    """Return content as text. Blocks of other types are shown as JSON."""
     match content:
         case str():
             return content
