@@ -87,13 +87,13 @@ def open_judges(args: JudgeArguments, stack: AsyncExitStack) -> list[SummaryMode
     """Return the judges that are models, which the end of ``stack`` closes."""
     from reviewbot.pipeline.model_clients import claude_of
 
-    found: list[SummaryModel] = []
+    models: list[SummaryModel] = []
     for name in dict.fromkeys(args.judge):
         settings = read_settings({"model": name}, config=args.config)
         model = claude_of(settings.model, settings)
         stack.push_async_callback(model.aclose)
-        found.append(model)
-    return found
+        models.append(model)
+    return models
 
 
 def judge_requests(
@@ -107,8 +107,10 @@ def judge_requests(
     from reviewbot.eval.ratings import blind_cases
     from reviewbot.eval.rubric import rating_tasks
 
-    judged = {one.key for one in store.judgements.read() if one.error is None}
-    rated = {one.key for one in store.ratings.read() if one.error is None}
+    judged = {judgement.key for judgement in store.judgements.read() if judgement.error is None}
+    rated = {
+        case_ratings.key for case_ratings in store.ratings.read() if case_ratings.error is None
+    }
     return [
         *judge_tasks(judges, cases, results, judged),
         *rating_tasks(judges, blind_cases(cases, results) if judges else [], rated),
@@ -172,8 +174,10 @@ def judge_verdicts(
     from reviewbot.eval.ratings import blind_cases
 
     blind = blind_cases(cases, results)
-    names = {one.contestant for one in results}
-    ratings = [one for one in store.ratings.read() if one.judge in args.judge]
+    names = {result.contestant for result in results}
+    ratings = [
+        case_ratings for case_ratings in store.ratings.read() if case_ratings.judge in args.judge
+    ]
     notices: list[str] = []
     for path in args.judge_file:
         if not path.exists() or not has_ratings(path):
@@ -182,16 +186,16 @@ def judge_verdicts(
                 f"the comments to rate are in {path}, mixed and without names; replace each null,"
                 " and run the same command again."
             )
-        found = read_judge_file(path, blind)
-        ratings += found
-        if len(found) < len(blind):
-            missing = count(len(blind) - len(found), "case")
+        rated = read_judge_file(path, blind)
+        ratings += rated
+        if len(rated) < len(blind):
+            missing = count(len(blind) - len(rated), "case")
             notices.append(f"{path.name} lacks ratings for {missing}.")
     return Verdicts(
         judgements=tuple(
-            one
-            for one in store.judgements.read()
-            if one.contestant in names and one.judge in args.judge
+            judgement
+            for judgement in store.judgements.read()
+            if judgement.contestant in names and judgement.judge in args.judge
         ),
         ratings=tuple(ratings),
         raters=(*dict.fromkeys(args.judge), *(path.name for path in args.judge_file)),

@@ -182,7 +182,10 @@ async def _evaluate(
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(own_pool())
         contestants = _contestants(args, pool.for_tenant("eval"))
-        specs = {one.name: f"{one.spec}{_by_hand(args, one)}" for one in contestants}
+        specs = {
+            contestant.name: f"{contestant.spec}{_by_hand(args, contestant)}"
+            for contestant in contestants
+        }
         digest = plan.digest if plan else ""
         store = stack.enter_context(open_store(folder, Header(cases_digest(cases), specs, digest)))
         # Other contestants, judges or rules are another look at the held-out cases.
@@ -285,7 +288,10 @@ def _evaluation(
         pool=pool_of(blind, results, ratings, verdicts.raters, [*specs]) if ratings else None,
         agreements=agreements(judgements, ratings),
         judges_usd=known_sum(
-            [*(one.cost_usd for one in judgements), *(one.cost_usd for one in ratings)]
+            [
+                *(judgement.cost_usd for judgement in judgements),
+                *(case_ratings.cost_usd for case_ratings in ratings),
+            ]
         ),
         plan=plan,
         notices=notices,

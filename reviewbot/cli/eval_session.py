@@ -179,7 +179,7 @@ async def confirm_reviews(
         what = [count(len(work), args.unit)] if work else []
         what += [f"about {count(len(judging), 'request')} to judges"] if judging else []
         reviews = await asyncio.to_thread(expected_cost, work)
-        cost = known_sum([reviews, *(one.expected_usd for one in judging)])
+        cost = known_sum([reviews, *(task.expected_usd for task in judging)])
         confirm(f"{' and '.join(what)} to make", cost, confirmed=args.yes)
 
 

@@ -38,38 +38,38 @@ def agreements(
 ) -> tuple[Agreement, ...]:
     """Return the agreement of each two judges that decided a common item."""
     same: dict[str, _Verdicts] = {}
-    for one in judgements:
-        for each in one.verdicts:
-            key = (*one.key[1:], each.golden, each.comment)
-            same.setdefault(one.judge, {})[key] = each.accepted
+    for judgement in judgements:
+        for verdict in judgement.verdicts:
+            key = (*judgement.key[1:], verdict.golden, verdict.comment)
+            same.setdefault(judgement.judge, {})[key] = verdict.accepted
     real: dict[str, _Verdicts] = {}
     must_fix: dict[str, _Verdicts] = {}
-    for some in ratings:
-        for rating in some.ratings:
-            item = (*some.key[1:], rating.id)
-            real.setdefault(some.judge, {})[item] = rating.real
+    for case_ratings in ratings:
+        for rating in case_ratings.ratings:
+            item = (*case_ratings.key[1:], rating.id)
+            real.setdefault(case_ratings.judge, {})[item] = rating.real
             is_must_fix = rating.real and rating.worth == MUST_FIX
-            must_fix.setdefault(some.judge, {})[item] = is_must_fix
+            must_fix.setdefault(case_ratings.judge, {})[item] = is_must_fix
     return (*_pairs("same", same), *_pairs("real", real), *_pairs("must_fix", must_fix))
 
 
 def _pairs(kind: Kind, verdicts: Mapping[str, _Verdicts]) -> list[Agreement]:
-    found = []
+    pairs = []
     for first, second in combinations(verdicts, 2):
         ours, theirs = verdicts[first], verdicts[second]
         common = [key for key in ours if key in theirs]
         if common:
             answers = [(ours[key], theirs[key]) for key in common]
-            found.append(_agreement(kind, (first, second), answers))
-    return found
+            pairs.append(_agreement(kind, (first, second), answers))
+    return pairs
 
 
 def _agreement(
     kind: Kind, judges: tuple[str, ...], answers: Sequence[tuple[bool, bool]]
 ) -> Agreement:
     size = len(answers)
-    equal = sum(one == other for one, other in answers) / size
-    yes = [sum(one[side] for one in answers) / size for side in (0, 1)]
+    equal = sum(first == other for first, other in answers) / size
+    yes = [sum(answer[side] for answer in answers) / size for side in (0, 1)]
     chance = yes[0] * yes[1] + (1 - yes[0]) * (1 - yes[1])
     kappa = (equal - chance) / (1 - chance) if chance < 1 else None
     return Agreement(kind, judges, size, equal, kappa)

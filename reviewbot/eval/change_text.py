@@ -44,14 +44,14 @@ def change_report(change: Change) -> str:
         title = METRIC_TITLES[change.metric]
         parts.append(f"The change of the planned metric {title} {said}; others are exploratory.")
     for title, better in (("Found more often", True), ("Found less often", False)):
-        some = [one for one in change.golden if (one.after > one.before) == better]
+        changed = [item for item in change.golden if (item.after > item.before) == better]
         lines = [
-            f"  {one.case} {one.golden.path}:{one.golden.line}"
-            f" {percent(one.before)} % -> {percent(one.after)} %: {first_line(one.golden.text)}"
-            for one in some
+            f"  {item.case} {item.golden.path}:{item.golden.line}"
+            f" {percent(item.before)} % -> {percent(item.after)} %: {first_line(item.golden.text)}"
+            for item in changed
         ]
         parts.append(_listing(title, lines))
-    wrong = [f"  {one.case} {one.before:.2f} -> {one.after:.2f}" for one in change.wrong]
+    wrong = [f"  {case.case} {case.before:.2f} -> {case.after:.2f}" for case in change.wrong]
     parts.append(_listing("Other number of comments that found nothing", wrong))
     return "\n\n".join(filter(None, parts))
 
@@ -61,14 +61,14 @@ def check_report(scores: Sequence[CheckScore]) -> str:
     rows: list[Row] = [("contestant", "check", "cases", "findings", "lost %", "added")]
     rows += [
         (
-            one.contestant,
-            one.check,
-            f"{one.cases:,}",
-            f"{one.findings:,}",
-            with_interval(one.lost),
-            f"{one.added:,}",
+            score.contestant,
+            score.check,
+            f"{score.cases:,}",
+            f"{score.findings:,}",
+            with_interval(score.lost),
+            f"{score.added:,}",
         )
-        for one in scores
+        for score in scores
     ]
     return f"{aligned(rows)}\n\n{CHECK_LEGEND}"
 

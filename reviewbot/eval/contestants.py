@@ -172,17 +172,17 @@ def _result(name: str, run: int, case: Case, report: Report, max_notes: int) -> 
         case=case.id,
         comments=tuple(
             Comment(
-                path=one.path,
-                line=one.line,
-                end_line=one.end_line,
-                side=one.side,
-                severity=one.severity,
-                text="\n".join(filter(None, (one.title, one.scenario, one.message))),
-                inline=one.placement.kind == "inline",
-                id=one.id,
-                by_rule=not one.is_from_model and len(one.models) == 1,
+                path=finding.path,
+                line=finding.line,
+                end_line=finding.end_line,
+                side=finding.side,
+                severity=finding.severity,
+                text="\n".join(filter(None, (finding.title, finding.scenario, finding.message))),
+                inline=finding.placement.kind == "inline",
+                id=finding.id,
+                by_rule=not finding.is_from_model and len(finding.models) == 1,
             )
-            for one in _posted(report, max_notes)
+            for finding in _posted(report, max_notes)
         ),
         # A shallow review found nothing because it did not read the source files.
         error=None if report.complete and report.outcome != "shallow" else reasons,

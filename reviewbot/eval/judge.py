@@ -174,9 +174,9 @@ def render(case: Case, result: Result, pairs: Sequence[Pair]) -> str:
     )
 
 
-def _line(name: str, one: Golden | Comment) -> str:
-    place = f"{one.path}:{one.line}-{one.end_line} {one.side}"
-    return f"{name} at {_safe(place)}: {_safe(one.text)}"
+def _line(name: str, comment: Golden | Comment) -> str:
+    place = f"{comment.path}:{comment.line}-{comment.end_line} {comment.side}"
+    return f"{name} at {_safe(place)}: {_safe(comment.text)}"
 
 
 def _safe(text: str) -> str:

@@ -38,7 +38,7 @@ def write_judge_file(path: Path, blind: Sequence[BlindCase]) -> None:
     """
     content = {
         "how": [HOW, *DEFINITIONS.split("\n")],
-        "cases": [_case(one) for one in blind],
+        "cases": [_case(blind_case) for blind_case in blind],
     }
     OutputTarget(path).replace(f"{json_text(content, indent=1)}\n")
 
@@ -55,17 +55,17 @@ def _case(blind: BlindCase) -> dict[str, Any]:
         "comments": [
             {
                 "id": number,
-                "path": one.path,
-                "line": one.line,
-                "end_line": one.end_line,
-                "side": one.side,
-                "text": redact_text(one.text),
+                "path": comment.path,
+                "line": comment.line,
+                "end_line": comment.end_line,
+                "side": comment.side,
+                "text": redact_text(comment.text),
                 "real": None,
                 "worth": None,
                 "same_as": None,
                 "why": "",
             }
-            for number, one in enumerate(blind.comments, 1)
+            for number, comment in enumerate(blind.comments, 1)
         ],
         "diff": case.diff,
     }
@@ -82,22 +82,24 @@ def read_judge_file(path: Path, blind: Sequence[BlindCase]) -> list[CaseRatings]
         SourceError: the file cannot be read, a rating is invalid, or the file has other comments.
             The error names the case.
     """
-    by_case = {one["case"]: one for one in _entries(path)}
-    found = []
-    for one in blind:
-        entry = by_case.get(one.case.id, {})
-        if entry.get("comments_digest") != one.digest:
+    by_case = {entry["case"]: entry for entry in _entries(path)}
+    rated = []
+    for blind_case in blind:
+        entry = by_case.get(blind_case.case.id, {})
+        if entry.get("comments_digest") != blind_case.digest:
             raise SourceError(
-                f"the comments on {one.case.id:.80} in {path.name} are not those of the results;"
+                f"the comments on {blind_case.case.id:.80} in {path.name} are not those of the results;"
                 " name another file"
             )
         try:
-            ratings = _read(entry, len(one.comments))
+            ratings = _read(entry, len(blind_case.comments))
         except ValueError as error:
-            raise SourceError(f"{path.name}: case {one.case.id:.80}: {error}") from error
+            raise SourceError(f"{path.name}: case {blind_case.case.id:.80}: {error}") from error
         if ratings:
-            found.append(CaseRatings(path.name, one.case.id, one.digest, ratings, 0.0))
-    return found
+            rated.append(
+                CaseRatings(path.name, blind_case.case.id, blind_case.digest, ratings, 0.0)
+            )
+    return rated
 
 
 def has_ratings(path: Path) -> bool:
@@ -107,9 +109,9 @@ def has_ratings(path: Path) -> bool:
         SourceError: the file cannot be read, or it is not a file for ratings.
     """
     return any(
-        one.get(name) is not None
+        comment.get(name) is not None
         for entry in _entries(path)
-        for one in entry["comments"]
+        for comment in entry["comments"]
         for name in ("real", "worth", "same_as")
     )
 
@@ -127,7 +129,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{path.name} is not JSON: {error}") from error
     entries = content.get("cases") if isinstance(content, dict) else None
-    if not isinstance(entries, list) or not all(_is_case(one) for one in entries):
+    if not isinstance(entries, list) or not all(_is_case(entry) for entry in entries):
         raise SourceError(f"{path.name} was not written by --judge-file: it has no cases")
     return entries
 
@@ -136,7 +138,7 @@ def _is_case(entry: object) -> bool:
     """Return whether a value has comments of a case as this module writes them."""
     match entry:
         case {"case": str(), "comments": [*comments]}:
-            return all(isinstance(one, dict) for one in comments)
+            return all(isinstance(comment, dict) for comment in comments)
         case _:
             return False
 
@@ -148,9 +150,13 @@ def _read(entry: Mapping[str, Any], size: int) -> tuple[Rating, ...]:
         ValueError: a rating is invalid.
     """
     comments = entry["comments"]
-    if any(one.get("real") is None and one.get("worth") is None for one in comments):
+    if any(comment.get("real") is None and comment.get("worth") is None for comment in comments):
         return ()
     read = decoder(Rating)
     return checked(
-        (cast("Rating", read(one, f"comment {one.get('id')!s:.20}")) for one in comments), size
+        (
+            cast("Rating", read(comment, f"comment {comment.get('id')!s:.20}"))
+            for comment in comments
+        ),
+        size,
     )

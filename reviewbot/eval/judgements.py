@@ -87,14 +87,14 @@ def same_issues(
     }
     votes: defaultdict[tuple[ResultKey, str], defaultdict[Pair, int]]
     votes = defaultdict(lambda: defaultdict(int))
-    for one in judgements:
-        counted = votes[(one.contestant, one.run, one.case), one.comments]
-        for verdict in one.verdicts:
+    for judgement in judgements:
+        counted = votes[(judgement.contestant, judgement.run, judgement.case), judgement.comments]
+        for verdict in judgement.verdicts:
             counted[verdict.golden, verdict.comment] += verdict.accepted
     found: dict[ResultKey, set[Pair]] = {}
     for result in results:
         counted = votes[result.key, result.digest]
         free = wordless.get(result.case, ())
-        found[result.key] = {pair for pair, some in counted.items() if 2 * some > judges}
+        found[result.key] = {pair for pair, accepted in counted.items() if 2 * accepted > judges}
         found[result.key] |= {(g, c) for g in free for c in range(len(result.comments))}
     return found

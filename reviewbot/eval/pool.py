@@ -93,13 +93,13 @@ def opinions(rated: Sequence[Sequence[Rating]]) -> list[Opinion]:
     def most(votes: Iterable[bool]) -> bool:
         return 2 * sum(votes) > len(rated)
 
-    found: list[Opinion] = []
-    for index, each in enumerate(zip(*rated, strict=True)):
-        firsts = [one.same_as or one.id for one in each]
+    settled: list[Opinion] = []
+    for index, on_comment in enumerate(zip(*rated, strict=True)):
+        firsts = [rating.same_as or rating.id for rating in on_comment]
         problem = next(
             (
                 earlier
-                for earlier in dict.fromkeys(one.problem for one in found)
+                for earlier in dict.fromkeys(opinion.problem for opinion in settled)
                 if most(
                     first == (ratings[earlier].same_as or ratings[earlier].id)
                     for first, ratings in zip(firsts, rated, strict=True)
@@ -107,11 +107,13 @@ def opinions(rated: Sequence[Sequence[Rating]]) -> list[Opinion]:
             ),
             index,
         )
-        real = most(one.real for one in each)
-        worth = next(some for some in (2, 1, 0) if not some or most(r.worth >= some for r in each))
-        why = next((one.why for one in each if one.real == real and one.why), "")
-        found.append(Opinion(real, worth, problem, why))
-    return found
+        real = most(rating.real for rating in on_comment)
+        worth = next(
+            least for least in (2, 1, 0) if not least or most(r.worth >= least for r in on_comment)
+        )
+        why = next((rating.why for rating in on_comment if rating.real == real and rating.why), "")
+        settled.append(Opinion(real, worth, problem, why))
+    return settled
 
 
 def pool_of(
@@ -132,26 +134,34 @@ def pool_of(
         judges: the judges, at least one.
         contestants: the names of the contestants; the first one is the baseline.
     """
-    given = {one.key: one.ratings for one in ratings if one.error is None}
+    given = {
+        case_ratings.key: case_ratings.ratings
+        for case_ratings in ratings
+        if case_ratings.error is None
+    }
     by_case: defaultdict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_case[result.case].append(result)
     unrated: set[str] = set()
     problems: list[Problem] = []
     counts: defaultdict[str, dict[str, _CaseCounts]] = defaultdict(dict)
-    for one in blind:
-        case = one.case.id
-        rated = [given.get((judge, case, one.digest)) for judge in judges]
-        known = [each for each in rated if each is not None]
+    for blind_case in blind:
+        case = blind_case.case.id
+        rated = [given.get((judge, case, blind_case.digest)) for judge in judges]
+        known = [judge_ratings for judge_ratings in rated if judge_ratings is not None]
         if len(known) < len(judges):
             unrated.add(case)
             continue
-        opinion = opinions(known)
-        problems += _problems(one, opinion, by_case[case])
-        must_fix = {each.problem for each in opinion if each.real and each.worth == MUST_FIX}
+        settled = opinions(known)
+        problems += _problems(blind_case, settled, by_case[case])
+        must_fix = {
+            opinion.problem for opinion in settled if opinion.real and opinion.worth == MUST_FIX
+        }
         for result in by_case[case]:
-            some = counts[result.contestant]
-            some[case] = some.get(case, _CaseCounts()) + _counted(one, opinion, must_fix, result)
+            of_contestant = counts[result.contestant]
+            of_contestant[case] = of_contestant.get(case, _CaseCounts()) + _counted(
+                blind_case, settled, must_fix, result
+            )
     for case, some_results in by_case.items():
         for result in some_results if case not in unrated else ():
             counts[result.contestant].setdefault(case, _CaseCounts())
@@ -160,7 +170,7 @@ def pool_of(
         rated=len(blind) - len(unrated),
         cases=len(blind),
         scores=tuple(_scores([name for name in contestants if counts[name]], counts)),
-        problems=tuple(sorted(problems, key=lambda each: -each.worth)),
+        problems=tuple(sorted(problems, key=lambda problem: -problem.worth)),
     )
 
 
@@ -194,41 +204,41 @@ class _CaseCounts:
 
 
 def _problems(
-    blind: BlindCase, opinion: Sequence[Opinion], results: Sequence[Result]
+    blind: BlindCase, settled: Sequence[Opinion], results: Sequence[Result]
 ) -> Iterator[Problem]:
     """Yield the distinct real problems of a case."""
     groups: defaultdict[int, list[int]] = defaultdict(list)
-    for index, one in enumerate(opinion):
-        if one.real:
-            groups[one.problem].append(index)
-    found = [(result.contestant, {*blind.indices(result)}) for result in results]
+    for index, opinion in enumerate(settled):
+        if opinion.real:
+            groups[opinion.problem].append(index)
+    numbers = [(result.contestant, {*blind.indices(result)}) for result in results]
     for members in groups.values():
         first = blind.comments[members[0]]
         runs: defaultdict[str, int] = defaultdict(int)
-        for contestant, indices in found:
+        for contestant, indices in numbers:
             runs[contestant] += not indices.isdisjoint(members)
         yield Problem(
             case=blind.case.id,
             path=first.path,
             line=first.line,
             text=first.text,
-            worth=max(opinion[index].worth for index in members),
-            why=opinion[members[0]].why,
+            worth=max(settled[index].worth for index in members),
+            why=settled[members[0]].why,
             found={name: number for name, number in runs.items() if number},
         )
 
 
 def _counted(
-    blind: BlindCase, opinion: Sequence[Opinion], must_fix: AbstractSet[int], result: Result
+    blind: BlindCase, settled: Sequence[Opinion], must_fix: AbstractSet[int], result: Result
 ) -> _CaseCounts:
     """Return the counts of one result. ``must_fix`` are the must-fix problems of the case."""
-    given = [opinion[index] for index in blind.indices(result)]
-    real = [one for one in given if one.real]
+    given = [settled[index] for index in blind.indices(result)]
+    real = [opinion for opinion in given if opinion.real]
     return _CaseCounts(
         comments=len(given),
         real=len(real),
-        must_fix=sum(one.worth == MUST_FIX for one in real),
-        found=len(must_fix & {one.problem for one in real}),
+        must_fix=sum(opinion.worth == MUST_FIX for opinion in real),
+        found=len(must_fix & {opinion.problem for opinion in real}),
         problems=len(must_fix),
     )
 
@@ -243,7 +253,7 @@ def _scores(
     """Yield the score of each contestant; the first one is the baseline."""
     shares = {
         name: {
-            share: {case: one.share(share) for case, one in counts[name].items()}
+            share: {case: case_counts.share(share) for case, case_counts in counts[name].items()}
             for share in SHARES
         }
         for name in names
@@ -257,12 +267,12 @@ def _scores(
             found=whole.found,
             problems=whole.problems,
             shares={
-                share: intervals([*some.values()])["precision"]
-                for share, some in shares[name].items()
+                share: intervals([*by_case.values()])["precision"]
+                for share, by_case in shares[name].items()
             },
             differences={
-                share: differences(base[share], some)["precision"]
-                for share, some in shares[name].items()
-                if name != names[0] and base[share].keys() & some.keys()
+                share: differences(base[share], by_case)["precision"]
+                for share, by_case in shares[name].items()
+                if name != names[0] and base[share].keys() & by_case.keys()
             },
         )

@@ -75,10 +75,10 @@ def ratings_of(value: object) -> CaseRatings:
     Raises:
         ValueError: a field is missing or invalid.
     """
-    found = cast("CaseRatings", decoder(CaseRatings)(value, ""))
-    if found.error is not None:
-        return found
-    return replace(found, ratings=checked(found.ratings, len(found.ratings)))
+    case_ratings = cast("CaseRatings", decoder(CaseRatings)(value, ""))
+    if case_ratings.error is not None:
+        return case_ratings
+    return replace(case_ratings, ratings=checked(case_ratings.ratings, len(case_ratings.ratings)))
 
 
 def ratings_line(ratings: CaseRatings) -> str:
@@ -100,27 +100,30 @@ def checked(ratings: Iterable[Rating], count: int) -> tuple[Rating, ...]:
             :data:`WORTHS`, or ``same_as`` is not an earlier comment.
     """
     by_id: dict[int, Rating] = {}
-    for one in ratings:
-        if not 1 <= one.id <= count:
-            raise ValueError(f"there is no comment {one.id}")
-        if one.id in by_id:
-            raise ValueError(f"comment {one.id} has two ratings")
-        if one.worth not in WORTHS:
-            raise ValueError(f"the worth of comment {one.id} must be 0, 1 or 2, not {one.worth}")
-        if one.same_as and not 1 <= one.same_as < one.id:
+    for rating in ratings:
+        if not 1 <= rating.id <= count:
+            raise ValueError(f"there is no comment {rating.id}")
+        if rating.id in by_id:
+            raise ValueError(f"comment {rating.id} has two ratings")
+        if rating.worth not in WORTHS:
             raise ValueError(
-                f"comment {one.id} is the same as {one.same_as}, which is not an earlier comment"
+                f"the worth of comment {rating.id} must be 0, 1 or 2, not {rating.worth}"
             )
-        by_id[one.id] = one
-    found: list[Rating] = []
+        if rating.same_as and not 1 <= rating.same_as < rating.id:
+            raise ValueError(
+                f"comment {rating.id} is the same as {rating.same_as},"
+                " which is not an earlier comment"
+            )
+        by_id[rating.id] = rating
+    in_order: list[Rating] = []
     for number in range(1, count + 1):
         if number not in by_id:
             raise ValueError(f"comment {number} has no rating")
-        one = by_id[number]
-        first = (found[one.same_as - 1].same_as or one.same_as) if one.same_as else None
-        why = " ".join(one.why[:_MAX_WHY].split()[:MAX_WORDS])
-        found.append(replace(one, same_as=first, why=why))
-    return tuple(found)
+        rating = by_id[number]
+        first = (in_order[rating.same_as - 1].same_as or rating.same_as) if rating.same_as else None
+        why = " ".join(rating.why[:_MAX_WHY].split()[:MAX_WORDS])
+        in_order.append(replace(rating, same_as=first, why=why))
+    return tuple(in_order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +139,13 @@ class BlindCase:
     @property
     def digest(self) -> str:
         """Digest of the comments, to which ratings belong."""
-        text = json.dumps([_content(one) for one in self.comments])
+        text = json.dumps([_content(comment) for comment in self.comments])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def indices(self, result: Result) -> list[int]:
         """Return the index here of each comment of a result on the case."""
-        known = {_content(one): index for index, one in enumerate(self.comments)}
-        return [known[_content(one)] for one in result.comments]
+        known = {_content(comment): index for index, comment in enumerate(self.comments)}
+        return [known[_content(comment)] for comment in result.comments]
 
 
 def _content(comment: Comment) -> _Content:
@@ -159,11 +162,13 @@ def blind_cases(cases: Iterable[Case], results: Sequence[Result]) -> list[BlindC
     """
     by_case: dict[str, dict[_Content, Comment]] = {}
     for result in results:
-        some = by_case.setdefault(result.case, {})
+        comments = by_case.setdefault(result.case, {})
         for comment in result.comments:
-            some.setdefault(_content(comment), comment)
+            comments.setdefault(_content(comment), comment)
     return [
-        BlindCase(case, tuple(by_case[case.id][one] for one in _shuffled(case, by_case[case.id])))
+        BlindCase(
+            case, tuple(by_case[case.id][content] for content in _shuffled(case, by_case[case.id]))
+        )
         for case in cases
         if by_case.get(case.id)
     ]

@@ -144,11 +144,11 @@ def rating_tasks(
         ReviewbotError: a text cannot be searched for secrets.
     """
     tasks: list[RatingTask] = []
-    for one in blind:
-        asked = [model for model in models if _key(model, one) not in done]
-        if asked and len(one.comments) <= MAX_COMMENTS:
-            prompt = render(one)
-            tasks += [RatingTask(model, one, prompt) for model in asked]
+    for blind_case in blind:
+        judges = [model for model in models if _key(model, blind_case) not in done]
+        if judges and len(blind_case.comments) <= MAX_COMMENTS:
+            prompt = render(blind_case)
+            tasks += [RatingTask(model, blind_case, prompt) for model in judges]
     return tasks
 
 
@@ -176,10 +176,10 @@ def render(blind: BlindCase) -> str:
         ReviewbotError: a text cannot be searched for secrets.
     """
     comments = "\n".join(
-        f"id {number}, at {_safe(place(one))}: {_safe(one.text)}"
-        for number, one in enumerate(blind.comments, 1)
+        f"id {number}, at {_safe(place(comment))}: {_safe(comment.text)}"
+        for number, comment in enumerate(blind.comments, 1)
     )
-    commented = {one.path for one in blind.comments}
+    commented = {comment.path for comment in blind.comments}
     files = sorted(parse_diff(blind.case.data), key=lambda file: file.path not in commented)
     diff = "\n".join(_within(line for file in files for line in _lines(file)))
     size = count(len(blind.comments), "comment")

@@ -122,18 +122,18 @@ def difference_rows(comparisons: Sequence[Comparison]) -> list[Row]:
 def tables(evaluation: Evaluation) -> list[list[Row]]:
     """Return all tables of a report."""
     contestants = evaluation.contestants
-    found = [
+    all_tables = [
         quality_rows(contestants),
         macro_rows(contestants),
         score_rows(contestants, BEHAVIOUR),
         score_rows(contestants, COST),
     ]
     if evaluation.comparisons:
-        found.append(difference_rows(evaluation.comparisons))
+        all_tables.append(difference_rows(evaluation.comparisons))
     if evaluation.pool is not None:
-        runs = {one.name: one.scores.runs for one in contestants}
-        found += pool_tables(evaluation.pool, runs)
-    return found
+        runs = {contestant.name: contestant.scores.runs for contestant in contestants}
+        all_tables += pool_tables(evaluation.pool, runs)
+    return all_tables
 
 
 def pool_tables(pool: Pool, runs: Mapping[str, int]) -> list[list[Row]]:
@@ -148,36 +148,42 @@ def pool_tables(pool: Pool, runs: Mapping[str, int]) -> list[list[Row]]:
         ("rated contestant", "comments", *(f"{title} %" for title in head), "found"),
         *(
             (
-                one.name,
-                f"{one.comments:,}",
-                *(with_interval(one.shares[name]) for name in SHARES),
-                f"{one.found:,} of {one.problems:,}",
+                score.name,
+                f"{score.comments:,}",
+                *(with_interval(score.shares[name]) for name in SHARES),
+                f"{score.found:,} of {score.problems:,}",
             )
-            for one in pool.scores
+            for score in pool.scores
         ),
     ]
-    found = [shares]
+    all_tables = [shares]
     changes: list[Row] = [
-        (one.name, *(difference(one.differences[name]) for name in SHARES))
-        for one in pool.scores
-        if one.differences
+        (score.name, *(difference(score.differences[name]) for name in SHARES))
+        for score in pool.scores
+        if score.differences
     ]
     if changes:
-        found.append([(f"points against {pool.scores[0].name}", *head), *changes])
+        all_tables.append([(f"points against {pool.scores[0].name}", *head), *changes])
     if pool.problems:
-        listed_problems = [_problem(one, runs) for one in pool.problems[:MAX_PROBLEMS]]
-        found.append([("case", "problem", "text", "worth", "found by"), *listed_problems])
-    return found
+        listed_problems = [_problem(problem, runs) for problem in pool.problems[:MAX_PROBLEMS]]
+        all_tables.append([("case", "problem", "text", "worth", "found by"), *listed_problems])
+    return all_tables
 
 
-def _problem(one: Problem, runs: Mapping[str, int]) -> Row:
+def _problem(problem: Problem, runs: Mapping[str, int]) -> Row:
     """Return a row of the pool: who found the problem, and in how many of several runs."""
     found_by = (
         f"{name} {number}/{runs[name]}" if runs.get(name, 1) > 1 else name
-        for name, number in one.found.items()
+        for name, number in problem.found.items()
     )
-    text = cut(first_line(one.text), MAX_TITLE)
-    return (one.case, f"{one.path}:{one.line}", text, f"{one.worth}", ", ".join(found_by))
+    text = cut(first_line(problem.text), MAX_TITLE)
+    return (
+        problem.case,
+        f"{problem.path}:{problem.line}",
+        text,
+        f"{problem.worth}",
+        ", ".join(found_by),
+    )
 
 
 MAX_PROBLEMS: Final = 100
@@ -217,7 +223,7 @@ def _judges(evaluation: Evaluation) -> str:
 
 def _pool(pool: Pool) -> str:
     """Return who rated how many cases, and how to read the tables."""
-    must_fix = sum(one.worth == MUST_FIX for one in pool.problems)
+    must_fix = sum(problem.worth == MUST_FIX for problem in pool.problems)
     text = (
         f"{' and '.join(pool.judges)} rated the comments of {pool.rated:,} of"
         f" {count(pool.cases, 'case')} with comments, mixed and without the names of contestants."

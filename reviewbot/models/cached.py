@@ -233,12 +233,12 @@ class CachedBatches:
         if stored is None:
             return _FoundInCache({}, {})
         keys, candidates, exact = stored
-        groups = [entry.seen for some in candidates.values() for entry in some]
+        groups = [entry.seen for entries in candidates.values() for entry in entries]
         comparing = self._checks.unchanged(task, groups)  # within its own time limit
         unchanged = await self._safely("compare", comparing, None) or frozenset([()])
         reusable = {
-            name: [entry for entry in some if entry.seen in unchanged]
-            for name, some in candidates.items()
+            name: [entry for entry in entries if entry.seen in unchanged]
+            for name, entries in candidates.items()
         }
         matching = asyncio.to_thread(reuses_of, chunks, keys, reusable, self._similarity)
         reuses = await self._safely("use", matching)

@@ -52,12 +52,12 @@ def languages_of(name: object) -> tuple[str, ...]:
 
     The first one is that of the rule's own cases.
     """
-    found = [
+    languages = [
         language
         for language, folders in FOLDERS_OF.items()
         if any(LANGUAGES[folder] == name for folder in folders if folder not in TEXT_FOLDERS)
     ]
-    return tuple(sorted(found, key=lambda language: language != str(name).lower()))
+    return tuple(sorted(languages, key=lambda language: language != str(name).lower()))
 
 
 def custom_languages() -> tuple[str, ...]:

@@ -69,8 +69,8 @@ def _sources() -> dict[str, dict[str, str]]:
     """Return the patterns of values from outside, by folder and name."""
     import yaml
 
-    found: dict[str, dict[str, str]] = yaml.safe_load(_SOURCES.read_text("utf-8"))
-    return found
+    sources: dict[str, dict[str, str]] = yaml.safe_load(_SOURCES.read_text("utf-8"))
+    return sources
 
 
 def read_rule(path: Path) -> Rule:

@@ -144,12 +144,14 @@ def _not_in_results(
     The result of a batch includes the usage of the run that finished it, and not that of requests
     and turns in interrupted runs.
     """
-    included = Counter((batch, one) for batch, result in results.items() for one in result.spent)
-    for batch, one in spent:
-        if batch is not None and included[batch, one]:
-            included[batch, one] -= 1
+    included = Counter(
+        (batch, usage) for batch, result in results.items() for usage in result.spent
+    )
+    for batch, usage in spent:
+        if batch is not None and included[batch, usage]:
+            included[batch, usage] -= 1
         else:
-            yield one
+            yield usage
 
 
 def spent_of(connection: sa.Connection, review_id: str) -> tuple[Usage, float | None]:

@@ -150,7 +150,9 @@ def _findings(
     blocks = ["## Findings", "\n".join(table)]
     if kept_rows < len(rows):
         blocks.append(f"{count(len(rows) - kept_rows, 'more finding')}: no room here.")
-    details = [_details(one, links.get(one.id), address_of) for one in shown[:kept_rows]]
+    details = [
+        _details(finding, links.get(finding.id), address_of) for finding in shown[:kept_rows]
+    ]
     kept = _fitting(details, None if room is None else room - len(_joined(blocks)) - _NOTES)
     blocks += details[:kept]
     if kept < len(shown):

@@ -180,9 +180,13 @@ def completed(
         "conclusion": conclusion(report, fail_on=options.fail_on, if_incomplete=how),
         "completed_at": completed_at,
     } | ({"actions": list(ACTIONS)} if options.by_app else {})
-    notes = [one.id for one in safe.findings if one.severity == "note" and not one.placement.held]
+    notes = [
+        finding.id
+        for finding in safe.findings
+        if finding.severity == "note" and not finding.placement.held
+    ]
     listed = {*notes[options.max_notes :]} - comments.keys()
-    on_lines = (one for one in safe.findings if one.id not in listed)
+    on_lines = (finding for finding in safe.findings if finding.id not in listed)
     made = [one for finding in on_lines if (one := annotation(finding)) is not None]
     kept = made[:MAX_ANNOTATIONS]
     output = _output(outcome(safe), _summary(safe, len(made) - len(kept)))

@@ -51,13 +51,15 @@ def review_text(
     summary comment lists ``elsewhere``. Links of a model may point to ``link_hosts`` only.
     """
     head = f"**{literal(outcome(report))}** {count(inline, 'comment')} on lines."
-    head += _where(sum(not one.finding.placement.held for one in below), "below")
-    counted = sum(not one.finding.placement.held for one in elsewhere)
+    head += _where(sum(not unposted.finding.placement.held for unposted in below), "below")
+    counted = sum(not unposted.finding.placement.held for unposted in elsewhere)
     head += _where(counted, "in the summary comment")
     sections = rest_sections(below, link_hosts)
     text = fitted(sections, MAX_TEXT - size(head) - 8)
     # Surplus findings are recorded, too, so that later reviews post no comment on them.
-    surplus = [one for one in elsewhere if one.is_surplus][: max(0, MAX_FINDINGS - len(below))]
+    surplus = [unposted for unposted in elsewhere if unposted.is_surplus][
+        : max(0, MAX_FINDINGS - len(below))
+    ]
     recorded = (*below[:MAX_FINDINGS], *surplus)
     return ReviewText("\n\n".join(filter(None, (head, text))), recorded)
 
@@ -71,20 +73,20 @@ def rest_sections(
     others: list[FindingWithoutComment] = []
     unproven: list[FindingWithoutComment] = []
     held: list[FindingWithoutComment] = []
-    for one in rest:
-        group = surplus if one.is_surplus else notes if one.is_listed_note else others
-        if one.finding.placement.held:
-            group = unproven if is_unproven_error(one.finding) else held
-        group.append(one)
-    blocks = [_block(one, link_hosts) for one in others]
-    held_blocks = [_block(one, link_hosts) for one in held]
+    for unposted in rest:
+        group = surplus if unposted.is_surplus else notes if unposted.is_listed_note else others
+        if unposted.finding.placement.held:
+            group = unproven if is_unproven_error(unposted.finding) else held
+        group.append(unposted)
+    blocks = [_block(unposted, link_hosts) for unposted in others]
+    held_blocks = [_block(unposted, link_hosts) for unposted in held]
     heading = f"### More findings ({len(surplus):,})"
     return [
         Section(heading, list(_lines(surplus, link_hosts)), 72, noun="finding", share=0.5),
         Section("### Not on a line", blocks, 70, noun="finding", gap="\n\n", share=0.7),
         Section(
             "### Unproven errors, not counted",
-            [_block(one, link_hosts) for one in unproven],
+            [_block(unposted, link_hosts) for unposted in unproven],
             68,
             noun="finding",
             gap="\n\n",
@@ -93,9 +95,9 @@ def rest_sections(
         Section(
             f"Notes ({len(notes):,})",
             [
-                _block(replace(one, reason=""), link_hosts)
-                for found in _by_file(notes)
-                for one in found
+                _block(replace(unposted, reason=""), link_hosts)
+                for in_file in _by_file(notes)
+                for unposted in in_file
             ],
             22,
             noun="note",
@@ -111,34 +113,34 @@ def rest_sections(
 def _by_file(rest: Iterable[FindingWithoutComment]) -> list[list[FindingWithoutComment]]:
     """Return the findings of each file. Files and their findings keep their order."""
     files: dict[str, list[FindingWithoutComment]] = {}
-    for one in rest:
-        files.setdefault(one.finding.path, []).append(one)
+    for unposted in rest:
+        files.setdefault(unposted.finding.path, []).append(unposted)
     return list(files.values())
 
 
 def _lines(rest: Iterable[FindingWithoutComment], link_hosts: tuple[str, ...]) -> Iterator[str]:
     """Yield a line for each finding, below the name of its file."""
-    for found in _by_file(rest):
-        heading = unmarked(f"- {code_span(found[0].finding.path)}\n")
-        for number, one in enumerate(found):
-            yield f"{'' if number else heading}  - {_line(one, link_hosts)}"
+    for in_file in _by_file(rest):
+        heading = unmarked(f"- {code_span(in_file[0].finding.path)}\n")
+        for number, unposted in enumerate(in_file):
+            yield f"{'' if number else heading}  - {_line(unposted, link_hosts)}"
 
 
-def _line(one: FindingWithoutComment, link_hosts: tuple[str, ...]) -> str:
+def _line(unposted: FindingWithoutComment, link_hosts: tuple[str, ...]) -> str:
     """Return a finding in one line: its severity, place, title and id."""
-    safe = safe_finding(one.finding, link_hosts)
-    where = place_of(one.finding, one.link)
+    safe = safe_finding(unposted.finding, link_hosts)
+    where = place_of(unposted.finding, unposted.link)
     return unmarked(f"{titled(safe)}: {where} {title_of(safe)} (id {code_span(safe.id)})")
 
 
-def _block(one: FindingWithoutComment, link_hosts: tuple[str, ...]) -> str:
-    where = place_of(one.finding, one.link)
+def _block(unposted: FindingWithoutComment, link_hosts: tuple[str, ...]) -> str:
+    where = place_of(unposted.finding, unposted.link)
     return finding_block(
-        one.finding,
+        unposted.finding,
         where=where,
-        reason=one.reason,
+        reason=unposted.reason,
         link_hosts=link_hosts,
-        links=one.links,
+        links=unposted.links,
     )
 
 

@@ -86,16 +86,21 @@ def render(
     """
     safe = safe_report(done.report, link_hosts)
     counted = [one for one in safe.findings if counts_for_fail_on(one)]
-    reasons = {one.finding.id: one.reason for one in rest}
+    reasons = {unposted.finding.id: unposted.reason for unposted in rest}
     notes = {
-        one.id
-        for one in counted
-        if one.severity == "note" and one.id not in urls and reasons.get(one.id, NOTES) == NOTES
+        finding.id
+        for finding in counted
+        if finding.severity == "note"
+        and finding.id not in urls
+        and reasons.get(finding.id, NOTES) == NOTES
     }
-    surplus = {one.finding.id for one in rest if one.is_surplus}
-    rows = [one for one in counted if one.id not in notes | surplus]
-    ids = {one.id for one in sorted(rows, key=lambda one: one.id not in urls)[:MAX_ROWS]}
-    shown = [one for one in rows if one.id in ids]
+    surplus = {unposted.finding.id for unposted in rest if unposted.is_surplus}
+    rows = [finding for finding in counted if finding.id not in notes | surplus]
+    ids = {
+        finding.id
+        for finding in sorted(rows, key=lambda finding: finding.id not in urls)[:MAX_ROWS]
+    }
+    shown = [finding for finding in rows if finding.id in ids]
     others = [one for one in counted if one.id not in ids]
     code = {one.id: links.of(one, files.get(one.path)) for one in counted}
     addresses = {**code, **{one.finding.id: one.link for one in rest}, **urls}
@@ -111,9 +116,11 @@ def render(
         if one.id not in reasons
     ]
     without_comment += [
-        FindingWithoutComment(one, NOTES if one.id in notes else "", code.get(one.id), links)
-        for one in others
-        if one.id not in urls and not reasons.get(one.id)
+        FindingWithoutComment(
+            finding, NOTES if finding.id in notes else "", code.get(finding.id), links
+        )
+        for finding in others
+        if finding.id not in urls and not reasons.get(finding.id)
     ]
     head = f"**{literal(outcome(safe))}**"
     tail = _spent(safe, links)

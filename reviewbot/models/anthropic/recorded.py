@@ -44,8 +44,8 @@ class RecordedAnswers(httpx2.AsyncBaseTransport):
 
     def __init__(self, folder: Path) -> None:
         self._requests, self._answers = folder / "requests", folder / "answers"
-        for one in (self._requests, self._answers):
-            one.mkdir(parents=True, exist_ok=True)
+        for subfolder in (self._requests, self._answers):
+            subfolder.mkdir(parents=True, exist_ok=True)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the recorded answer, or a refusal with the id of the request."""
@@ -87,7 +87,7 @@ def _blocks(answer: object, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]
     Raises:
         TypeError: the answer or a block has another form.
     """
-    tools = [one["name"] for one in body.get("tools") or () if "input_schema" in one]
+    tools = [tool["name"] for tool in body.get("tools") or () if "input_schema" in tool]
     match answer:
         case str():
             yield {"type": "text", "text": answer}
@@ -153,8 +153,8 @@ def _events(
 def _readable(body: Mapping[str, Any]) -> str:
     """Return a request as text: system prompt, messages and tools."""
     parts = ["===== SYSTEM =====", _plain(body.get("system") or "")]
-    for one in body.get("messages") or ():
-        parts += [f"===== {str(one.get('role')).upper()} =====", _plain(one.get("content"))]
+    for message in body.get("messages") or ():
+        parts += [f"===== {str(message.get('role')).upper()} =====", _plain(message.get("content"))]
     for tool in body.get("tools") or ():
         parts += [f"===== TOOL {tool.get('name')} =====", json.dumps(tool, indent=1)]
     return "\n".join(parts) + "\n"

@@ -20,7 +20,7 @@ def read_matches(
     """Return the matches of a reply; None if they are not valid in these hunks."""
     decode = decoder(Match)
     try:
-        found = [cast("Match", decode(match, "match")) for match in reply["matches"]]
+        matches = [cast("Match", decode(match, "match")) for match in reply["matches"]]
     except (KeyError, TypeError, ValueError):
         return None
     inside = all(
@@ -28,9 +28,9 @@ def read_matches(
         and match.pattern in range(len(patterns))
         and 0 <= match.first <= match.last < len(hunks[match.hunk].lines)
         and match.column >= 0
-        for match in found
+        for match in matches
     )
-    return found if inside else None
+    return matches if inside else None
 
 
 def read_text_matches(
@@ -39,16 +39,16 @@ def read_text_matches(
     """Return the matches of a reply; None if they are not valid for these hunks and rules."""
     decode = decoder(TextMatch)
     try:
-        found = [cast("TextMatch", decode(match, "match")) for match in reply["text"]]
+        matches = [cast("TextMatch", decode(match, "match")) for match in reply["text"]]
     except (KeyError, TypeError, ValueError):
         return None
     inside = all(
         match.rule in rules
         and match.hunk in range(len(hunks))
         and match.line in range(len(hunks[match.hunk]))
-        for match in found
+        for match in matches
     )
-    return found if inside else None
+    return matches if inside else None
 
 
 def read_enclosing(
@@ -57,30 +57,30 @@ def read_enclosing(
     """Return the definitions of a reply; None if they are not valid for these lines of a text."""
     decode = decoder(Enclosing | None)
     try:
-        found = [
+        definitions = [
             cast("Enclosing | None", decode(definition, "enclosing"))
             for definition in reply["enclosing"]
         ]
     except (KeyError, TypeError, ValueError):
         return None
     last = text.count("\n") + 1
-    if len(found) != len(lines) or not all(
+    if len(definitions) != len(lines) or not all(
         definition is None
         or (
             1 <= definition.first <= line <= definition.last <= last
             and _is_header(definition.header)
         )
-        for definition, line in zip(found, lines, strict=True)
+        for definition, line in zip(definitions, lines, strict=True)
     ):
         return None
-    return tuple(found)
+    return tuple(definitions)
 
 
 def read_outline(reply: Mapping[str, Any], text: str) -> tuple[Enclosing, ...] | None:
     """Return the definitions of a reply; None if they are unknown or not those of a text."""
     decode = decoder(Enclosing)
     try:
-        found = [
+        definitions = [
             cast("Enclosing", decode(definition, "outline")) for definition in reply["outline"]
         ]
     except (KeyError, TypeError, ValueError):
@@ -88,9 +88,9 @@ def read_outline(reply: Mapping[str, Any], text: str) -> tuple[Enclosing, ...] |
     last = text.count("\n") + 1
     inside = all(
         1 <= definition.first <= definition.last <= last and _is_header(definition.header)
-        for definition in found
+        for definition in definitions
     )
-    return tuple(found) if inside and len(found) <= OUTLINED else None
+    return tuple(definitions) if inside and len(definitions) <= OUTLINED else None
 
 
 def read_code_lines(reply: Mapping[str, Any], text: str) -> frozenset[int] | None:
