@@ -93,7 +93,9 @@ def evaluated(*names: str) -> Evaluation:
         score_all(CASES, results),
         {name: f"recorded {name}" for name in names},
         judges=("judge-a", "judge-b"),
-        pool=pool_of(blind, results, [_rated(one) for one in blind[1:]], ["judge-a"], names),
+        pool=pool_of(
+            blind, results, [_rated(blind_case) for blind_case in blind[1:]], ["judge-a"], names
+        ),
         judges_usd=0.125,
         agreements=[Agreement("same", ("judge-a", "judge-b"), 48, 0.875, 0.75)],
         plan=PlanStatus("0123456789abcdef", "f1", 24, is_final=True, uses=1),
@@ -107,7 +109,7 @@ WORTHS: Final = {"Release": 2, "Lock": 2, "The": 2, "Off": 1}
 
 def _rated(blind: BlindCase) -> CaseRatings:
     """Return ratings of the comments on a case."""
-    worths = [WORTHS.get(one.text.split()[0]) for one in blind.comments]
+    worths = [WORTHS.get(comment.text.split()[0]) for comment in blind.comments]
     first = worths.index(2) + 1 if 2 in worths else 0
     ratings = (
         Rating(

@@ -91,5 +91,7 @@ async def test_a_search_for_planted_text_echoes_it_as_a_string_on_one_line(name:
     for line in filter(str.strip, CASES[name].split("\n")):
         result = await desk.search(line[:200])
         if not result.failed:
-            assert [one for one in result.text.split("\n") if not RESULT_LINE.fullmatch(one)] == []
+            assert [
+                line for line in result.text.split("\n") if not RESULT_LINE.fullmatch(line)
+            ] == []
         assert result.activity.isprintable()

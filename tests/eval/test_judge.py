@@ -117,8 +117,9 @@ async def test_a_judgement_is_of_the_comments_that_were_judged() -> None:
     taken = await judged(Scripted(says(True, True)))
     repeated = replace(RESULT, comments=RESULT.comments[::-1])
     assert same_issues([CASE], [repeated], taken, 1) == {RESULT.key: set()}
-    assert len(judge_tasks([Scripted()], [CASE], [repeated], [one.key for one in taken])) == 1
-    assert judge_tasks([Scripted()], [CASE], [RESULT], [one.key for one in taken]) == []
+    keys = [judgement.key for judgement in taken]
+    assert len(judge_tasks([Scripted()], [CASE], [repeated], keys)) == 1
+    assert judge_tasks([Scripted()], [CASE], [RESULT], keys) == []
 
 
 @pytest.mark.parametrize(
@@ -158,17 +159,21 @@ async def test_no_request_begins_after_the_budget_is_spent() -> None:
 
 async def test_requests_are_estimated_before_the_reviews_from_the_golden_comments() -> None:
     clean = case("clean")
-    work = [Work(Recorded(name, "", ()), one, 1) for one in (CASE, clean) for name in ("a", "b")]
+    work = [
+        Work(Recorded(name, "", ()), reviewed_case, 1)
+        for reviewed_case in (CASE, clean)
+        for name in ("a", "b")
+    ]
     expected = expected_results(work)
     tasks = judge_tasks([Scripted()], [CASE, clean], expected, ())
-    assert [(one.result.case, len(one.pairs)) for one in tasks] == [("one", 2)] * 2
+    assert [(task.result.case, len(task.pairs)) for task in tasks] == [("one", 2)] * 2
     ratings = rating_tasks([Scripted()], blind_cases([CASE, clean], expected), ())
-    assert [(one.blind.case.id, len(one.blind.comments)) for one in ratings] == [
+    assert [(task.blind.case.id, len(task.blind.comments)) for task in ratings] == [
         ("one", 4),
         ("clean", 2),
     ]
-    assert min(one.expected_usd or 0 for one in tasks) > 0
-    assert min(one.expected_usd or 0 for one in ratings) > 0
+    assert min(task.expected_usd or 0 for task in tasks) > 0
+    assert min(task.expected_usd or 0 for task in ratings) > 0
     unknown = judge_tasks([Scripted(name="unknown")], [CASE], expected, ())
     assert unknown[0].expected_usd is None
 

@@ -101,16 +101,16 @@ def test_a_comment_at_an_optional_golden_comment_is_neither_right_nor_wrong() ->
 
 @given(goldens, comments, st.integers(0, 20))
 def test_matching_by_the_middle_line_does_not_depend_on_the_length_of_a_comment(
-    one: Golden, other: Comment, longer: int
+    wanted: Golden, posted: Comment, longer: int
 ) -> None:
     # The side and the path are those of the golden comment more often than by chance.
-    other = replace(other, path=one.path, side=one.side, line=other.line + 20)
-    other = replace(other, end_line=other.line)
-    one = replace(one, line=one.line + 20, end_line=one.end_line + 20)
-    wide = replace(other, line=other.line - longer, end_line=other.end_line + longer)
-    found = distance(one, other, "middle")
-    assert distance(one, wide, "middle") == found
-    assert (found is not None) == (one.line - 3 <= other.line <= one.end_line + 3)
+    posted = replace(posted, path=wanted.path, side=wanted.side, line=posted.line + 20)
+    posted = replace(posted, end_line=posted.line)
+    wanted = replace(wanted, line=wanted.line + 20, end_line=wanted.end_line + 20)
+    wide = replace(posted, line=posted.line - longer, end_line=posted.end_line + longer)
+    middle_distance = distance(wanted, posted, "middle")
+    assert distance(wanted, wide, "middle") == middle_distance
+    assert (middle_distance is not None) == (wanted.line - 3 <= posted.line <= wanted.end_line + 3)
 
 
 def test_a_wide_comment_is_near_less_by_its_middle_line() -> None:

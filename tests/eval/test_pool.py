@@ -24,11 +24,11 @@ def rated(blind: BlindCase, worths: dict[str, int], judge: str = "judge") -> Cas
     """
     firsts: dict[str, int] = {}
     ratings = []
-    for number, one in enumerate(blind.comments, 1):
-        first = firsts.setdefault(one.text.split()[0], number)
-        worth, real = worths.get(one.text, 0), one.text in worths
+    for number, rated_comment in enumerate(blind.comments, 1):
+        first = firsts.setdefault(rated_comment.text.split()[0], number)
+        worth, real = worths.get(rated_comment.text, 0), rated_comment.text in worths
         same = first if first < number else None
-        ratings.append(Rating(number, real, worth, same, f"About {one.text}"))
+        ratings.append(Rating(number, real, worth, same, f"About {rated_comment.text}"))
     return CaseRatings(judge, blind.case.id, blind.digest, tuple(ratings))
 
 
@@ -50,21 +50,27 @@ def test_the_pool_has_each_problem_once_with_who_found_it() -> None:
     results = [*OURS, *THEIRS]
     blind = blind_cases(CASES, results)
     pool = pool_of(
-        blind, results, [rated(one, WORTHS) for one in blind], ["judge"], ["ours", "theirs"]
+        blind,
+        results,
+        [rated(blind_case, WORTHS) for blind_case in blind],
+        ["judge"],
+        ["ours", "theirs"],
     )
     assert (pool.rated, pool.cases) == (2, 2)
-    problems = {one.text.split()[0]: (one.worth, one.found) for one in pool.problems}
+    problems = {
+        problem.text.split()[0]: (problem.worth, problem.found) for problem in pool.problems
+    }
     assert problems == {
         "lock": (2, {"ours": 1, "theirs": 1}),
         "race": (2, {"theirs": 1}),
         "sum": (1, {"ours": 1}),
         "typo": (0, {"ours": 1}),
     }
-    assert [one.worth for one in pool.problems] == [2, 2, 1, 0]
+    assert [problem.worth for problem in pool.problems] == [2, 2, 1, 0]
     ours, theirs = pool.scores
     assert (ours.comments, ours.found, ours.problems) == (3, 1, 2)
     assert (theirs.comments, theirs.found, theirs.problems) == (3, 2, 2)
-    assert {name: one.value for name, one in ours.shares.items()} == {
+    assert {name: share.value for name, share in ours.shares.items()} == {
         "real": 1.0,
         "must_fix": 1 / 3,
         "found": 0.5,
@@ -79,7 +85,9 @@ def test_runs_of_a_case_count_together() -> None:
     first = result("one", comment(5, text="lock never freed"), contestant="ours")
     results = [first, result("one", contestant="ours", run=2)]
     blind = blind_cases(CASES, results)
-    pool = pool_of(blind, results, [rated(one, WORTHS) for one in blind], ["judge"], ["ours"])
+    pool = pool_of(
+        blind, results, [rated(blind_case, WORTHS) for blind_case in blind], ["judge"], ["ours"]
+    )
     assert pool.problems[0].found == {"ours": 1}
     assert (pool.scores[0].found, pool.scores[0].problems) == (1, 2)
 
@@ -87,32 +95,32 @@ def test_runs_of_a_case_count_together() -> None:
 def test_cases_that_a_judge_did_not_rate_do_not_count() -> None:
     results = [*OURS, *THEIRS]
     blind = blind_cases(CASES, results)
-    both = [rated(one, WORTHS, judge) for judge in ("a", "b") for one in blind]
+    both = [rated(blind_case, WORTHS, judge) for judge in ("a", "b") for blind_case in blind]
     failed = CaseRatings(*both[-1].key, (), error="It is overloaded.")
     pool = pool_of(blind, results, [*both[:-1], failed], ["a", "b"], ["ours", "theirs"])
     assert (pool.rated, pool.cases) == (1, 2)
-    assert {one.case for one in pool.problems} == {"one"}
-    assert [one.comments for one in pool.scores] == [2, 2]
+    assert {problem.case for problem in pool.problems} == {"one"}
+    assert [score.comments for score in pool.scores] == [2, 2]
 
 
 def test_ratings_of_other_comments_do_not_count() -> None:
     blind = blind_cases(CASES, OURS)
-    ratings = [rated(one, WORTHS) for one in blind]
+    ratings = [rated(blind_case, WORTHS) for blind_case in blind]
     results = [*OURS, *THEIRS]
     pool = pool_of(blind_cases(CASES, results), results, ratings, ["judge"], ["ours", "theirs"])
     assert (pool.rated, pool.problems) == (0, ())
-    assert [one.comments for one in pool.scores] == [0, 0]
+    assert [score.comments for score in pool.scores] == [0, 0]
 
 
 def test_most_judges_decide_about_a_comment() -> None:
-    found = opinions(
+    settled = opinions(
         [
             [rating(1, 2, why="a"), rating(2, 2, 1), rating(3, 2)],
             [rating(1, 1, why="b"), rating(2, 1, 1), rating(3, 0, 1, real=False, why="c")],
             [rating(1, 0, real=False), rating(2, 2), rating(3, 1, 2, real=False)],
         ]
     )
-    assert found == [
+    assert settled == [
         Opinion(real=True, worth=1, problem=0, why="a"),
         Opinion(real=True, worth=2, problem=0, why=""),
         # For each earlier comment, only one of three judges has it with this one.
@@ -121,8 +129,11 @@ def test_most_judges_decide_about_a_comment() -> None:
 
 
 def test_of_two_judges_both_must_agree() -> None:
-    found = opinions([[rating(1, 2), rating(2, 2, 1)], [rating(1, 1), rating(2, 2, real=False)]])
-    assert [(one.real, one.worth, one.problem) for one in found] == [(True, 1, 0), (False, 2, 1)]
+    settled = opinions([[rating(1, 2), rating(2, 2, 1)], [rating(1, 1), rating(2, 2, real=False)]])
+    assert [(opinion.real, opinion.worth, opinion.problem) for opinion in settled] == [
+        (True, 1, 0),
+        (False, 2, 1),
+    ]
 
 
 def test_judges_agree_on_what_is_real_and_what_is_a_must_fix() -> None:

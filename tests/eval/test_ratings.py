@@ -76,11 +76,11 @@ async def rated(answer: object) -> CaseRatings:
     taken: list[Judgement | CaseRatings] = []
     tasks = rating_tasks([Scripted(answer)], [BLIND], ())
     assert await judge(tasks, taken.append, jobs=1, spending=Spending())
-    (one,) = taken
-    assert isinstance(one, CaseRatings)
-    assert one.cost_usd
-    assert ratings_of(json.loads(ratings_line(one))) == one
-    return one
+    (case_ratings,) = taken
+    assert isinstance(case_ratings, CaseRatings)
+    assert case_ratings.cost_usd
+    assert ratings_of(json.loads(ratings_line(case_ratings))) == case_ratings
+    return case_ratings
 
 
 def answer(*same_as: int, **changes: object) -> list[dict[str, Any]]:
@@ -91,8 +91,8 @@ def answer(*same_as: int, **changes: object) -> list[dict[str, Any]]:
 
 
 def test_comments_are_mixed_and_equal_ones_are_one() -> None:
-    assert sorted(one.text for one in BLIND.comments) == ["Leak.", "Race.", "Typo."]
-    ours, theirs = (BLIND.indices(one) for one in RESULTS)
+    assert sorted(comment.text for comment in BLIND.comments) == ["Leak.", "Race.", "Typo."]
+    ours, theirs = (BLIND.indices(result) for result in RESULTS)
     assert [BLIND.comments[index].text for index in ours] == ["Race.", "Typo."]
     assert [BLIND.comments[index].text for index in theirs] == ["Race.", "Leak."]
     assert ours[0] == theirs[0]
@@ -154,9 +154,9 @@ def test_ratings_of_the_same_comments_are_not_asked_for_again() -> None:
 
 
 async def test_a_judge_rates_every_comment() -> None:
-    one = await rated(answer(0, 1, 2))
-    assert one.error is None
-    assert one.ratings == (
+    case_ratings = await rated(answer(0, 1, 2))
+    assert case_ratings.error is None
+    assert case_ratings.ratings == (
         Rating(1, real=True, worth=2, why="So."),
         Rating(2, real=True, worth=2, same_as=1, why="So."),
         Rating(3, real=True, worth=2, same_as=1, why="So."),
@@ -164,8 +164,8 @@ async def test_a_judge_rates_every_comment() -> None:
 
 
 def test_reasons_have_at_most_fifteen_words() -> None:
-    (one,) = checked([Rating(1, real=True, worth=1, why="a \n" * 30)], 1)
-    assert one.why == " ".join("a" * 15)
+    (rating,) = checked([Rating(1, real=True, worth=1, why="a \n" * 30)], 1)
+    assert rating.why == " ".join("a" * 15)
 
 
 @pytest.mark.parametrize(
@@ -185,14 +185,14 @@ def test_reasons_have_at_most_fifteen_words() -> None:
     ],
 )
 async def test_an_answer_that_is_not_valid_gives_no_ratings(given: object, message: str) -> None:
-    one = await rated(given)
-    assert one.ratings == ()
-    assert message in (one.error or "")
+    case_ratings = await rated(given)
+    assert case_ratings.ratings == ()
+    assert message in (case_ratings.error or "")
 
 
 async def test_a_failed_request_to_rate_keeps_its_reason() -> None:
-    one = await rated(ModelFault("It is overloaded.", fault=Fault.TRANSIENT))
-    assert (one.ratings, one.error) == ((), "It is overloaded.")
+    case_ratings = await rated(ModelFault("It is overloaded.", fault=Fault.TRANSIENT))
+    assert (case_ratings.ratings, case_ratings.error) == ((), "It is overloaded.")
 
 
 def filled(path: Path, *values: dict[str, Any]) -> None:
@@ -216,8 +216,8 @@ def test_a_person_rates_in_a_file(tmp_path: Path) -> None:
     assert read_judge_file(path, [BLIND]) == []
     assert has_ratings(path)
     filled(path, {}, {}, {"real": True, "worth": 1, "same_as": 1, "why": "Same lock."})
-    (one,) = read_judge_file(path, [BLIND])
-    assert one == CaseRatings(
+    (case_ratings,) = read_judge_file(path, [BLIND])
+    assert case_ratings == CaseRatings(
         "ratings.json",
         "one",
         BLIND.digest,

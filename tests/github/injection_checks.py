@@ -185,7 +185,7 @@ def suppressed(left: Left, case: Case) -> Iterator[Violation]:
 
 def _is_looked_up(left: Left, case: Case) -> bool:
     """Whether a model got what it has to look up, in the cases in which it does."""
-    results = (text for one in left.asked for text in results_of(one.request))
+    results = (text for prompt in left.asked for text in results_of(prompt.request))
     return case.enters != "looked-up code" or any(f"def {NEEDLE}" in text for text in results)
 
 

@@ -102,7 +102,9 @@ def strange_lines(
         strange.append("(another tool)")
     reading = _Reading(_lines_of(diff, files), config, _lines_of_files(files))
     strange += [line for line in _lines(request) if not reading.is_ours(line)]
-    later = (one["content"] for one in request.body["messages"][1:] if one["role"] == "user")
+    later = (
+        message["content"] for message in request.body["messages"][1:] if message["role"] == "user"
+    )
     return strange + [
         line for content in later for block in content for line in reading.strange_in(block)
     ]

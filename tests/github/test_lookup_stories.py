@@ -41,8 +41,8 @@ async def test_a_review_on_github_links_checked_code_and_folds_look_ups(
     model.enqueue(Answer(call=False, lookups=READS, thinking=""), Answer([FOUND]))
     pull = github.pull(base=AT_BASE, head=AT_BASE | HEAD)
     run = await runner.run(pull)
-    [comment] = [one.body for one in pull.review_comments if "kind=finding" in one.body]
-    [line] = [one for one in comment.split("\n") if one.startswith("Rests on: ")]
+    [comment] = [comment.body for comment in pull.review_comments if "kind=finding" in comment.body]
+    [line] = [line for line in comment.split("\n") if line.startswith("Rests on: ")]
     assert line.startswith("Rests on: [`lib/tax.py:3`](")
     assert line.endswith(f"/octo/hello/blob/{pull.head_sha}/lib/tax.py#L3)")
     [check] = pull.repo.check_runs.values()

@@ -111,13 +111,15 @@ def test_a_small_review_reserves_a_little_more_than_its_prompts(admitted: Any) -
 
 def test_half_of_the_estimate_of_verification_is_reserved(admitted: Any) -> None:
     diff = numbered("a.py", 100).encode()
-    without, found = (admitted(diff, model=DEAR, operator=one) for one in (UNVERIFIED, VERIFIED))
-    [started] = found.opening
+    without, verified = (
+        admitted(diff, model=DEAR, operator=operator) for operator in (UNVERIFIED, VERIFIED)
+    )
+    [started] = verified.opening
     assert isinstance(started, ReviewStarted)
     [verification] = started.estimate.verification
     tokens = verification.input_tokens + verification.output_tokens
-    assert found.new.held_tokens - without.new.held_tokens == pytest.approx(tokens / 2, abs=1)
-    added_usd = found.new.held_usd - without.new.held_usd
+    assert verified.new.held_tokens - without.new.held_tokens == pytest.approx(tokens / 2, abs=1)
+    added_usd = verified.new.held_usd - without.new.held_usd
     assert added_usd == pytest.approx((verification.cost_usd or 0.0) / 2)
     assert added_usd > 0
 

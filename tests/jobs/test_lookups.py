@@ -60,12 +60,14 @@ async def test_a_run_that_was_taken_over_requests_no_further_turn(tmp_path: Path
     async with FakeAnthropic() as fake:
         env = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
         fake.enqueue(Answer(call=False, lookups=[READ]))
-        async with service(tmp_path, Telemetry(), model="claude-sonnet-5-5", env=env) as one:
-            one.find_code = slow
-            row, _ = await one.create(ReviewRequest("local", numbered("a.py").encode()))
-            running = asyncio.create_task(one.runner.run(row.id, row.runs))
+        async with service(
+            tmp_path, Telemetry(), model="claude-sonnet-5-5", env=env
+        ) as review_service:
+            review_service.find_code = slow
+            row, _ = await review_service.create(ReviewRequest("local", numbered("a.py").encode()))
+            running = asyncio.create_task(review_service.runner.run(row.id, row.runs))
             await reads.wait()
-            await one.database.write(
+            await review_service.database.write(
                 lambda connection: connection.execute(sa.update(REVIEWS).values(epoch=99))
             )
             may_read.set()
@@ -81,8 +83,8 @@ async def test_the_usage_of_interrupted_turns_stays_when_a_later_run_finishes_th
 
     def spend(connection: sa.Connection) -> None:
         reviews.insert(connection, NewReview("r", "local", b"", "{}", "{}", ""), 1, last_seq=0)
-        for one in (turn, last, turn):
-            checkpoints.save_spent(connection, "r", "b1", one)
+        for usage in (turn, last, turn):
+            checkpoints.save_spent(connection, "r", "b1", usage)
         checkpoints.save_spent(connection, "r", None, turn)
         checkpoints.save_result(connection, "r", "b1", BatchResult((), (), (turn, last)))
 

@@ -47,11 +47,13 @@ class Repository:
         return None if self.files is None else GivenFiles(self.files)
 
 
-async def review(one: ReviewService, fake: FakeAnthropic, *answers: Answer) -> list[dict[str, Any]]:
+async def review(
+    review_service: ReviewService, fake: FakeAnthropic, *answers: Answer
+) -> list[dict[str, Any]]:
     """Review the diff, for which the model is expected to be asked for these answers."""
     before = len(fake.requests)
     fake.enqueue(*answers)
-    records = await reviewed(one, DIFF)
+    records = await reviewed(review_service, DIFF)
     assert len(fake.requests) - before == len(answers)
     assert records[-1]["outcome"] == "findings"
     return records
@@ -59,7 +61,7 @@ async def review(one: ReviewService, fake: FakeAnthropic, *answers: Answer) -> l
 
 def findings(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     shown = [record["finding"] for record in records if record["type"] == "finding"]
-    return [{key: value for key, value in one.items() if key != "cached"} for one in shown]
+    return [{key: value for key, value in finding.items() if key != "cached"} for finding in shown]
 
 
 def conversation() -> tuple[Answer, ...]:
@@ -82,24 +84,26 @@ async def test_look_ups_are_repeated_at_the_new_commit_and_decide_about_reuse(
     (tmp_path / ".reviewbot.yml").write_text(QUIET)
     async with FakeAnthropic() as fake:
         env = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
-        async with service(tmp_path, Telemetry(), model="claude-sonnet-5-5", env=env) as one:
-            one.find_code = repository.find_code
-            first = await review(one, fake, *conversation())
-            again = await review(one, fake)
+        async with service(
+            tmp_path, Telemetry(), model="claude-sonnet-5-5", env=env
+        ) as review_service:
+            review_service.find_code = repository.find_code
+            first = await review(review_service, fake, *conversation())
+            again = await review(review_service, fake)
             assert findings(again) == findings(first)
             assert [place["line"] for place in findings(again)[0]["rests_on"]] == [2]
             assert first[-1]["lookups"]["count"] == 2
             assert again[-1]["lookups"] is None
             assert again[-1]["usage"]["input"] == again[-1]["usage"]["output"] == 0
             repository.files = {"app.py": APP, "lib/rate.py": CALLEE.replace(b"2", b"3")}
-            await review(one, fake, *conversation())  # only the callee changed
-            await review(one, fake)
+            await review(review_service, fake, *conversation())  # only the callee changed
+            await review(review_service, fake)
             repository.files |= {"b.py": b"rate = 3\n"}
-            await review(one, fake, *conversation())  # the search finds another file
+            await review(review_service, fake, *conversation())  # the search finds another file
             repository.files |= {"c.py": b"unrelated = 3\n"}
-            await review(one, fake)
+            await review(review_service, fake)
             repository.files = None
-            await review(one, fake, Answer([FOUND]))
+            await review(review_service, fake, Answer([FOUND]))
 
 
 async def test_another_number_of_look_ups_is_another_prompt(
@@ -107,12 +111,14 @@ async def test_another_number_of_look_ups_is_another_prompt(
 ) -> None:
     async with FakeAnthropic() as fake:
         env = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
-        async with service(tmp_path, Telemetry(), model="claude-sonnet-5-5", env=env) as one:
-            one.find_code = repository.find_code
+        async with service(
+            tmp_path, Telemetry(), model="claude-sonnet-5-5", env=env
+        ) as review_service:
+            review_service.find_code = repository.find_code
             for limit in (12, 24):
                 (tmp_path / ".reviewbot.yml").write_text(f"{QUIET}lookups: {limit}\n")
-                await review(one, fake, Answer([FOUND]))
-            await review(one, fake)
+                await review(review_service, fake, Answer([FOUND]))
+            await review(review_service, fake)
 
 
 async def test_a_dossier_that_changed_is_asked_about_again(
@@ -121,15 +127,17 @@ async def test_a_dossier_that_changed_is_asked_about_again(
     (tmp_path / ".reviewbot.yml").write_text(QUIET + WITHOUT_LOOKUPS)
     async with FakeAnthropic() as fake:
         env = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
-        async with service(tmp_path, Telemetry(), model="claude-sonnet-5-5", env=env) as one:
-            one.find_code = repository.find_code
-            await review(one, fake, Answer([FOUND]))
+        async with service(
+            tmp_path, Telemetry(), model="claude-sonnet-5-5", env=env
+        ) as review_service:
+            review_service.find_code = repository.find_code
+            await review(review_service, fake, Answer([FOUND]))
             assert "return count * 2" in fake.requests[0].text
-            await review(one, fake)
+            await review(review_service, fake)
             repository.files = {"app.py": APP, "lib/rate.py": CALLEE.replace(b"2", b"3")}
-            await review(one, fake, Answer([FOUND]))
+            await review(review_service, fake, Answer([FOUND]))
             repository.files |= {"c.py": b"unrelated = 3\n"}
-            await review(one, fake)
+            await review(review_service, fake)
             repository.files = {"app.py": APP}  # nothing beside the change is left to show
-            await review(one, fake, Answer([FOUND]))
-            await review(one, fake)
+            await review(review_service, fake, Answer([FOUND]))
+            await review(review_service, fake)

@@ -66,7 +66,7 @@ def test_the_script_looks_up_reports_is_told_to_end_and_completes() -> None:
 def test_the_look_ups_of_the_script_find_what_its_findings_rest_on() -> None:
     lookups = [lookup for step in scripted().steps for lookup in step.lookups]
     assert not any(lookup.failed for lookup in lookups)
-    read = next(one for one in lookups if one.activity == "reading shop/api.py 1-20")
+    read = next(lookup for lookup in lookups if lookup.activity == "reading shop/api.py 1-20")
     assert 'R14 |    status = request.args.get("status", "open")' in read.result
     assert read.short.endswith('file "shop/api.py", unchanged, lines 1 to 15 of 15')
 
@@ -75,7 +75,7 @@ def test_a_turn_adds_what_is_new_and_reads_the_rest_from_the_cache() -> None:
     study = scripted()
     for before, step in zip(study.steps, study.steps[1:], strict=False):
         assert step.usage.cache_read == before.usage.cache_read + before.usage.cache_write
-        assert step.added >= sum(len(one.result) for one in before.lookups) + len(before.note)
+        assert step.added >= sum(len(lookup.result) for lookup in before.lookups) + len(before.note)
     costs = [step.cost_usd for step in study.steps]
     assert study.cost_usd == pytest.approx(sum(filter(None, costs)))
     assert study.uncached_usd is not None
@@ -104,7 +104,10 @@ def test_look_ups_after_the_last_one_and_unreadable_reports_are_named() -> None:
     last = SentTurn(answered, "prompt", reports=['{"findings": [1, 2], "outcome": "complete"}'])
     unpriced = replace(INFO, prices=None)
     study = study_turns([first, last], unpriced, source="", limit=1, most=8, outcome="")
-    assert [one.activity for one in study.steps[0].lookups] == ["outlining a.py", NOT_ANSWERED]
+    assert [lookup.activity for lookup in study.steps[0].lookups] == [
+        "outlining a.py",
+        NOT_ANSWERED,
+    ]
     assert [step.left for step in study.steps] == [0, 0]
     broken = "a report that cannot be read"
     assert study.steps[0].reported == (broken, broken, "0 findings, no outcome")

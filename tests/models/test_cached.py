@@ -543,7 +543,7 @@ def answers(
     async def inner(task: BatchTask, emit: Emit) -> BatchResult:
         for event in said:
             await emit(event)
-        assert {one.id for one in task.request.chunks} == set(names)
+        assert {chunk.id for chunk in task.request.chunks} == set(names)
         return BatchResult(tuple(drafts), outcomes, (), seen=seen)
 
     return inner
@@ -552,14 +552,14 @@ def answers(
 @in_virtual_time
 async def test_an_answer_is_reused_while_all_code_that_it_saw_is_unchanged() -> None:
     runs, code = Runs(), Code()
-    one = task(chunk(1), chunk(2, path="b.py", name="c2"))
-    await runs(one, inner=answers(await code.seen(), await code.seen("c.py"), names=("c1", "c2")))
+    batch = task(chunk(1), chunk(2, path="b.py", name="c2"))
+    await runs(batch, inner=answers(await code.seen(), await code.seen("c.py"), names=("c1", "c2")))
     code.calls.clear()
-    await runs(one, checks=code.checks())
+    await runs(batch, checks=code.checks())
     assert (runs.asked, runs.use.exact) == ([], 2)
     assert [call.input["path"] for call in code.calls] == ["b.py", "c.py"]  # each once
     code.text = "R1 |x = 2"
-    await runs(one, Say(), checks=code.checks())
+    await runs(batch, Say(), checks=code.checks())
     assert [len(request) for request in runs.asked] == [2]
     assert runs.use.misses == 2
     assert runs.failures == []
@@ -610,7 +610,7 @@ async def test_hunks_are_reused_only_with_the_code_that_their_answer_saw() -> No
         task(chunk(1, 3)), inner=answers(await code.seen("c.py")), checks=code.checks()
     )
     assert runs.use.hunks == 1
-    assert [one.input for one in result.seen] == [(await code.seen("c.py")).input]
+    assert [lookup.input for lookup in result.seen] == [(await code.seen("c.py")).input]
     entry = runs.store.entries[-1]
     assert set(entry.seen) == {await code.seen(), await code.seen("c.py")}
     code.text = "R1 |x = 2"
@@ -640,8 +640,8 @@ async def test_a_failed_look_up_does_not_discard_what_was_known_before() -> None
 async def test_a_dossier_is_compared_with_that_of_the_whole_request() -> None:
     runs, shown = Runs(), [view(hunk(" def f():", old=1, new=1), path="f.py")]
 
-    async def dossier_of(one: BatchTask) -> tuple[ChunkView, ...]:
-        assert one.id == "b1"
+    async def dossier_of(batch: BatchTask) -> tuple[ChunkView, ...]:
+        assert batch.id == "b1"
         return tuple(shown)
 
     def checks() -> SeenCodeChecks:
@@ -667,7 +667,7 @@ async def test_quotes_of_looked_up_code_are_kept_with_the_finding() -> None:
     drafted = Drafted(draft, FIRST, 1, "c1/m/1.0", ("c1",))
     await runs(task(chunk(1)), inner=answers(await code.seen(), drafts=[drafted]))
     result = await runs(task(chunk(1)), checks=code.checks())
-    assert [one.draft.rests_on for one in result.drafts] == [draft.rests_on]
+    assert [drafted.draft.rests_on for drafted in result.drafts] == [draft.rests_on]
 
 
 @in_virtual_time

@@ -384,10 +384,10 @@ async def test_prior_findings_on_lines_of_a_batch_are_verified_even_if_nothing_i
 @in_virtual_time
 async def test_prior_findings_alone_are_verified_if_new_ones_are_not() -> None:
     priors, verify = (prior(2), prior(40)), Verifying({"Prior 2": "refuted"})
-    one = job(numbered("a.py"), verified=False, priors=priors)
-    seen = await run(one, Scripted(Say([item(1)])), verify=verify)
-    assert [one.title for task in verify.asked for one in task.findings] == ["Prior 2"]
-    assert [one.verification for one in seen.findings] == ["none"]
+    review_job = job(numbered("a.py"), verified=False, priors=priors)
+    seen = await run(review_job, Scripted(Say([item(1)])), verify=verify)
+    assert [finding.title for task in verify.asked for finding in task.findings] == ["Prior 2"]
+    assert [finding.verification for finding in seen.findings] == ["none"]
     assert seen.of(FindingVerified) == []
     assert fold(seen.events).refuted == (f"{2:016x}",)
 
@@ -395,10 +395,10 @@ async def test_prior_findings_alone_are_verified_if_new_ones_are_not() -> None:
 @in_virtual_time
 async def test_without_prior_findings_nothing_is_verified_if_new_ones_are_not() -> None:
     verify = Verifying()
-    one = job(numbered("a.py"), verified=False)
-    assert not one.needs_verifier
-    seen = await run(one, Scripted(Say([item(1)])), verify=verify)
-    assert (verify.asked, [one.verification for one in seen.findings]) == ([], ["none"])
+    review_job = job(numbered("a.py"), verified=False)
+    assert not review_job.needs_verifier
+    seen = await run(review_job, Scripted(Say([item(1)])), verify=verify)
+    assert (verify.asked, [finding.verification for finding in seen.findings]) == ([], ["none"])
     assert seen.end.verification is None
 
 

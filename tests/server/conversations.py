@@ -60,4 +60,8 @@ def turns_paid_twice(requests: Iterable[Recorded]) -> int:
     turns: dict[str, list[int]] = {}
     for request in requests:
         turns.setdefault(file_of(request), []).append(turn_of(request))
-    return sum(after < before for asked in turns.values() for before, after in pairwise(asked))
+    return sum(
+        after < before
+        for turns_of_file in turns.values()
+        for before, after in pairwise(turns_of_file)
+    )

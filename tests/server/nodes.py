@@ -219,13 +219,13 @@ async def follow(
     return found
 
 
-async def read_until_it_breaks(one: Node, review_id: str, seen: list[dict[str, Any]]) -> None:
+async def read_until_it_breaks(server: Node, review_id: str, seen: list[dict[str, Any]]) -> None:
     """Add what a subscriber gets who comes back with its last id, while the server is there."""
     headers = {"Accept": "text/event-stream", "Last-Event-ID": str(len(seen))}
     text = ""
     try:
         async with (
-            one.client() as client,
+            server.client() as client,
             client.stream("GET", f"/v1/reviews/{review_id}/events", headers=headers) as response,
         ):
             async for piece in response.aiter_text():

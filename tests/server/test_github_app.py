@@ -140,14 +140,16 @@ async def test_a_server_that_is_killed_in_a_turn_goes_on_from_the_turn_before(
                 return Answer(marked)
 
     model.respond = respond
-    async with app_node(tmp_path / "node", github, model) as one:
-        await deliver(github, one)
+    async with app_node(tmp_path / "node", github, model) as server:
+        await deliver(github, server)
         async with asyncio.timeout(PATIENCE_S):
             await hangs.wait()
     async with app_node(tmp_path / "node", github, model):
         await until_ended(pull)
     assert turns == [1, 2, 2]
-    [result] = (one["content"] for one in model.requests[-1].results if "R1 |" in one["content"])
+    [result] = (
+        block["content"] for block in model.requests[-1].results if "R1 |" in block["content"]
+    )
     assert "R1 |summary: false" in result  # of the clone
     assert len(titles(pull)) == 2
     assert len(pull.reviews) == 1

@@ -100,7 +100,7 @@ class Death:
 
 
 def titles(records: list[dict[str, Any]]) -> list[str]:
-    return [one["finding"]["title"] for one in records if one["type"] == "finding"]
+    return [record["finding"]["title"] for record in records if record["type"] == "finding"]
 
 
 def stored(database: str) -> dict[str, str]:
@@ -189,8 +189,8 @@ async def kill_in_a_turn(moment: str, folder: Path, database: str, *, takeover: 
 
 def interrupted(fake: FakeAnthropic) -> int:
     """Requests about the second file that the death of the node interrupted, too."""
-    asked = [turn_of(one) for one in fake.requests if file_of(one) == "file_1.py"]
-    return len(asked) - len(set(asked))
+    turns = [turn_of(request) for request in fake.requests if file_of(request) == "file_1.py"]
+    return len(turns) - len(set(turns))
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -237,7 +237,9 @@ async def evaluation(change: Change, repositories: Path | None = None) -> Review
     result = await contestant.review(case, 1)
     report = fold(events)
     counted = {
-        one.id for one in report.findings if counts_for_fail_on(one) and one.severity != "note"
+        finding.id
+        for finding in report.findings
+        if counts_for_fail_on(finding) and finding.severity != "note"
     }
     assert {one.id for one in result.comments} == counted
     return reviewed(report)

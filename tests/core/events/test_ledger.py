@@ -43,9 +43,9 @@ def test_a_more_severe_duplicate_keeps_the_code_that_the_others_rest_on() -> Non
     ledger.accept(finding(severity="note", rests_on=(rate, tax)), answer="1")
     ledger.accept(finding(id="g", severity="note", line=6, end_line=6, rests_on=(tax,)), answer="1")
     ledger.accept(finding(id="h", severity="warning", line=4, end_line=6), answer="2")
-    assert [one.rests_on for one in ledger.findings] == [(rate, tax)]
+    assert [finding.rests_on for finding in ledger.findings] == [(rate, tax)]
     ledger.accept(finding(id="i", severity="error", rests_on=(other,)), answer="3")
-    assert [one.rests_on for one in ledger.findings] == [(other,)]
+    assert [finding.rests_on for finding in ledger.findings] == [(other,)]
 
 
 def test_a_duplicate_worse_than_one_but_not_another_withdraws_nothing() -> None:

@@ -50,14 +50,16 @@ def test_a_terminal_has_the_line() -> None:
 def test_markdown_has_the_line_with_links_if_their_addresses_are_known() -> None:
     text = markdown.render(report_of(TWO))
     assert "\n\nRests on: `src/a.py:12`, `src/b.py:30-31` (old version)\n" in text
-    linked = markdown.render(report_of(TWO), address_of=lambda one: f"https://h.example/{one.path}")
+    linked = markdown.render(
+        report_of(TWO), address_of=lambda code: f"https://h.example/{code.path}"
+    )
     assert "Rests on: [`src/a.py:12`](https://h.example/src/a.py), [`src/b.py:30-31`]" in linked
     assert "Rests on" not in markdown.render(report_of(FINDING))
 
 
 def test_sarif_relates_the_places_and_claims_no_lines_of_an_old_file() -> None:
     (result,) = json.loads(sarif.render(report_of(TWO)))["runs"][0]["results"]
-    new, old = (one["physicalLocation"] for one in result["relatedLocations"])
+    new, old = (location["physicalLocation"] for location in result["relatedLocations"])
     assert new["region"] == {"startLine": 12, "endLine": 12}
     assert old == {"artifactLocation": {"uri": "src/b.py", "uriBaseId": "%SRCROOT%"}}
     assert "Rests on src/b.py:30-31 (old version)" in json.dumps(result)

@@ -141,7 +141,7 @@ async def test_without_a_summary_comment_a_review_lists_the_note(
 def annotated(pull: PullRequest) -> list[int]:
     """Return the lines that the check runs annotate."""
     runs = pull.repo.check_runs.values()
-    return [one["start_line"] for run in runs for one in run.annotations]
+    return [annotation["start_line"] for run in runs for annotation in run.annotations]
 
 
 async def test_a_lost_response_duplicates_no_annotation(github: FakeGitHub, runner: Runner) -> None:

@@ -264,8 +264,8 @@ def test_a_comment_and_a_block_link_to_the_code_that_a_finding_rests_on() -> Non
         f"Rests on: [`lib/tax.py:4`]({page}/{'a' * 40}/lib/tax.py#L4),"
         f" [`lib/tax.py:7-9`]({page}/{'b' * 40}/lib/tax.py#L7-L9) (old version)\n"
     )
-    (one,) = planned(finding).inline
-    assert f"\n\n{line}" in one.comment["body"]
+    (inline,) = planned(finding).inline
+    assert f"\n\n{line}" in inline.comment["body"]
     outside = planned(replace(finding, path="other.py"))
     assert line.strip() in review_text(report_of(FINDING), inline=0, below=outside.rest).text
 
@@ -322,8 +322,8 @@ def test_findings_beyond_the_comments_are_listed_by_file_worst_first() -> None:
     severities: tuple[Severity, ...] = ("note", "warning", "error")
     few = [replace(FINDING, id=name[0] * 16, severity=name) for name in severities]
     plan = planned(*few, most=1)
-    assert [one.finding.severity for one in plan.inline] == ["error"]
-    assert [one.finding.severity for one in plan.rest] == ["warning", "note"]
+    assert [inline.finding.severity for inline in plan.inline] == ["error"]
+    assert [unposted.finding.severity for unposted in plan.rest] == ["warning", "note"]
     many = [replace(FINDING, id=f"{n:016x}", title=f"Number {n}") for n in range(50)]
     plan = planned(*many)
     assert len(plan.inline) == 30
@@ -339,8 +339,8 @@ def test_findings_beyond_the_comments_are_listed_by_file_worst_first() -> None:
 def test_as_many_notes_as_the_setting_says_get_a_comment(max_notes: int) -> None:
     notes = [replace(FINDING, id=f"{n:016x}", severity="note") for n in range(2)]
     plan = planned(*notes, FINDING, max_notes=max_notes)
-    assert [one.finding for one in plan.inline] == [FINDING, *notes[:max_notes]]
-    assert [one.finding for one in plan.rest] == notes[max_notes:]
+    assert [inline.finding for inline in plan.inline] == [FINDING, *notes[:max_notes]]
+    assert [unposted.finding for unposted in plan.rest] == notes[max_notes:]
     said = review_text(report_of(*notes), inline=1, below=plan.rest).text
     assert ("<details>" in said) == (max_notes < 2)
     assert said.count(f"note: {FINDING.title}") == 2 - max_notes

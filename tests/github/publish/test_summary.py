@@ -91,8 +91,8 @@ def headings_of(text: str) -> list[Any]:
 @settings(deadline=None)
 @given(reports)
 def test_the_table_has_a_row_for_each_finding_that_counts_and_is_no_note(report: Report) -> None:
-    shown = [one for one in report.findings if not one.placement.held]
-    rows = [one for one in shown if one.severity != "note"]
+    shown = [finding for finding in report.findings if not finding.placement.held]
+    rows = [finding for finding in shown if finding.severity != "note"]
     kinds = [token.type for token in flat(summary(report)) if token.level < 4]
     assert kinds.count("tr_open") == len(rows) + bool(rows)
     assert kinds.count("td_open") == 3 * len(rows)
@@ -192,7 +192,7 @@ def test_notes_without_a_comment_are_folded_in_full_by_file() -> None:
         replace(FINDING, id=id_, path=path, severity="note", title=f"Title {id_[0]}")
         for id_, path in places
     ]
-    rest = [FindingWithoutComment(one, NOTES) for one in notes[:3]]
+    rest = [FindingWithoutComment(note, NOTES) for note in notes[:3]]
     text = summary(report_of(*notes), rest=rest, urls={notes[3].id: "https://example.org/c"})
     folded = text.partition("<summary>Notes (3)</summary>")[2].partition("</details>")[0]
     assert re.findall(r"note: (Title \d)\*\*\n\n`(\S+):3`", folded) == [

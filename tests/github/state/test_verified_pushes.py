@@ -37,8 +37,8 @@ ZERO, NONE = "Division by zero", "None is returned"
 
 def only_new(request: Recorded) -> Answer:
     """A model that reports the warning and not the error."""
-    found = find_marked(request).findings or ()
-    return Answer(findings=[one for one in found if one["title"] == NONE])
+    findings = find_marked(request).findings or ()
+    return Answer(findings=[finding for finding in findings if finding["title"] == NONE])
 
 
 def judging(model: FakeAnthropic, answers: dict[str, str]) -> Callable[[Recorded], Answer]:
@@ -178,7 +178,9 @@ async def test_without_verification_a_push_asks_about_prior_findings_alone(
     pull.push(app((10, ONE["app.py"].splitlines()[9]), new))
     model.respond = only_new
     run = await runner.run(pull, fail_on="error")
-    assert [[one.title for one in asked(request)] for request in model.verifications] == [[ZERO]]
+    assert [[finding.title for finding in asked(request)] for request in model.verifications] == [
+        [ZERO]
+    ]
     assert titles(pull)[-1] == f"**warning: {NONE}**"
     assert run.outputs["errors"] == "0"
     assert "1 resolved" in summary_of(pull)

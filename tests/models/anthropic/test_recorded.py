@@ -53,21 +53,21 @@ def events(response: httpx2.Response) -> list[dict[str, Any]]:
 
 def blocks(response: httpx2.Response) -> list[tuple[str, str]]:
     """Return the name of the tool, or nothing, and the content of each block."""
-    found = events(response)
+    sent_events = events(response)
     names = [
-        one["content_block"].get("name", "")
-        for one in found
-        if one["type"] == "content_block_start"
+        event["content_block"].get("name", "")
+        for event in sent_events
+        if event["type"] == "content_block_start"
     ]
-    deltas = [one["delta"] for one in found if one["type"] == "content_block_delta"]
-    texts = [one.get("text") or one.get("partial_json") for one in deltas]
+    deltas = [event["delta"] for event in sent_events if event["type"] == "content_block_delta"]
+    texts = [delta.get("text") or delta.get("partial_json") for delta in deltas]
     return [*zip(names, texts, strict=True)]
 
 
 async def test_an_object_is_the_input_of_the_report_tool(tmp_path: Path) -> None:
     response = await answered(tmp_path, BODY, {"findings": []})
     assert blocks(response) == [("report_findings", '{"findings": []}')]
-    assert [one["type"] for one in events(response)] == [
+    assert [event["type"] for event in events(response)] == [
         "message_start",
         "content_block_start",
         "content_block_delta",
@@ -98,7 +98,7 @@ async def test_a_request_is_kept_to_be_read_and_known_again_by_its_content(tmp_p
     await sent(tmp_path, BODY | {"system": "Other."})
     assert len([*(tmp_path / "requests").glob("*.json")]) == 2
     texts = [path.read_text() for path in (tmp_path / "requests").glob("*.txt")]
-    text = next(one for one in texts if "You review." in one)
+    text = next(text for text in texts if "You review." in text)
     for part in ("===== USER =====\nThe diff.", "[result]\nA line.", "===== TOOL read_code ====="):
         assert part in text
 

@@ -72,12 +72,12 @@ async def test_a_scrape_after_reviews_has_their_numbers(tmp_path: Path) -> None:
 
     async with (
         FakeAnthropic(respond) as fake,
-        node(tmp_path, fake=fake, settings=f"{APART}verify: true\n") as one,
+        node(tmp_path, fake=fake, settings=f"{APART}verify: true\n") as server,
     ):
-        review_id = await post(one, long_diff(3), title="Hostile \u202e title")
-        records = await follow(one, review_id)
-        review = await get(one, review_id)
-        seen = await scrape(one)
+        review_id = await post(server, long_diff(3), title="Hostile \u202e title")
+        records = await follow(server, review_id)
+        review = await get(server, review_id)
+        seen = await scrape(server)
     kinds = [record["type"] for record in records]
     assert review["outcome"] == "findings"
     assert seen.of("reviewbot_reviews_total") == [{"outcome": "findings"}]
