@@ -88,8 +88,8 @@ def read_judge_file(path: Path, blind: Sequence[BlindCase]) -> list[CaseRatings]
         entry = by_case.get(blind_case.case.id, {})
         if entry.get("comments_digest") != blind_case.digest:
             raise SourceError(
-                f"the comments on {blind_case.case.id:.80} in {path.name} are not those of the results;"
-                " name another file"
+                f"the comments on {blind_case.case.id:.80} in {path.name} are not those of the"
+                " results; name another file"
             )
         try:
             ratings = _read(entry, len(blind_case.comments))
