@@ -63,8 +63,8 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two workers for each core: tests often wait for a timer or another process."""
-    return 2 * (os.cpu_count() or 1)
+    """Return three workers for two cores: tests often wait for a timer or another process."""
+    return 3 * (os.cpu_count() or 1) // 2 or 1
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect all but a sample of the variants of each test.
 
     The marker ``sample`` makes the sample of an expensive test smaller. Of the tests in
-    :data:`STORIES`, every fourth one of a file is run. ``-k`` and paths run all that they select.
+    :data:`STORIES`, every fifth one of a file is run. ``-k`` and paths run all that they select.
     """
     most: int = config.getoption("--sample")
     if not most or config.option.keyword or config.option.file_or_dir:
@@ -92,21 +92,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for index, item in enumerate(group)
         if index * kept // len(group) == (index - 1) * kept // len(group)
     }
-    dropped |= _beyond_a_fourth([item for item in items if item not in dropped])
+    dropped |= _beyond_a_fifth([item for item in items if item not in dropped])
     if dropped:
         config.hook.pytest_deselected(items=list(dropped))
         items[:] = [item for item in items if item not in dropped]
 
 
-def _beyond_a_fourth(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Return three of four tests of each file in :data:`STORIES`."""
+def _beyond_a_fifth(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Return four of five tests of each file in :data:`STORIES`."""
     names: dict[Path, dict[str, int]] = {}
     beyond = set()
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in STORIES:
             of_file = names.setdefault(item.path, {})
             number = of_file.setdefault(item.nodeid.partition("[")[0], len(of_file))
-            if number % 4:
+            if number % 5:
                 beyond.add(item)
     return beyond
 

@@ -70,6 +70,7 @@ def _runtime_imports(path: Path) -> Iterator[str]:
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 
+@pytest.mark.slow
 def test_one_module_knows_the_client_library_of_github() -> None:
     users = {
         path.relative_to(PACKAGE).as_posix()
@@ -132,6 +133,7 @@ def test_no_class_has_a_default_that_python_3_11_refuses_in_a_dataclass() -> Non
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@pytest.mark.slow
 def test_arguments_without_types_stay_in_the_module_of_their_command() -> None:
     """Beside the commands, which take them in ``run``, only the dispatcher knows them."""
     users, shared = set(), set()

@@ -123,6 +123,7 @@ async def test_a_model_sees_some_lines_of_a_pull_request_and_a_dry_run_counts_th
     assert tokens[0] != tokens[1]
 
 
+@pytest.mark.slow
 async def test_a_server_gets_the_diff_alone(tmp_path: Path) -> None:
     async with opened({"a.py": SLOW}, {"a.py": SLEEPS}) as (github, _, env), node(tmp_path) as one:
         arguments = ("--pr", NAME, "--server", one.url, "--format", "ndjson")

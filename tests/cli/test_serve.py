@@ -275,6 +275,7 @@ def test_what_is_wrong_is_named_by_its_flag(tmp_path: Path) -> None:
 # --- The end
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text", "json"])
 async def test_the_wait_for_reviews_at_work_is_told_at_the_signal(
     tmp_path: Path, kind: str

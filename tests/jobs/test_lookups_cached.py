@@ -78,6 +78,7 @@ def repository() -> Repository:
     return Repository()
 
 
+@pytest.mark.slow
 async def test_look_ups_are_repeated_at_the_new_commit_and_decide_about_reuse(
     tmp_path: Path, repository: Repository
 ) -> None:

@@ -133,6 +133,7 @@ def slowest(registered: RegisteredPattern) -> Shape | None:
     return max(shapes, key=lambda it: seconds(registered, it.text(SCREENED)), default=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_the_time_of_each_pattern_is_linear_on_its_worst_shape(module: str) -> None:
     for registered in registered_patterns():

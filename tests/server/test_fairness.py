@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+
 from reviewbot.store import keys
 from reviewbot.store.database import open_database
 from reviewbot.store.keys import Limits
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 async def test_many_reviews_of_one_key_keep_no_other_key_waiting(tmp_path: Path) -> None:
     opened = open_database(f"sqlite:///{tmp_path / 'reviewbot.db'}")
     with opened.engine.begin() as connection:

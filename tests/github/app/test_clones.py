@@ -104,6 +104,7 @@ async def test_a_force_push_before_the_fetch_shows_no_other_commit(
     assert f"{UNAVAILABLE}: its repository could not be fetched, since its ref points" in summary
 
 
+@pytest.mark.slow
 async def test_two_tenants_with_repositories_of_one_name_have_clones_of_their_own(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
 ) -> None:

@@ -163,6 +163,7 @@ async def test_a_review_that_was_posted_in_parts_is_not_taken_for_another_part(
     assert len(titles(pull)) == len(lines)
 
 
+@pytest.mark.slow
 async def test_deliveries_are_handled_once_although_their_node_is_slow(
     github: FakeGitHub, server: AppServer
 ) -> None:

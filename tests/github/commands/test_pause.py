@@ -116,6 +116,7 @@ async def test_the_check_of_a_reviewed_commit_does_not_call_it_not_reviewed(
     assert text.endswith("This commit was reviewed before.")
 
 
+@pytest.mark.slow
 async def test_a_review_that_is_requested_while_paused_is_made_once(
     github: FakeGitHub, server: AppServer
 ) -> None:

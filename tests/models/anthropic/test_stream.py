@@ -222,6 +222,7 @@ async def test_an_end_without_message_stop_is_a_cut_and_never_complete() -> None
     ],
 )
 @in_virtual_time
+@pytest.mark.slow
 async def test_a_stream_cut_at_any_byte_ends_as_a_fault_or_whole(how: str) -> None:
     answer = Answer(report='{"findings":[{"t":"≠"}],"outcome":"complete"}', delta_size=30)
     wire = answer.wire()

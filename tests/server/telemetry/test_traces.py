@@ -72,6 +72,7 @@ def attributes(span: ReadableSpan) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 async def test_a_run_holds_its_batches_and_their_counts(tmp_path: Path) -> None:
     asked: list[str] = []
 
