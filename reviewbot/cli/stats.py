@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.pulls import ListedPull
     from reviewbot.github.state.block import Fate, StateBlock
     from reviewbot.github.state.reactions import FindingReaction
-    from reviewbot.github.state.statistics import Counts, PullState, Statistics
+    from reviewbot.github.state.statistics import Counts, FateCounts, PullState, Statistics
 
 _SHOWN: Final[tuple[Reaction, ...]] = ("+1", "-1")
 """Reactions with a column of their own; the others are only in the sum."""
@@ -173,11 +173,12 @@ def _json(args: argparse.Namespace, found: _Found) -> str:
         "pull_requests": found.listed,
         "with_state": statistics.pulls,
         "findings": dict(statistics.total.counts),
-        "by_rule": [{"name": one.name, **one.counts} for one in statistics.by_rule],
-        "by_model": [{"name": one.name, **one.counts} for one in statistics.by_model],
-        "by_prompt_version": [
-            {"name": one.name, **one.counts} for one in statistics.by_prompt_version
-        ],
+        "merged": statistics.total.merged,
+        "fixed_before_merge": statistics.total.fixed_before_merge,
+        **{
+            f"by_{key}": [{"name": row.name, **_fates_json(row)} for row in rows]
+            for key, rows in _by(statistics).items()
+        },
         "reactions": _reactions_json(found.reactions),
         "without_fate": {f"in_{state}": number for state, number in statistics.open.items()},
         "merges_not_recorded": statistics.unrecorded,
@@ -185,6 +186,20 @@ def _json(args: argparse.Namespace, found: _Found) -> str:
         "notes": list(_notes(found, args.author)),
     }
     return json.dumps(record, indent=2)
+
+
+def _by(statistics: Statistics) -> dict[str, Sequence[FateCounts]]:
+    return {
+        "severity": statistics.by_severity,
+        "rule": statistics.by_rule,
+        "model": statistics.by_model,
+        "prompt_version": statistics.by_prompt_version,
+    }
+
+
+def _fates_json(row: FateCounts) -> dict[str, int]:
+    counts = {str(fate): number for fate, number in row.counts.items()}
+    return counts | {"merged": row.merged, "fixed_before_merge": row.fixed_before_merge}
 
 
 def _reactions_json(reactions: Sequence[FindingReaction] | None) -> dict[str, Any] | None:
@@ -215,10 +230,14 @@ def _terminal(args: argparse.Namespace, found: _Found) -> str:
     ]
     if total := statistics.total.total:
         parts = [f"{_share(statistics.total, fate)} {_words(fate)}" for fate in FATES]
-        blocks.append(f"{count(total, 'closed finding')}: {', '.join(parts)}")
-        blocks.append(_table("RULE", statistics.by_rule))
-        blocks.append(_table("MODEL", statistics.by_model))
-        blocks.append(_table("PROMPT VERSION", statistics.by_prompt_version))
+        closed = f"{count(total, 'closed finding')}: {', '.join(parts)}"
+        if statistics.total.merged:
+            fixed = _of_merged(statistics.total)
+            closed += f"\nFixed before the merge: {fixed} in merged pull requests"
+        blocks.append(closed)
+        blocks += [
+            _table(key.upper().replace("_", " "), rows) for key, rows in _by(statistics).items()
+        ]
     if found.reactions:
         blocks.append(f"{count(len(found.reactions), 'reaction')} to findings")
         blocks += [
@@ -229,12 +248,26 @@ def _terminal(args: argparse.Namespace, found: _Found) -> str:
     return "\n\n".join(filter(None, blocks))
 
 
-def _table(heading: str, counts: Sequence[Counts[Fate]]) -> str:
+def _table(heading: str, counts: Sequence[FateCounts]) -> str:
     rows = [
-        (_name(one.name), f"{one.total:,}", *(_share(one, fate) for fate in FATES))
-        for one in counts
+        (
+            _name(row.name),
+            f"{row.total:,}",
+            *(_share(row, fate) for fate in FATES),
+            _of_merged(row),
+        )
+        for row in counts
     ]
-    return _columns((heading, "FINDINGS", *(_words(fate).upper() for fate in FATES)), rows)
+    fates = (_words(fate).upper() for fate in FATES)
+    return _columns((heading, "FINDINGS", *fates, "FIXED BEFORE MERGE"), rows)
+
+
+def _of_merged(row: FateCounts) -> str:
+    """Return how many findings of merged pull requests were fixed before the merge."""
+    if not row.merged:
+        return "-"
+    share = 100 * row.fixed_before_merge / row.merged
+    return f"{row.fixed_before_merge:,} of {row.merged:,} ({share:.0f} %)"
 
 
 def _reaction_table(heading: str, counts: Sequence[Counts[Reaction]]) -> str:

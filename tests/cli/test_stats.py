@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -45,9 +45,9 @@ async def stats(folder: Path, *arguments: str, **variables: str) -> Done:
     return await run_command(folder, "stats", "octo/hello", *arguments, **variables)
 
 
-def closed(number: int, fate: Fate, rule: str = "bug", **changes: str) -> ClosedRecord:
+def closed(number: int, fate: Fate, rule: str = "bug", **changes: Any) -> ClosedRecord:
     values = {"model": "claude-sonnet-5-5", "prompt_version": "0123456789ab"} | changes
-    return ClosedRecord(f"{number:016x}", rule, values["model"], values["prompt_version"], fate)
+    return ClosedRecord(id=f"{number:016x}", rule=rule, fate=fate, **values)
 
 
 def summary(pull: PullRequest, block: StateBlock) -> str:
@@ -65,47 +65,60 @@ def pulled(github: FakeGitHub, block: StateBlock, *, by: str = AUTHOR) -> PullRe
     return pull
 
 
-async def test_fates_are_counted_by_rule_model_and_prompt_version(tmp_path: Path) -> None:
-    rule = closed(3, "fixed", "python/eval", model="offline", prompt_version="")
+async def test_fates_are_counted_by_severity_rule_model_and_prompt_version(tmp_path: Path) -> None:
+    rule = closed(3, "fixed", "python/eval", model="offline", prompt_version="", severity="error")
     async with world() as (github, env):
         states = (
-            StateBlock("s", closed=(closed(1, "fixed"), rule), merged=True),
+            StateBlock("s", closed=(closed(1, "fixed", severity="error"), rule), merged=True),
             StateBlock("s", closed=(closed(2, "dismissed"), closed(4, "refuted")), merged=True),
-            StateBlock("s", closed=(closed(5, "open_at_merge"),), merged=True),
+            StateBlock("s", closed=(closed(5, "open_at_merge", severity="warning"),), merged=True),
         )
         for state in states:
             pulled(github, state).merge()
+        pulled(github, StateBlock("s", closed=(closed(6, "fixed", severity="warning"),)))
         done = await stats(tmp_path, **env)
         text = await stats(tmp_path, "--format", "json", **env)
         assert {one.method for one in github.requests} == {"GET"}
     assert (done.code, done.err) == (0, "")
     assert done.out == EXPECTED
     found = json.loads(text.out)
-    assert found["findings"] == {"fixed": 2, "dismissed": 1, "refuted": 1, "open_at_merge": 1}
-    assert [(one["name"], one["fixed"]) for one in found["by_rule"]] == [
-        ("bug", 1),
+    assert found["findings"] == {"fixed": 3, "dismissed": 1, "refuted": 1, "open_at_merge": 1}
+    assert (found["merged"], found["fixed_before_merge"]) == (5, 2)
+    assert [(row["name"], row["fixed"]) for row in found["by_rule"]] == [
+        ("bug", 2),
         ("python/eval", 1),
     ]
+    assert [(row["name"], row["fixed_before_merge"]) for row in found["by_severity"]] == [
+        ("error", 2),
+        ("warning", 0),
+        ("unknown", 0),
+    ]
     assert [one["name"] for one in found["by_prompt_version"]] == ["0123456789ab", "none"]
-    assert (found["pull_requests"], found["with_state"], found["dropped"]) == (3, 3, 0)
+    assert (found["pull_requests"], found["with_state"], found["dropped"]) == (4, 4, 0)
 
 
 EXPECTED = """\
-octo/hello: github-actions[bot] left a state on 3 of the newest 3 pull requests
+octo/hello: github-actions[bot] left a state on 4 of the newest 4 pull requests
 
-5 closed findings: 2 (40 %) fixed, 1 (20 %) dismissed, 1 (20 %) refuted, 1 (20 %) open at merge
+6 closed findings: 3 (50 %) fixed, 1 (17 %) dismissed, 1 (17 %) refuted, 1 (17 %) open at merge
+Fixed before the merge: 2 of 5 (40 %) in merged pull requests
 
-RULE         FINDINGS      FIXED  DISMISSED   REFUTED  OPEN AT MERGE
-bug                 4   1 (25 %)   1 (25 %)  1 (25 %)       1 (25 %)
-python/eval         1  1 (100 %)          0         0              0
+SEVERITY  FINDINGS      FIXED  DISMISSED   REFUTED  OPEN AT MERGE  FIXED BEFORE MERGE
+error            2  2 (100 %)          0         0              0      2 of 2 (100 %)
+warning          2   1 (50 %)          0         0       1 (50 %)        0 of 1 (0 %)
+unknown          2          0   1 (50 %)  1 (50 %)              0        0 of 2 (0 %)
 
-MODEL              FINDINGS      FIXED  DISMISSED   REFUTED  OPEN AT MERGE
-claude-sonnet-5-5         4   1 (25 %)   1 (25 %)  1 (25 %)       1 (25 %)
-offline                   1  1 (100 %)          0         0              0
+RULE         FINDINGS      FIXED  DISMISSED   REFUTED  OPEN AT MERGE  FIXED BEFORE MERGE
+bug                 5   2 (40 %)   1 (20 %)  1 (20 %)       1 (20 %)       1 of 4 (25 %)
+python/eval         1  1 (100 %)          0         0              0      1 of 1 (100 %)
 
-PROMPT VERSION  FINDINGS      FIXED  DISMISSED   REFUTED  OPEN AT MERGE
-0123456789ab           4   1 (25 %)   1 (25 %)  1 (25 %)       1 (25 %)
-none                   1  1 (100 %)          0         0              0
+MODEL              FINDINGS      FIXED  DISMISSED   REFUTED  OPEN AT MERGE  FIXED BEFORE MERGE
+claude-sonnet-5-5         5   2 (40 %)   1 (20 %)  1 (20 %)       1 (20 %)       1 of 4 (25 %)
+offline                   1  1 (100 %)          0         0              0      1 of 1 (100 %)
+
+PROMPT VERSION  FINDINGS      FIXED  DISMISSED   REFUTED  OPEN AT MERGE  FIXED BEFORE MERGE
+0123456789ab           5   2 (40 %)   1 (20 %)  1 (20 %)       1 (20 %)       1 of 4 (25 %)
+none                   1  1 (100 %)          0         0              0      1 of 1 (100 %)
 
 - Findings that only the check lists, those beyond max_inline, are not included.
 - The state in the comments is trusted because of its author; the signature is not checked.

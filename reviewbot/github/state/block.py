@@ -93,13 +93,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class ClosedRecord:
-    """The record of a posted finding that is no longer open; ``fate`` is what became of it."""
+    """The record of a posted finding that is no longer open; ``fate`` is what became of it.
+
+    ``severity`` is None in states of versions without this field.
+    """
 
     id: str
     rule: str
     model: str
     prompt_version: str
     fate: Fate
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,8 @@ def _with(
     found = {one.id: one for one in earlier}
     for record, fate in new:
         if record.is_posted:
-            closed = ClosedRecord(record.id, record.rule, record.model, record.prompt_version, fate)
+            closed = ClosedRecord(
+                record.id, record.rule, record.model, record.prompt_version, fate, record.severity
+            )
             found.setdefault(record.id, closed)
     return tuple(found.values())

@@ -55,6 +55,7 @@ closed_records = st.builds(
     texts,
     st.text("0123456789abcdef", max_size=12),
     st.sampled_from(FATES),
+    st.none() | st.sampled_from(SEVERITIES),
 )
 RECORD = record(id="0" * 16, path="a.py", severity="error")
 
@@ -164,6 +165,10 @@ def test_an_invalid_block_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unpack(packed({**good, "later": 1}))
     shut = asdict(ClosedRecord("0" * 16, "bug", "claude", "", "fixed"))
     assert unpack(packed({**good, "closed": [shut], "dropped": {"fixed": 2}}))
+    del shut["severity"]
+    assert unpack(packed({**good, "closed": [shut]})) == StateBlock(
+        "s", records=(RECORD,), closed=(ClosedRecord("0" * 16, "bug", "claude", "", "fixed"),)
+    )
     wrong: tuple[object, ...] = (
         [],
         {**good, "form": 2},
