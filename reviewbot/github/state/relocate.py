@@ -61,11 +61,12 @@ class HeadCode:
         could hide another finding.
         """
         path = record.path
-        if path in self._files:
+        is_deleted = record.side == "RIGHT" and self.is_deleted(path)
+        if path in self._files and not is_deleted:
             return path
         if path in self._renamed:
             return self._renamed[path]
-        is_gone = record.side == "LEFT" or self._whole.get(path) == []
+        is_gone = is_deleted or record.side == "LEFT" or self._whole.get(path) == []
         if record.state == "dismissed" or not is_gone:
             return path
         return self._moved_to(path, record.side, record.fingerprint)

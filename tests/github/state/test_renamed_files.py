@@ -53,6 +53,24 @@ async def test_a_finding_in_a_file_that_is_renamed_is_posted_and_counted_once(
     assert titles(pull) == ["**error: Division by zero**"]
 
 
+@pytest.mark.parametrize("is_silent", [True, False])
+async def test_a_finding_moves_to_the_new_file_if_its_file_is_rewritten_under_another_name(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, is_silent: bool
+) -> None:
+    bug = "row_9 = 1 / 0  # BUG error Division by zero\n"
+    code = "".join(f"row_{number} = {number}\n" for number in range(30))
+    base = CONFIG | {"old.py": code}
+    pull = github.pull(base=base, head=base | {"old.py": code.replace("row_9 = 9\n", bug)})
+    await runner.run(pull, fail_on="error")
+    if is_silent:
+        model.respond = nothing
+    rewritten = "".join(f"value_{number} = [{number}]\n" for number in range(40))
+    pull.push({"old.py": None, "new.py": f"{rewritten}{bug}"})
+    run = await runner.run(pull, fail_on="error")
+    assert (run.outputs["errors"], conclusions(pull)[-1]) == ("1", "failure")
+    assert titles(pull) == ["**error: Division by zero**"]
+
+
 @either_way
 async def test_a_reverted_rename_resolves_no_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, comments: str
