@@ -22,7 +22,9 @@ Reread: TypeAlias = "Callable[[str, Side, range | None], bool]"
 """Function that returns whether lines of a side of a file were reviewed this time; without lines,
 all of it."""
 
-_NO_LINES: Final = Placement("file", "The location of this code is unknown.")
+_THERE: Final = "The code is still there."
+_CHANGED: Final = "Its code changed, and has not been read yet."
+_UNKNOWN: Final = "The location of this code is unknown."
 
 
 class Matching:
@@ -228,8 +230,13 @@ def recorded(
     )
 
 
-def carried(record: Record, place: range | None) -> Finding:
-    """Return an earlier finding that this review does not name."""
+def carried(record: Record, place: range | None, *, is_known: bool = False) -> Finding:
+    """Return an earlier finding that this review does not name.
+
+    ``is_known`` is True if all lines are known that could have its code.
+    """
+    is_changed = is_known and bool(record.fingerprint)
+    reason = _THERE if place else _CHANGED if is_changed else _UNKNOWN
     return Finding(
         id=record.id,
         path=record.path,
@@ -242,17 +249,17 @@ def carried(record: Record, place: range | None) -> Finding:
         severity=record.severity,
         confidence=1.0,
         title=record.title or record.rule,
-        message="Found by an earlier review. The code is still there.",
+        message=f"Found by an earlier review. {reason}",
         suggestion=None,
         rule=record.rule,
         model="an earlier review",
         chunk="",
         attempt=1,
-        placement=_placement(record, place),
+        placement=_placement(record, "" if place else reason),
     )
 
 
-def _placement(record: Record, place: range | None) -> Placement:
+def _placement(record: Record, reason: str) -> Placement:
     if record.held:
         return Placement("outside", record.held, held=True)
-    return Placement("inline") if place else _NO_LINES
+    return Placement("file", reason) if reason else Placement("inline")

@@ -5,7 +5,7 @@
   finding is resolved if the rule no longer reports it, and a model's if the verifier refutes it. A
   model's silence resolves nothing.
 - Missing code resolves a finding if the whole file was read.
-- A file that the review failed to read keeps its findings.
+- A file that the review failed to read keeps its findings, unless it is deleted.
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ def reconcile(
             ends.records.append(replace(now, state="dismissed"))
         else:
             ends.records.append(replace(now, state="open"))
-            ends.open.append(carried(now, place))
+            is_known = code.is_known(now.path, now.side)
+            ends.open.append(carried(now, place, is_known=is_known))
     return ends.reconciled(report, dismissed, is_first=is_first)
 
 
@@ -191,7 +192,7 @@ def _is_resolved(
     if coverage is None and in_diff:
         return False
     if coverage is not None and coverage.status in ("failed", "partly"):
-        return False
+        return place is None and code.is_deleted(path)
     was_read = coverage is not None and coverage.status == "reviewed"
     if not record.fingerprint:
         is_gone = not in_diff or code.is_deleted(path)

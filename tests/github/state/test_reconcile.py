@@ -240,6 +240,20 @@ def test_a_review_that_failed_in_the_file_changes_nothing(status: Any) -> None:
     done = pull.review(["good"], coverage=FileCoverage("a.py", status, "Quota."))
     assert open_lines(done) == [1]
     assert done.report.outcome == "incomplete"
+    [finding] = done.report.findings
+    assert finding.message.endswith("Its code changed, and has not been read yet.")
+
+
+def test_deleted_code_resolves_its_finding_although_the_review_failed() -> None:
+    pull = Pull()
+    pull.review(["bad"], at(1, "bad"))
+    deleted = replace(diff_of("a.py", ["bad"])[0], status="deleted", hunks=())
+    code = HeadCode((deleted,), {})
+    report = Report(outcome="incomplete", coverage=(FileCoverage("a.py", "failed", "Quota."),))
+    done = reconcile(
+        report, pull.prior, {}, code, lambda *_: True, levels=RuleLevels({}), is_first=False
+    )
+    assert [record.title for record in done.resolved] == ["Wrong bad"]
 
 
 def test_a_file_that_is_not_known_changes_nothing() -> None:
