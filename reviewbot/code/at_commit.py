@@ -24,7 +24,7 @@ from reviewbot.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-FILE_BYTES: Final = 200_000
+FILE_BYTES: Final = 500_000
 """Most bytes of a file that is read."""
 SEARCH_S: Final = 2.0
 """Seconds of one search for a text."""

@@ -61,7 +61,8 @@ class FetchedFiles:
         files = await self._fetched()
         if files is None:
             raise SearchError("the repository could not be fetched")
-        return await files.files_with(text, word=word, under=under)
+        # Only large files are not fetched (:data:`.WITHHELD_BYTES`), and no search covers these.
+        return (await files.files_with(text, word=word, under=under))._replace(absent=0)
 
     async def _fetched(self) -> GitFiles | None:
         """Return the files; None if they cannot be fetched.

@@ -56,10 +56,12 @@ async def test_both_sides_are_read_after_one_fetch(server: GitServer, tmp_path: 
     assert problem_of(files) is None
 
 
-async def test_a_large_file_counts_as_not_searched(server: GitServer, tmp_path: Path) -> None:
+async def test_a_large_file_is_not_searched_like_every_large_file(
+    server: GitServer, tmp_path: Path
+) -> None:
     files = files_of(server, Clones(tmp_path / "clones", 100_000_000))
     found = await files.files_with("needle", word=False)
-    assert (found.paths, found.absent) == (("lib/b.py",), 1)
+    assert (found.paths, found.absent) == (("lib/b.py",), 0)
     assert (await files.read(["large.txt"]))["large.txt"] == "unavailable"
 
 

@@ -183,7 +183,7 @@ async def test_a_search_without_a_match_says_what_was_not_searched(desk: Desk) -
     assert not result.failed
     assert result.text.split("\n") == [
         '=== search for "nowhere_to_be_seen": 0 lines in 0 files',
-        "--- not searched: binary files, files of more than 200,000 bytes, and files that are"
+        "--- not searched: binary files, files of more than 500,000 bytes, and files that are"
         " withheld",
     ]
 
@@ -436,12 +436,12 @@ async def test_a_large_file_is_neither_read_nor_searched_and_both_is_said(root: 
     commit(root, {"big.py": "charge\n" * (FILE_BYTES // 7 + 1)})
     desk = Desk(files_of(root))
     read, outline = await desk.read("big.py"), await desk.outline("big.py")
-    assert "200,000 bytes" in read.text
+    assert "500,000 bytes" in read.text
     assert read.failed
     assert outline.failed
     result = await desk.search("charge")
     assert code_of(result) == []
-    assert "files of more than 200,000 bytes" in result.text
+    assert "files of more than 500,000 bytes" in result.text
 
 
 async def test_the_path_of_a_result_can_be_read_as_it_is_shown(root: Path) -> None:
