@@ -137,6 +137,8 @@ class Lookups:
             notes.append(f"not searched: {count} files whose contents are not in the clone")
         if not is_complete:
             notes.append("the search did not cover all files: more lines may contain the text")
+        if not matches and text.isidentifier():
+            notes.append("matched as a whole word: longer names may contain the text")
         if is_symbol(text):
             matches = await asyncio.to_thread(_definitions_first, text, matches)
         for file, _ in matches:

@@ -290,10 +290,8 @@ async def test_a_search_for_a_part_of_a_secret_is_like_one_for_a_wrong_guess(
     commit(root, {"a.py": f'token = "{TOKEN}"\n', "keys.py": KEY_FILE})
     desk = Desk(files_of(root))
     for secret in (TOKEN, BODY[1]):
-        guess = secret[:length]
-        wrong = guess[:-1] + "Q"
-        for text in (guess, secret[-length:]):
-            right, other = await desk.search(text), await desk.search(wrong)
+        for text in (secret[:length], secret[-length:]):
+            right, other = await desk.search(text), await desk.search(f"{text[:-1]}Q")
             assert right.failed is other.failed is False
             assert code_of(right) == code_of(other) == []
             assert right.text.split("\n")[1:] == other.text.split("\n")[1:]

@@ -185,6 +185,7 @@ async def test_a_search_without_a_match_says_what_was_not_searched(desk: Desk) -
         '=== search for "nowhere_to_be_seen": 0 lines in 0 files',
         "--- not searched: binary files, files of more than 500,000 bytes, and files that are"
         " withheld",
+        "--- matched as a whole word: longer names may contain the text",
     ]
 
 
