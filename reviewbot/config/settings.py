@@ -52,6 +52,7 @@ CONFIG_NAMES: Final = (".reviewbot.yml", ".reviewbot.yaml")
 
 FailOn = Literal["error", "warning", "note", "never"]
 IfIncomplete = Literal["failure", "neutral"]
+Rounds = Literal["normal", "strict", "off"]
 RuleLevel = Literal["off", "error", "warning", "note"]
 
 
@@ -111,6 +112,7 @@ class Settings:
     confidence: float = 0.0
     max_notes: int = 0
     max_inline: int = 10
+    rounds: Rounds = "normal"
     link_hosts: tuple[str, ...] = ("github.com",)
     context_lines: int = 10
     chunk_tokens: int | None = None
@@ -276,6 +278,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "confidence": float,
         "max_notes": int,
         "max_inline": int,
+        "rounds": str,
         "link_hosts": tuple,
         "context_lines": int,
         "chunk_tokens": int,

@@ -29,7 +29,7 @@ from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import count, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding, Severity
@@ -46,12 +46,13 @@ _COMMANDS: Final[dict[Severity, Command]] = {
 _MAX_MESSAGE: Final = 4_000  # an annotation holds 64 KB; a log line should stay readable
 
 
-def render(report: Report, *, notes: Sequence[str] = ()) -> str:
+def render(report: Report, *, notes: Sequence[str] = (), listed_only: Container[str] = ()) -> str:
     """Return the commands, one per line: an incomplete outcome, then findings, then the rest.
 
     Args:
         report: the report.
         notes: additional sentences, shown as notices before the findings.
+        listed_only: ids of findings that count and get no annotation.
 
     An incomplete outcome is an error in the first line. The last notice counts findings that are
     held back or exceed GitHub's limit.
@@ -66,7 +67,8 @@ def render(report: Report, *, notes: Sequence[str] = ()) -> str:
     shown_notes = notes[: LIMIT - 1]
     room["notice"] -= len(shown_notes)
     lines += (_command("notice", note, title="reviewbot") for note in shown_notes)
-    for finding in filter(counts_for_fail_on, report.findings):
+    counted = (one for one in report.findings if one.id not in listed_only)
+    for finding in filter(counts_for_fail_on, counted):
         command = _COMMANDS[finding.severity]
         if room[command]:
             room[command] -= 1

@@ -30,7 +30,9 @@ FROM_THE_BASE: Final = (
 )
 """Settings that the App accepts from a repository's own file. The operator of the server pays, and
 so decides on models and budgets."""
-_PUBLISHING: Final = ("fail_on", "if_incomplete", "link_hosts", "max_inline", "max_notes")
+_PUBLISHING: Final = (
+    *("fail_on", "if_incomplete", "link_hosts", "max_inline", "max_notes", "rounds"),
+)
 """Settings that decide how findings are published."""
 _OPERATORS: Final = (
     *("model", "fallback_models", "routes", "ab_split", "budget_usd", "models"),

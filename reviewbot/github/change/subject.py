@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.config.settings import IfIncomplete  # noqa: TC001 - decoders look it up
+from reviewbot.config.settings import IfIncomplete, Rounds  # noqa: TC001 - decoders look it up
 from reviewbot.core.events.report import Threshold  # noqa: TC001 - decoders look it up
 from reviewbot.core.findings.levels import AS_SHIPPED, RuleLevels
 from reviewbot.core.render import TOOL_NAME
@@ -36,6 +36,7 @@ class Subject:
         levels: the configured levels of rules.
         rules_commit: the commit of the team's rules; None if no guideline files were read.
         only: a gitignore pattern of the files to review; empty for no such limit.
+        requested: whether a command asked to review everything or some files again.
     """
 
     pull: PullName
@@ -50,6 +51,7 @@ class Subject:
     levels: RuleLevels = AS_SHIPPED
     rules_commit: str | None = None
     only: str = ""
+    requested: bool = False
 
     @property
     def links(self) -> Permalinks:
@@ -72,6 +74,7 @@ class PublishOptions:
             findings.
         max_inline: maximum number of inline comments of a review.
         max_notes: maximum number of notes among them.
+        rounds: when later rounds list findings instead of posting them.
         link_hosts: hosts that links of a model may point to.
         details_url: page with the progress of the review.
     """
@@ -84,6 +87,7 @@ class PublishOptions:
     by_app: bool = False
     max_inline: int = 10
     max_notes: int = 0
+    rounds: Rounds = "normal"
     link_hosts: tuple[str, ...] = LINK_HOSTS
     details_url: str | None = None
 
@@ -95,5 +99,6 @@ class PublishOptions:
             if_incomplete=settings.if_incomplete,
             max_inline=settings.max_inline,
             max_notes=settings.max_notes,
+            rounds=settings.rounds,
             link_hosts=settings.link_hosts,
         )

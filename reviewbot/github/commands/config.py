@@ -36,6 +36,7 @@ _SHOWN = (
     "confidence",
     "max_notes",
     "max_inline",
+    "rounds",
     "instructions",
     "path_instructions",
     "context_lines",

@@ -55,7 +55,7 @@ from reviewbot.github.publish.comment_text import (
 from reviewbot.github.publish.sections import Section, fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from reviewbot.config.settings import IfIncomplete
     from reviewbot.core.events.events import ReviewProgress
@@ -166,13 +166,14 @@ def completed(
     completed_at: str,
     marker: str = "",
     comments: Mapping[str, str] = MappingProxyType({}),
+    listed: Collection[str] = (),
     links: Permalinks | None = None,
 ) -> tuple[Json, ...]:
     """Return the bodies that end a run, in order. The first concludes it; all carry annotations.
 
     ``completed_at`` is an RFC 3339 time. ``marker`` is the hidden marker to append to the text.
     ``comments`` has the addresses of inline comments, by finding id, and ``links`` those of code at
-    the reviewed commit.
+    the reviewed commit. Findings with the ids ``listed`` get no annotation.
     """
     safe, how = safe_report(report, options.link_hosts), options.if_incomplete
     end: Json = {
@@ -185,8 +186,8 @@ def completed(
         for finding in safe.findings
         if finding.severity == "note" and not finding.placement.held
     ]
-    listed = {*notes[options.max_notes :]} - comments.keys()
-    on_lines = (finding for finding in safe.findings if finding.id not in listed)
+    without = {*notes[options.max_notes :], *listed} - comments.keys()
+    on_lines = (finding for finding in safe.findings if finding.id not in without)
     made = [one for finding in on_lines if (one := annotation(finding)) is not None]
     kept = made[:MAX_ANNOTATIONS]
     output = _output(outcome(safe), _summary(safe, len(made) - len(kept)))

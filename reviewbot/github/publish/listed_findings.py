@@ -71,10 +71,13 @@ def rest_sections(
     surplus: list[FindingWithoutComment] = []
     notes: list[FindingWithoutComment] = []
     others: list[FindingWithoutComment] = []
+    listed: list[FindingWithoutComment] = []
     unproven: list[FindingWithoutComment] = []
     held: list[FindingWithoutComment] = []
     for unposted in rest:
         group = surplus if unposted.is_surplus else notes if unposted.is_listed_note else others
+        if unposted.is_listed_warning:
+            group = listed
         if unposted.finding.placement.held:
             group = unproven if is_unproven_error(unposted.finding) else held
         group.append(unposted)
@@ -83,6 +86,15 @@ def rest_sections(
     heading = f"### More findings ({len(surplus):,})"
     return [
         Section(heading, list(_lines(surplus, link_hosts)), 72, noun="finding", share=0.5),
+        Section(
+            f"Listed without a comment ({len(listed):,})",
+            [_block(unposted, link_hosts) for unposted in listed],
+            71,
+            noun="finding",
+            gap="\n\n",
+            folded=True,
+            share=0.5,
+        ),
         Section("### Not on a line", blocks, 70, noun="finding", gap="\n\n", share=0.7),
         Section(
             "### Unproven errors, not counted",

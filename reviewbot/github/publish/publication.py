@@ -56,6 +56,7 @@ class Published:
         review_url: address of the review at this head, if any.
         summary_url: address of the summary comment, if any.
         comments: addresses of the inline comments, by finding id.
+        listed: ids of the findings that the summary lists because of their round.
         links: addresses of code at the reviewed commit.
         denied: whether a permission was missing.
         wrote: whether this publication posted a review or a summary comment.
@@ -70,6 +71,7 @@ class Published:
     review_url: str | None = None
     summary_url: str | None = None
     comments: Mapping[str, str] = field(default_factory=dict)
+    listed: frozenset[str] = frozenset()
     links: Permalinks | None = None
 
 
@@ -175,6 +177,7 @@ class Publication:
             review_url=self._comments.review_url,
             summary_url=self._comments.summary_url,
             comments=self._comments.comments,
+            listed=self._comments.listed,
             links=self._subject.links,
         )
 
@@ -246,6 +249,7 @@ class Publication:
             completed_at=now(),
             marker=markers.write(marker, subject.pull.bound, self._identity.secrets),
             comments=done.comments,
+            listed=done.listed,
             links=subject.links,
         )
 

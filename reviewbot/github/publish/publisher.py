@@ -35,6 +35,7 @@ from reviewbot.github.state.block import StateBlock, pack
 from reviewbot.github.state.prior import read_prior
 from reviewbot.github.state.reconcile import reconcile
 from reviewbot.github.state.relocate import head_reader, read_head_code
+from reviewbot.github.state.rounds import Round, apply_round, round_of
 from reviewbot.github.state.scope import reviewed_hunks, reviewed_now
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class CommentPublisher:
         self.review_url: str | None = None
         self.summary_url: str | None = None
         self.comments: Mapping[str, str] = {}
+        self.listed: frozenset[str] = frozenset()
         self._tried = False
         self._hidden: set[str] = set()
 
@@ -122,6 +124,7 @@ class CommentPublisher:
             for one in done.records
         ]
         done = replace(done, records=tuple(records))
+        self.listed = frozenset(done.listed)
         if self._options.summary:
             text = await asyncio.to_thread(self._summary, done, prior, now, rest, files)
             put = put_summary(self._api, subject.pull, self._identity, prior, text)
@@ -163,7 +166,7 @@ class CommentPublisher:
             reread = reviewed_now(files, prior.block, full=subject.full, only=subject.only)
             if not subject.full and block != subject.block:
                 reread = _nothing  # in a state that another review wrote in the meantime
-            return reconcile(
+            done = reconcile(
                 report,
                 records,
                 prior.dismissed,
@@ -172,6 +175,10 @@ class CommentPublisher:
                 levels=subject.levels,
                 is_first=prior.is_first and not records,
             )
+            now = Round(0, StateBlock(""))
+            if self._identity.secrets and self._options.summary:
+                now = round_of(done.report, prior, subject, files, key=self._key)
+            return apply_round(done, now, records, files, code, mode=self._options.rounds)
 
         return await asyncio.to_thread(compare)
 
@@ -194,6 +201,7 @@ class CommentPublisher:
             most=options.max_inline,
             max_notes=options.max_notes,
             unshown=self._subject.unshown,
+            listed=done.listed,
             taken={
                 (one.path, one.side, one.line)
                 for one in (*there, *prior.copies)
@@ -221,6 +229,7 @@ class CommentPublisher:
             walkthrough=walkthrough,
             records=done.records,
             pause=prior.pause,
+            rounds=done.rounds,
         )
         state = fates.after_review(state, block, done)
         # A later review finds them again, and posts their comments.

@@ -16,23 +16,24 @@ in exactly one of the two lists.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.findings.finding import rank
 from reviewbot.core.render.wording import placement_reason
 from reviewbot.github.change.permalinks import is_utf8
 from reviewbot.github.change.subject import LINK_HOSTS
-from reviewbot.github.publish.comment_text import (
-    on_line,
-)
+from reviewbot.github.publish.comment_text import on_line
+from reviewbot.github.state.rounds import REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff, Hunk
     from reviewbot.core.events.records import Json
     from reviewbot.core.findings.finding import Finding, Side
     from reviewbot.github.change.permalinks import Permalinks
+    from reviewbot.github.state.block import Listed
 
 MAX_COMMENTS: Final = 30
 """Maximum number of comments of one review. More comments caused 502 errors (reviewdog#355)."""
@@ -89,7 +90,12 @@ class FindingWithoutComment:
     @property
     def is_listed_note(self) -> bool:
         """True if the finding has no comment only because it is a note."""
-        return self.reason == NOTES
+        return self.reason in (NOTES, REASONS["note"])
+
+    @property
+    def is_listed_warning(self) -> bool:
+        """True if the finding has no comment because an earlier round had its code."""
+        return self.reason in (REASONS["read"], REASONS["hunk"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ def plan_comments(
     max_notes: int = MAX_COMMENTS,
     unshown: Collection[str] = (),
     taken: Collection[tuple[str, str, int]] = (),
+    listed: Mapping[str, Listed] = MappingProxyType({}),
 ) -> CommentPlan:
     """Decide which findings get an inline comment, worst first.
 
@@ -118,7 +125,8 @@ def plan_comments(
     returns the hidden marker of a finding's comment. Links of a model may point to ``link_hosts``
     only. ``most`` is the maximum number of comments, at most :data:`MAX_COMMENTS`, and
     ``max_notes`` that of notes among them. ``unshown`` has the files without visible lines on
-    GitHub. ``taken`` has path, side and last line of existing comments.
+    GitHub. ``taken`` has path, side and last line of existing comments. ``listed`` has the rules of
+    rounds that list findings, by finding id.
     """
     diff = _CommentableDiff(files, frozenset(unshown))
     inline: list[Inline] = []
@@ -132,6 +140,8 @@ def plan_comments(
         last = (finding.path, finding.side, max(finding.line, finding.end_line))
         if not isinstance(place, str) and last in taken:
             place = _TAKEN
+        if rule := listed.get(finding.id, ""):
+            place = NOTES if rule == "note" and not max_notes else REASONS[rule]
         if isinstance(place, str):
             rest.append(FindingWithoutComment(finding, place, link, links))
         elif finding.severity == "note" and notes >= max_notes:

@@ -38,6 +38,7 @@ from reviewbot.github.publish.comment_text import (
 from reviewbot.github.publish.listed_findings import MAX_TEXT, rest_sections
 from reviewbot.github.publish.review_comments import NOTES, FindingWithoutComment
 from reviewbot.github.publish.sections import Section, fitted, size
+from reviewbot.github.state.rounds import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -92,10 +93,16 @@ def render(
         for finding in counted
         if finding.severity == "note"
         and finding.id not in urls
-        and reasons.get(finding.id, NOTES) == NOTES
+        and reasons.get(finding.id, NOTES) in (NOTES, REASONS["note"])
     }
+    listed_before = [
+        one for one in counted if one.id in done.listed and one.id not in urls | reasons.keys()
+    ]
+    listed_before = [one for one in listed_before if one.severity != "note"]
+    without_row = {one.finding.id for one in rest if one.is_listed_warning}
+    without_row |= {one.id for one in listed_before}
     surplus = {unposted.finding.id for unposted in rest if unposted.is_surplus}
-    rows = [finding for finding in counted if finding.id not in notes | surplus]
+    rows = [finding for finding in counted if finding.id not in notes | surplus | without_row]
     ids = {
         finding.id
         for finding in sorted(rows, key=lambda finding: finding.id not in urls)[:MAX_ROWS]
@@ -120,7 +127,7 @@ def render(
             finding, NOTES if finding.id in notes else "", code.get(finding.id), links
         )
         for finding in others
-        if finding.id not in urls and not reasons.get(finding.id)
+        if finding.id not in urls and finding not in listed_before and not reasons.get(finding.id)
     ]
     head = f"**{literal(outcome(safe))}**"
     tail = _spent(safe, links)
@@ -132,6 +139,7 @@ def render(
         Section("", accepting(safe), 79),
         *_summary(safe, safe_markdown(overview, link_hosts=link_hosts)),
         _table(shown, addresses, urls, done),
+        _listed_before(listed_before, addresses),
         *rest_sections(without_comment, link_hosts),
         _records("Resolved", done.resolved, urls, 45),
         _records("Dismissed", done.dismissed, urls, 44),
@@ -216,6 +224,17 @@ def _row(finding: Finding, address: str | None, done: Reconciled, *, commented: 
     if not done.is_first:
         cells.append(done.since(finding.id))
     return f"| {' | '.join(cells)} |"
+
+
+def _listed_before(findings: Sequence[Finding], addresses: Mapping[str, str | None]) -> Section:
+    """Return the findings that an earlier push listed instead of posting them."""
+    rows = [
+        f"- {titled(one)}: {place_of(one, addresses.get(one.id))} {title_of(one)}"
+        f" ({code_span(f'/ignore {one.id}')})"
+        for one in findings
+    ]
+    heading = f"Listed before, without a comment ({len(rows):,})"
+    return Section(heading, rows, 73, noun="finding", folded=True, share=0.4)
 
 
 def _records(

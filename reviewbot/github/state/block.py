@@ -43,6 +43,8 @@ _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:]{5,8}Z")
 
 State = Literal["open", "resolved", "dismissed"]
+Listed = Literal["", "note", "read", "hunk"]
+"""The rule of :mod:`reviewbot.github.state.rounds` that lists a finding; empty if none does."""
 Fate = Literal["fixed", "dismissed", "refuted", "open_at_merge"]
 FATES: Final[tuple[Fate, ...]] = get_args(Fate)
 
@@ -61,6 +63,9 @@ class Record:
         left_out: whether ``max_inline`` left no room. Such a finding never gets a comment.
         model: the model that found it; empty in states of versions without this field.
         prompt_version: version of the prompts of that model; empty for a rule.
+        listed: the rule by which the summary lists the finding and no comment is posted.
+        old_start: first line, in the base, of the hunk that the finding was in; None if unknown.
+        old_count: number of lines of that hunk in the base.
     """
 
     id: str
@@ -79,6 +84,9 @@ class Record:
     left_out: bool = False
     model: str = ""
     prompt_version: str = ""
+    listed: Listed = ""
+    old_start: int | None = None
+    old_count: int = 0
 
     @property
     def is_posted(self) -> bool:
@@ -135,6 +143,7 @@ class StateBlock:
         dropped: number of closed records that were dropped for space, by fate.
         merged: whether the merge of the pull request was recorded.
         pause: the pause of the reviews; None if pushes are reviewed.
+        rounds: number of complete rounds.
     """
 
     settings: str
@@ -147,6 +156,7 @@ class StateBlock:
     dropped: dict[str, int] = field(default_factory=dict)
     merged: bool = False
     pause: Pause | None = None
+    rounds: int = 0
     form: int = FORM
 
 

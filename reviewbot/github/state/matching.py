@@ -227,6 +227,9 @@ def recorded(
         left_out=record is not None and record.left_out,
         model=record.model if record else finding.model,
         prompt_version=record.prompt_version if record else own_version,
+        listed=record.listed if record else "",
+        old_start=record.old_start if record else None,
+        old_count=record.old_count if record else 0,
     )
 
 

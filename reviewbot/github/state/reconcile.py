@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import FileCoverage
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.levels import RuleLevels
-    from reviewbot.github.state.block import Record
+    from reviewbot.github.state.block import Listed, Record
     from reviewbot.github.state.matching import Reread
     from reviewbot.github.state.relocate import HeadCode
 
@@ -48,6 +48,7 @@ class Reconciled:
         refuted: ids of those that are resolved because the verifier refuted them.
         dismissed: findings that somebody dismissed.
         is_first: whether there was no earlier review.
+        rounds: number of complete rounds, with this review.
     """
 
     report: Report
@@ -58,6 +59,12 @@ class Reconciled:
     refuted: frozenset[str] = frozenset()
     dismissed: tuple[Record, ...] = ()
     is_first: bool = True
+    rounds: int = 0
+
+    @property
+    def listed(self) -> dict[str, Listed]:
+        """The open findings that are listed instead of posted, with the rule, by id."""
+        return {one.id: one.listed for one in self.records if one.listed and one.state == "open"}
 
     def since(self, finding_id: str) -> str:
         """Return ``new`` or ``still open``; empty in a first review."""

@@ -153,6 +153,7 @@ async def assign(
             ),
             rules_commit=guidelines.commit or None,
             only=only,
+            requested=full or bool(only),
         ),
         pull=change.pull,
         whole_diff=change.diff,

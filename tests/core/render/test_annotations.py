@@ -97,6 +97,13 @@ def test_without_a_new_line_there_is_no_line_and_held_ones_are_only_counted() ->
     assert last.data.endswith("1 finding held back.")
 
 
+def test_findings_that_are_only_listed_count_and_get_no_annotation() -> None:
+    other = replace(FINDING, id="b" * 16, title="Other")
+    text = render_annotations(report_of(FINDING, other), listed_only={FINDING.id})
+    assert [one.properties["title"] for one in commands(text)] == ["Other", "reviewbot"]
+    assert "2 warnings" in text
+
+
 def test_a_message_without_end_is_cut_visibly() -> None:
     first, _ = commands(lines_of(report_of(replace(FINDING, message="x" * 9_999))))
     assert len(first.data) < 5_000

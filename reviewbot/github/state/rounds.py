@@ -1,0 +1,237 @@
+"""Decide by rounds which findings the summary lists instead of a comment. Pure.
+
+A round is a complete review of new code that left a signed state. The more rounds there were, the
+fewer findings get a comment. Errors always get one, and so do warnings on other new lines:
+
+- From the second round, notes are listed.
+- From the third round, so are warnings on code that an earlier round read, if the push changes
+  neither their hunk nor a hunk that they rest on.
+- From the fourth round, so are warnings in the hunk of an earlier finding.
+
+A listed finding is open and counts like any other. If it is reported again and no rule lists it any
+more, it is posted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.cache.unchanged import fresh_hunks
+from reviewbot.core.events.report import counts_for_fail_on
+from reviewbot.github.state.block import StateBlock
+from reviewbot.github.state.reconcile import SECRETS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from reviewbot.config.settings import Rounds
+    from reviewbot.core.diff.hunks import Hunk
+    from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.core.events.report import Report
+    from reviewbot.core.findings.finding import Finding, Side
+    from reviewbot.github.change.subject import Subject
+    from reviewbot.github.state.block import Listed, Record
+    from reviewbot.github.state.prior import Prior
+    from reviewbot.github.state.reconcile import Reconciled
+    from reviewbot.github.state.relocate import HeadCode
+
+NOTES: Final = 2
+READ: Final = 3
+HUNK: Final = 4
+"""The first round in which each rule applies."""
+_SHIFT: Final[Mapping[Rounds, int]] = MappingProxyType({"normal": 0, "strict": 1})
+REASONS: Final[Mapping[Listed, str]] = MappingProxyType(
+    {
+        "note": "From the second round on, notes are listed, not posted.",
+        "read": "An earlier round read this code, and this push does not change it.",
+        "hunk": "This hunk had a finding in an earlier round.",
+    }
+)
+"""The sentence of each rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The round that a review belongs to.
+
+    Attributes:
+        number: number of the round whose rules apply; 0 if no rule applies.
+        before: the trusted state before the review; an empty one before the first review.
+        is_complete: whether the review completes the round.
+        is_retry: whether this review has written that state itself.
+        is_rebased: whether the base is not that of the state.
+    """
+
+    number: int
+    before: StateBlock
+    is_complete: bool = False
+    is_retry: bool = False
+    is_rebased: bool = False
+
+    @property
+    def count(self) -> int:
+        """Number of complete rounds, with this review."""
+        return self.before.rounds + self.is_complete
+
+
+def round_of(
+    report: Report, prior: Prior, subject: Subject, files: Sequence[FileDiff], *, key: str
+) -> Round:
+    """Return the round of a review that can sign its state and posts a summary.
+
+    ``report`` is the review, ``prior`` the state before it, and ``files`` the whole diff. ``key``
+    identifies the review.
+    """
+    last = prior.summary[1] if prior.summary else None
+    if prior.is_first and (prior.signed or not (prior.summary or prior.posted or prior.reviews)):
+        before = StateBlock("")
+    elif prior.block is None or not prior.signed:
+        return Round(0, StateBlock(""))  # nobody knows what earlier rounds read
+    else:
+        before = prior.block
+    read = {file.path for file in report.covered("reviewed")}
+    is_new = any(file.path in read for file, hunks in _changed(files, before) if hunks)
+    is_other_head = last is None or last.head != subject.head or not before.settings
+    return Round(
+        before.rounds + 1,
+        before,
+        is_complete=report.complete
+        and is_new
+        and is_other_head
+        and not subject.requested
+        and prior.pause is None,
+        is_retry=last is not None and last.key == key,
+        is_rebased=last is not None and last.base != subject.base,
+    )
+
+
+def apply_round(
+    done: Reconciled,
+    now: Round,
+    earlier: Mapping[str, Record],
+    files: Sequence[FileDiff],
+    code: HeadCode,
+    *,
+    mode: Rounds,
+) -> Reconciled:
+    """Return the reconciled review with its listed findings marked in the records.
+
+    ``earlier`` are the records before the review by id, ``files`` is the whole diff, and ``code``
+    the code at the head.
+    """
+    rules = _Rules(now, earlier, done.records, files, code, mode=mode)
+    listed = {one.id: rules.listed(one) for one in done.unposted}
+    records = tuple(
+        replace(
+            rules.with_hunk(one),
+            listed="" if one.comment is not None else listed.get(one.id, one.listed),
+        )
+        for one in done.records
+    )
+    return replace(done, records=records, rounds=now.count)
+
+
+class _Rules:
+    """The rules of one round."""
+
+    def __init__(
+        self,
+        now: Round,
+        earlier: Mapping[str, Record],
+        records: Iterable[Record],
+        files: Sequence[FileDiff],
+        code: HeadCode,
+        *,
+        mode: Rounds,
+    ) -> None:
+        self._now = now
+        self._is_off = mode == "off" or not now.number
+        self._number = now.number + _SHIFT.get(mode, 0)
+        self._earlier = earlier
+        self._hunks = {file.path: file.hunks for file in files}
+        self._changed = {file.path: hunks for file, hunks in _changed(files, now.before)}
+        self._noted: dict[str, list[Record]] = {}
+        known = (self.with_hunk(one) for one in records if one.id in earlier)
+        for one in known if now.is_rebased else earlier.values():
+            if one.old_start is not None and (one.comment is not None or one.listed):
+                self._noted.setdefault(code.path_of(one), []).append(one)
+
+    def listed(self, finding: Finding) -> Listed:
+        """Return the rule that lists a finding without a comment; empty if none does."""
+        is_exempt = finding.severity == "error" or finding.rule.startswith(SECRETS)
+        is_on_line = finding.placement.kind == "inline" and counts_for_fail_on(finding)
+        if self._is_off or is_exempt or not is_on_line:
+            return ""
+        if self._now.is_retry:  # its own state already has the hunks that it read
+            known = self._earlier.get(finding.id)
+            return known.listed if known else ""
+        if finding.severity == "note":
+            return "note" if self._number >= NOTES else ""
+        hunk = self._hunk_at(finding.path, finding.side, finding.line)
+        if hunk is None:
+            return ""
+        if self._number >= READ and not self._is_touched(finding, hunk):
+            return "read"
+        return "hunk" if self._number >= HUNK and self._had_finding(finding, hunk) else ""
+
+    def with_hunk(self, record: Record) -> Record:
+        """Return a record with the lines of its hunk in the base.
+
+        They stay as they were when the finding was found, until the base changes.
+        """
+        is_stale = self._now.is_rebased
+        if record.state != "open" or (record.old_start is not None and not is_stale):
+            return replace(record, old_start=None, old_count=0) if is_stale else record
+        hunk = self._hunk_at(record.path, record.side, record.line)
+        if hunk is None:
+            return replace(record, old_start=None, old_count=0)
+        return replace(record, old_start=hunk.old_start, old_count=hunk.old_count)
+
+    def _hunk_at(self, path: str, side: Side, line: int) -> Hunk | None:
+        spans = ((hunk, _span(hunk, side)) for hunk in self._hunks.get(path, ()))
+        return next((hunk for hunk, span in spans if line in span), None)
+
+    def _is_touched(self, finding: Finding, hunk: Hunk) -> bool:
+        """Return whether the push changes the hunk of a finding, or code that it rests on."""
+        if hunk in self._changed.get(finding.path, ()):
+            return True
+        return any(
+            _overlap(range(one.line, one.end_line + 1), _span(changed, side))
+            for one in finding.rests_on
+            for side in (_side(base=one.base),)
+            for changed in self._changed.get(one.path, ())
+        )
+
+    def _had_finding(self, finding: Finding, hunk: Hunk) -> bool:
+        """Return whether an earlier finding that people could see was in the hunk."""
+        here = range(hunk.old_start, hunk.old_start + max(1, hunk.old_count))
+        return any(
+            _overlap(here, range(one.old_start, one.old_start + max(1, one.old_count)))
+            for one in self._noted.get(finding.path, ())
+            if one.old_start is not None and one.id != finding.id
+        )
+
+
+def _changed(
+    files: Sequence[FileDiff], before: StateBlock
+) -> Iterable[tuple[FileDiff, tuple[Hunk, ...]]]:
+    """Return each file with its hunks that the state does not have."""
+    fresh = fresh_hunks(files, before.hunks, before.files)
+    return ((file, hunks or ()) for file, hunks in zip(files, fresh, strict=True))
+
+
+def _side(*, base: bool) -> Side:
+    return "LEFT" if base else "RIGHT"
+
+
+def _span(hunk: Hunk, side: Side) -> range:
+    """Return the lines of a hunk on a side."""
+    if side == "LEFT":
+        return range(hunk.old_start, hunk.old_start + hunk.old_count)
+    return range(hunk.new_start, hunk.new_start + hunk.new_count)
+
+
+def _overlap(one: range, other: range) -> bool:
+    return one.start < other.stop and other.start < one.stop
