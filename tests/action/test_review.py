@@ -28,7 +28,7 @@ async def test_a_first_review_is_on_the_lines_in_the_summary_and_in_the_check(
         ("app.py", 10),
         ("app.py", 50),
     ]
-    assert "1 error and 1 warning in 1 file" in summary_of(pull)
+    assert "1 error and 1 warning are open." in summary_of(pull)
     assert conclusions(pull) == ["neutral"]
     assert run.code == 0
     assert run.outputs["outcome"] == "findings"

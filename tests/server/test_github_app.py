@@ -82,7 +82,7 @@ async def test_a_delivery_becomes_a_review_on_the_pull_request(
         await deliver(github, one)
         await until_ended(pull)
         assert titles(pull) == ["**error: Division by zero**", "**warning: None is returned**"]
-        assert "1 error and 1 warning in 1 file" in summary_of(pull)
+        assert "1 error and 1 warning are open." in summary_of(pull)
         assert github.app.private_key not in one.log
         assert "ghs_" not in one.log
         assert "Division" not in one.log

@@ -53,6 +53,7 @@ from reviewbot.github.publish.comment_text import (
     with_marker,
 )
 from reviewbot.github.publish.sections import Section, fitted
+from reviewbot.github.publish.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -167,6 +168,7 @@ def completed(
     marker: str = "",
     comments: Mapping[str, str] = MappingProxyType({}),
     listed: Collection[str] = (),
+    by_rules: bool = False,
     links: Permalinks | None = None,
 ) -> tuple[Json, ...]:
     """Return the bodies that end a run, in order. The first concludes it; all carry annotations.
@@ -174,6 +176,7 @@ def completed(
     ``completed_at`` is an RFC 3339 time. ``marker`` is the hidden marker to append to the text.
     ``comments`` has the addresses of inline comments, by finding id, and ``links`` those of code at
     the reviewed commit. Findings with the ids ``listed`` get no annotation.
+    ``by_rules`` is as in :func:`.verdict`.
     """
     safe, how = safe_report(report, options.link_hosts), options.if_incomplete
     end: Json = {
@@ -190,7 +193,8 @@ def completed(
     on_lines = (finding for finding in safe.findings if finding.id not in without)
     made = [one for finding in on_lines if (one := annotation(finding)) is not None]
     kept = made[:MAX_ANNOTATIONS]
-    output = _output(outcome(safe), _summary(safe, len(made) - len(kept)))
+    first = verdict(safe, options.fail_on, by_rules=by_rules)
+    output = _output(first, _summary(safe, first, len(made) - len(kept)))
     output["text"] = _text(safe, marker, comments, links)
     starts = range(0, max(len(kept), 1), BATCH)
     batches = [kept[start : start + BATCH] for start in starts]
@@ -238,8 +242,10 @@ def _output(title: str, summary: str) -> Json:
     return {"title": title_line(title), "summary": unmarked(summary)}
 
 
-def _summary(report: Report, left: int) -> str:
-    lines = [f"**{literal(outcome(report))}**"]
+def _summary(report: Report, first: str, left: int) -> str:
+    lines = [f"**{literal(first)}**"]
+    if (detail := outcome(report)) != first:
+        lines.append(literal(detail))
     if report.held:
         lines.append(f"{count(len(report.held), 'finding')} held back.")
     if left:

@@ -57,6 +57,7 @@ class Published:
         summary_url: address of the summary comment, if any.
         comments: addresses of the inline comments, by finding id.
         listed: ids of the findings that the summary lists because of their round.
+        by_rules: whether an earlier review read files by rules in place of a model.
         links: addresses of code at the reviewed commit.
         denied: whether a permission was missing.
         wrote: whether this publication posted a review or a summary comment.
@@ -72,6 +73,7 @@ class Published:
     summary_url: str | None = None
     comments: Mapping[str, str] = field(default_factory=dict)
     listed: frozenset[str] = frozenset()
+    by_rules: bool = False
     links: Permalinks | None = None
 
 
@@ -178,6 +180,7 @@ class Publication:
             summary_url=self._comments.summary_url,
             comments=self._comments.comments,
             listed=self._comments.listed,
+            by_rules=self._comments.by_rules,
             links=self._subject.links,
         )
 
@@ -250,6 +253,7 @@ class Publication:
             marker=markers.write(marker, subject.pull.bound, self._identity.secrets),
             comments=done.comments,
             listed=done.listed,
+            by_rules=done.by_rules,
             links=subject.links,
         )
 

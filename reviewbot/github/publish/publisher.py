@@ -30,6 +30,7 @@ from reviewbot.github.publish.review_comments import (
     FindingWithoutComment,
     plan_comments,
 )
+from reviewbot.github.publish.verdict import is_modelled
 from reviewbot.github.state import fates
 from reviewbot.github.state.block import StateBlock, pack
 from reviewbot.github.state.prior import read_prior
@@ -89,6 +90,7 @@ class CommentPublisher:
         self.summary_url: str | None = None
         self.comments: Mapping[str, str] = {}
         self.listed: frozenset[str] = frozenset()
+        self.by_rules = False
         self._tried = False
         self._hidden: set[str] = set()
 
@@ -125,6 +127,7 @@ class CommentPublisher:
         ]
         done = replace(done, records=tuple(records))
         self.listed = frozenset(done.listed)
+        self.by_rules = bool(prior.block and prior.block.by_rules and not subject.full)
         if self._options.summary:
             text = await asyncio.to_thread(self._summary, done, prior, now, rest, files)
             put = put_summary(self._api, subject.pull, self._identity, prior, text)
@@ -230,6 +233,7 @@ class CommentPublisher:
             records=done.records,
             pause=prior.pause,
             rounds=done.rounds,
+            by_rules=self.by_rules or not is_modelled(done.report),
         )
         state = fates.after_review(state, block, done)
         # A later review finds them again, and posts their comments.
@@ -248,6 +252,8 @@ class CommentPublisher:
             links=self._subject.links,
             link_hosts=self._options.link_hosts,
             files={file.path: file for file in files},
+            fail_on=self._options.fail_on,
+            by_rules=self.by_rules,
         )
 
     async def _review(

@@ -1,6 +1,6 @@
 """The one summary comment of a pull request, as Markdown. Pure.
 
-Each push rewrites it in place. Its first line is the outcome. If it is too long, the least
+Each push rewrites it in place. Its first line is the verdict. If it is too long, the least
 important entries are omitted and counted.
 """
 
@@ -15,7 +15,6 @@ from reviewbot.core.render.markdown_text import cell, code_span, linked, literal
 from reviewbot.core.render.wording import (
     causes,
     look_ups,
-    outcome,
     placement_reason,
     shallow,
     share_of,
@@ -38,6 +37,7 @@ from reviewbot.github.publish.comment_text import (
 from reviewbot.github.publish.listed_findings import MAX_TEXT, rest_sections
 from reviewbot.github.publish.review_comments import NOTES, FindingWithoutComment
 from reviewbot.github.publish.sections import Section, fitted, size
+from reviewbot.github.publish.verdict import verdict
 from reviewbot.github.state.rounds import REASONS
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import CoverageStatus, FileCoverage
-    from reviewbot.core.events.report import Report
+    from reviewbot.core.events.report import Report, Threshold
     from reviewbot.core.findings.finding import Finding
     from reviewbot.github.change.permalinks import Permalinks
     from reviewbot.github.state.block import Record
@@ -77,6 +77,8 @@ def render(
     links: Permalinks,
     link_hosts: tuple[str, ...] = LINK_HOSTS,
     files: Mapping[str, FileDiff],
+    fail_on: Threshold = "error",
+    by_rules: bool = False,
 ) -> str:
     """Return the comment, of at most :data:`.MAX_TEXT` characters and the marker.
 
@@ -84,6 +86,7 @@ def render(
     ``urls`` the known addresses of inline comments by finding id. ``overview`` is the summary of
     the whole pull request if this review read only a part. ``walkthrough`` has a line about each
     file, and ``files`` the diff, both by path. Links of a model may point to ``link_hosts`` only.
+    ``fail_on`` is the lowest severity that fails the check. ``by_rules`` is as in :func:`.verdict`.
     """
     safe = safe_report(done.report, link_hosts)
     counted = [one for one in safe.findings if counts_for_fail_on(one)]
@@ -129,9 +132,11 @@ def render(
         for finding in others
         if finding.id not in urls and finding not in listed_before and not reasons.get(finding.id)
     ]
-    head = f"**{literal(outcome(safe))}**"
+    first = verdict(safe, fail_on, by_rules=by_rules)
+    head = f"**{literal(first)}**"
     tail = _spent(safe, links)
     sections = [
+        Section("", [literal(safe.depth)] if safe.depth not in first else [], 95),
         Section("", _changed(done), 90),
         Section("", _causes(safe), 85, "reason", share=0.2),
         replace(_list("Not fully reviewed", _paths(uncovered(safe)), 80, "file"), share=0.25),

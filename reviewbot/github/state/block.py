@@ -144,6 +144,7 @@ class StateBlock:
         merged: whether the merge of the pull request was recorded.
         pause: the pause of the reviews; None if pushes are reviewed.
         rounds: number of complete rounds.
+        by_rules: whether rules read files that no model of their chain could read.
     """
 
     settings: str
@@ -157,6 +158,7 @@ class StateBlock:
     merged: bool = False
     pause: Pause | None = None
     rounds: int = 0
+    by_rules: bool = False
     form: int = FORM
 
 

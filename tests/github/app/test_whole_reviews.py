@@ -37,7 +37,7 @@ async def test_a_pull_request_that_is_opened_is_reviewed(
     pull = github.pull(base=BASE, head=BASE | TWO)
     await server.settle()
     assert titles(pull) == ["**error: Division by zero**", "**warning: None is returned**"]
-    assert "1 error and 1 warning in 1 file" in summary_of(pull)
+    assert "1 error and 1 warning are open." in summary_of(pull)
     assert conclusions(pull) == ["failure"]
 
 

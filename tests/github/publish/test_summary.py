@@ -99,9 +99,9 @@ def test_the_table_has_a_row_for_each_finding_that_counts_and_is_no_note(report:
 
 
 @pytest.mark.parametrize("outcome", sorted({*get_args(ev.Outcome)} - {"answered"}))
-def test_the_first_line_is_the_outcome_and_never_clean_if_it_is_not(outcome: ev.Outcome) -> None:
+def test_the_first_line_says_done_only_if_the_review_is_complete(outcome: ev.Outcome) -> None:
     first = summary(report_of(outcome=outcome)).partition("\n")[0]
-    assert (first == "**No findings in 1 file.**") == (outcome in ("clean", "findings"))
+    assert (first == "**Done: nothing blocks this.**") == (outcome in ("clean", "findings"))
 
 
 def test_nothing_reviewed_is_not_told_as_clean() -> None:
@@ -146,7 +146,7 @@ def test_what_has_no_comment_is_told_in_full_with_its_reason() -> None:
 def test_what_is_held_back_is_folded_away_and_in_no_table() -> None:
     report = report_of(replace(FINDING, placement=HELD))
     text = summary(report, rest=rest_of(report))
-    assert text.startswith("**No findings in 1 file.**")
+    assert text.startswith("**Done: nothing blocks this.**")
     assert "<summary>Held back (1)</summary>" in text
     assert "| ⚠️ warning |" not in text
 
