@@ -1,0 +1,37 @@
+"""Simulated pull requests come to an end, and no real fault is hidden."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.pull_lives import KINDS
+from tests.support.simulated_rounds import LIVES, ROUND, live
+
+if TYPE_CHECKING:
+    from tests.support.pull_lives import Kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lives_come_to_an_end(kind: Kind) -> None:
+    check_lives(kind, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_thousand_lives_come_to_an_end(kind: Kind) -> None:
+    check_lives(kind, LIVES // len(KINDS))
+
+
+def check_lives(kind: Kind, lives: int) -> None:
+    """Lives end if nothing is wrong; no real fault is hidden, and errors are as without rounds."""
+    ended = [live(seed, kind) for seed in range(lives)]
+    assert not any(one.unposted or one.unlisted or one.uncounted for one in ended)
+    if kind == "raises alarms":
+        for one in ended:
+            assert one.comments == live(one.life.seed, kind, "off").comments
+    elif kind != "plants":
+        comments = sorted(one.comments[-1] for one in ended)
+        assert comments[len(comments) // 2] <= 6
+        assert all(one.is_done for one in ended), f"done by round {ROUND}"
