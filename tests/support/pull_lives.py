@@ -181,6 +181,7 @@ class Life:
             words, category = ["planted", text, severity], "bug"
         line = self.head[path].index(text) + 1
         more = {"title": " ".join(words), "severity": severity, "category": category}
+        more["suggestion"] = self._twins.get(text)
         return reported(self.head, path, line, rule=category, **more)
 
     # --- Chance

@@ -113,6 +113,7 @@ class ReviewedPull:
             most=10,
             max_notes=self.max_notes,
             listed=done.listed,
+            contradicted={id_: one.title for id_, one in done.contradicted.items()},
             taken={
                 (one.path, one.side, one.line)
                 for one in done.records

@@ -40,6 +40,9 @@ _RULE: Final = 400
 _QUOTE_LINES: Final = 10
 _SUGGESTION_LINES: Final = 40
 _COMMENT: Final = "<!--"
+_CONTRADICTS: Final = (
+    "The suggestion restores code that an earlier finding was about, so one of the two is wrong:"
+)
 
 
 @lru_cache(maxsize=512)  # one finding is shown in several places, and again with each progress
@@ -108,15 +111,19 @@ def on_line(
     offer: bool,
     link_hosts: tuple[str, ...],
     links: Permalinks | None = None,
+    contradicted: str = "",
 ) -> str:
     """Return the body of an inline comment.
 
     ``marker`` is the hidden marker of the comment. ``offer`` says whether the comment covers
     exactly the lines that the suggestion replaces. Links of a model may point to ``link_hosts``
     only. ``links`` are the addresses of the team's rule and of code that the finding rests on.
+    ``contradicted`` is the location of an earlier finding, as inline Markdown.
     """
     safe = safe_finding(finding, link_hosts)
     words = [f"**{titled(safe)}: {title_of(safe)}**", one_line(safe.scenario, _LINE), safe.message]
+    if contradicted:
+        words.append(f"{_CONTRADICTS} {contradicted}.")
     before = unmarked("\n\n".join(filter(str.strip, words)))
     after = unmarked("\n\n".join((*_proofs(safe, links), _facts(safe))))
     room = MAX_BODY - size(before) - size(after) - MAX_LENGTH - 8

@@ -205,6 +205,12 @@ class CommentPublisher:
             max_notes=options.max_notes,
             unshown=self._subject.unshown,
             listed=done.listed,
+            contradicted={
+                id_: summary_comment.record_line(
+                    one, posted.comment.url if (posted := prior.posted.get(one.id)) else None
+                )
+                for id_, one in done.contradicted.items()
+            },
             taken={
                 (one.path, one.side, one.line)
                 for one in (*there, *prior.copies)

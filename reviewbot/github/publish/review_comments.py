@@ -118,6 +118,7 @@ def plan_comments(
     unshown: Collection[str] = (),
     taken: Collection[tuple[str, str, int]] = (),
     listed: Mapping[str, Listed] = MappingProxyType({}),
+    contradicted: Mapping[str, str] = MappingProxyType({}),
 ) -> CommentPlan:
     """Decide which findings get an inline comment, worst first.
 
@@ -126,7 +127,8 @@ def plan_comments(
     only. ``most`` is the maximum number of comments, at most :data:`MAX_COMMENTS`, and
     ``max_notes`` that of notes among them. ``unshown`` has the files without visible lines on
     GitHub. ``taken`` has path, side and last line of existing comments. ``listed`` has the rules of
-    rounds that list findings, by finding id.
+    rounds that list findings, by finding id. ``contradicted`` has the location of the earlier
+    finding that a finding contradicts, as inline Markdown; such a finding counts as no note.
     """
     diff = _CommentableDiff(files, frozenset(unshown))
     inline: list[Inline] = []
@@ -140,11 +142,12 @@ def plan_comments(
         last = (finding.path, finding.side, max(finding.line, finding.end_line))
         if not isinstance(place, str) and last in taken:
             place = _TAKEN
+        is_note = finding.severity == "note" and finding.id not in contradicted
         if rule := listed.get(finding.id, ""):
             place = NOTES if rule == "note" and not max_notes else REASONS[rule]
         if isinstance(place, str):
             rest.append(FindingWithoutComment(finding, place, link, links))
-        elif finding.severity == "note" and notes >= max_notes:
+        elif is_note and notes >= max_notes:
             rest.append(FindingWithoutComment(finding, NOTES, link, links))
         elif len(inline) >= min(most, MAX_COMMENTS):
             rest.append(FindingWithoutComment(finding, "", link, links))
@@ -155,10 +158,11 @@ def plan_comments(
                 offer=place.whole,
                 link_hosts=link_hosts,
                 links=links,
+                contradicted=contradicted.get(finding.id, ""),
             )
             comment = _comment(finding.path, place, text)
             inline.append(Inline(finding, comment, link, links))
-            notes += finding.severity == "note"
+            notes += is_note
     return CommentPlan(tuple(inline), tuple(rest))
 
 

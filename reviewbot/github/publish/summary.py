@@ -246,12 +246,14 @@ def _records(
     heading: str, records: Sequence[Record], urls: Mapping[str, str], importance: int
 ) -> Section:
     """Return a list of findings that are not open: where they were, and their titles."""
-    rows = []
-    for one in records:
-        where = linked(f"{one.path}:{one.line}", urls.get(one.id))
-        title = one_line(safe_line(one.title), 200) or code_span(one.rule)
-        rows.append(f"- {where} {title}")
+    rows = [f"- {record_line(one, urls.get(one.id))}" for one in records]
     return _list(heading, rows, importance, "finding")
+
+
+def record_line(record: Record, url: str | None) -> str:
+    """Return the location of an earlier finding with a link, and its title, as inline Markdown."""
+    title = one_line(safe_line(record.title), 200) or code_span(record.rule)
+    return f"{linked(f'{record.path}:{record.line}', url)} {title}"
 
 
 def _coverage(report: Report, walkthrough: Collection[str]) -> list[Section]:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.coverage import outcome_of
@@ -49,6 +50,8 @@ class Reconciled:
         dismissed: findings that somebody dismissed.
         is_first: whether there was no earlier review.
         rounds: number of complete rounds, with this review.
+        contradicted: earlier findings that findings of this review contradict, by the id of the
+            latter.
     """
 
     report: Report
@@ -60,6 +63,7 @@ class Reconciled:
     dismissed: tuple[Record, ...] = ()
     is_first: bool = True
     rounds: int = 0
+    contradicted: Mapping[str, Record] = MappingProxyType({})
 
     @property
     def listed(self) -> dict[str, Listed]:

@@ -8,6 +8,9 @@ fewer findings get a comment. Errors always get one, and so do warnings on other
   neither their hunk nor a hunk that they rest on.
 - From the fourth round, so are warnings in the hunk of an earlier finding.
 
+A finding contradicts an earlier one if its suggestion restores the code of that finding in the same
+hunk. It is posted in every round, and names the other.
+
 A listed finding is open and counts like any other. If it is reported again and no rule lists it any
 more, it is posted.
 """
@@ -21,10 +24,11 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.cache.unchanged import fresh_hunks
 from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.github.state.block import StateBlock
+from reviewbot.github.state.fingerprint import Fingerprint, SearchedLines, normal
 from reviewbot.github.state.reconcile import SECRETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from reviewbot.config.settings import Rounds
     from reviewbot.core.diff.hunks import Hunk
@@ -122,7 +126,15 @@ def apply_round(
     the code at the head.
     """
     rules = _Rules(now, earlier, done.records, files, code, mode=mode)
-    listed = {one.id: rules.listed(one) for one in done.unposted}
+    ended = earlier.keys() - {one.id for one in done.records if one.state != "resolved"}
+    contradicted = {
+        one.id: other
+        for one in done.unposted
+        if (other := rules.contradicted(one, ended)) is not None
+    }
+    listed: dict[str, Listed] = {
+        one.id: "" if one.id in contradicted else rules.listed(one) for one in done.unposted
+    }
     records = tuple(
         replace(
             rules.with_hunk(one),
@@ -130,7 +142,7 @@ def apply_round(
         )
         for one in done.records
     )
-    return replace(done, records=records, rounds=now.count)
+    return replace(done, records=records, rounds=now.count, contradicted=contradicted)
 
 
 class _Rules:
@@ -176,6 +188,21 @@ class _Rules:
             return "read"
         return "hunk" if self._number >= HUNK and self._had_finding(finding, hunk) else ""
 
+    def contradicted(self, finding: Finding, ended: Collection[str]) -> Record | None:
+        """Return the earlier finding whose code the suggestion of a finding restores, if any.
+
+        ``ended`` are the ids of the findings whose code is gone.
+        """
+        if self._is_off or not finding.suggestion or not finding.is_placed:
+            return None
+        hunk = self._hunk_at(finding.path, finding.side, finding.line)
+        lines = SearchedLines(enumerate(map(normal, finding.suggestion.split("\n")), 1))
+        for one in self._noted.get(finding.path, ()):
+            code = Fingerprint.parse(one.fingerprint)
+            if one.id in ended and code and hunk and _is_in(one, hunk) and lines.find(code):
+                return one
+        return None
+
     def with_hunk(self, record: Record) -> Record:
         """Return a record with the lines of its hunk in the base.
 
@@ -206,11 +233,8 @@ class _Rules:
 
     def _had_finding(self, finding: Finding, hunk: Hunk) -> bool:
         """Return whether an earlier finding that people could see was in the hunk."""
-        here = range(hunk.old_start, hunk.old_start + max(1, hunk.old_count))
         return any(
-            _overlap(here, range(one.old_start, one.old_start + max(1, one.old_count)))
-            for one in self._noted.get(finding.path, ())
-            if one.old_start is not None and one.id != finding.id
+            _is_in(one, hunk) and one.id != finding.id for one in self._noted.get(finding.path, ())
         )
 
 
@@ -231,6 +255,14 @@ def _span(hunk: Hunk, side: Side) -> range:
     if side == "LEFT":
         return range(hunk.old_start, hunk.old_start + hunk.old_count)
     return range(hunk.new_start, hunk.new_start + hunk.new_count)
+
+
+def _is_in(record: Record, hunk: Hunk) -> bool:
+    """Return whether the lines of a record in the base overlap those of a hunk."""
+    if record.old_start is None:
+        return False
+    there = range(record.old_start, record.old_start + max(1, record.old_count))
+    return _overlap(there, range(hunk.old_start, hunk.old_start + max(1, hunk.old_count)))
 
 
 def _overlap(one: range, other: range) -> bool:

@@ -39,6 +39,10 @@ def at(head: Tree, line: int, **more: Any) -> Finding:
     return reported(head, PATH, line, **{"title": f"Wrong {head[PATH][line - 1]}", **more})
 
 
+_FIELDS = ("severity", "rests_on", "rule", "suggestion")
+"""Fields of findings that a test may set."""
+
+
 class Pushes(ReviewedPull):
     """A pull request whose reviews find the named lines, whatever they read."""
 
@@ -47,7 +51,7 @@ class Pushes(ReviewedPull):
     ) -> tuple[Reconciled, CommentPlan]:
         """Replace lines of the base, and review; each of ``finds`` is a line with a finding."""
         head = changed(*lines)
-        about = {name: more.pop(name) for name in ("severity", "rests_on", "rule") if name in more}
+        about = {name: more.pop(name) for name in _FIELDS if name in more}
         return self.review(head, lambda _: [at(head, line, **about) for line in finds], **more)
 
     def pass_rounds(self, number: int, *lines: tuple[int, str]) -> None:
@@ -138,6 +142,31 @@ def test_errors_and_secrets_are_posted_in_every_round(more: dict[str, str]) -> N
     pull.pass_rounds(5)
     _, plan = pull.push((10, "bad"), (11, "fix"), finds=(11,), **more)
     assert posted(plan) == [11]
+
+
+@pytest.mark.parametrize("severity", ["note", "warning"])
+@pytest.mark.parametrize("suggestion", ["bad", "else\n  bad"])
+def test_a_finding_that_restores_reported_code_is_posted_in_every_round(
+    severity: str, suggestion: str
+) -> None:
+    pull = Pushes(BASE, max_notes=0)
+    pull.push((10, "bad"), finds=(10,))
+    pull.pass_rounds(4)
+    more = {"finds": (10,), "severity": severity, "suggestion": suggestion}
+    done, plan = pull.push((10, "good"), **more)
+    assert posted(plan) == [10]
+    assert [one.title for one in done.contradicted.values()] == ["Wrong bad"]
+    assert "one of the two is wrong: Wrong bad." in plan.inline[0].comment["body"]
+
+
+@pytest.mark.parametrize("line", [10, 50])
+def test_a_finding_contradicts_only_a_resolved_finding_in_its_hunk(line: int) -> None:
+    pull = Pushes(BASE)
+    pull.push((10, "bad"), finds=(10,))
+    pull.pass_rounds(4, *[(10, "bad")] * (line == 10))
+    lines = ((10, "bad"), (11, "new")) if line == 10 else ((50, "new"),)
+    done, _ = pull.push(*lines, finds=(lines[-1][0],), suggestion="bad")
+    assert done.contradicted == {}
 
 
 def test_listed_findings_count_and_can_be_dismissed_and_resolved() -> None:
