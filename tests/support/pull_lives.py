@@ -180,8 +180,12 @@ class Life:
         if text in self.planted or self.kind == "contradicts":
             words, category = ["planted", text, severity], "bug"
         line = self.head[path].index(text) + 1
-        more = {"title": " ".join(words), "severity": severity, "category": category}
-        more["suggestion"] = self._twins.get(text)
+        more = {
+            "title": " ".join(words),
+            "severity": severity,
+            "category": category,
+            "suggestion": self._twins.get(text),
+        }
         return reported(self.head, path, line, rule=category, **more)
 
     # --- Chance

@@ -115,8 +115,8 @@ class ReviewedPull:
             listed=done.listed,
             contradicted={id_: one.title for id_, one in done.contradicted.items()},
             taken={
-                (one.path, one.side, one.line)
-                for one in done.records
+                (one.path, one.side, one.line): one.severity
+                for one in sorted(done.records, key=lambda one: one.severity, reverse=True)
                 if one.comment is not None and one.state == "open"
             },
         )

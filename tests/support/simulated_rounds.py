@@ -101,9 +101,11 @@ def _check(ended: Ended, done: Reconciled, state: Iterable[Record]) -> None:
 
 def table(lives: int, modes: Iterable[Rounds] = ("off", "normal", "strict")) -> str:
     """Return the figures of so many lives, a fifth of each kind, as Markdown."""
-    heads = ("rounds", "lives of models and authors", "comments: median", "90 %", "most")
-    heads += ("after round 5: median", "done in round 5", "errors unposted")
-    heads += ("warnings unlisted", "uncounted")
+    heads: tuple[str, ...] = (
+        *("rounds", "lives of models and authors", "comments: median", "90 %", "most"),
+        *("after round 5: median", "done in round 5", "errors unposted"),
+        *("warnings unlisted", "uncounted"),
+    )
     rows = [heads, ("---",) * len(heads)]
     for mode in modes:
         for kind in KINDS:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.events.report import counts_for_fail_on
+from reviewbot.core.findings.finding import SEVERITIES
 from reviewbot.github import markers
 from reviewbot.github.client.errors import (
     ForbiddenError,
@@ -189,7 +190,11 @@ class CommentPublisher:
         """Return which new findings get a comment on their lines, and which are only listed."""
         options = self._options
         closed = {one.id for one in done.records if one.state != "open"}
-        there = [one.comment for id_, one in prior.posted.items() if id_ not in closed]
+        there = [
+            (one.comment, one.severity) for id_, one in prior.posted.items() if id_ not in closed
+        ]
+        there += [(one, "error") for one in prior.copies]
+        there.sort(key=lambda one: SEVERITIES.index(one[1]), reverse=True)  # the worst decides
         new = [
             one
             for one in done.unposted
@@ -212,8 +217,8 @@ class CommentPublisher:
                 for id_, one in done.contradicted.items()
             },
             taken={
-                (one.path, one.side, one.line)
-                for one in (*there, *prior.copies)
+                (one.path, one.side, one.line): severity
+                for one, severity in there
                 if one.line is not None
             },
         )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.diff.parse import FileDiff, Hunk
     from reviewbot.core.events.records import Json
-    from reviewbot.core.findings.finding import Finding, Side
+    from reviewbot.core.findings.finding import Finding, Severity, Side
     from reviewbot.github.change.permalinks import Permalinks
     from reviewbot.github.state.block import Listed
 
@@ -116,7 +116,7 @@ def plan_comments(
     most: int = MAX_COMMENTS,
     max_notes: int = MAX_COMMENTS,
     unshown: Collection[str] = (),
-    taken: Collection[tuple[str, str, int]] = (),
+    taken: Mapping[tuple[str, str, int], Severity] = MappingProxyType({}),
     listed: Mapping[str, Listed] = MappingProxyType({}),
     contradicted: Mapping[str, str] = MappingProxyType({}),
 ) -> CommentPlan:
@@ -126,7 +126,8 @@ def plan_comments(
     returns the hidden marker of a finding's comment. Links of a model may point to ``link_hosts``
     only. ``most`` is the maximum number of comments, at most :data:`MAX_COMMENTS`, and
     ``max_notes`` that of notes among them. ``unshown`` has the files without visible lines on
-    GitHub. ``taken`` has path, side and last line of existing comments. ``listed`` has the rules of
+    GitHub. ``taken`` has the severity of existing comments by path, side and last line;
+    an error gets a comment beside one of a lower severity. ``listed`` has the rules of
     rounds that list findings, by finding id. ``contradicted`` has the location of the earlier
     finding that a finding contradicts, as inline Markdown; such a finding counts as no note.
     """
@@ -140,7 +141,8 @@ def plan_comments(
             placement_reason(finding) if finding.placement.kind != "inline" else diff.place(finding)
         )
         last = (finding.path, finding.side, max(finding.line, finding.end_line))
-        if not isinstance(place, str) and last in taken:
+        is_new_error = finding.severity == "error" and taken.get(last) != "error"
+        if not isinstance(place, str) and last in taken and not is_new_error:
             place = _TAKEN
         is_note = finding.severity == "note" and finding.id not in contradicted
         if rule := listed.get(finding.id, ""):

@@ -39,7 +39,7 @@ def at(head: Tree, line: int, **more: Any) -> Finding:
     return reported(head, PATH, line, **{"title": f"Wrong {head[PATH][line - 1]}", **more})
 
 
-_FIELDS = ("severity", "rests_on", "rule", "suggestion")
+_FIELDS = ("severity", "rests_on", "rule", "suggestion", "title")
 """Fields of findings that a test may set."""
 
 
@@ -144,6 +144,17 @@ def test_errors_and_secrets_are_posted_in_every_round(more: dict[str, str]) -> N
     assert posted(plan) == [11]
 
 
+def test_an_error_is_posted_beside_a_warning_on_its_line() -> None:
+    pull = Pushes(BASE)
+    pull.push((10, "bad"), finds=(10,))
+    error = {"severity": "error", "rule": "security", "title": "Password leaks"}
+    _, plan = pull.push((10, "bad"), (11, "new"), finds=(10,), **error)
+    assert posted(plan) == [10]
+    error |= {"rule": "concurrency", "title": "Deadlock threatens"}
+    _, plan = pull.push((10, "bad"), (11, "newer"), finds=(10,), **error)
+    assert posted(plan) == []
+
+
 @pytest.mark.parametrize("severity", ["note", "warning"])
 @pytest.mark.parametrize("suggestion", ["bad", "else\n  bad"])
 def test_a_finding_that_restores_reported_code_is_posted_in_every_round(
@@ -152,8 +163,8 @@ def test_a_finding_that_restores_reported_code_is_posted_in_every_round(
     pull = Pushes(BASE, max_notes=0)
     pull.push((10, "bad"), finds=(10,))
     pull.pass_rounds(4)
-    more = {"finds": (10,), "severity": severity, "suggestion": suggestion}
-    done, plan = pull.push((10, "good"), **more)
+    about = {"severity": severity, "suggestion": suggestion}
+    done, plan = pull.push((10, "good"), finds=(10,), **about)
     assert posted(plan) == [10]
     assert [one.title for one in done.contradicted.values()] == ["Wrong bad"]
     assert "one of the two is wrong: Wrong bad." in plan.inline[0].comment["body"]
