@@ -8,8 +8,8 @@ fewer findings get a comment. Errors always get one, and so do warnings on other
   neither their hunk nor a hunk that they rest on.
 - From the fourth round, so are warnings in the hunk of an earlier finding.
 
-A finding contradicts an earlier one if its suggestion restores the code of that finding in the same
-hunk. It is posted in every round, and names the other.
+A finding contradicts an earlier comment if its suggestion restores the code of that comment in the
+same hunk. It is posted in every round, and names the other.
 
 A listed finding is open and counts like any other. If it is reported again and no rule lists it any
 more, it is posted.
@@ -189,7 +189,7 @@ class _Rules:
         return "hunk" if self._number >= HUNK and self._had_finding(finding, hunk) else ""
 
     def contradicted(self, finding: Finding, ended: Collection[str]) -> Record | None:
-        """Return the earlier finding whose code the suggestion of a finding restores, if any.
+        """Return the posted finding whose code the suggestion of a finding restores, if any.
 
         ``ended`` are the ids of the findings whose code is gone.
         """
@@ -197,7 +197,8 @@ class _Rules:
             return None
         hunk = self._hunk_at(finding.path, finding.side, finding.line)
         lines = SearchedLines(enumerate(map(normal, finding.suggestion.split("\n")), 1))
-        for one in self._noted.get(finding.path, ()):
+        posted = (one for one in self._noted.get(finding.path, ()) if one.comment is not None)
+        for one in posted:
             code = Fingerprint.parse(one.fingerprint)
             if one.id in ended and code and hunk and _is_in(one, hunk) and lines.find(code):
                 return one
