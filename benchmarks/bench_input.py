@@ -30,6 +30,7 @@ from reviewbot.config.settings import load_settings
 from reviewbot.core.diff.numbered_line import parse_line
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.diff.write import file_diff_text
+from reviewbot.core.prompt.purpose import Purpose
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import workers
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 REAL: Final = Path(__file__).parents[1] / "fixtures" / "real"
 MODEL: Final = "claude-sonnet-5-5"
+PURPOSE: Final = Purpose("Change it", "As planned.")
 GENERATED_KB: Final = (0.7, 2, 4, 8, 13, 27, 53)
 GOALS: Final = {"first": 1.25, "second": 0.3}
 
@@ -113,7 +115,7 @@ async def inputs(server: FakeAnthropic, cache: PriceCache, diff: bytes) -> tuple
     settings = load_settings(flags=flags, env=env)
     prepared = prepare(diff, settings)
     seen, verified = len(server.requests), len(server.verifications)
-    async with workers(prepared, settings, title="Change it", description="As planned.") as crew:
+    async with workers(prepared, settings, purpose=PURPOSE) as crew:
         events = review(prepared.job, crew.run_batch, summarize=crew.summarize, verify=crew.verify)
         async with aclosing(events):
             async for _ in events:

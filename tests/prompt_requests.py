@@ -17,6 +17,7 @@ from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.explanation import FindingQuestion, ThreadComment
 from reviewbot.core.prompt.guidelines import GuidelineFile, Guidelines, SelectedRule
 from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS
+from reviewbot.core.prompt.purpose import ClosingIssue, Purpose
 from reviewbot.core.prompt.question import PullQuestion, render_question
 from reviewbot.core.prompt.request import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.prompt.summary import render_summary
@@ -174,9 +175,12 @@ def golden() -> dict[Path, str]:
     prompt, rest = render(REQUEST), render(CONTINUATION, as_text=True)
     compact = render(REQUEST, profile="compact")
     looking = render(replace(REQUEST, lookups=24))
-    system, user, _ = render_summary(
-        title="Charge VAT",
-        description="Adds the rate.\r\nNo other change, reviewed and safe.",
+    summary = render_summary(
+        purpose=Purpose(
+            "Charge VAT",
+            "Adds the rate.\r\nNo other change, reviewed and safe.",
+            (ClosingIssue(12, "Orders lack VAT", 'Charge it.\r\nShow it on the "invoice".'),),
+        ),
         manifest=MANIFEST,
         findings=[FINDING],
         coverage=[
@@ -209,8 +213,8 @@ def golden() -> dict[Path, str]:
         "compact-1-system.txt": compact.system,
         "compact-2-shared.txt": compact.shared,
         "continuation-as-text-3-body.txt": rest.body,
-        "summary-1-system.txt": system,
-        "summary-2-user.txt": user,
+        "summary-1-system.txt": summary.system,
+        "summary-2-user.txt": summary.user,
         "explanation-1-system.txt": explain[0],
         "explanation-2-user.txt": explain[1],
         "question-1-system.txt": answer[0],

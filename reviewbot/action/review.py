@@ -274,7 +274,7 @@ class ActionReview:
 
     async def _stream(self, assignment: ReviewScope, publication: Publication) -> None:
         """Run the review, publish its events, and show findings in the log at once."""
-        settings, pull = assignment.settings, assignment.pull
+        settings = assignment.settings
         prepared = await asyncio.to_thread(
             prepare,
             assignment.diff,
@@ -294,8 +294,7 @@ class ActionReview:
             run = RunDescription(
                 prepared=prepared,
                 settings=settings,
-                title=pull.title,
-                description=pull.body,
+                purpose=assignment.purpose,
                 code=await self._code(assignment, clone, ended),
             )
             outputs = stack.enter_context(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reviewbot.cli.interrupts import stop_on_interrupt
 from reviewbot.cli.source import SourceArguments, read_source
 from reviewbot.config.load import read_variable
+from reviewbot.core.prompt.purpose import Purpose
 from reviewbot.errors import (
     EXIT_OK,
     ConfigError,
@@ -154,8 +155,7 @@ async def _review(
         run = RunDescription(
             prepared=prepared,
             settings=settings,
-            title=source.title,
-            description=source.description,
+            purpose=Purpose(source.title, source.description),
             imported=imported,
             code=source.code,
         )

@@ -14,10 +14,10 @@ from reviewbot.core.events.events import Usage
 from reviewbot.core.plan.stored import plan_to_json
 from reviewbot.core.prompt import question
 from reviewbot.core.prompt.request import TITLE_LIMIT
-from reviewbot.core.prompt.summary import DESCRIPTION_LIMIT
+from reviewbot.core.prompt.summary import DESCRIPTION_LIMIT, ISSUE_LIMIT
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ConfigError, ReviewbotError
-from reviewbot.jobs.options import ReviewOptions, settings_for
+from reviewbot.jobs.options import ReviewOptions, issues_to_json, settings_for
 from reviewbot.jobs.truncation import middle_to_leave_out
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.pipeline.estimate import VERIFICATION_OUTPUT, VERIFICATION_PROMPT, output_tokens
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Event, FileCoverage
     from reviewbot.core.plan.chunks import Batch
+    from reviewbot.core.prompt.purpose import ClosingIssue
     from reviewbot.core.prompt.question import Inquiry
     from reviewbot.pipeline.job import Job
     from reviewbot.pipeline.prepare import Prepared
@@ -81,6 +82,7 @@ class ReviewRequest:
         whole_files: a diff that shows some files of ``diff`` in full, for linters.
         context: knowledge of the repository and of earlier reviews. It is stored with the review: a
             run after a crash must not read the base again.
+        issues: issues that the change closes; like the description, for the summary alone.
         whole: whether ``diff`` is the whole diff that ``title`` and ``description`` describe.
         inquiry: question about ``diff``; the question is answered, and nothing is reviewed.
         digest: digest of everything that determines the review.
@@ -101,6 +103,7 @@ class ReviewRequest:
     whole: bool = True
     inquiry: Inquiry | None = None
     limits: Limits = field(default_factory=Limits)
+    issues: tuple[ClosingIssue, ...] = ()
     digest: str = field(init=False)
 
     @property
@@ -119,6 +122,7 @@ class ReviewRequest:
             self.attributes,
             json.dumps([asdict(file) for file in self.beside]),
             *([] if self.inquiry is None else [json.dumps(question.to_json(self.inquiry))]),
+            *([json.dumps(issues_to_json(self.issues))] if self.issues else []),
         )
         found = hashlib.sha256(self.diff)
         for part in parts:
@@ -165,6 +169,7 @@ def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Setting
                 "cache": request.options.cache,
                 "truncate": request.options.truncate,
                 "whole": request.whole,
+                **issues_to_json(request.issues),
             }
         ),
         request_hash=request.digest,
@@ -269,8 +274,10 @@ def _most(prepared: Prepared, settings: Settings, request: ReviewRequest) -> _Mo
 
 
 def _claim_tokens(request: ReviewRequest) -> int:
-    """Return the tokens of title and description in the summary's prompt, at two bytes each."""
-    shown = (request.title[:TITLE_LIMIT], request.description[:DESCRIPTION_LIMIT])
+    """Return the tokens of the purpose in the summary's prompt, at two bytes each."""
+    shown = [request.title[:TITLE_LIMIT], request.description[:DESCRIPTION_LIMIT]]
+    for issue in request.issues:
+        shown += (issue.title[:TITLE_LIMIT], issue.body[:ISSUE_LIMIT])
     return sum(len(text.encode("utf-8", "replace")) for text in shown) // 2
 
 

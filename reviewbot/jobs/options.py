@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
+from reviewbot.core.decode import decoder
+from reviewbot.core.prompt.purpose import ClosingIssue
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from jsonschema import Draft202012Validator
 
@@ -139,6 +141,21 @@ def stored_options(values: Mapping[str, Any]) -> ReviewOptions:
         cache=values.get("cache", True),
         truncate=values.get("truncate", "off"),  # missing in reviews of earlier versions
     )
+
+
+def issues_to_json(issues: Sequence[ClosingIssue]) -> dict[str, Any]:
+    """Return what is stored with a review of the issues that its change closes, by name."""
+    return {"closing_issues": [asdict(issue) for issue in issues]} if issues else {}
+
+
+def issues_from_json(stored: Mapping[str, Any]) -> tuple[ClosingIssue, ...]:
+    """Return the issues of a stored review, whose other options are ignored.
+
+    Raises:
+        ValueError: a value is not of its type.
+    """
+    issues = decoder(tuple[ClosingIssue, ...])(stored.get("closing_issues", []), "closing_issues")
+    return cast("tuple[ClosingIssue, ...]", issues)
 
 
 @cache

@@ -20,10 +20,11 @@ import sqlalchemy as sa
 from reviewbot.core.events.coverage import NOT_REACHED
 from reviewbot.core.events.events import ReviewFinished
 from reviewbot.core.plan.stored import plan_from_json
+from reviewbot.core.prompt.purpose import Purpose
 from reviewbot.core.wording import count, listed
 from reviewbot.errors import ReviewbotError
 from reviewbot.jobs.model_backoff import Checkpoints, pause_after
-from reviewbot.jobs.options import settings_for
+from reviewbot.jobs.options import issues_from_json, settings_for
 from reviewbot.jobs.review_cache import cached
 from reviewbot.jobs.truncation import leaving_out
 from reviewbot.models.base import ModelFault
@@ -108,8 +109,7 @@ class Run:
         run = RunDescription(
             prepared=prepared,
             settings=settings,
-            title=row.title,
-            description=work.description,
+            purpose=Purpose(row.title, work.description, issues_from_json(work.options)),
             inquiry=work.inquiry,
             code=await self._code() if prepared.job.needs_verifier or settings.lookups else None,
             spent_usd=spent_usd or 0.0,

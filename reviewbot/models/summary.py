@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from reviewbot.core.events.events import Usage, WalkthroughEntry
-from reviewbot.core.prompt.summary import SUMMARY_SCHEMA, parse_summary, render_summary
-from reviewbot.core.safety.redact import redact_text
+from reviewbot.core.prompt.purpose import NO_PURPOSE
+from reviewbot.core.prompt.summary import parse_summary, render_summary
 from reviewbot.core.safety.shown_text import shown_line
 from reviewbot.models.base import Fault, ModelFault
 from reviewbot.models.batch import Spent
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reviewbot.core.events.events import ReviewSummary
+    from reviewbot.core.prompt.purpose import Purpose
+    from reviewbot.core.prompt.summary import SummaryPrompt
     from reviewbot.models.budget import Budget
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.pipeline.job import SummaryTask
@@ -61,21 +63,18 @@ class Summarizer:
     Args:
         writer: the model.
         budget: budget that the review shares, if there is a limit.
-        title: title of the pull request; shown to the model as a claim.
-        description: description of the pull request; shown to the model as a claim.
+        purpose: the purpose of the change; shown to the model as claims.
     """
 
     def __init__(
         self,
         writer: SummaryModel,
         budget: Budget | None = None,
-        *,
-        title: str = "",
-        description: str = "",
+        purpose: Purpose = NO_PURPOSE,
     ) -> None:
         self._writer = writer
         self._budget = budget
-        self._title, self._description = title, description
+        self._purpose = purpose
 
     async def __call__(self, task: SummaryTask, book: Callable[[Spent], None]) -> ReviewSummary:
         """Return the summary, made safe to show.
@@ -83,18 +82,22 @@ class Summarizer:
         Raises:
             ModelFault: the model wrote no valid summary.
         """
-        system, user, has_claims = await asyncio.to_thread(self._prompt, task)
+        prompt = await asyncio.to_thread(self._prompt, task)
         info, used, reserved = self._writer.info, [Usage()], 0.0
         try:
             max_tokens = min(MAX_TOKENS, info.max_output)
             if self._budget:
                 # The model adds the schema in words.
-                text = f"{system}\n{user}\n{SUMMARY_SCHEMA}"
+                text = f"{prompt.system}\n{prompt.user}\n{prompt.schema}"
                 max_tokens, reserved = await self._budget.reserve(info, text, max_tokens)
             answer = await self._writer.answer_json(
-                system, user, SUMMARY_SCHEMA, max_tokens=max_tokens, used=used.append
+                prompt.system,
+                prompt.user,
+                prompt.schema,
+                max_tokens=max_tokens,
+                used=used.append,
             )
-            summary = parse_summary(answer, [file.path for file in task.files])
+            summary = parse_summary(answer, [file.path for file in task.files], task.changes)
         except ValueError as error:
             reason = f"The answer is not a summary: {error}."
             raise ModelFault(reason, fault=Fault.UNUSABLE) from None
@@ -103,16 +106,17 @@ class Summarizer:
             if self._budget:
                 await self._budget.settle(reserved, spent.cost_usd or 0.0)
             book(spent)
-        if not has_claims:  # then there is no mismatch
+        if not prompt.has_claims:  # then there is no mismatch
             summary = replace(summary, claim_mismatch=None)
+        if not prompt.asks_for_requirements:
+            summary = replace(summary, asked_for=())
         lines = [(file.path, task.changes.get(file.path)) for file in task.files]
         files = tuple(WalkthroughEntry(path, line) for path, line in lines if line)
         return await asyncio.to_thread(_safe, replace(summary, files=files))
 
-    def _prompt(self, task: SummaryTask) -> tuple[str, str, bool]:
+    def _prompt(self, task: SummaryTask) -> SummaryPrompt:
         return render_summary(
-            title=redact_text(self._title),
-            description=redact_text(self._description),
+            purpose=self._purpose.redacted(),
             manifest=task.manifest,
             findings=task.findings,
             coverage=task.coverage,
@@ -127,4 +131,5 @@ def _safe(summary: ReviewSummary) -> ReviewSummary:
         summary,
         what=shown_line(summary.what),
         claim_mismatch=claim and shown_line(claim),
+        asked_for=tuple(replace(one, what=shown_line(one.what)) for one in summary.asked_for),
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reviewbot.code.at_commit import problem_of
 from reviewbot.core.events.events import ReviewFinished
+from reviewbot.core.prompt.purpose import NO_PURPOSE
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import Workers, workers
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.config.settings import ModelChoice, Settings
     from reviewbot.core.events.events import Event
+    from reviewbot.core.prompt.purpose import Purpose
     from reviewbot.core.prompt.question import Inquiry
     from reviewbot.models.base import Model
     from reviewbot.models.batch import RunBatch
@@ -45,8 +47,7 @@ class RunDescription:
     Attributes:
         prepared: the job: the diff, its plan, and what is known of the repository.
         settings: the settings with which it was prepared.
-        title: title of the change, for the summary of a whole change.
-        description: description of the change, for the same.
+        purpose: the purpose of the change, for the summary of a whole change alone.
         inquiry: the question that the job answers; None reviews.
         imported: results of other tools, which are reported, too.
         code: the code at the reviewed commit; None without it.
@@ -65,8 +66,7 @@ class RunDescription:
 
     prepared: Prepared
     settings: Settings
-    title: str = ""
-    description: str = ""
+    purpose: Purpose = NO_PURPOSE
     inquiry: Inquiry | None = None
     imported: Sequence[ImportedHit] = ()
     code: CodeAtCommit | None = None
@@ -124,14 +124,13 @@ def _workers(run: RunDescription) -> AbstractAsyncContextManager[Workers]:
         from reviewbot.pipeline.explain import explainers
 
         return explainers(run.prepared, run.settings, run.inquiry, spent_usd=run.spent_usd)
-    # A part of the diff cannot be compared with the author's title and description.
-    is_part = run.prepared.job.is_part
+    # A part of the diff cannot be compared with the purpose of the whole.
+    purpose = NO_PURPOSE if run.prepared.job.is_part else run.purpose
     finished = run.earlier.finished.values() if run.earlier else ()
     return workers(
         run.prepared,
         run.settings,
-        title="" if is_part else run.title,
-        description="" if is_part else run.description,
+        purpose=purpose,
         spent_usd=run.spent_usd,
         parser=run.parser,
         lint_slots=run.lint_slots,

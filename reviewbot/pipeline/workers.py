@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import OFFLINE, ModelChoice
 from reviewbot.core.plan.languages import language_of
+from reviewbot.core.prompt.purpose import NO_PURPOSE
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.budget import Budget
 from reviewbot.models.offline.parser import ParserPool
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.findings.suggestions import SyntaxCheck
     from reviewbot.core.prompt.lookup_tools import LookUp
+    from reviewbot.core.prompt.purpose import Purpose
     from reviewbot.models.base import Model, ModelFault
     from reviewbot.models.batch import BatchResult, BatchTask, Emit, RunBatch, Verify
     from reviewbot.models.catalog import ModelInfo
@@ -114,8 +116,7 @@ async def workers(
     prepared: Prepared,
     settings: Settings,
     *,
-    title: str = "",
-    description: str = "",
+    purpose: Purpose = NO_PURPOSE,
     spent_usd: float = 0.0,
     parser: Parser | None = None,
     lint_slots: ReviewSlots | None = None,
@@ -129,8 +130,7 @@ async def workers(
     Args:
         prepared: the job, and the calibration to update.
         settings: the loaded settings.
-        title: title of the change, for the summary.
-        description: description of the change, for the summary.
+        purpose: the purpose of the change, for the summary alone.
         spent_usd: US dollars that earlier runs of the review have spent.
         parser: parser of source code; None starts a separate process.
         lint_slots: limits the processes of linters at a time; None limits those of this review.
@@ -157,7 +157,7 @@ async def workers(
             from reviewbot.models.summary import Summarizer, SummaryModel
 
             if isinstance(writer, SummaryModel):
-                summarize = Summarizer(writer, budget, title=title, description=description)
+                summarize = Summarizer(writer, budget, purpose)
         # A review by the offline rules alone reads no other code, and need not import what does.
         looked_up = dossiers = verify = find_uses = None
         if code is not None and settings.lookups:

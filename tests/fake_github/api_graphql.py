@@ -11,7 +11,7 @@ from graphql import ExecutionResult, GraphQLError, build_schema, execute_sync, p
 from tests.fake_github import graphql_nodes
 from tests.fake_github.comments import Comment, IssueComment, Review, ReviewComment, Thread
 from tests.fake_github.people import User
-from tests.fake_github.pulls import PullRequest
+from tests.fake_github.pulls import Issue
 from tests.fake_github.repository import Repository
 from tests.fake_github.routing import Call, route
 from tests.fake_github.wire import INTEGRATION, JSON, Answer, Refused, invalid_request
@@ -109,7 +109,7 @@ def _home(thing: Any) -> Repository | None:
     """The repository that something is in."""
     if isinstance(thing, Repository):
         return thing
-    if isinstance(thing, PullRequest):
+    if isinstance(thing, Issue):
         return thing.repo
     if isinstance(thing, IssueComment):
         return thing.issue.repo

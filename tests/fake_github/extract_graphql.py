@@ -32,7 +32,9 @@ KEPT: dict[str, str] = {
     "Organization": "login url id databaseId",
     "Repository": "id databaseId name nameWithOwner isPrivate pullRequest",
     "PullRequest": f"{_COMMENT} databaseId fullDatabaseId number state isDraft title headRefOid "
-    "headRefName baseRefOid baseRefName url reviewThreads reviews comments",
+    "headRefName baseRefOid baseRefName url reviewThreads reviews comments "
+    "closingIssuesReferences",
+    "Issue": f"{_COMMENT} number title url repository",
     "PullRequestReviewThread": "id isResolved isOutdated isCollapsed path line startLine "
     "originalLine originalStartLine diffSide startDiffSide subjectType resolvedBy viewerCanResolve "
     "viewerCanReply viewerCanUnresolve comments pullRequest repository",
@@ -47,14 +49,14 @@ KEPT: dict[str, str] = {
         f"{name}Connection": _CONNECTION
         for name in (
             *("PullRequestReviewThread", "PullRequestReviewComment", "PullRequestReview"),
-            "IssueComment",
+            *("IssueComment", "Issue"),
         )
     },
     **{
         f"{name}Edge": "node cursor"
         for name in (
             *("PullRequestReviewThread", "PullRequestReviewComment", "PullRequestReview"),
-            "IssueComment",
+            *("IssueComment", "Issue"),
         )
     },
     "ResolveReviewThreadInput": f"threadId {_MUTATED}",

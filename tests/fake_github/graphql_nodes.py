@@ -10,7 +10,7 @@ from graphql import GraphQLError
 from tests.fake_github import shapes, shapes_talk
 from tests.fake_github.comments import IssueComment, Review, ReviewComment, Thread
 from tests.fake_github.people import User
-from tests.fake_github.pulls import PullRequest
+from tests.fake_github.pulls import Issue, PullRequest
 from tests.fake_github.repository import Repository
 from tests.fake_github.wire import INTEGRATION, JSON
 
@@ -32,6 +32,7 @@ def show(call: Call, thing: Any) -> JSON:
     kinds: list[tuple[type[Any], Callable[[Call, Any], JSON]]] = [
         (Repository, repository),
         (PullRequest, pull_request),
+        (Issue, issue),
         (Thread, thread),
         (ReviewComment, review_comment),
         (IssueComment, issue_comment),
@@ -51,7 +52,7 @@ def _reads(call: Call) -> None:
         raise GraphQLError(INTEGRATION, extensions={"type": "FORBIDDEN"})
 
 
-def connection(name: str, items: Sequence[Any], make: Callable[[Any], JSON]) -> Any:
+def connection(name: str, items: Sequence[Any], make: Callable[[Any], Any]) -> Any:
     """A field with ``first``, ``after``, ``last`` and ``before``, one of the first two a must."""
 
     def resolve(
@@ -186,7 +187,36 @@ def pull_request(call: Call, pull: PullRequest) -> JSON:
         "reviewThreads": connection("reviewThreads", threads, lambda one: thread(call, one)),
         "reviews": chosen_reviews,
         "comments": connection("comments", pull.comments, lambda one: issue_comment(call, one)),
+        "closingIssuesReferences": connection(
+            "closingIssuesReferences", pull.closes, lambda one: _closed_issue(call, one)
+        ),
     }
+
+
+def issue(call: Call, one: Issue) -> JSON:
+    stamp = call.world.clock.stamp
+    return {
+        "__typename": "Issue",
+        "id": one.node_id,
+        "number": one.number,
+        "title": one.title,
+        "body": one.body or "",
+        "bodyText": one.body or "",
+        "author": actor(call, one.user),
+        "createdAt": stamp(one.created),
+        "updatedAt": stamp(one.updated),
+        "viewerDidAuthor": one.user is call.actor.user,
+        "authorAssociation": shapes.association(one.repo, one.user),
+        "url": shapes.web_url(one),
+        "repository": lambda _: repository(call, one.repo),
+    }
+
+
+def _closed_issue(call: Call, one: Issue) -> JSON | GraphQLError:
+    """Without ``issues: read``, an issue is null, and an error names its place."""
+    if call.actor.kind == "installation" and not call.actor.holds({"issues": "read"}):
+        return GraphQLError(INTEGRATION, extensions={"type": "FORBIDDEN"})
+    return issue(call, one)
 
 
 def may_resolve(call: Call, one: Thread) -> bool:

@@ -50,7 +50,7 @@ class PullRequest(Issue):
     """A pull request. Its diff is what the head has changed since it left the base.
 
     ``base_sha`` is the base as the API names it, which no push to either branch moves; ``base_tip``
-    is that of the diff.
+    is that of the diff. ``closes`` are the issues that it closes, in any repository.
     """
 
     head_repo: Repository | None
@@ -69,6 +69,7 @@ class PullRequest(Issue):
         self.merged_by: User | None = None
         self.reviews: list[Review] = []
         self.threads: list[Thread] = []
+        self.closes: list[Issue] = []
 
     # --- The change
 

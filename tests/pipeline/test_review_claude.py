@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reviewbot.core.events.events import WalkthroughEntry
+from reviewbot.core.prompt.purpose import Purpose
 from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.catalog import lookup
@@ -223,7 +224,7 @@ async def test_a_summary_is_asked_for_once_and_shown() -> None:
         return Answer(FOUND)
 
     async with claude(respond=respond) as (fake, client):
-        ask = Summarizer(client, title="fix typo", description="No functional change.")
+        ask = Summarizer(client, purpose=Purpose("fix typo", "No functional change."))
         seen = await run(job(numbered("a.py")), client, summarize=ask)
         assert "fix typo" not in fake.requests[0].text
         assert len(fake.requests) == 2
@@ -246,7 +247,7 @@ async def test_only_a_change_that_was_read_whole_contradicts_its_title(described
         return Answer(FOUND, files=lines if described else lines[:1])
 
     async with claude(respond=respond) as (fake, client):
-        ask = Summarizer(client, title="fix typo")
+        ask = Summarizer(client, purpose=Purpose("fix typo"))
         two = job(numbered("a.py") + numbered("b.py"), apart=False)
         seen = await run(two, client, summarize=ask)
         assert ("fix typo" in fake.requests[-1].text) == described

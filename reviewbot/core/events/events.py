@@ -294,10 +294,22 @@ class WalkthroughEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Requirement:
+    """Something that the purpose of a change asks for, as a model reads it.
+
+    ``path`` is a changed file that shows it; None if the model found none.
+    """
+
+    what: str
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewSummary:
     """Summary and walkthrough. ``source`` is ``computed`` when no model wrote them.
 
-    ``reason`` is a sentence if a model failed to write them.
+    ``reason`` is a sentence if a model failed to write them. ``asked_for`` is what title,
+    description and issues ask for; empty without a description and issues.
     """
 
     type: ClassVar[Literal["review.summary"]] = "review.summary"
@@ -307,6 +319,7 @@ class ReviewSummary:
     claim_mismatch: str | None = None
     source: Literal["model", "computed"] = "computed"
     reason: str | None = None
+    asked_for: tuple[Requirement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

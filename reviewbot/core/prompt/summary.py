@@ -3,16 +3,19 @@
 The overview is written from the models' lines on what changed in each file, and from the findings.
 The diff is not sent again. The walkthrough consists of the same lines.
 
-Only the summary prompt shows the author's title and description, as claims. The review prompt never
-shows them, because favourable words hide bugs (2603.18740: a "bug-free" framing costs 16 to 93 % of
-detection). Code computes counts and costs; they are not part of the summary prompt.
+Only the summary prompt shows the author's title, description and issues, as claims. The review
+prompt never shows them, because favourable words hide bugs (2603.18740: a "bug-free" framing costs
+16 to 93 % of detection). The answer lists what they ask for, and which file shows it. No finding
+depends on it. Code computes counts and costs; they are not part of the summary prompt.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.events.events import ReviewSummary
+from reviewbot.core.events.events import Requirement, ReviewSummary
+from reviewbot.core.prompt.purpose import NO_PURPOSE
 from reviewbot.core.prompt.request import (
     LISTED_PATH_LIMIT,
     MANIFEST_LIMIT,
@@ -27,15 +30,21 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events.events import FileCoverage
     from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.prompt.purpose import Purpose
     from reviewbot.core.prompt.request import ManifestEntry
 
 DESCRIPTION_LIMIT: Final = 4_000
+ISSUE_LIMIT: Final = 2_000
+"""Characters of a description, and of the text of an issue, that are shown."""
 LISTED_LIMIT: Final = 50
 """Findings, and files not covered, that are listed."""
 
 WHAT_LIMIT: Final = 700
 """Maximum characters of a text of three sentences."""
 LOOK_AT_LIMIT: Final = 3
+REQUIREMENTS_LIMIT: Final = 8
+REQUIREMENT_LIMIT: Final = 200
+"""Maximum characters of a requirement."""
 
 _STRING: Final = {"type": "string"}
 SUMMARY_SCHEMA: Final[dict[str, Any]] = {
@@ -49,23 +58,57 @@ SUMMARY_SCHEMA: Final[dict[str, Any]] = {
     },
 }
 """Schema of the response, in the subset of JSON Schema that structured output supports."""
+SCHEMA_WITH_REQUIREMENTS: Final[dict[str, Any]] = {
+    **SUMMARY_SCHEMA,
+    "required": [*SUMMARY_SCHEMA["required"], "asked_for"],
+    "properties": {
+        **SUMMARY_SCHEMA["properties"],
+        "asked_for": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["what", "path"],
+                "properties": {"what": _STRING, "path": {"type": ["string", "null"]}},
+            },
+        },
+    },
+}
+"""Schema of the response to a request that shows a description or an issue."""
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryPrompt:
+    """The request of a summary: two texts, and the schema of the response.
+
+    ``has_claims`` is True if ``user`` shows a purpose, and ``asks_for_requirements`` if the
+    response lists what that purpose asks for.
+    """
+
+    system: str
+    user: str
+    has_claims: bool
+    asks_for_requirements: bool
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The schema of the response."""
+        return SCHEMA_WITH_REQUIREMENTS if self.asks_for_requirements else SUMMARY_SCHEMA
 
 
 def render_summary(
     *,
-    title: str,
-    description: str,
+    purpose: Purpose,
     manifest: Sequence[ManifestEntry],
     findings: Sequence[Finding],
     coverage: Sequence[FileCoverage],
     changes: Mapping[str, str],
-) -> tuple[str, str, bool]:
-    """Return the system prompt, the user message, and whether it shows title or description.
+) -> SummaryPrompt:
+    """Return the request of a summary.
 
     Args:
-        title: title of the pull request; empty if unknown. Title and description are shown only if
-            a model read the whole change and described each file.
-        description: description of the pull request; empty if unknown.
+        purpose: the purpose of the change, without secrets. It is shown only if a model read the
+            whole change and described each file.
         manifest: the changed files.
         findings: the findings of the review, worst first.
         coverage: status of each file.
@@ -75,11 +118,12 @@ def render_summary(
     not_reviewed = [file for file in coverage if file.status in ("partly", "failed")]
     described = all(entry.path in changes for entry in manifest if entry.shown)
     if not described or listed.more or not_reviewed:  # claims cannot be compared with unread code
-        title = description = ""
+        purpose = NO_PURPOSE
     user = render_template(
         "summary",
-        title=title,
-        description=description.replace("\r\n", "\n"),
+        title=purpose.title,
+        description=purpose.description.replace("\r\n", "\n"),
+        issues=[replace(one, body=one.body.replace("\r\n", "\n")) for one in purpose.issues],
         manifest=listed,
         changes=changes,
         findings=findings[:LISTED_LIMIT],
@@ -89,22 +133,26 @@ def render_summary(
         title_limit=TITLE_LIMIT,
         path_limit=LISTED_PATH_LIMIT,
         description_limit=DESCRIPTION_LIMIT,
+        issue_limit=ISSUE_LIMIT,
     )
-    return (
-        render_template("summary-system").strip("\n"),
-        user.strip("\n"),
-        bool(title or description),
+    asks = purpose.asks_for_something
+    system = render_template(
+        "summary-system", asks_for_requirements=asks, requirements_limit=REQUIREMENTS_LIMIT
     )
+    return SummaryPrompt(system.strip("\n"), user.strip("\n"), bool(purpose), asks)
 
 
-def parse_summary(value: object, paths: Iterable[str]) -> ReviewSummary:
+def parse_summary(
+    value: object, paths: Iterable[str], described: Iterable[str] = ()
+) -> ReviewSummary:
     """Return the summary in a decoded response, limited in size, but not made safe to show.
 
-    Unchanged paths are dropped. ``look_at`` and ``claim_mismatch`` may be missing: not every server
-    enforces a schema.
+    Paths outside ``paths`` are dropped. So is the path of a requirement unless it is in
+    ``described``, the files that a model read; the requirement then counts as not found. Fields
+    other than ``what`` may be missing: not every server enforces a schema.
 
     Raises:
-        ValueError: the value does not match :data:`SUMMARY_SCHEMA`.
+        ValueError: the value does not match :data:`SCHEMA_WITH_REQUIREMENTS`.
     """
     if not isinstance(value, dict):
         raise ValueError("the summary is not a JSON object")  # noqa: TRY004 (data, not an argument)
@@ -121,7 +169,22 @@ def parse_summary(value: object, paths: Iterable[str]) -> ReviewSummary:
         if mismatch is None
         else _within(_line(mismatch, "claim_mismatch")) or None,
         source="model",
+        asked_for=_requirements(value, {show(path): path for path in described}),
     )
+
+
+def _requirements(value: dict[str, object], known: Mapping[str, str]) -> tuple[Requirement, ...]:
+    """Return what the purpose asks for; ``known`` has the described paths by shown path."""
+    requirements: dict[str, Requirement] = {}
+    for item in _items(value, "asked_for"):
+        if not isinstance(item, dict):
+            raise ValueError("asked_for: not a list of objects")  # noqa: TRY004 (as above)
+        what = _within(_line(item.get("what"), "asked_for.what"), REQUIREMENT_LIMIT)
+        path = item.get("path")
+        shown_by = None if path is None else known.get(show(_string(path, "asked_for.path")))
+        if what:
+            requirements.setdefault(what, Requirement(what, shown_by))
+    return tuple(requirements.values())[:REQUIREMENTS_LIMIT]
 
 
 def _string(value: object, name: str) -> str:
@@ -141,5 +204,5 @@ def _items(value: dict[str, object], name: str) -> list[object]:
     return items
 
 
-def _within(text: str) -> str:
-    return text if len(text) <= WHAT_LIMIT else text[:WHAT_LIMIT].rstrip() + " \u2026"
+def _within(text: str, limit: int = WHAT_LIMIT) -> str:
+    return text if len(text) <= limit else text[:limit].rstrip() + " \u2026"

@@ -19,10 +19,12 @@ from reviewbot.core.render.markdown_text import (
     literal,
     one_line,
     quoted,
+    requirement,
 )
 from reviewbot.core.render.rests_on import LABEL, path_and_lines, rests_on
 from reviewbot.core.render.wording import (
     acceptance,
+    asked_for,
     causes,
     confidence,
     lines_of,
@@ -134,7 +136,13 @@ def _summary(report: Report, room: int | None) -> list[str]:
         blocks.append(f"**Description and change disagree:** {text}")
     look_at = map(code_span, summary.look_at)
     files = (f"{code_span(file.path)}: {one_line(file.summary, 300)}" for file in summary.files)
-    return [*blocks, *_listed("Look at:", look_at, room), *_listed("Files:", files, room)]
+    heading, requirements = asked_for(summary)
+    return [
+        *blocks,
+        *_listed("Look at:", look_at, room),
+        *_listed(f"{heading}.", map(requirement, requirements), room),
+        *_listed("Files:", files, room),
+    ]
 
 
 def _findings(

@@ -6,13 +6,16 @@ Format: GitHub Flavored Markdown Spec 0.29.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render.inert import neutralize_commands
 from reviewbot.core.safety.escape import show
 from reviewbot.core.safety.markdown import longest_ticks
 from reviewbot.core.safety.safe_text import safe_line
 from reviewbot.core.wording import count
+
+if TYPE_CHECKING:
+    from reviewbot.core.events.events import Requirement
 
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]<>&#|~!]")
 _LINKED: Final = re.compile(
@@ -38,6 +41,12 @@ def literal(text: str, limit: int = 300) -> str:
     """Return ``text`` without markup (section 6.1), as code if GitHub would find links in it."""
     flat = _clipped(neutralize_commands(show(" ".join(text[: 4 * limit].split()))), limit)
     return code_span(flat, len(flat)) if _LINKED.search(flat) else _SPECIAL.sub(r"\\\g<0>", flat)
+
+
+def requirement(one: Requirement) -> str:
+    """Return a line about a requirement: the file that shows it, or that none was found."""
+    where = "Not found" if one.path is None else f"Found in {code_span(one.path)}"
+    return f"{where}: {one_line(one.what, 300)}"
 
 
 def code_span(text: str, limit: int = 200) -> str:

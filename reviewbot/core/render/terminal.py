@@ -16,6 +16,7 @@ from reviewbot.core.render.finding_block import STYLES, finding_block
 from reviewbot.core.render.layout import Line, cells, clip, paragraph, shown
 from reviewbot.core.render.wording import (
     acceptance,
+    asked_for,
     dollars,
     duration,
     is_unproven_error,
@@ -144,6 +145,12 @@ def _summary(event: ev.ReviewSummary, width: int) -> list[Line]:
         lines.append((("  Look at", "bold"),))
         for text in event.look_at:
             lines += paragraph(text, width, first=("  - ", ""))
+    if event.asked_for:
+        heading, requirements = asked_for(event)
+        lines.append(((f"  {heading}", "bold"),))
+        for one in requirements:
+            where = "Not found" if one.path is None else f"Found in {one.path}"
+            lines += paragraph(f"{where}: {one.what}", width, first=("  - ", ""))
     if event.claim_mismatch:
         text = f"Description and change disagree: {event.claim_mismatch}"
         lines += paragraph(text, width, first=("  ! ", "bold yellow"), style="yellow")

@@ -15,7 +15,12 @@ from reviewbot.core.wording import NO_REASON, count, listed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reviewbot.core.events.events import ModelShare, ReviewStarted
+    from reviewbot.core.events.events import (
+        ModelShare,
+        Requirement,
+        ReviewStarted,
+        ReviewSummary,
+    )
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding, Severity
 
@@ -301,6 +306,15 @@ def looked_up(report: Report, named: int) -> str:
     if more := len(report.lookups.activities) - len(names):
         names.append(f"{more:,} more")
     return f"{look_ups(report)}: {', '.join(names)}"
+
+
+def asked_for(summary: ReviewSummary) -> tuple[str, tuple[Requirement, ...]]:
+    """Return a heading with counts, and what the change is asked for, what is not found first."""
+    entries = sorted(summary.asked_for, key=lambda one: one.path is not None)
+    number = sum(one.path is not None for one in entries)
+    parts = [f"{number} found"] * bool(number)
+    parts += [f"{len(entries) - number} not found"] * (number < len(entries))
+    return f"Asked for: {', '.join(parts)}", tuple(entries)
 
 
 def placement_reason(finding: Finding) -> str:

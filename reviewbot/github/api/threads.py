@@ -1,7 +1,8 @@
-"""Threads on lines: read, resolve and hide them, and undo that.
+"""Threads on lines: read, resolve and hide them, and undo that. Read the issues to close.
 
-Only GraphQL supports this. Resolving needs ``contents: write``, which few installations grant. So a
-refusal is a result, not an error.
+Only GraphQL supports this. The first page of threads also has the issues that the pull request
+closes. Without ``issues: read``, GitHub refuses them and returns the rest. Resolving needs
+``contents: write``, which few installations grant. So a refusal is a result, not an error.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.core.prompt.purpose import BODY_LIMIT, ISSUES_LIMIT, ClosingIssue
 from reviewbot.github.api.records import repository
 from reviewbot.github.client.errors import IncompleteListError, NotFoundError
 
@@ -18,9 +20,13 @@ if TYPE_CHECKING:
 MOST: Final = 5_000
 
 _LIST: Final = """\
-query ($owner: String!, $name: String!, $number: Int!, $after: String) {
+query ($owner: String!, $name: String!, $number: Int!, $after: String, $issues: Boolean!) {
   repository(owner: $owner, name: $name) {
+    id
     pullRequest(number: $number) {
+      closingIssuesReferences(first: 20) @include(if: $issues) {
+        nodes { number title body repository { id } }
+      }
       reviewThreads(first: 100, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes {
@@ -33,6 +39,7 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   }
 }
 """
+_ISSUES: Final = ("repository", "pullRequest", "closingIssuesReferences")
 
 
 def _mutation(name: str, result: str) -> str:
@@ -73,21 +80,44 @@ class Threads:
 
     async def all(self, repo: str, number: int) -> tuple[ReviewThread, ...]:
         """Return the threads of a pull request."""
+        return (await self._read(repo, number, issues=False))[0]
+
+    async def with_issues(
+        self, repo: str, number: int
+    ) -> tuple[tuple[ReviewThread, ...], tuple[ClosingIssue, ...]]:
+        """Return the threads of a pull request, and the issues of the repository that it closes.
+
+        Issues that GitHub does not show are left out.
+        """
+        return await self._read(repo, number, issues=True)
+
+    async def _read(
+        self, repo: str, number: int, *, issues: bool
+    ) -> tuple[tuple[ReviewThread, ...], tuple[ClosingIssue, ...]]:
         repository(repo)
         owner, name = repo.split("/")
-        variables: dict[str, Any] = {"owner": owner, "name": name, "number": number}
+        variables: dict[str, Any] = {
+            "owner": owner,
+            "name": name,
+            "number": number,
+            "issues": issues,
+        }
         found: list[ReviewThread] = []
+        closing: tuple[ClosingIssue, ...] = ()
         while True:
-            data = await self._caller.graphql(_LIST, variables)
-            pull = ((data or {}).get("repository") or {}).get("pullRequest")
+            data = await self._caller.graphql(_LIST, variables, optional=_ISSUES)
+            home = (data or {}).get("repository") or {}
+            pull = home.get("pullRequest")
             if pull is None:
                 raise NotFoundError(
                     f"GitHub did not return the threads of {repo}#{number}", status=404
                 )
+            if variables["issues"]:
+                closing, variables["issues"] = _issues(pull, home.get("id")), False
             threads = pull["reviewThreads"]
             found += map(_thread, threads["nodes"])
             if not threads["pageInfo"]["hasNextPage"]:
-                return tuple(found)
+                return tuple(found), closing
             after = threads["pageInfo"]["endCursor"]
             if len(found) >= MOST or after == variables.get("after"):
                 raise IncompleteListError(f"{repo}#{number} has more than {MOST:,} threads")
@@ -111,6 +141,15 @@ class Threads:
 
     async def _change(self, mutation: str, given: dict[str, str]) -> bool:
         return await self._caller.graphql(mutation, {"input": given}, writes=True) is not None
+
+
+def _issues(pull: dict[str, Any], repository_id: str | None) -> tuple[ClosingIssue, ...]:
+    """Return the issues to close, without those of other repositories, which may be private."""
+    nodes = (pull.get("closingIssuesReferences") or {}).get("nodes") or ()
+    shown = (one for one in nodes if one and one["repository"]["id"] == repository_id)
+    return tuple(
+        ClosingIssue(one["number"], one["title"], one["body"][:BODY_LIMIT]) for one in shown
+    )[:ISSUES_LIMIT]
 
 
 def _thread(found: dict[str, Any]) -> ReviewThread:

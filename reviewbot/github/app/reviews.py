@@ -287,13 +287,14 @@ def _request(
     cache: bool,
     limits: Limits,
 ) -> ReviewRequest:
-    pull = assignment.pull
+    pull, purpose = assignment.pull, assignment.purpose
     return ReviewRequest(
         tenant=tenant,
         diff=assignment.diff,
         options=ReviewOptions(config.options, cache=cache),
-        title=pull.title,
-        description=pull.body,
+        title=purpose.title,
+        description=purpose.description,
+        issues=purpose.issues,
         subject=subject_of(assignment.subject.pull.repo, pull.number),
         idempotency_key=key,
         attributes=assignment.attributes,

@@ -182,10 +182,18 @@ class AccountClient:
             return entries, answer.next_page
         raise UnavailableError(reason)
 
-    async def graphql(self, text: str, variables: Record, *, writes: bool = False) -> Record | None:
+    async def graphql(
+        self,
+        text: str,
+        variables: Record,
+        *,
+        writes: bool = False,
+        optional: tuple[str, ...] = (),
+    ) -> Record | None:
         """Return the data of a GraphQL response; None without permission, or if it is gone.
 
-        The operation must be idempotent, because the request may be repeated.
+        The operation must be idempotent, because the request may be repeated. ``optional`` is the
+        path of a field that GitHub may refuse: the field, or a part of it, is null then.
 
         Raises:
             GitHubError: GitHub refuses for another reason, or does not respond.
@@ -193,6 +201,8 @@ class AccountClient:
         body = {"query": text, "variables": variables}
         request = Request(verb="POST", path=GRAPHQL, body=body, writes=writes)
         answer = await self.answer(request)
+        if optional:
+            answer = answer.without_errors_in(optional)
         if answer.error_has("type", *_DENIED):
             return None
         if answer.errors:

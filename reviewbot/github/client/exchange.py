@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -140,6 +140,19 @@ class Answer:
         """Return whether an error has one of the values at ``key`` (``code`` or ``type``)."""
         return any(isinstance(one, dict) and one.get(key) in values for one in self.errors)
 
+    def without_errors_in(self, path: tuple[str, ...]) -> Answer:
+        """Return the response of GraphQL without the errors of the field at ``path``."""
+        kept = [
+            error
+            for error in self.errors
+            if not isinstance(error, dict) or _beginning(error.get("path"), len(path)) != path
+        ]
+        return (
+            self
+            if len(kept) == len(self.errors)
+            else replace(self, data={**self.data, "errors": kept})
+        )
+
     @property
     def is_page(self) -> bool:
         """True if the response is a web page. GitHub's API never succeeds with a web page."""
@@ -150,6 +163,10 @@ class Answer:
         """The URL of the page after this one."""
         found = _NEXT.search(self.headers.get("link", ""))
         return found[1] if found else None
+
+
+def _beginning(path: object, length: int) -> tuple[object, ...]:
+    return tuple(path[:length]) if isinstance(path, list) else ()
 
 
 @dataclass(frozen=True, slots=True)

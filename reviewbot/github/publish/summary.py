@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.render.markdown import MAX_CAUSE, accepting
-from reviewbot.core.render.markdown_text import cell, code_span, linked, literal, one_line, quoted
+from reviewbot.core.render.markdown_text import (
+    cell,
+    code_span,
+    linked,
+    literal,
+    one_line,
+    quoted,
+    requirement,
+)
 from reviewbot.core.render.wording import (
+    asked_for,
     causes,
     look_ups,
     placement_reason,
@@ -192,9 +201,11 @@ def _summary(report: Report, overview: str) -> list[Section]:
         what += ["This push:"] * bool(what) + [quoted(summary.what, _WHAT)]
     claim = summary.claim_mismatch
     said = [f"**Description and change disagree:** {one_line(claim, 600)}"] if claim else []
+    heading, requirements = asked_for(summary)
     return [
         Section("### Summary", [*what, *said], 60, gap="\n\n"),
         Section("Look at:", _paths(summary.look_at), 50),
+        Section(heading, [f"- {requirement(one)}" for one in requirements], 35, folded=True),
     ]
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reviewbot.core.findings.finding import Severity, Side
+    from reviewbot.core.prompt.purpose import ClosingIssue
     from reviewbot.github.api.comments import Comment
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.records import Author
@@ -108,6 +109,7 @@ class Prior:
             answered, resolved or hidden by anybody.
         copies: our other inline comments that repeat the id of an older one.
         summaries: summary comments of ours besides ``summary``.
+        issues: the issues of the repository that the pull request closes.
     """
 
     summary: tuple[Comment, Marker] | None = None
@@ -123,6 +125,7 @@ class Prior:
     duplicates: list[ReviewComment] = field(default_factory=list)
     copies: list[ReviewComment] = field(default_factory=list)
     summaries: list[Comment] = field(default_factory=list)
+    issues: tuple[ClosingIssue, ...] = ()
 
     def records(self, identity: BotIdentity, key: str = "") -> dict[str, Record]:
         """Return the findings of earlier reviews by id: of the block, and of our comments.
@@ -165,13 +168,14 @@ async def read_prior(api: Api, pull: PullName, identity: BotIdentity) -> Prior:
     Raises:
         GitHubError: the request failed. Post nothing then: it could be a duplicate.
     """
-    comments, on_lines, reviews, threads = await asyncio.gather(
+    comments, on_lines, reviews, (threads, issues) = await asyncio.gather(
         api.comments.all(pull.repo, pull.number),
         api.reviews.comments(pull.repo, pull.number),
         api.reviews.all(pull.repo, pull.number),
-        api.threads.all(pull.repo, pull.number),
+        api.threads.with_issues(pull.repo, pull.number),
     )
     reader = _PriorReader(pull, identity)
+    reader.found.issues = issues
 
     def read() -> None:
         reader.below(comments)

@@ -23,6 +23,7 @@ from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.findings.suppressions import added_notice
 from reviewbot.core.plan.policy import exclusion, path_patterns
+from reviewbot.core.prompt.purpose import Purpose
 from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError, ReviewbotError
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Side
     from reviewbot.core.findings.prior import PriorFinding
+    from reviewbot.core.prompt.purpose import ClosingIssue
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import PullRequest
     from reviewbot.github.identity import PullName
@@ -83,6 +85,7 @@ class ReviewScope:
         attributes: ``.gitattributes`` of the base.
         settings: settings with the configuration of the base.
         context: rules of the base, and the prior findings to verify.
+        issues: the issues of the repository that the pull request closes.
     """
 
     subject: Subject
@@ -96,6 +99,12 @@ class ReviewScope:
     settings: Settings
     context: RunContext
     whole_files: bytes = field(default=b"", repr=False)
+    issues: tuple[ClosingIssue, ...] = ()
+
+    @property
+    def purpose(self) -> Purpose:
+        """The purpose of the pull request."""
+        return Purpose(self.pull.title, self.pull.body, self.issues)
 
 
 async def assign(
@@ -164,6 +173,7 @@ async def assign(
         attributes=base.attributes,
         settings=settings,
         context=context,
+        issues=prior.issues,
     )
     if only:
         left = await asyncio.to_thread(_part, whole, None if full else prior.block, prior)

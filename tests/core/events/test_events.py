@@ -28,6 +28,7 @@ BODIES = {
     "usage": ev.Usage,
     "guideline": Guideline,
     "walkthrough_entry": ev.WalkthroughEntry,
+    "requirement": ev.Requirement,
     "file_coverage": ev.FileCoverage,
     "placement": Placement,
     "evidence": Evidence,
@@ -100,7 +101,7 @@ def test_the_helper_refuses_what_the_schema_refuses() -> None:
 
 def test_unknown_fields_are_ignored_and_defaults_filled_in() -> None:
     obj = sent(ev.ReviewSummary("It adds a cache."))
-    del obj["look_at"]
+    del obj["look_at"], obj["asked_for"]
     assert from_record({**obj, "mood": "good"}) == ev.ReviewSummary("It adds a cache.")
 
 

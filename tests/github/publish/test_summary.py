@@ -282,6 +282,7 @@ def hostile_report(times: int, text: str = BAD) -> Report:
                 text,
                 source="model",
                 reason=text,
+                asked_for=(ev.Requirement(text, text), ev.Requirement(text)) * times,
             ),
             ev.ReviewFinished(
                 "incomplete",
@@ -334,6 +335,21 @@ def test_what_has_no_room_is_cut_the_least_important_first_and_counted() -> None
         assert re.search(r"[\d,]+ more (files|findings): no room here\.", part)
     assert text.count("\n| ⚠️ warning |") >= 10
     assert "By model:" in text
+
+
+def test_what_the_change_is_asked_for_is_folded_with_what_is_not_found_first() -> None:
+    requirements = (
+        ev.Requirement("Charge VAT in `total`.", "a.py"),
+        ev.Requirement("See [the rules](https://evil.example/b), @octo/team."),
+    )
+    event = ev.ReviewSummary("It charges VAT.", source="model", asked_for=requirements)
+    text = summary(fold([PLAN, event]))
+    folded = text.partition("<details>\n<summary>Asked for: 1 found, 1 not found</summary>\n\n")[2]
+    missing, found = folded.partition("\n\n</details>")[0].split("\n")
+    assert missing.startswith("- Not found: See ")
+    assert found == "- Found in `a.py`: Charge VAT in `total`."
+    assert links(text) == [LINKS.commit()]
+    assert "Asked for" not in summary(fold([PLAN, replace(event, asked_for=())]))
 
 
 def test_links_lead_only_where_they_may() -> None:

@@ -19,6 +19,18 @@ export function showSummary(summary) {
   if (summary.look_at.length) {
     append(body, h("h3", {}, "Look at"), h("ul", {}, ...summary.look_at.map((one) => h("li", {}, ...linkedLine(one)))));
   }
+  const asked = summary.asked_for ?? [];
+  if (asked.length) {
+    const found = asked.filter((one) => one.path !== null);
+    const missing = asked.filter((one) => one.path === null);
+    const rows = [
+      ...missing.map((one) => h("li", {}, "Not found: ", ...line(one.what))),
+      ...found.map((one) => h("li", {}, "Found in ", bdi(one.path), ": ", ...line(one.what))),
+    ];
+    const counts = [found.length ? `${found.length} found` : "", missing.length ? `${missing.length} not found` : ""];
+    const heading = `Asked for: ${counts.filter(Boolean).join(", ")}`;
+    append(body, h("details", {}, h("summary", {}, heading), h("ul", {}, ...rows)));
+  }
   if (summary.files.length) {
     const rows = summary.files.map((entry) =>
       h("div", {}, h("dt", {}, bdi(entry.path)), h("dd", {}, ...linkedLine(entry.summary))),
