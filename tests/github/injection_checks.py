@@ -119,6 +119,7 @@ def _words_of(event: dict[str, Any]) -> Iterator[str]:
         case "review.summary":
             yield from (event["what"], event["claim_mismatch"] or "")
             yield from (file["summary"] for file in event["files"])
+            yield from (requirement["what"] for requirement in event["asked_for"])
 
 
 def _logged(logs: str) -> Iterator[Violation]:

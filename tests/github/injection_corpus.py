@@ -28,6 +28,7 @@ FOLDER: Final = Path(__file__).parents[2] / "fixtures" / "injection"
 Entry = Literal[
     "title",
     "description",
+    "issue",
     "branch",
     "base branch",
     "label",
@@ -78,6 +79,7 @@ Entry = Literal[
     "summary file",
     "summary path",
     "summary claim",
+    "summary requirement",
 ]
 """Where it enters. ``model`` and ``summary`` are what a model says that obeyed a stranger."""
 

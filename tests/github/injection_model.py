@@ -94,6 +94,7 @@ def _summary(what: str, text: str) -> dict[str, Any]:
         "file": {},
         "path": {"look_at": [text]},
         "claim": {"claim_mismatch": text},
+        "requirement": {"asked_for": [{"what": text, "path": MARKED_FILE}]},
     }
     return _DULL | said[what]
 

@@ -107,6 +107,8 @@ def pull_of(case: Case, github: FakeGitHub, scene: Scene) -> PullRequest:
     kept = {path: content for path, content in head.items() if content is not None}
     pull = repo.open_pull(kept, whole=True, **_about(case, repo, text))
     now = written(case.payload, Scene(scene.thief, pull))
+    if case.enters == "issue":
+        pull.closes.append(repo.open_issue(text, text, by=case.by))
     if case.enters == "commit":
         pull.push(MORE, text)
     if case.enters == "echo":
@@ -128,6 +130,8 @@ def _about(case: Case, repo: Repository, text: str) -> dict[str, Any]:
         about[case.enters] = text
     if case.enters == "description":
         about["body"] = text
+    if case.enters == "summary requirement":
+        about["body"] = "Divide."
     if case.enters == "base branch":
         repo.branches[text] = repo.tip
         about["base"] = text

@@ -19,7 +19,11 @@ from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
 from reviewbot.core.prompt.examples import example_sets
 from reviewbot.core.prompt.request import ModelRequest, render
-from reviewbot.core.prompt.summary import SUMMARY_SCHEMA
+from reviewbot.core.prompt.summary import (
+    REQUIREMENTS_LIMIT,
+    SCHEMA_WITH_REQUIREMENTS,
+    SUMMARY_SCHEMA,
+)
 from reviewbot.core.prompt.templates import render_template, sources
 from reviewbot.core.prompt.verification import render_verification
 from reviewbot.core.safety.escape import show, show_line
@@ -45,6 +49,7 @@ _RULES: Final = re.compile(rf"{_STRING}(?:, for {_STRING})?: {_STRING}")
 _ONCE: Final = re.compile(
     rf"(title|description|text|in a thread at): {_STRING}|(place): (?:[RL] \d+|the last).*"
 )
+_ISSUE: Final = re.compile(rf"(issue \d+): {_STRING} {_STRING}")
 _OF_A_FILE: Final = re.compile(
     rf"{_STRING} (?:[a-z-]+ \+\d+ -\d+(?:, not shown)?(?:: {_STRING})?"
     rf"|(?:partly|failed): {_STRING})"
@@ -63,7 +68,10 @@ _TO_VERIFY: Final = re.compile(
 _OF_A_FINDING: Final = re.compile(rf"(?:title|scenario|message): {_STRING}")
 _BARE: Final = re.compile(_STRING)
 _BEFORE_BARE: Final = ("<repository_instructions>", "<question>")
-_KEYS: Final = ", ".join(f"`{key}`" for key in SUMMARY_SCHEMA["required"])
+_KEYS: Final = tuple(
+    ", ".join(f"`{key}`" for key in schema["required"])
+    for schema in (SUMMARY_SCHEMA, SCHEMA_WITH_REQUIREMENTS)
+)
 """What models without structured output are told in words."""
 _REPORTED: Final = re.compile(
     r"Rules and linters have reported these lines, so do not report the same problems: "
@@ -90,10 +98,16 @@ def strange_lines(
         files: of its head: what stands around the hunks may be shown, too.
         config: the configuration file and the guideline file of the base.
     """
-    names = ("system", "system-compact", "summary-system", "explanation-system", "question-system")
+    names = ("system", "system-compact", "explanation-system", "question-system")
     known = {
         render_template(name, verified=verified, lookups=lookups).strip("\n")
         for name, verified, lookups in product(names, (True, False), (0, _LOOKUPS))
+    }
+    known |= {
+        render_template(
+            "summary-system", asks_for_requirements=asks, requirements_limit=REQUIREMENTS_LIMIT
+        ).strip("\n")
+        for asks in (True, False)
     }
     strange = [] if request.system in known else ["(another system prompt)"]
     tool = request.tool
@@ -153,6 +167,7 @@ class _Reading:
             (_RULES_OF, lambda found: self._first("rules of the team") and _is_json(found[1])),
             (_RULES, lambda found: self._are_rules(_decoded(found[3]))),
             (_ONCE, lambda found: self._first(found[1] or found[3])),
+            (_ISSUE, lambda found: self._first(found[1])),
             (_KNOWN, lambda found: all(map(_is_json, found.groups()))),
             (_OF_A_FILE, lambda found: self._first(f"{_decoded(found[1])} {found[2]}")),
             (_BARE, lambda found: self.before in _BEFORE_BARE and _is_json(found[0])),
@@ -286,7 +301,9 @@ def _ours() -> frozenset[str]:
     for as_text, lookups in product((False, True), (0, _LOOKUPS)):
         request = ModelRequest((), (), lookups=lookups)
         lines |= set(render(request, as_text=as_text).body.split("\n"))
-    return frozenset(lines | {f"Answer with one JSON object with the keys {_KEYS}."})
+    return frozenset(
+        lines | {f"Answer with one JSON object with the keys {keys}." for keys in _KEYS}
+    )
 
 
 @cache

@@ -75,8 +75,7 @@ def check(github: FakeGitHub, *, ended: bool = True) -> None:
     for repository in github.world.repositories.values():
         for run in repository.check_runs.values():
             assert not ended or run.status == "completed", f"check run {run.id} never ended"
-        for pull in repository.issues.values():
-            assert isinstance(pull, PullRequest)
+        for pull in repository.pulls:
             bodies = [one.body for one in pull.review_comments if one.in_reply_to is None]
             found = [body.split("findings=")[1][:16] for body in bodies if "kind=finding" in body]
             found += [id_ for one in pull.reviews for id_ in _TOLD.findall(one.body)]
@@ -135,8 +134,7 @@ def posted_texts(github: FakeGitHub) -> list[str]:
     for repository in github.world.repositories.values():
         earlier = [*repository.check_runs.values()][:-1]
         found += [run.text for run in earlier if run.text]
-        for pull in repository.issues.values():
-            assert isinstance(pull, PullRequest)
+        for pull in repository.pulls:
             bodies = [one.body for one in (*pull.comments, *pull.review_comments)]
             bodies += [one.body for one in pull.reviews]
             found += [one for one in bodies if "<!-- reviewbot" in one]

@@ -140,7 +140,7 @@ def _summary(report: Report, room: int | None) -> list[str]:
     return [
         *blocks,
         *_listed("Look at:", look_at, room),
-        *_listed(f"{heading}.", map(requirement, requirements), room),
+        *_listed(f"{heading}:", map(requirement, requirements), room),
         *_listed("Files:", files, room),
     ]
 

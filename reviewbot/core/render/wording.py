@@ -314,7 +314,7 @@ def asked_for(summary: ReviewSummary) -> tuple[str, tuple[Requirement, ...]]:
     number = sum(one.path is not None for one in entries)
     parts = [f"{number} found"] * bool(number)
     parts += [f"{len(entries) - number} not found"] * (number < len(entries))
-    return f"Asked for: {', '.join(parts)}", tuple(entries)
+    return f"Asked for ({', '.join(parts)})", tuple(entries)
 
 
 def placement_reason(finding: Finding) -> str:

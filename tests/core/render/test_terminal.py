@@ -257,11 +257,11 @@ def test_what_each_model_did_is_shown_if_several_did_something() -> None:
             ev.ReviewSummary(
                 "It adds x.", source="model", asked_for=(ev.Requirement("Add x.", "a.py"),)
             ),
-            "\nSummary\n  It adds x.\n  Asked for: 1 found\n  - Found in a.py: Add x.\n",
+            "\nSummary\n  It adds x.\n  Asked for (1 found)\n  - Found in a.py: Add x.\n",
         ),
         (
             ev.ReviewSummary("It adds x.", source="model", asked_for=(ev.Requirement("Add y."),)),
-            "\nSummary\n  It adds x.\n  Asked for: 1 not found\n  - Not found: Add y.\n",
+            "\nSummary\n  It adds x.\n  Asked for (1 not found)\n  - Not found: Add y.\n",
         ),
         (ev.ReviewSummary("1 file."), ""),
         (ev.ReviewSummary("1 file.", reason="No answer."), "\nnotice: No answer.\n"),

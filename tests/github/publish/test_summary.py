@@ -344,7 +344,7 @@ def test_what_the_change_is_asked_for_is_folded_with_what_is_not_found_first() -
     )
     event = ev.ReviewSummary("It charges VAT.", source="model", asked_for=requirements)
     text = summary(fold([PLAN, event]))
-    folded = text.partition("<details>\n<summary>Asked for: 1 found, 1 not found</summary>\n\n")[2]
+    folded = text.partition("<details>\n<summary>Asked for (1 found, 1 not found)</summary>\n\n")[2]
     missing, found = folded.partition("\n\n</details>")[0].split("\n")
     assert missing.startswith("- Not found: See ")
     assert found == "- Found in `a.py`: Charge VAT in `total`."

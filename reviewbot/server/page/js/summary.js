@@ -28,7 +28,7 @@ export function showSummary(summary) {
       ...found.map((one) => h("li", {}, "Found in ", bdi(one.path), ": ", ...line(one.what))),
     ];
     const counts = [found.length ? `${found.length} found` : "", missing.length ? `${missing.length} not found` : ""];
-    const heading = `Asked for: ${counts.filter(Boolean).join(", ")}`;
+    const heading = `Asked for (${counts.filter(Boolean).join(", ")})`;
     append(body, h("details", {}, h("summary", {}, heading), h("ul", {}, ...rows)));
   }
   if (summary.files.length) {
