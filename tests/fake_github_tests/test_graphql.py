@@ -114,3 +114,49 @@ async def test_comments_are_minimized_through_pygithub(
         with pytest.raises(GithubException):
             await asyncio.to_thread(minimize_theirs)
     assert [one.minimized for one in pull.comments] == [None, "outdated"]
+
+
+CLOSING = """
+query($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      title
+      closingIssuesReferences(first: 2) { nodes { number title body repository { id } } }
+    }
+  }
+}
+"""
+
+
+async def test_issues_to_close_are_null_without_the_permission_and_the_rest_is_there(
+    github: FakeGitHub, pull: PullRequest
+) -> None:
+    issue = pull.repo.open_issue("A problem", "Fix it.")
+    pull.closes.append(issue)
+    body = {
+        "query": CLOSING,
+        "variables": {"owner": "octo", "name": "hello", "number": pull.number},
+    }
+    answers = []
+    for permissions in ({"pull_requests": "read", "issues": "read"}, {"pull_requests": "read"}):
+        async with http(github, github.token(pull.repo, permissions)) as client:
+            answers.append((await client.post("/graphql", json=body)).json())
+    shown, refused = answers
+    found = shown["data"]["repository"]["pullRequest"]
+    assert found["closingIssuesReferences"]["nodes"] == [
+        {
+            "number": issue.number,
+            "title": "A problem",
+            "body": "Fix it.",
+            "repository": {"id": pull.repo.node_id},
+        }
+    ]
+    assert "errors" not in shown
+    assert refused["data"]["repository"]["pullRequest"] == {
+        "title": found["title"],
+        "closingIssuesReferences": {"nodes": [None]},
+    }
+    [error] = refused["errors"]
+    assert error["type"] == "FORBIDDEN"
+    path = ["repository", "pullRequest", "closingIssuesReferences", "nodes", 0]
+    assert error["path"] == path

@@ -34,7 +34,8 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "checks": "to show the progress and the result of a review as a check run",
         "contents": "to read its configuration in the base branch, and whole files where a diff is"
         " not enough",
-        "issues": "to receive comments, for commands such as /review",
+        "issues": "to receive comments, for commands such as /review, and to read the issues that a"
+        " pull request closes",
         "metadata": "GitHub gives it to every App",
         "pull_requests": "to read the diff, and to post the review and its summary",
     }

@@ -21,7 +21,7 @@ from reviewbot.github.client.errors import (
     TooLargeError,
 )
 from reviewbot.github.client.rate_limit import Pace
-from tests.fake_github import SYMLINK, Blob, FakeGitHub, PullRequest, faults
+from tests.fake_github import SYMLINK, Blob, FakeGitHub, Fault, PullRequest, faults
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -346,6 +346,45 @@ async def test_many_threads_come_in_pages() -> None:
             pull.review(comments=lines, by="mona")
         assert len({one.id for one in await api.threads.all(REPO, 1)}) == 234
         assert len(await api.reviews.comments(REPO, 1)) == 234
+
+
+async def test_issues_of_the_repository_come_with_the_first_page_of_threads() -> None:
+    async with installed() as (github, pull, api):
+        for _ in range(4):
+            comments = [{"path": "a.py", "line": 1, "side": "RIGHT", "body": "x"}] * 26
+            pull.review(comments=comments, by="mona")
+        other = github.repository("octo/secret", BASE)
+        pull.closes.append(other.open_issue("Private", "Plan."))
+        pull.closes += [
+            pull.repo.open_issue(f"Issue {number}", "x" * 30_000) for number in range(7)
+        ]
+        threads, issues = await api.threads.with_issues(REPO, 1)
+        assert [one.path for one in github.requests].count("/graphql") == 2
+        assert len(threads) == 104
+        assert [issue.title for issue in issues] == [f"Issue {number}" for number in range(5)]
+        assert {len(issue.body) for issue in issues} == {20_000}
+
+
+async def test_a_refused_field_of_issues_leaves_the_threads() -> None:
+    """GitHub may refuse the field as a whole, or each issue."""
+    threads = {"pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": []}
+    pull_request = {"closingIssuesReferences": None, "reviewThreads": threads}
+    home = {"id": "R_1", "pullRequest": pull_request}
+    path = ["repository", "pullRequest", "closingIssuesReferences"]
+    refusal = {"type": "FORBIDDEN", "path": path, "message": "No."}
+    async with installed() as (github, _, api):
+        body = {"data": {"repository": home}, "errors": [refusal]}
+        github.fail(Fault("POST", "/graphql", 200, body))
+        assert await api.threads.with_issues(REPO, 1) == ((), ())
+        elsewhere = {**refusal, "path": ["repository", "pullRequest"]}
+        github.fail(Fault("POST", "/graphql", 200, {**body, "errors": [refusal, elsewhere]}))
+        with pytest.raises(NotFoundError):
+            await api.threads.with_issues(REPO, 1)
+    async with installed({"pull_requests": "read", "metadata": "read"}) as (_, pull, api):
+        pull.closes.append(pull.repo.open_issue("A problem"))
+        pull.review_comment("a.py", 1, "Mine", by="mona")
+        listed, issues = await api.threads.with_issues(REPO, 1)
+        assert (len(listed), issues) == (1, ())
 
 
 async def test_resolving_without_the_permission_is_a_value() -> None:
