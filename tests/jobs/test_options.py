@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from reviewbot.core.prompt.guidelines import GuidelineFile, Guidelines, SelectedRule
+from reviewbot.core.prompt.purpose import ClosingIssue
 from reviewbot.errors import ConfigError
 from reviewbot.jobs import options
 from reviewbot.jobs.options import (
     LIST_LIMIT,
+    issues_from_json,
+    issues_to_json,
     options_from_query,
     options_schema,
     parse_options,
@@ -191,3 +194,13 @@ def test_a_stored_review_keeps_the_rules_of_the_team() -> None:
     selected = Guidelines("a" * 40, (file,))
     stored = json.loads(json.dumps({"selected_guidelines": asdict(selected), "guidelines": True}))
     assert context_from_json(stored).guidelines == selected
+
+
+def test_issues_are_stored_with_a_review_and_reviews_of_earlier_versions_have_none() -> None:
+    issues = (ClosingIssue(7, "Orders lack VAT", "Charge it."), ClosingIssue(8, "Late", ""))
+    stored = json.loads(json.dumps({"cache": True, **issues_to_json(issues)}))
+    assert issues_from_json(stored) == issues
+    assert issues_to_json(()) == {}
+    assert issues_from_json({"cache": True}) == ()
+    with pytest.raises(ValueError, match="closing_issues"):
+        issues_from_json({"closing_issues": [{"number": "7"}]})

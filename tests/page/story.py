@@ -212,6 +212,10 @@ def summary(**changes: Any) -> Json:
         "claim_mismatch": None,
         "source": "model",
         "reason": None,
+        "asked_for": [
+            {"what": "Add tax to totals.", "path": "shop/money.py"},
+            {"what": "Show the rate.", "path": None},
+        ],
         **changes,
     }
 

@@ -113,6 +113,7 @@ def test_no_text_becomes_markup_whatever_field_it_is_in(
     end["coverage"].append(failed)
     told = summary(claim_mismatch=attack, look_at=[attack], reason=attack)
     told["files"] = [{"path": attack, "summary": attack}]
+    told["asked_for"] = [{"what": attack, "path": attack}, {"what": attack, "path": None}]
     found = [suggested, outside, in_file, finding("f4", line=20, end_line=20), gone]
     found += [proved, doubted]
     whole = numbered(begin, progress(1, attack), *found, told, end)

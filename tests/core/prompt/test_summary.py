@@ -129,8 +129,8 @@ def test_a_file_is_listed_with_the_line_of_its_reviewer() -> None:
 
 def test_title_and_description_are_shown_only_beside_a_change_that_was_read_whole() -> None:
     many = [ManifestEntry(f"{n:09}.py", "added", 1, 0, shown=True) for n in range(2_000)]
-    claims = {"title": "Fix typo", "description": "No functional change."}
     issues = (ClosingIssue(7, "Orders lack VAT", "Charge it."),)
+    claims: dict[str, Any] = {"title": "Fix typo", "description": "No functional change."}
     assert rendered(**claims).has_claims
     assert rendered(issues=issues).has_claims
     for parts in (
