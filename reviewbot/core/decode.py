@@ -1,8 +1,10 @@
 """Convert decoded JSON to frozen dataclasses, and check each field. Pure.
 
 The input is the JSON form of :func:`dataclasses.asdict`. Unknown fields are ignored, and fields
-with a default may be missing, so that old and new versions can read each other's files. Any other
-invalid value is an error that names the field.
+with a default may be missing, so that old and new versions can read each other's files. The
+metadata of a field names what an older version wrote: ``formerly`` is the former name of the field,
+and ``renamed`` maps former texts to present ones. Any other invalid value is an error that names
+the field.
 """
 
 from __future__ import annotations
@@ -55,7 +57,8 @@ def _dataclass(cls: type) -> Decoder:
     parts = [
         (
             field.name,
-            decoder(hints[field.name]),
+            field.metadata.get("formerly", field.name),
+            _renamed(decoder(hints[field.name]), field.metadata.get("renamed")),
             field.default is MISSING and field.default_factory is MISSING,
         )
         for field in fields(cls)
@@ -65,14 +68,25 @@ def _dataclass(cls: type) -> Decoder:
         if not isinstance(value, Mapping):
             raise _misfit(value, where, "an object")
         found = {}
-        for name, part, required in parts:
+        for name, former, part, required in parts:
             place = f"{where}.{name}" if where else name
-            if name in value:
-                found[name] = part(value[name], place)
+            written = name if name in value else former
+            if written in value:
+                found[name] = part(value[written], place)
             elif required:
                 raise ValueError(f"{place} is missing")
         made: object = cls(**found)
         return made
+
+    return decode
+
+
+def _renamed(inner: Decoder, renamed: Mapping[str, str] | None) -> Decoder:
+    if not renamed:
+        return inner
+
+    def decode(value: object, where: str) -> object:
+        return inner(renamed.get(value, value) if isinstance(value, str) else value, where)
 
     return decode
 

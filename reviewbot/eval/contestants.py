@@ -12,6 +12,7 @@ from reviewbot import __version__
 from reviewbot.code.git_files import GitFiles
 from reviewbot.code.git_repository import open_repository
 from reviewbot.core.events.report import ReportBuilder, counts_for_fail_on
+from reviewbot.core.findings.verdicts import FAILED
 from reviewbot.errors import ReviewbotError, SourceError
 from reviewbot.eval.cases import read_lines
 from reviewbot.eval.importers import find_repository
@@ -164,8 +165,12 @@ def _posted(report: Report, max_notes: int) -> Iterator[Finding]:
 
 def _result(name: str, run: int, case: Case, report: Report, max_notes: int) -> Result:
     tally, used = report.verification, report.usage
-    verdicts = (tally.supported, tally.unproven, tally.refuted, tally.unverified) if tally else (0,)
+    refuted = tally.wrong + tally.not_introduced if tally else 0
+    kept = (tally.supported, tally.partly, tally.cannot_tell, tally.unverified) if tally else (0,)
     reasons = " ".join(report.reasons) or f"The review ended as {report.outcome}."
+    # A shallow review found nothing because it did not read the source files.
+    error = None if report.complete and report.outcome != "shallow" else reasons
+    failed = (one.reason for one in report.verdicts if one.reason.startswith(FAILED))
     return Result(
         contestant=name,
         run=run,
@@ -184,10 +189,9 @@ def _result(name: str, run: int, case: Case, report: Report, max_notes: int) -> 
             )
             for finding in _posted(report, max_notes)
         ),
-        # A shallow review found nothing because it did not read the source files.
-        error=None if report.complete and report.outcome != "shallow" else reasons,
-        judged=sum(verdicts),
-        refuted=tally.refuted if tally else 0,
+        error=error or next(failed, None),
+        judged=refuted + sum(kept),
+        refuted=refuted,
         tokens=used.input + used.output + used.cache_read + used.cache_write,
         cost_usd=report.cost_usd,
         first_finding_s=report.time_to_first_finding_s,

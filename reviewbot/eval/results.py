@@ -45,8 +45,8 @@ class Result:
     """The output of a contestant on a case in one run.
 
     ``error`` is a sentence if the output was not valid; comments before the error count all the
-    same. ``judged`` is the number of findings that a verifier judged, ``refuted`` of those that it
-    refuted. Tokens, dollars and the seconds until the first finding are None if they are not known.
+    same. ``judged`` is the number of findings that a verifier judged, ``refuted`` that of those
+    that it withdrew. Tokens, dollars and the seconds until the first finding are None if unknown.
     """
 
     contestant: str

@@ -28,6 +28,7 @@ from reviewbot.jobs.options import issues_from_json, settings_for
 from reviewbot.jobs.review_cache import cached
 from reviewbot.jobs.truncation import leaving_out
 from reviewbot.models.base import ModelFault
+from reviewbot.models.batch import Spent
 from reviewbot.models.exchange import TurnCheckpoints
 from reviewbot.models.linters.batches import RequestCheckpoints
 from reviewbot.pipeline.explain import prepare_explanation
@@ -50,9 +51,10 @@ if TYPE_CHECKING:
     from reviewbot.core.events.events import Event, ReviewSummary, Usage
     from reviewbot.jobs.run_dependencies import RunDependencies, RunEnd
     from reviewbot.models.batch import (
+        BatchEvent,
         BatchResult,
+        Emit,
         RunBatch,
-        Spent,
         Verify,
         VerifyTask,
     )
@@ -294,12 +296,13 @@ class Run:
         if verify is None:
             return None
 
-        async def saving(task: VerifyTask, book: Callable[[Spent], None]) -> BatchResult:
-            def both(spent: Spent) -> None:
-                self._save_spent(task.id, spent)
-                book(spent)
+        async def saving(task: VerifyTask, emit: Emit) -> BatchResult:
+            async def pass_on(event: BatchEvent) -> None:
+                if isinstance(event, Spent):
+                    self._save_spent(task.id, event)
+                await emit(event)
 
-            result = await verify(task, both)
+            result = await verify(task, pass_on)
             self._save_result(task.id, result)
             return result
 

@@ -20,14 +20,25 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Evidence, Finding
     from reviewbot.lab.stream import Recording
 
-Verdict = Literal["supported", "unproven", "unverified", "refuted", "withdrawn", "none"]
+Verdict = Literal[
+    "supported",
+    "partly",
+    "cannot_tell",
+    "unverified",
+    "wrong",
+    "not_introduced",
+    "withdrawn",
+    "none",
+]
 
 STYLE_OF_VERDICT: Final[Mapping[Verdict, str]] = MappingProxyType(
     {
         "supported": "green",
-        "unproven": "yellow",
+        "partly": "green",
+        "cannot_tell": "yellow",
         "unverified": "yellow",
-        "refuted": "red",
+        "wrong": "red",
+        "not_introduced": "red",
         "withdrawn": "red",
         "none": "dim",
     }
@@ -122,7 +133,7 @@ def _step(
         case FindingVerified():
             return Step(finding, _anchor(finding, claimed), end.verdict, end.reason, end.evidence)
         case FindingWithdrawn():
-            verdict: Verdict = "refuted" if end.evidence else "withdrawn"
+            verdict: Verdict = end.verdict or "withdrawn"
             return Step(finding, _anchor(finding, claimed), verdict, end.reason, end.evidence)
         case None:
             return Step(finding, _anchor(finding, claimed), "none", "", None)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import OFFLINE, ModelChoice
 from reviewbot.lab.review import study_review
@@ -16,7 +15,7 @@ from reviewbot.lab.subject import DEMO
 from reviewbot.lab.temperature import study_temperature
 from reviewbot.models.anthropic.answer import AnswerReader, event_of
 from reviewbot.models.anthropic.messages_api import load_sdk
-from reviewbot.models.base import ModelFault, ToolInput
+from reviewbot.models.base import ModelFault, Stop, Stopped, ToolInput
 from reviewbot.models.batch import Drafted, RequestSent
 from reviewbot.models.catalog import lookup
 from reviewbot.pipeline.model_clients import claude_of
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.events.events import Event, Usage
+    from reviewbot.core.events.events import Event
     from reviewbot.core.findings.draft import Draft
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.lab.live_view import LiveView
@@ -68,25 +67,17 @@ class ReplayedModel:
 
     async def stream(
         self,
-        request: ModelRequest,  # noqa: ARG002 - the protocol's; a recording reads no request
+        request: ModelRequest,
         *,
-        max_tokens: int,  # noqa: ARG002 - as above
+        max_tokens: int,  # noqa: ARG002 - the protocol's; a recording has no limit
     ) -> AsyncGenerator[ModelEvent, None]:
-        """Yield the recorded events at once."""
+        """Yield the recorded events at once; for a request about findings, the recorded answers."""
+        if request.check is not None:
+            yield ToolInput((DEMO / "verdicts.json").read_text("utf-8"))
+            yield Stopped(Stop.COMPLETE)
+            return
         for _, event in model_events(self._recording.frames):
             yield event
-
-    async def answer_after(
-        self,
-        request: ModelRequest,  # noqa: ARG002 - as above
-        block: str,  # noqa: ARG002 - as above
-        *,
-        max_tokens: int,  # noqa: ARG002 - as above
-        used: Callable[[Usage], None],  # noqa: ARG002 - a recording uses nothing
-    ) -> dict[str, Any]:
-        """Return the recorded verdicts."""
-        verdicts: dict[str, Any] = json.loads((DEMO / "verdicts.json").read_text("utf-8"))
-        return verdicts
 
     async def aclose(self) -> None:
         """Do nothing: there is no connection."""

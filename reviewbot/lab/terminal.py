@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.findings.verdicts import WITHDRAWING
 from reviewbot.core.render.layout import cells, clip, paragraph, shown
 from reviewbot.core.render.wording import duration
 from reviewbot.core.wording import count
@@ -235,14 +236,15 @@ def review_lines(study: ReviewStudy, *, width: int) -> list[Line]:
         lines += paragraph(text, width, first=(f"  {name:<10}", "dim"))
     lines.append(())
     steps = []
-    for step in sorted(study.steps, key=lambda one: one.verdict != "refuted"):
+    for step in sorted(study.steps, key=lambda one: one.verdict not in WITHDRAWING):
         finding = step.finding
-        head = (f"  {step.verdict:<12}", STYLE_OF_VERDICT[step.verdict])
+        name = step.verdict.replace("_", " ")
+        head = (f"  {name:<15}", STYLE_OF_VERDICT[step.verdict])
         text = f"{step.anchor} {step.reason}".rstrip()
         steps.append(
             [
                 *paragraph(f"{finding.title} ({finding.path})", width, first=head),
-                *paragraph(text, width, first=(" " * 14, ""), style="dim"),
+                *paragraph(text, width, first=(" " * 17, ""), style="dim"),
             ]
         )
     return _one_screen(lines, steps, [], "finding")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from reviewbot.core.cache.seen_code import SeenCode  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.decode import decoder
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from reviewbot.core.prompt.request import ModelRequest
 
 Purpose = Literal["review", "verification", "summary"]
+VERIFICATION: Final = "/verify"
+"""End of the name of the result of a :class:`VerifyTask`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,7 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class VerifyTask:
-    """Task to disprove the findings of a batch.
+    """Task to check the findings of a batch.
 
     ``id`` is the name of its result, ``batch`` and ``request`` are those of the batch. ``drafts``
     has the draft of each finding by its id. ``added`` has the numbers of the lines that the whole
@@ -213,9 +215,9 @@ class VerifyTask:
 
 Emit: TypeAlias = Callable[[BatchEvent], Awaitable[None]]
 RunBatch: TypeAlias = Callable[[BatchTask, Emit], Awaitable[BatchResult]]
-Verify: TypeAlias = Callable[[VerifyTask, Callable[[Spent], None]], Awaitable[BatchResult]]
-"""Function that returns a verdict for each finding of a task, and charges the usage. A failure is a
-verdict, too: ``unverified``."""
+Verify: TypeAlias = Callable[[VerifyTask, Emit], Awaitable[BatchResult]]
+"""Function that returns a verdict for each finding of a task, and emits its usage and look-ups. A
+failure is a verdict, too: ``unverified``."""
 
 
 def result_to_json(result: BatchResult) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reviewbot.core.findings.draft import Draft
@@ -22,11 +23,14 @@ from reviewbot.models.batch import (
 from reviewbot.models.report_reader import ReportReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reviewbot.core.cache.seen_code import SeenCode
     from reviewbot.core.findings.file_changes import FileChange
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.models.base import Model, ModelEvent, ModelFault
-    from reviewbot.models.batch import BatchEvent, BatchTask, Emit
+    from reviewbot.models.batch import BatchEvent, BatchTask, Emit, Purpose
+    from reviewbot.models.report_reader import ResponseReader
 
 
 @dataclass(slots=True)
@@ -47,6 +51,10 @@ class BatchRun:
     lookups: list[LookedUp] = field(default_factory=list)
     seen: dict[SeenCode, None] = field(default_factory=dict)
     """Code outside of the diff that the models saw, in this order."""
+    looked_up: tuple[str, ...] = ()
+    """Results of the look-ups of the last conversation."""
+    dossier: tuple[ChunkView, ...] = ()
+    """Code beside the changes that the last single request showed."""
 
     async def keep_files(
         self, answer: Answer, chunks: tuple[ChunkView, ...]
@@ -97,6 +105,8 @@ class Answer:
         attempt: number of the attempt.
         chunks: the chunks of the request.
         estimated: tokens of the input by the plan; 0 without an estimate.
+        purpose: what the request is for.
+        new_reading: makes the reader of the response of each turn; None reads reports.
     """
 
     def __init__(
@@ -107,10 +117,13 @@ class Answer:
         chunks: tuple[ChunkView, ...],
         *,
         estimated: int = 0,
+        purpose: Purpose = "review",
+        new_reading: Callable[[], ResponseReader] | None = None,
     ) -> None:
         self.name, self.model, self.attempt, self.chunks = name, model, attempt, chunks
-        self.estimated = estimated
-        self.reading = ReportReader(own=model.info.offline)
+        self.estimated, self.purpose = estimated, purpose
+        self._new_reading = new_reading or partial(ReportReader, own=model.info.offline)
+        self.reading = self._new_reading()
         self.partly: dict[str, str] = {}
         """The chunks that were not read whole, and why."""
         self.checked: dict[str, Checked] = {}
@@ -119,6 +132,19 @@ class Answer:
         self.drafts: list[Draft] = []
         self.done: set[str] = set()
         """Paths in the ended reports of all turns, as the model wrote them."""
+
+    def of_turn(self, number: int) -> Answer:
+        """Return the answer of a turn: each has a name, so that a refusal recalls its findings."""
+        if number == 1:
+            return self
+        return Answer(
+            f"{self.name}.{number}",
+            self.model,
+            self.attempt,
+            self.chunks,
+            purpose=self.purpose,
+            new_reading=self._new_reading,
+        )
 
     async def pass_on(self, run: BatchRun, event: ModelEvent) -> None:
         """Emit the batch events of one model event."""

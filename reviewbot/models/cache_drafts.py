@@ -32,8 +32,9 @@ def verified_drafts(
     """Yield the drafts of a chunk with the verdicts that the next review may reuse.
 
     Code outside the chunk may change while the chunk stays equal. So a verdict is kept only if its
-    evidence is in the file of the chunk, and a refutation is never kept: the next review verifies
-    such a finding again. Line numbers may change, so a verdict is kept without its evidence.
+    evidence is in the file of the chunk. A verdict that withdraws or rewrites a finding is never
+    kept: the next review verifies such a finding again. Line numbers may change, so a verdict is
+    kept without its evidence.
 
     Args:
         drafts: the drafts of the chunk.
@@ -49,7 +50,9 @@ def verified_drafts(
 def _reusable(verdict: Verdict, path: str) -> Verdict | None:
     """Return the verdict as it is stored; None if other code may change it."""
     evidence = verdict.evidence
-    if verdict.verdict == "refuted" or evidence is None or evidence.path != path:
+    if verdict.verdict not in ("supported", "cannot_tell"):
+        return None
+    if evidence is None or evidence.path != path:
         return None
     return replace(verdict, reason=EARLIER, evidence=None)
 

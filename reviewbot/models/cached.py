@@ -49,7 +49,6 @@ if TYPE_CHECKING:
         Drafted,
         Emit,
         RunBatch,
-        Spent,
         Verify,
         VerifyTask,
     )
@@ -197,14 +196,18 @@ class CachedBatches:
         return result
 
     def with_verdicts(self, verify: Verify) -> Verify:
-        """Return ``verify``, with its verdicts stored beside the findings of their batch."""
+        """Return ``verify``, with its verdicts stored beside the findings of their batch.
 
-        async def verifying(task: VerifyTask, book: Callable[[Spent], None]) -> BatchResult:
-            result = await verify(task, book)
+        Verdicts of a verifier that saw code beyond the request are not stored, because that code
+        may change: the next review verifies the findings again.
+        """
+
+        async def verifying(task: VerifyTask, emit: Emit) -> BatchResult:
+            result = await verify(task, emit)
             kept = self._kept.pop(task.batch, None)
             verdicts = {
                 task.drafts[one.id]: one
-                for one in result.verdicts
+                for one in (() if result.seen else result.verdicts)
                 if one.verdict != "unverified" and one.id in task.drafts
             }
             if kept is not None and verdicts:

@@ -61,6 +61,12 @@ class Conversation:
             parts += [turn.content, *(result.text for result in turn.results), turn.note]
         return "".join(parts)
 
+    @property
+    def results(self) -> tuple[str, ...]:
+        """The results of look-ups that the model was sent, without refusals."""
+        every = (result for turn in self.turns for result in turn.results)
+        return tuple(result.text for result in every if not result.failed)
+
     def with_turn(self, turn: Turn, form: tuple[str, ...]) -> Conversation:
         """Return the conversation with one more turn; ``form`` is that of its request."""
         return replace(self, form=form, turns=(*self.turns, turn))

@@ -2,7 +2,8 @@
 
 All calls of a turn are answered together, in their order. The budget holds enough for one more turn
 from the start, in which the model reports. The last results before a limit end with
-:data:`ONLY_REPORT`; look-ups that the model asks for after it are not answered.
+:data:`ONLY_REPORT` or :data:`ONLY_CHECK`; look-ups that the model asks for after it are not
+answered.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reviewbot.core.cache.seen_code import NOT_COMPARABLE, SeenCode, seen_lookup
-from reviewbot.core.findings.report_tool import report_tool
 from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS, LookupCall
-from reviewbot.core.prompt.request import render
+from reviewbot.core.prompt.request import answer_tool, render
 from reviewbot.models.base import Fault, ModelFault
 from reviewbot.models.batch import LookedUp
 from reviewbot.models.conversation import Conversation, ToolResult
@@ -37,6 +37,7 @@ ONLY_REPORT: Final = (
     "No look-ups are left. Only report now: call report_findings with what is proved and not yet"
     " reported, and outcome complete."
 )
+ONLY_CHECK: Final = "No look-ups are left. Call check_findings now, with all answers."
 LEFT: Final = "Look-ups left: {}."
 """End of the results before a turn that may look up."""
 NEVER_COMPLETE: Final = "The model went on without completing its report."
@@ -46,6 +47,10 @@ _RECORDED: Final = "Recorded. The last report says outcome complete."
 _STILL_OPEN: Final = (
     "Recorded. Look-ups were open in this turn: end with outcome complete in a later turn, with"
     " what is new."
+)
+_CHECK_AGAIN: Final = (
+    "Not recorded: look-ups were open in this turn. Call check_findings in a later turn, with all"
+    " answers."
 )
 _UNNAMED: Final = "a look-up"
 """Description of a look-up without one. The name of its tool is a model's text."""
@@ -100,6 +105,7 @@ class Dialogue:
         self._wanted_tokens = max_tokens
         self._reserved = self._held = 0.0
         self._open = True
+        self._only_report = ONLY_CHECK if request.check else ONLY_REPORT
 
     async def begin(self, conversation: Conversation) -> None:
         """Prepare the first turn, or the next one of a stored ``conversation``.
@@ -110,7 +116,7 @@ class Dialogue:
         if conversation.turns:
             self.seen.append(NOT_COMPARABLE)  # a turn keeps no input of its look-ups
             self._lookups.repeat(sum(len(turn.lookups) for turn in conversation.turns))
-            self._open = conversation.turns[-1].note != ONLY_REPORT
+            self._open = conversation.turns[-1].note != self._only_report
             if await self._admits(conversation, turns=2 if self._open else 1, waits=True):
                 return
         elif self._lookups.left:
@@ -118,7 +124,7 @@ class Dialogue:
                 return
             self.seen.append(NOT_COMPARABLE)  # with more budget, the model may look code up
         self._open = False
-        opening = conversation if conversation.turns else Conversation(opening=ONLY_REPORT)
+        opening = conversation if conversation.turns else Conversation(opening=self._only_report)
         await self._reserve(opening, turns=1, waits=True)
 
     async def results(self, run: BatchRun, calls: tuple[ToolCall, ...]) -> list[CallResult]:
@@ -134,7 +140,8 @@ class Dialogue:
         results = []
         for place, call in enumerate(calls):
             if call.reports:
-                text = _STILL_OPEN if looks_up else _RECORDED
+                still_open = _CHECK_AGAIN if self.request.check else _STILL_OPEN
+                text = still_open if looks_up else _RECORDED
                 results.append(CallResult(ToolResult(call.id, text)))
             elif (task := tasks.get(place)) is None:
                 self.seen.append(NOT_COMPARABLE)
@@ -165,16 +172,16 @@ class Dialogue:
             lookups=tuple(result.activity for result in results if result.activity),
         )
         self._open = self._open and not last and self._lookups.left > 0
-        note = "" if turn.results else ONLY_REPORT
+        note = "" if turn.results else self._only_report
         if self._open and not note:
             going_on = replace(turn, note=LEFT.format(self._lookups.left))
             if await self._admits(self.conversation.with_turn(going_on, form), turns=2):
                 return
             self.seen.append(NOT_COMPARABLE)  # with more budget, the model may look more code up
         self._open = False
-        if sum(turn.note == ONLY_REPORT for turn in self.conversation.turns) == MAX_REMINDERS:
+        if sum(turn.note == self._only_report for turn in self.conversation.turns) == MAX_REMINDERS:
             raise ModelFault(NEVER_COMPLETE, fault=Fault.COULD_NOT_REVIEW)
-        turn = replace(turn, note=ONLY_REPORT)
+        turn = replace(turn, note=self._only_report)
         if await self._admits(self.conversation.with_turn(turn, form), turns=1):
             return
         self.seen.append(NOT_COMPARABLE)  # the model never sees the results
@@ -244,6 +251,6 @@ def text_of(request: ModelRequest, info: ModelInfo) -> str:
     if info.offline:
         return ""
     prompt = render(request, profile=info.prompt)
-    tools = [report_tool(lookups=bool(request.lookups))]
+    tools = [answer_tool(request)]
     tools += LOOKUP_TOOLS if request.lookups else ()
     return json.dumps(tools) + prompt.system + prompt.shared + prompt.body

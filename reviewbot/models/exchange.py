@@ -21,7 +21,6 @@ from reviewbot.models.base import (
     Stop,
 )
 from reviewbot.models.batch import AnswerRecalled, BatchResult, LookedUp, Spent
-from reviewbot.models.batch_run import Answer
 from reviewbot.models.catalog import cost_usd
 from reviewbot.models.conversation import Conversation, Turn
 from reviewbot.models.dialogue import NEVER_COMPLETE, Dialogue, text_of
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.base import ModelEvent
-    from reviewbot.models.batch_run import BatchRun
+    from reviewbot.models.batch_run import Answer, BatchRun
     from reviewbot.models.budget import Budget
     from reviewbot.models.catalog import ModelInfo
     from reviewbot.models.dialogue import Lookups
@@ -116,6 +115,7 @@ class Exchange:
                 pass
             finally:
                 run.seen |= dict.fromkeys(talk.seen)
+                run.looked_up = talk.conversation.results
                 await talk.release()
         return await self._single(run, answer, request, max_tokens)
 
@@ -127,6 +127,7 @@ class Exchange:
             planned = request.tokens
             request = await self._without_lookups(request, info)
             max_tokens = max(1, min(max_tokens, info.context - request.tokens))
+            run.dossier = request.dossier
             if self._dossiers and not info.offline:
                 run.seen[seen_dossier(request.dossier)] = None
             if answer.estimated:
@@ -154,11 +155,11 @@ class Exchange:
         name = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:NAME_CHARS]
         earlier = self._checkpoints.last_of(name)
         for number, turn in enumerate(earlier.turns, start=1):
-            await _repeated(run, _turn_of(first, number), turn)
+            await _repeated(run, first.of_turn(number), turn)
             first.done.update(turn.done)
         await talk.begin(earlier)  # it may fail, and what was shown stays
         for number in range(len(earlier.turns) + 1, MAX_TURNS + 1):
-            answer = _turn_of(first, number)
+            answer = first.of_turn(number)
             events = talk.model.converse(
                 talk.request, talk.conversation, max_tokens=talk.max_tokens
             )
@@ -185,13 +186,6 @@ class Exchange:
             await self._checkpoints.keep(name, talk.conversation)
         # Another conversation would end in the same way.
         raise ModelFault(NEVER_COMPLETE, fault=Fault.COULD_NOT_REVIEW)
-
-
-def _turn_of(first: Answer, number: int) -> Answer:
-    """Return the answer of a turn: each has a name, so that a refusal recalls its own findings."""
-    if number == 1:
-        return first
-    return Answer(f"{first.name}.{number}", first.model, first.attempt, first.chunks)
 
 
 async def _repeated(run: BatchRun, answer: Answer, turn: Turn) -> None:
@@ -226,7 +220,7 @@ async def _received(
         if budget:
             await budget.settle(reserved, cost or 0.0)
         estimated = answer.estimated if answer.reading.requests == 1 else 0
-        await run.say(Spent(info.name, usage, cost, estimated))
+        await run.say(Spent(info.name, usage, cost, estimated, answer.purpose))
     if (refusal := answer.reading.refusal) is not None:
         await run.say(AnswerRecalled(answer.name, refusal))
         raise ModelFault(refusal, fault=Fault.REFUSED)

@@ -1,13 +1,15 @@
-"""Convert the events of one answer to drafts, and judge the answer at its end. Does no I/O."""
+"""Convert the events of one answer to drafts or verdicts, and judge it at its end. Does no I/O."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.draft import Draft, InvalidFinding, own_draft, parse_draft
 from reviewbot.core.findings.toolstream import ToolStream, ToolStreamError
+from reviewbot.core.findings.verdicts import parse_verdicts
 from reviewbot.models.base import (
     EMPTY,
     PROSE,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reviewbot.core.findings.toolstream import StreamResult
+    from reviewbot.core.findings.verdicts import RawVerdict
     from reviewbot.models.base import ModelEvent, TurnContent
 
 CHARS_PER_TOKEN: Final = 2
@@ -34,28 +37,15 @@ NOT_COMPLETE: Final = "The model's report does not say that it is complete."
 COULD_NOT_REVIEW: Final = "The model said that it could not review all of it."
 
 
-class ReportReader:
-    """Reader of one response.
+class ResponseReader:
+    """Reader of the usage and of the end of one response."""
 
-    Args:
-        own: whether our own rules write the response, which is then not validated.
-    """
-
-    def __init__(self, *, own: bool) -> None:
-        self._own = own
-        self._stream = ToolStream()
+    def __init__(self) -> None:
         self._stopped: Stopped | None = None
         self._usage = Usage()
-        self._malformed: list[str] = []
         self._characters = 0
-        self._begins = ""
-        """First character of the report, which a report opens with a brace."""
         self.requests = 1
         """Number of requests for the response."""
-        self._outcomes: list[str] = []
-        """Outcomes of the ended reports; empty for a report without one."""
-        self._broken: str | None = None
-        """Problem of an earlier report in the same response."""
         self.drafts = 0
         self.files: list[tuple[str, str]] = []
         """Path and change of each file that the reports describe, not checked."""
@@ -65,7 +55,7 @@ class ReportReader:
     @property
     def used(self) -> Usage:
         """Its tokens. A server that is cut off has often named only the first output token."""
-        if self._stopped is not None or self._own:
+        if self._stopped is not None:
             return self._usage
         written = self._characters // CHARS_PER_TOKEN
         return replace(self._usage, output=max(self._usage.output, written))
@@ -86,15 +76,9 @@ class ReportReader:
         match event:
             case ToolInput(text=text):
                 self._characters += len(text)
-                self._begins = self._begins or text.lstrip()[:1]
                 yield from self._feed(text)
             case InputRestarted():
-                earlier = self._stream.close()
-                self.files += earlier.files
-                self._outcomes.append((earlier.outcome or "").lower())
-                self._broken = self._broken or earlier.problem
-                self._note_done(earlier)
-                self._stream = ToolStream()
+                self._restart()
             case Thinking(text=text):
                 self._characters += len(text)
                 yield event
@@ -105,7 +89,111 @@ class ReportReader:
             case _:
                 pass
 
+    def judge(self, turn: TurnContent | None = None) -> Stop:
+        """Return whether the ended response is complete, truncated or one turn of several.
+
+        ``turn`` is the content of a turn with look-ups.
+
+        Raises:
+            ModelFault: the response is not usable.
+        """
+        raise NotImplementedError
+
     def _feed(self, text: str) -> Iterator[Draft]:
+        raise NotImplementedError
+
+    def _restart(self) -> None:
+        raise NotImplementedError
+
+    def _end(self) -> Stopped:
+        """Return how the response ended.
+
+        Raises:
+            ModelFault: it did not end.
+        """
+        if self._stopped is None:
+            raise ModelFault("The model's answer was interrupted.", fault=Fault.TRANSIENT)
+        return self._stopped
+
+
+class CheckReader(ResponseReader):
+    """Reader of one response about findings.
+
+    Args:
+        answers: receives the answers by the number of their finding.
+        count: number of the findings.
+    """
+
+    def __init__(self, answers: dict[int, RawVerdict], count: int) -> None:
+        super().__init__()
+        self._answers, self._count = answers, count
+        self._text = ""
+
+    def _feed(self, text: str) -> Iterator[Draft]:
+        self._text += text
+        yield from ()
+
+    def _restart(self) -> None:
+        self._text = ""  # the model answered twice, and the last answer counts
+
+    def judge(self, turn: TurnContent | None = None) -> Stop:
+        """Return whether the answer is complete, or the turn looks code up.
+
+        Answers in a turn with look-ups do not count, as the model has not seen the results.
+
+        Raises:
+            ModelFault: the response was interrupted, or has no valid answer.
+        """
+        stopped = self._end()
+        called = turn is not None and any(call.reports for call in turn.calls)
+        if turn is not None and (turn.looks_up or not called):
+            return Stop.CONTINUING
+        if stopped.stop is not Stop.COMPLETE:
+            detail = stopped.detail or "The model answered without a call."
+            raise ModelFault(detail, fault=Fault.UNUSABLE)
+        try:
+            self._answers |= parse_verdicts(json.loads(self._text or "{}"), self._count)
+        except (ValueError, RecursionError) as error:
+            problem = "it is not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
+            message = f"The model's answer is not usable: {problem}."
+            raise ModelFault(message, fault=Fault.UNUSABLE) from None
+        return Stop.COMPLETE
+
+
+class ReportReader(ResponseReader):
+    """Reader of one report of findings.
+
+    Args:
+        own: whether our own rules write the response, which is then not validated.
+    """
+
+    def __init__(self, *, own: bool) -> None:
+        super().__init__()
+        self._own = own
+        self._stream = ToolStream()
+        self._malformed: list[str] = []
+        self._begins = ""
+        """First character of the report, which a report opens with a brace."""
+        self._outcomes: list[str] = []
+        """Outcomes of the ended reports; empty for a report without one."""
+        self._broken: str | None = None
+        """Problem of an earlier report in the same response."""
+
+    @property
+    def used(self) -> Usage:
+        """Its tokens; our own rules use none."""
+        return self._usage if self._own else super().used
+
+    def _restart(self) -> None:
+        earlier = self._stream.close()
+        self.files += earlier.files
+        self._outcomes.append((earlier.outcome or "").lower())
+        self._broken = self._broken or earlier.problem
+        self._note_done(earlier)
+        self._stream = ToolStream()
+
+    def _feed(self, text: str) -> Iterator[Draft]:
+        self._begins = self._begins or text.lstrip()[:1]
         broken: ToolStreamError | None = None
         try:
             self._stream.feed(text)
@@ -146,9 +234,7 @@ class ReportReader:
             ModelFault: the end or the report is missing, the report is invalid or does not say
                 that it is complete, or the model reports that it could not review.
         """
-        stopped = self._stopped
-        if stopped is None:
-            raise ModelFault("The model's answer was interrupted.", fault=Fault.TRANSIENT)
+        stopped = self._end()
         if turn is not None and not (self._begins or any(call.reports for call in turn.calls)):
             return Stop.CONTINUING
         if stopped.stop is Stop.NO_REPORT:

@@ -1,7 +1,8 @@
-"""Ask a model to disprove the findings of a batch, and check its verdicts.
+"""Ask a model to check the findings of a batch, and check its answers against the code.
 
-Verification never fails a review: findings that could not be verified are ``unverified``, and count
-as if there were no verification.
+The model gets a conversation of its own, with look-ups of its own, by the same machinery as a
+review (:mod:`reviewbot.models.exchange`). Verification never fails a review: findings that could
+not be verified are ``unverified``, and count as if there were no verification.
 """
 
 from __future__ import annotations
@@ -9,74 +10,43 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_checkable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.finding import rank
-from reviewbot.core.findings.verdicts import Judge, KnownCode, parse_verdicts, unverified
-from reviewbot.core.prompt.verification import MOST_FINDINGS, render_verification
+from reviewbot.core.findings.verdicts import FAILED, Judge, KnownCode, unverified
+from reviewbot.core.prompt.request import ModelRequest
+from reviewbot.core.prompt.shown_results import shown_in_results
+from reviewbot.core.prompt.verification import MOST_FINDINGS, FindingsToCheck
 from reviewbot.models.base import Fault, ModelFault
-from reviewbot.models.batch import BatchResult, Spent
+from reviewbot.models.batch import BatchResult, BatchTask, LookedUp, Reading, Spent, Working
+from reviewbot.models.batch_run import Answer, BatchRun
 from reviewbot.models.budget import MIN_OUTPUT_TOKENS
-from reviewbot.models.catalog import cost_usd
 from reviewbot.models.dialogue import text_of
+from reviewbot.models.report_reader import CheckReader
 
 if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.findings.verdicts import RawVerdict
+    from reviewbot.core.findings.verdicts import RawVerdict, RunningLines, Verdict
     from reviewbot.core.plan.chunk_view import ChunkView
-    from reviewbot.core.prompt.request import ModelRequest
     from reviewbot.models.attempts import AttemptPolicy
-    from reviewbot.models.batch import VerifyTask
-    from reviewbot.models.budget import Budget
-    from reviewbot.models.catalog import ModelInfo
+    from reviewbot.models.base import Model
+    from reviewbot.models.batch import BatchEvent, Emit, VerifyTask
+    from reviewbot.models.exchange import Exchange
 
 log = logging.getLogger(__name__)
 
 MAX_TOKENS: Final = 16_000
-"""Maximum output tokens of a request: the thinking of the model, and a line for each finding."""
+"""Maximum output tokens of a turn: the thinking of the model, and an answer about each finding."""
 ATTEMPTS: Final = 2
-"""Maximum number of requests for the same findings."""
+"""Maximum number of conversations about the same findings."""
 
 CodePart: TypeAlias = Sequence[tuple[int, str]]
 """Consecutive lines of a file: number and text."""
-FindCode: TypeAlias = Callable[[str, Sequence[CodePart]], Awaitable[Collection[int] | None]]
-"""Function from a path and the shown parts of the file to the numbers of the lines that are running
-code; None if no parser knows the language."""
-FindEvidence: TypeAlias = Callable[[Sequence["Finding"]], Awaitable[Sequence["ChunkView"]]]
-"""Function that returns more code about findings, redacted."""
-
-
-@runtime_checkable
-class VerifierModel(Protocol):
-    """A model that can answer one more block after a review."""
-
-    @property
-    def info(self) -> ModelInfo:
-        """Its name and prices."""
-        ...
-
-    async def answer_after(
-        self,
-        request: ModelRequest,
-        block: str,
-        *,
-        max_tokens: int,
-        used: Callable[[Usage], None],
-    ) -> dict[str, Any]:
-        """Return the JSON object that answers ``block`` after the prompt of ``request``.
-
-        ``used`` is called with the usage so far, perhaps several times.
-
-        Raises:
-            ModelFault: there is no JSON object.
-        """
-        ...
-
-
-async def no_evidence(_findings: Sequence[Finding]) -> tuple[ChunkView, ...]:
-    """Return no code beyond the diff."""
-    return ()
+FindCode: TypeAlias = Callable[[str, Sequence[CodePart], bool], Awaitable[Collection[int] | None]]
+"""Function from a path, the shown parts of the file, and whether it is the old version, to the
+numbers of the lines that are running code; None if no parser knows the language."""
 
 
 class Verifier:
@@ -87,90 +57,103 @@ class Verifier:
             there is none.
         policy: limits of attempts and waits.
         running_code: finds the lines of running code.
-        evidence: finds more code about findings.
-        budget: budget that the review shares, if there is a limit.
+        exchange: sends the requests. Its look-ups are those of the verifier.
+        lookups: the maximum number of look-ups of the review; 0 offers none.
+        link_hosts: hosts to which a rewritten message may link.
     """
 
     def __init__(
         self,
-        model_of: Callable[[str], VerifierModel | None],
+        model_of: Callable[[str], Model | None],
         policy: AttemptPolicy,
         running_code: FindCode,
+        exchange: Exchange,
         *,
-        evidence: FindEvidence = no_evidence,
-        budget: Budget | None = None,
+        lookups: int = 0,
+        link_hosts: Sequence[str] = (),
     ) -> None:
-        self._model_of, self._policy, self._budget = model_of, policy, budget
-        self._running_code, self._evidence = running_code, evidence
+        self._model_of, self._policy, self._running_code = model_of, policy, running_code
+        self._exchange, self._lookups, self._link_hosts = exchange, lookups, tuple(link_hosts)
 
-    async def __call__(self, task: VerifyTask, book: Callable[[Spent], None]) -> BatchResult:
+    async def __call__(self, task: VerifyTask, emit: Emit) -> BatchResult:
         """Return the verdicts about the findings of ``task``; fails only by cancellation.
 
-        Of more than :data:`.MOST_FINDINGS` findings, the worst are verified.
+        Of more than :data:`.MOST_FINDINGS` new findings, the worst are verified.
         """
-        worst = tuple(sorted(task.findings, key=rank)[:MOST_FINDINGS])
-        rest = [one for one in task.findings if one not in worst]
-        spent: list[Spent] = []
+        new = sorted((one for one in task.findings if one.id not in task.priors), key=rank)
+        rest = new[MOST_FINDINGS:]
+        findings = tuple(one for one in task.findings if one not in rest)
 
-        def charge(one: Spent) -> None:
-            spent.append(one)
-            book(one)
+        async def pass_on(event: BatchEvent) -> None:
+            if isinstance(event, Spent | LookedUp | Working | Reading):
+                await emit(event)
 
+        request = _request(task, findings, self._lookups)
+        run = BatchRun(BatchTask(task.id, request), pass_on)
         try:
-            evidence = await self._evidence_of(worst)
-            judge = Judge(await self._known(task, evidence))
-            block = render_verification(worst, evidence, priors=task.priors)
-            raw = await self._ask(task.request, worst, block, charge)
-            verdicts = await asyncio.to_thread(judge.verdicts, worst, raw)
+            verdicts = await self._verdicts(task, run, findings)
         except ModelFault as fault:
-            verdicts = unverified(worst, f"Verification failed: {fault}")
+            verdicts = unverified(findings, f"{FAILED}{fault}")
         except Exception as error:
             log.exception("the verification of a batch failed")
-            reason = f"Verification failed: {type(error).__name__} in reviewbot."
-            verdicts = unverified(worst, reason)
+            reason = f"{FAILED}{type(error).__name__} in reviewbot."
+            verdicts = unverified(findings, reason)
         verdicts += unverified(rest, f"Only the {MOST_FINDINGS} worst findings were verified.")
-        return BatchResult((), (), tuple(spent), verdicts=verdicts)
+        return replace(run.result(), verdicts=verdicts)
 
-    async def _evidence_of(self, findings: Sequence[Finding]) -> Sequence[ChunkView]:
-        """Return the evidence; none if it could not be read, for the findings count more."""
-        try:
-            return await self._evidence(findings)
-        except Exception as error:  # noqa: BLE001 - of git, of GitHub, or of a file
-            log.warning("no evidence for a verification: %s", type(error).__name__)
-            return ()
+    async def _verdicts(
+        self, task: VerifyTask, run: BatchRun, findings: tuple[Finding, ...]
+    ) -> tuple[Verdict, ...]:
+        """Return the checked answers of the model.
 
-    async def _known(self, task: VerifyTask, evidence: Sequence[ChunkView]) -> KnownCode:
-        views = (*task.request.chunks, *task.request.uses, *evidence)
-        parts: dict[str, list[CodePart]] = {}
-        for view in views:
-            for hunk in view.hunks:
-                lines = [(number, line.text) for line in hunk.lines if (number := line.new_no)]
-                parts.setdefault(view.path, []).append(lines)
-        running = {path: await self._running_code(path, some) for path, some in parts.items()}
-        return KnownCode(
-            views,
-            {path: numbers for path, numbers in running.items() if numbers is not None},
-            task.added,
-            task.priors,
-        )
+        Raises:
+            ModelFault: there are none.
+        """
+        raw = await self._ask(run, findings)
+        request = run.task.request
+        shown = (*request.chunks, *request.uses, *run.dossier, *shown_in_results(run.looked_up))
+        code = KnownCode(shown, task.added, task.priors)
+        judge = await asyncio.to_thread(Judge, code, self._link_hosts)
+        running = await self._running(judge.withdrawing_paths(raw.values()), shown)
+        return await asyncio.to_thread(judge.verdicts, findings, raw, running)
 
-    async def _ask(
-        self,
-        request: ModelRequest,
-        group: Sequence[Finding],
-        block: str,
-        book: Callable[[Spent], None],
-    ) -> dict[int, RawVerdict]:
-        """Return the verdicts of the model.
+    async def _running(self, paths: Collection[str], views: Sequence[ChunkView]) -> RunningLines:
+        running: dict[tuple[str, bool], Collection[int] | None] = {}
+        for path in paths:
+            for is_old in (False, True):
+                parts = [
+                    [
+                        (number, line.text)
+                        for line in hunk.lines
+                        if (number := line.old_no if is_old else line.new_no)
+                    ]
+                    for view in views
+                    if view.path == path
+                    for hunk in view.hunks
+                ]
+                running[path, is_old] = await self._running_code(path, parts, is_old)
+        return running
+
+    async def _ask(self, run: BatchRun, findings: Sequence[Finding]) -> dict[int, RawVerdict]:
+        """Return the answers of the model.
 
         Raises:
             ModelFault: there are none.
         """
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
-        model = self._model_of(group[0].model)
+        model = self._model_of(findings[0].model)
         if model is None:
             raise ModelFault("no model is set that can verify", fault=Fault.REJECTED)
+        info, request = model.info, run.task.request
+        tokens = len(text_of(request, info)) // 2
+        request = replace(request, tokens=tokens)
+        max_tokens = min(MAX_TOKENS, info.max_output, info.context - tokens)
+        if max_tokens < MIN_OUTPUT_TOKENS:
+            raise ModelFault(
+                f"the request is too large for the context window of {info.name}",
+                fault=Fault.REJECTED,
+            )
         retrying = AsyncRetrying(
             sleep=asyncio.sleep,
             stop=stop_after_attempt(min(ATTEMPTS, self._policy.max_attempts)),
@@ -178,40 +161,33 @@ class Verifier:
             retry=retry_if_exception(self._policy.worth_another_try),
             reraise=True,
         )
+        answers: dict[int, RawVerdict] = {}
+        async for attempt in retrying:
+            with attempt:
+                number = attempt.retry_state.attempt_number
+                answer = Answer(
+                    f"{run.task.id}/{info.name}/{number}",
+                    model,
+                    number,
+                    request.chunks,
+                    purpose="verification",
+                    new_reading=partial(CheckReader, answers, len(findings)),
+                )
+                await self._exchange.run(run, answer, request, max_tokens)
+        return answers
 
-        async def once() -> dict[int, RawVerdict]:
-            answer = await self._send(model, request, block, book)
-            try:
-                return parse_verdicts(answer, len(group))
-            except ValueError as error:
-                reason = f"the model's answer is not usable: {error}"
-                raise ModelFault(reason, fault=Fault.UNUSABLE) from None
 
-        return await retrying(once)
-
-    async def _send(
-        self, model: VerifierModel, request: ModelRequest, block: str, book: Callable[[Spent], None]
-    ) -> dict[str, Any]:
-        """Send one request within the budget.
-
-        Raises:
-            ModelFault: the request failed.
-        """
-        info, used, reserved = model.info, [Usage()], 0.0
-        room = min(info.max_output, info.context - request.tokens - len(block) // 2)
-        if room < MIN_OUTPUT_TOKENS:
-            raise ModelFault(
-                f"the request is too large for the context window of {info.name}",
-                fault=Fault.REJECTED,
-            )
-        max_tokens = min(MAX_TOKENS, room)
-        try:
-            if self._budget:
-                text = text_of(request, info) + block
-                max_tokens, reserved = await self._budget.reserve(info, text, max_tokens)
-            return await model.answer_after(request, block, max_tokens=max_tokens, used=used.append)
-        finally:
-            spent = Spent(info.name, used[-1], cost_usd(info, used[-1]), purpose="verification")
-            if self._budget:
-                await self._budget.settle(reserved, spent.cost_usd or 0.0)
-            book(spent)
+def _request(task: VerifyTask, findings: tuple[Finding, ...], lookups: int) -> ModelRequest:
+    """Return the request about findings, with the hunks of their files alone."""
+    paths, chunks = {one.path for one in findings}, {one.chunk for one in findings}
+    return ModelRequest(
+        chunks=tuple(
+            replace(view, instructions=())
+            for view in task.request.chunks
+            if view.path in paths or view.id in chunks
+        ),
+        manifest=(),
+        uses=task.request.uses,
+        lookups=lookups,
+        check=FindingsToCheck(findings, task.priors),
+    )

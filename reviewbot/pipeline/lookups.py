@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.prepare import Prepared
 
 ACTIVITY_CHARS: Final = 200
+CHECK_LOOKUPS: Final = 12
+"""Most look-ups of the verifier in a review. They are counted apart from those of the review."""
 
 CheckQuotes: TypeAlias = Callable[[Collection[RawQuote]], Awaitable[tuple[RestsOn, ...]]]
 """Function that returns the code that a finding rests on, safe to show, without quotes that the
@@ -72,12 +74,26 @@ class CountedLookups:
 class ReviewLookups:
     """Look-ups of a review, and the check of what its findings rest on.
 
-    ``counted`` counts the look-ups of models, and ``look_up`` does not.
+    ``counted`` counts the look-ups of models that review, ``checks`` those of models that verify,
+    and ``look_up`` counts nothing.
     """
 
+    files: LookupFiles
     look_up: LookUp
     counted: CountedLookups
+    checks: CountedLookups
     check_quotes: CheckQuotes
+
+
+def check_lookups(settings: Settings) -> int:
+    """Return the maximum number of look-ups of the verifier in a review."""
+    return min(settings.lookups, CHECK_LOOKUPS)
+
+
+def lookup_files(prepared: Prepared, settings: Settings, code: CodeAtCommit | None) -> LookupFiles:
+    """Return the files of a review that may be looked up."""
+    policy = policy_of(settings, prepared.attributes)
+    return LookupFiles(prepared.job.files, policy, prepared.whole_files, source=code)
 
 
 def lookups_of(
@@ -87,18 +103,20 @@ def lookups_of(
     parser: Outliner,
     *,
     used: int = 0,
+    checks_used: int = 0,
 ) -> ReviewLookups | None:
     """Return the look-ups of a review; None if they are off, or there is no code to look up.
 
-    ``used`` is the number of look-ups of earlier runs.
+    ``used`` and ``checks_used`` are the numbers of look-ups of earlier runs.
     """
     if code is None or not settings.lookups:
         return None
-    policy = policy_of(settings, prepared.attributes)
-    files = LookupFiles(prepared.job.files, policy, prepared.whole_files, source=code)
+    files = lookup_files(prepared, settings, code)
     look_up = Lookups(files, parser)
     return ReviewLookups(
+        files,
         look_up,
         CountedLookups(look_up, settings.lookups, used=used),
+        CountedLookups(look_up, check_lookups(settings), used=checks_used),
         partial(checked_quotes, files=files),
     )

@@ -280,7 +280,7 @@ class _ReviewRun:
         self._changes[batch.id] = result.files
         if waiting := self.verification.waiting(batch, request):
             await self.events.put(self.progress(f"verifying {count(len(waiting), 'finding')}"))
-        await self._put_all(await self.verification.of_batch(batch, request, self.book))
+        await self._put_all(await self.verification.of_batch(batch, request, emit))
 
     async def _on(self, event: BatchEvent, batch: Batch, intake: Intake) -> None:
         """Publish one event of a batch as events of the review."""

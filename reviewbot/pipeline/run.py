@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reviewbot.code.at_commit import problem_of
 from reviewbot.core.events.events import ReviewFinished
 from reviewbot.core.prompt.purpose import NO_PURPOSE
+from reviewbot.models.batch import VERIFICATION
 from reviewbot.pipeline.review import review
 from reviewbot.pipeline.workers import Workers, workers
 
@@ -126,7 +127,9 @@ def _workers(run: RunDescription) -> AbstractAsyncContextManager[Workers]:
         return explainers(run.prepared, run.settings, run.inquiry, spent_usd=run.spent_usd)
     # A part of the diff cannot be compared with the purpose of the whole.
     purpose = NO_PURPOSE if run.prepared.job.is_part else run.purpose
-    finished = run.earlier.finished.values() if run.earlier else ()
+    finished = run.earlier.finished if run.earlier else {}
+    used = {name: len(result.lookups) for name, result in finished.items()}
+    checks = sum(count for name, count in used.items() if name.endswith(VERIFICATION))
     return workers(
         run.prepared,
         run.settings,
@@ -136,6 +139,7 @@ def _workers(run: RunDescription) -> AbstractAsyncContextManager[Workers]:
         lint_slots=run.lint_slots,
         code=run.code,
         client_of=run.client_of,
-        lookups_used=sum(len(result.lookups) for result in finished),
+        lookups_used=sum(used.values()) - checks,
+        check_lookups_used=checks,
         turns=run.turns,
     )

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.events import FindingRaised, FindingWithdrawn
-from reviewbot.core.findings.verdicts import unverified
-from reviewbot.models.batch import VerifyTask
+from reviewbot.core.findings.verdicts import WITHDRAWING, unverified
+from reviewbot.models.batch import VERIFICATION, VerifyTask
 from reviewbot.pipeline.cross_file import CROSS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from reviewbot.core.events.events import FindingVerified
     from reviewbot.core.events.ledger import Ledger
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.verdicts import Verdict
     from reviewbot.core.plan.chunks import Batch
     from reviewbot.core.prompt.request import ModelRequest
-    from reviewbot.models.batch import Drafted, Spent, Verify
+    from reviewbot.models.batch import Drafted, Emit, Verify
     from reviewbot.pipeline.job import Job, PriorRun
+
+UNPROVEN_CONFIDENCE: Final = 0.5
+"""Confidence of a finding with a step that rests on code which is not shown (docs/prompt.md)."""
 
 
 class Verification:
@@ -59,11 +62,13 @@ class Verification:
     def begun(self, finding: Finding) -> Finding:
         """Return the finding, as pending if it will be verified.
 
-        Findings of secrets, rules, linters and other tools are not verified, nor are those that the
-        filters hold back.
+        Errors are verified, and findings with an unproven step. Findings of secrets, rules, linters
+        and other tools are not verified, nor are those that the filters hold back.
         """
         is_verified = self._verify is not None and self._job.verified
         if not is_verified or not finding.is_from_model or finding.placement.held:
+            return finding
+        if finding.severity != "error" and finding.confidence > UNPROVEN_CONFIDENCE:
             return finding
         return replace(finding, verification="pending")
 
@@ -72,8 +77,8 @@ class Verification:
     ) -> Iterator[FindingRaised | FindingVerified | FindingWithdrawn]:
         """Yield the events of a draft, and the verdict that an earlier review stored about it.
 
-        A finding that an earlier run raised and withdrew as refuted is not raised again: its
-        stored verdict follows.
+        A finding that an earlier run raised and a verdict withdrew is not raised again: its stored
+        verdict follows.
         """
         is_replayed = self._name(batch) in self._finished
         for event in events:
@@ -116,17 +121,19 @@ class Verification:
                 yield prior.as_finding(model=self._job.model_of(batch), chunk=chunk)
 
     async def of_batch(
-        self, batch: Batch, request: ModelRequest, book: Callable[[Spent], None]
+        self, batch: Batch, request: ModelRequest, emit: Emit
     ) -> list[FindingRaised | FindingVerified | FindingWithdrawn]:
         """Return the verdicts about the pending findings of a batch.
 
-        The model requests of the batch must be done. ``book`` charges the usage.
+        The model requests of the batch must be done. ``emit`` receives the usage and look-ups.
         """
         findings = self.waiting(batch, request)
         result = self._finished.get(self._name(batch))
         if result is not None:
             for spent in result.spent:
-                book(spent)
+                await emit(spent)
+            for lookup in result.lookups:
+                await emit(lookup)
         elif self._verify is not None and findings:
             drafts = {one.id: self._drafts[one.id] for one in findings if one.id in self._drafts}
             task = VerifyTask(
@@ -138,7 +145,7 @@ class Verification:
                 added=self._added,
                 priors=frozenset(one.id for one in findings if one.verification != "pending"),
             )
-            result = await self._verify(task, book)
+            result = await self._verify(task, emit)
         return list(self._decided(result.verdicts)) if result else []
 
     def ended(self) -> list[FindingRaised | FindingVerified | FindingWithdrawn]:
@@ -150,14 +157,13 @@ class Verification:
         self, verdicts: Iterable[Verdict]
     ) -> Iterator[FindingRaised | FindingVerified | FindingWithdrawn]:
         for verdict in verdicts:
-            is_refuted = verdict.verdict == "refuted"
             hidden = self._hidden.pop(verdict.id, None)
             events = self._ledger.decide(verdict)
             if events:
                 self._tally.decide([verdict.verdict])
-            elif is_refuted and self._is_open_prior(verdict.id):
-                yield FindingWithdrawn(verdict.id, verdict.reason, verdict.evidence)
-            if hidden is not None and is_refuted:
+            elif verdict.verdict == "wrong" and self._is_open_prior(verdict.id):
+                yield FindingWithdrawn(verdict.id, verdict.reason, verdict.evidence, "wrong")
+            if hidden is not None and verdict.verdict in WITHDRAWING:
                 continue  # an earlier run raised and withdrew it
             if hidden is not None:
                 yield hidden
@@ -191,4 +197,4 @@ class Verification:
 
     @staticmethod
     def _name(batch: Batch) -> str:
-        return f"{batch.id}/verify"
+        return f"{batch.id}{VERIFICATION}"

@@ -17,6 +17,7 @@ from reviewbot.core.plan.languages import language_of
 from reviewbot.core.prompt.purpose import NO_PURPOSE
 from reviewbot.models.attempts import AttemptPolicy, Attempts
 from reviewbot.models.budget import Budget
+from reviewbot.models.exchange import Exchange
 from reviewbot.models.offline.parser import ParserPool
 from reviewbot.models.tokens import TokenCounter
 from reviewbot.pipeline.cross_file import CROSS_FILE
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from reviewbot.models.linters.linters import Linters
     from reviewbot.models.linters.slots import ReviewSlots
     from reviewbot.models.offline.parser import Parser
+    from reviewbot.models.verifier import FindCode
     from reviewbot.pipeline.cross_file import FindUses
     from reviewbot.pipeline.dossiers import Dossiers
     from reviewbot.pipeline.job import Summarize
@@ -123,6 +125,7 @@ async def workers(
     code: CodeAtCommit | None = None,
     client_of: Callable[[ModelChoice], Model | None] | None = None,
     lookups_used: int = 0,
+    check_lookups_used: int = 0,
     turns: TurnCheckpoints | None = None,
 ) -> AsyncIterator[Workers]:
     """Yield the models of the settings, within their budget; close the models at the end.
@@ -137,6 +140,7 @@ async def workers(
         code: the code at the reviewed commit; None without it.
         client_of: function that returns the client of a model in place of the usual one, or None.
         lookups_used: look-ups of earlier runs of the review.
+        check_lookups_used: look-ups of the verifier in earlier runs.
         turns: store of the turns of conversations; None stores nothing.
 
     Raises:
@@ -164,10 +168,30 @@ async def workers(
             from reviewbot.pipeline.dossiers import Dossiers
             from reviewbot.pipeline.lookups import lookups_of
 
-            looked_up = lookups_of(prepared, settings, code, parser, used=lookups_used)
+            looked_up = lookups_of(
+                prepared,
+                settings,
+                code,
+                parser,
+                used=lookups_used,
+                checks_used=check_lookups_used,
+            )
             dossiers = Dossiers(files_of(), parser, settings.batch_tokens)
         if prepared.job.needs_verifier:
-            verify = _verifier(settings, clients, parser, files_of(), budget)
+            from reviewbot.code.running_code import running_code
+            from reviewbot.pipeline.lookups import check_lookups, lookup_files
+
+            checks = looked_up.checks if looked_up else None
+            exchange = Exchange(budget, checks, turns, dossiers)
+            files = looked_up.files if looked_up else lookup_files(prepared, settings, code)
+            verify = _verifier(
+                settings,
+                clients,
+                running_code(parser, files),
+                exchange,
+                lookups=check_lookups(settings) if looked_up else 0,
+                link_hosts=prepared.job.gates.link_hosts,
+            )
         if settings.cross_file and clients.online():
             from reviewbot.pipeline.use_finder import UseFinder
 
@@ -210,29 +234,26 @@ def _code(prepared: Prepared, settings: Settings, source: CodeAtCommit | None) -
 def _verifier(
     settings: Settings,
     clients: ModelClients,
-    parser: Parser,
-    files: QuotableCode,
-    budget: Budget | None,
+    find_code: FindCode,
+    exchange: Exchange,
+    *,
+    lookups: int,
+    link_hosts: Sequence[str],
 ) -> Verify:
-    from reviewbot.code.evidence import Evidence
-    from reviewbot.code.running_code import running_code
-    from reviewbot.models.verifier import Verifier, VerifierModel
+    from reviewbot.models.verifier import Verifier
 
-    evidence = Evidence(files, parser, callers=settings.callers)
-
-    def model_of(reviewer: str) -> VerifierModel | None:
+    def model_of(reviewer: str) -> Model | None:
         choice = settings.verify_model
         model = clients.named(reviewer) if choice is None else clients.client(choice)
-        if model is None:
-            return None
-        return model if isinstance(model, VerifierModel) else None
+        return None if model is None or model.info.offline else model
 
     return Verifier(
         model_of,
         _attempt_policy(settings),
-        running_code(parser, evidence.code),
-        evidence=evidence.views,
-        budget=budget,
+        find_code,
+        exchange,
+        lookups=lookups,
+        link_hosts=link_hosts,
     )
 
 

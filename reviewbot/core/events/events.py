@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
-from reviewbot.core.findings.finding import (  # noqa: TC001 - the decoder of records resolves them at run time
+from reviewbot.core.findings.finding import (
+    RENAMED_ANSWERS,
     Evidence,
     Finding,
     Placement,
@@ -142,8 +143,10 @@ class VerificationTally:
     """
 
     supported: int = 0
-    unproven: int = 0
-    refuted: int = 0
+    partly: int = 0
+    not_introduced: int = 0
+    wrong: int = field(default=0, metadata={"formerly": "refuted"})
+    cannot_tell: int = field(default=0, metadata={"formerly": "unproven"})
     unverified: int = 0
     usage: Usage = field(default_factory=Usage)
     cost_usd: float | None = 0.0
@@ -212,16 +215,17 @@ class FindingRaised:
 
 @dataclass(frozen=True, slots=True)
 class FindingVerified:
-    """The verdict about a pending finding, and its final placement.
+    """The verdict about a pending finding, and its placement.
 
-    ``reason`` is a sentence. ``evidence`` is the code that decided, if there is any.
-    ``worth_fixing`` is None if verification failed.
+    ``reason`` is a sentence. ``evidence`` is the code that decided, if there is any. The texts of a
+    finding that is ``partly`` true came just before, as a :class:`FindingRaised`.
     """
 
     type: ClassVar[Literal["finding.verified"]] = "finding.verified"
     id: str
-    verdict: Literal["supported", "unproven", "unverified"]
-    worth_fixing: bool | None
+    verdict: Literal["supported", "partly", "cannot_tell", "unverified"] = field(
+        metadata=RENAMED_ANSWERS
+    )
     reason: str
     evidence: Evidence | None
     placement: Placement
@@ -229,12 +233,17 @@ class FindingVerified:
 
 @dataclass(frozen=True, slots=True)
 class FindingWithdrawn:
-    """An earlier finding was withdrawn; with ``evidence`` if the verifier refuted it."""
+    """An earlier finding was withdrawn.
+
+    If the verifier withdrew it, ``verdict`` says why and ``evidence`` is the code that decided.
+    Streams of earlier versions have only the evidence.
+    """
 
     type: ClassVar[Literal["finding.withdrawn"]] = "finding.withdrawn"
     id: str
     reason: str
     evidence: Evidence | None = None
+    verdict: Literal["wrong", "not_introduced"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

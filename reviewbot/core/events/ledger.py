@@ -19,7 +19,7 @@ from reviewbot.core.findings.finding import (
     same_quote,
 )
 from reviewbot.core.findings.join import joined, rule_of
-from reviewbot.core.findings.verdicts import placement_after
+from reviewbot.core.findings.verdicts import rewritten
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -175,28 +175,31 @@ class Ledger:
             key=lambda one: (one.path, one.line, one.id),
         )
 
-    def decide(self, verdict: Verdict) -> list[FindingVerified | FindingWithdrawn]:
+    def decide(self, verdict: Verdict) -> list[FindingRaised | FindingVerified | FindingWithdrawn]:
         """Apply a verdict to a pending finding; a finding that is withdrawn meanwhile has none."""
         finding = self._standing.get(verdict.id)
         if finding is None or finding.verification != "pending":
             return []
-        if verdict.verdict == "refuted":
-            self._drop(finding)
-            return [FindingWithdrawn(finding.id, verdict.reason, verdict.evidence)]
-        placement = placement_after(finding, verdict)
         answers = self._drop(finding)
-        self._stand(replace(finding, verification=verdict.verdict, placement=placement))
+        answer = verdict.verdict
+        if answer == "wrong" or answer == "not_introduced":  # noqa: PLR1714 - mypy narrows it
+            return [FindingWithdrawn(finding.id, verdict.reason, verdict.evidence, answer)]
+        events: list[FindingRaised | FindingVerified | FindingWithdrawn] = []
+        if verdict.rewrite is not None:
+            finding = rewritten(finding, verdict.rewrite)
+            events.append(FindingRaised(finding))
+        self._stand(replace(finding, verification=answer))
         self._answers[finding.id] = answers
-        return [
+        events.append(
             FindingVerified(
                 id=finding.id,
-                verdict=verdict.verdict,
-                worth_fixing=verdict.worth_fixing,
+                verdict=answer,
                 reason=verdict.reason,
                 evidence=verdict.evidence,
-                placement=placement,
+                placement=finding.placement,
             )
-        ]
+        )
+        return events
 
     def _raise(
         self, finding: Finding, others: Iterable[Finding], answer: str

@@ -57,6 +57,14 @@ _WORST: Final = frozenset({"blocker", "critical", "fatal", "high", "major", "sev
 """Severities of other tools that count as an error."""
 
 
+def fits(name: str, text: str) -> bool:
+    """Return whether a text is within the bounds of the text field ``name`` of a draft."""
+    bounds = _BOUNDS[name]
+    least: int = bounds.get("minLength", 0)
+    most: int = bounds["maxLength"]
+    return least <= len(text) <= most
+
+
 class InvalidFinding(ValueError):
     """An invalid item of the report; the message states the problem."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 if TYPE_CHECKING:
@@ -26,7 +26,11 @@ Category = Literal[
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 PlacementKind = Literal["inline", "file", "outside"]
-Verification = Literal["none", "pending", "supported", "unproven", "unverified"]
+Verification = Literal["none", "pending", "supported", "partly", "cannot_tell", "unverified"]
+RENAMED_ANSWERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "renamed": {"refuted": "wrong", "unproven": "cannot_tell"}
+}
+"""Metadata of a field with the answer of a verifier, some of which had other names before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,15 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Code that decided a verdict: ``quote`` is the line ``line`` (1-based) of the new file."""
+    """Code that decided a verdict: ``quote`` begins at the line ``line`` (1-based) of the file.
+
+    ``base`` is True for a line of the old version.
+    """
 
     path: str
     line: int
     quote: str
+    base: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +106,9 @@ class Finding:
     finding of an earlier review, which cost nothing this time.
 
     ``verification`` is ``none`` for findings that are not verified: those of secrets, rules and
-    linters, and all if verification is off. It is ``pending`` until the verdict, and ``unverified``
-    if verification failed.
+    linters, those of models that are sure of a warning or a note, and all if verification is off.
+    It is ``pending`` until the verdict, and ``unverified`` if verification failed. The texts of a
+    finding that is ``partly`` true are those of the verifier.
 
     ``guideline`` is the rule of the team that its message quotes, if any.
 
@@ -128,7 +137,7 @@ class Finding:
     placement: Placement
     suggestion_applies: bool = False
     cached: bool = False
-    verification: Verification = "none"
+    verification: Verification = field(default="none", metadata=RENAMED_ANSWERS)
     guideline: Guideline | None = None
     sources: tuple[str, ...] = ()
     rests_on: tuple[RestsOn, ...] = ()

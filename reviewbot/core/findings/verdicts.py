@@ -1,63 +1,94 @@
-"""Verdicts about findings: parse them, and check them against the code. Pure.
+"""Verdicts about findings: parse the answers of a verifier, and check them against the code. Pure.
 
-A verifier is a model, so its word is not enough. Each verdict rests on a quote, which must exist in
-the code that the verifier was shown. A quote that refutes a finding must be whole lines of running
-code: a comment, a string, a document or code that never runs refutes nothing. A quote that supports
-a finding may be any line, because the fault itself may lie in a string.
+A verifier is a model, so its word is not enough. Each answer but ``cannot_tell`` rests on a quote,
+which must exist in the code that the verifier was shown. A quote that withdraws a finding must be
+whole lines of running code: a comment, a string, a document or code that never runs withdraws
+nothing. A quote that supports a finding may be any line, because the fault itself may lie in a
+string. An answer whose quote does not count is ``cannot_tell``, which leaves the finding as it is.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from reviewbot.core.findings.anchors import AnchorIndex
-from reviewbot.core.findings.finding import Evidence, Placement
+from reviewbot.core.findings.check_tool import ANSWERS, Answer
+from reviewbot.core.findings.draft import fits
+from reviewbot.core.findings.finding import RENAMED_ANSWERS, Evidence, Guideline
+from reviewbot.core.findings.quoted_rule import quoted_rule
+from reviewbot.core.safety.escape import cut
+from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from reviewbot.core.findings.anchors import Anchor
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunk_view import ChunkView
 
-Answer = Literal["refuted", "unproven", "supported"]
+RunningLines: TypeAlias = Mapping[tuple[str, bool], Collection[int] | None]
+"""Numbers of the lines of running code, by path and whether it is the old version. None stands for
+a file in a language without a parser."""
 
+FAILED: Final = "Verification failed: "
+"""Begin of the reason of an ``unverified`` finding about which no usable answer came."""
+WITHDRAWING: Final = ("wrong", "not_introduced")
 ALARM: Final = 5
-"""A verifier that refutes this many findings of a batch, and all of them, is not believed."""
+"""A verifier that withdraws this many findings of a batch, and all of them, is not believed."""
 QUOTE_LINES: Final = 6
 """Maximum number of lines of a quote that counts."""
+WHY_CHARS: Final = 200
+"""Maximum characters of the explanation of an answer."""
+_WHY_READ: Final = 2_000
 _WORD: Final = re.compile(r"\w")
 
 
 @dataclass(frozen=True, slots=True)
-class RawVerdict:
-    """A verdict as the model wrote it. ``path``, ``line`` and ``quote`` are its evidence."""
+class Rewrite:
+    """Texts of a finding that is partly true, as they replace its own.
 
-    path: str
-    line: int
-    quote: str
+    ``guideline`` is the rule of the team that the finding rests on, if ``message`` quotes it.
+    """
+
+    title: str
+    scenario: str
+    message: str
+    guideline: Guideline | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawVerdict:
+    """An answer as the model wrote it. ``path``, ``line`` and ``quote`` are its evidence."""
+
     answer: Answer
-    worth_fixing: bool
+    path: str = ""
+    line: int = 0
+    quote: str = ""
+    why: str = ""
+    rewrite: Rewrite | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A checked verdict about the finding ``id``. ``reason`` is a sentence.
 
-    ``worth_fixing`` is None if the finding is ``unverified``.
+    ``rewrite`` has the texts of a finding that is ``partly`` true, safe to show.
     """
 
     id: str
-    verdict: Literal["refuted", "unproven", "supported", "unverified"]
-    worth_fixing: bool | None
+    verdict: Literal[
+        "supported", "partly", "not_introduced", "wrong", "cannot_tell", "unverified"
+    ] = field(metadata=RENAMED_ANSWERS)
     reason: str
     evidence: Evidence | None = None
+    rewrite: Rewrite | None = None
 
 
-def parse_verdicts(value: Mapping[str, object], count: int) -> dict[int, RawVerdict]:
-    """Return the verdicts of a decoded response, by the number of their finding, from 1.
+def parse_verdicts(value: object, count: int) -> dict[int, RawVerdict]:
+    """Return the answers of a decoded call, by the number of their finding, from 1.
 
     An entry that is invalid, or names no finding, is left out; of two about one finding the first
     counts.
@@ -67,141 +98,214 @@ def parse_verdicts(value: Mapping[str, object], count: int) -> dict[int, RawVerd
         count: number of findings that were to be verified.
 
     Raises:
-        ValueError: there is no list of verdicts, or no entry is valid.
+        ValueError: there is no list of answers, or no entry is valid.
     """
-    entries = value.get("verdicts")
+    entries = value.get("answers") if isinstance(value, Mapping) else None
     if not isinstance(entries, list):
-        raise ValueError("it has no list of verdicts")  # noqa: TRY004 (data, not an argument)
+        raise ValueError("it has no list of answers")  # noqa: TRY004 (data, not an argument)
     found: dict[int, RawVerdict] = {}
     for entry in entries:
         match entry:
-            case {
-                "finding": int(number),
-                "path": str(path),
-                "line": int(line),
-                "quote": str(quote),
-                "verdict": str(answer),
-                "worth_fixing": bool(worth_fixing),
-            } if 1 <= number <= count and number is not True:
-                for known in get_args(Answer):
-                    if answer == known:
-                        found.setdefault(number, RawVerdict(path, line, quote, known, worth_fixing))
+            case {"finding": int(number), "answer": str(written)} if (
+                1 <= number <= count and number is not True
+            ):
+                for answer in ANSWERS:
+                    if answer == written.lower():
+                        found.setdefault(number, _parsed(answer, entry))
             case _:
                 pass
     if not found:
-        raise ValueError("it has no valid verdict")
+        raise ValueError("it has no valid answer")
     return found
+
+
+def _parsed(answer: Answer, entry: Mapping[str, object]) -> RawVerdict:
+    line = entry.get("line")
+    texts = {
+        name: text if isinstance(text := entry.get(name), str) else ""
+        for name in ("path", "quote", "why", "title", "scenario", "message")
+    }
+    return RawVerdict(
+        answer,
+        texts["path"],
+        line if isinstance(line, int) else 0,
+        texts["quote"],
+        texts["why"],
+        Rewrite(texts["title"], texts["scenario"], texts["message"]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class KnownCode:
     """The code that quotes of one batch may come from.
 
-    ``running`` has the numbers of the lines of each new file that are running code; a path
-    is missing if no parser knows its language. ``added`` has the numbers of the lines that the
-    whole change adds. ``priors`` are the ids of findings of earlier reviews.
+    ``views`` is what the verifier was shown. ``added`` has the numbers of the lines that the whole
+    change adds, by path. ``priors`` are the ids of findings of earlier reviews.
     """
 
     views: Sequence[ChunkView]
-    running: Mapping[str, Collection[int]]
     added: Mapping[str, Collection[int]]
     priors: Collection[str] = ()
 
 
 class Judge:
-    """Checker of the verdicts of one batch.
+    """Checker of the answers about one batch.
 
     Args:
         code: the code that the verifier was shown.
+        link_hosts: hosts to which a rewritten message may link.
     """
 
-    def __init__(self, code: KnownCode) -> None:
+    def __init__(self, code: KnownCode, link_hosts: Sequence[str] = ()) -> None:
         self._code, self._index = code, AnchorIndex(code.views)
+        self._link_hosts = tuple(link_hosts)
+
+    def withdrawing_paths(self, raw: Iterable[RawVerdict]) -> set[str]:
+        """Return the files whose lines of running code decide about these answers."""
+        named = (self._index.path_of(one.path) for one in raw if one.answer in WITHDRAWING)
+        return {path for path in named if path is not None}
 
     def verdicts(
-        self, findings: Sequence[Finding], raw: Mapping[int, RawVerdict]
+        self,
+        findings: Sequence[Finding],
+        raw: Mapping[int, RawVerdict],
+        running: RunningLines,
     ) -> tuple[Verdict, ...]:
-        """Return a verdict for each finding.
+        """Return a verdict for each finding. The search for secrets in their texts is slow.
 
         Args:
             findings: the findings that were to be verified, in the order of the request.
             raw: what the verifier wrote, by the number of the finding.
+            running: the running code of :meth:`withdrawing_paths`.
+
+        Raises:
+            ReviewbotError: the search for secrets failed.
         """
-        if len(raw) >= ALARM and all(one.answer == "refuted" for one in raw.values()):
-            return unverified(findings, f"The verifier refuted all {len(raw)} findings.")
+        if len(raw) >= ALARM and all(one.answer in WITHDRAWING for one in raw.values()):
+            return unverified(findings, f"The verifier withdrew all {len(raw)} findings.")
         return tuple(
-            self._verdict(finding, raw[number]) if number in raw else _without(finding)
+            self._verdict(finding, raw[number], running) if number in raw else _without(finding)
             for number, finding in enumerate(findings, 1)
         )
 
-    def _verdict(self, finding: Finding, raw: RawVerdict) -> Verdict:
+    def _verdict(self, finding: Finding, raw: RawVerdict, running: RunningLines) -> Verdict:
         path = self._index.path_of(raw.path)
         found = path and raw.quote.strip()
         anchor = self._index.find(path, raw.quote, "RIGHT", raw.line) if path and found else None
+        why = cut(shown_line(raw.why[:_WHY_READ]), WHY_CHARS).rstrip(".")
+        said = f": {why}." if why else "."
+        shown = None
+        if path is not None and anchor is not None:
+            quote = "\n".join(line.text for line in anchor.lines)
+            shown = Evidence(path, anchor.line, quote, base=anchor.side == "LEFT")
+        if raw.answer == "cannot_tell":
+            return _cannot_tell(finding, f"The verifier could not tell{said}", shown)
         if path is None or anchor is None:
-            return _unproven(finding, "The verifier quotes no code that it was shown.")
-        shown = Evidence(path, anchor.line, "\n".join(line.text for line in anchor.lines))
-        doubt = self._doubt(finding, raw, path, anchor)
+            return _cannot_tell(finding, "The verifier quotes no code that it was shown.")
+        doubt = self._doubt(finding, raw.answer, path, anchor, running)
         if doubt is not None:
-            return replace(_unproven(finding, doubt), evidence=shown)
-        where = f"{path}:{anchor.line}"
-        reason = {
-            "refuted": f"The verifier refuted it with the code in {where}.",
-            "supported": f"The verifier traced it to the code in {where}.",
-            "unproven": "The verifier could neither prove nor refute it.",
+            return _cannot_tell(finding, doubt, shown)
+        rewrite = self._rewritten(finding, raw.rewrite) if raw.answer == "partly" else None
+        if raw.answer == "partly" and rewrite is None:
+            return _cannot_tell(finding, "The verifier does not say what of it is true.", shown)
+        says = {
+            "supported": "traced it to",
+            "partly": "found it partly true, by",
+            "not_introduced": "found that this change did not introduce it, by",
+            "wrong": "found it wrong, by",
         }[raw.answer]
-        return Verdict(finding.id, raw.answer, raw.worth_fixing, reason, shown)
+        reason = f"The verifier {says} the code in {path}:{anchor.line}{said}"
+        return Verdict(finding.id, raw.answer, reason, shown, rewrite)
 
-    def _doubt(self, finding: Finding, raw: RawVerdict, path: str, anchor: Anchor) -> str | None:
+    def _doubt(
+        self,
+        finding: Finding,
+        answer: Answer,
+        path: str,
+        anchor: Anchor,
+        running: RunningLines,
+    ) -> str | None:
         """Return the reason why a quote does not count, or None."""
         if len(anchor.lines) > QUOTE_LINES:
             return "The verifier quotes too many lines."
-        if anchor.side == "LEFT":  # removed lines show only what a removal lost
-            about = finding.side == "LEFT" and raw.answer == "supported"
-            return None if about else "The verifier quotes a line that this change removes."
-        # The fault itself may lie in a string, so any line that exists supports a finding.
-        return self._doubt_refutation(finding, path, anchor) if raw.answer == "refuted" else None
+        if answer not in WITHDRAWING:  # the fault itself may lie in a string
+            return None
+        return _doubt_of_code(answer, path, anchor, running) or self._doubt_of_origin(
+            finding, answer, path, anchor
+        )
 
-    def _doubt_refutation(self, finding: Finding, path: str, anchor: Anchor) -> str | None:
-        """Return the reason why a quote refutes nothing, or None."""
-        numbers = {anchor.line + at for at, line in enumerate(anchor.lines) if line.text.strip()}
-        if not anchor.whole or not any(_WORD.search(line.text) for line in anchor.lines):
-            return "The verifier quotes only a part of a line."
-        running = self._code.running.get(path)
-        if running is None:
-            return "The verifier quotes code that no parser can tell from a comment."
-        if not numbers <= set(running):
-            return "The verifier quotes a comment, a string, a document or code that never runs."
-        added = self._code.added.get(path, ())
-        is_new = finding.severity == "error" and finding.id not in self._code.priors
-        if is_new and any(number in added for number in numbers):
+    def _doubt_of_origin(
+        self, finding: Finding, answer: Answer, path: str, anchor: Anchor
+    ) -> str | None:
+        """Return the reason why lines of running code withdraw nothing, or None."""
+        is_prior = finding.id in self._code.priors
+        if answer == "not_introduced" and is_prior:
+            return "The verifier names no line that fixes it."
+        needs_old = answer == "not_introduced" or (finding.severity == "error" and not is_prior)
+        added = () if anchor.side == "LEFT" else self._code.added.get(path, ())
+        if needs_old and any(number in added for number in _numbers(anchor)):
             return "The verifier quotes a line that this change adds."
         return None
 
+    def _rewritten(self, finding: Finding, texts: Rewrite | None) -> Rewrite | None:
+        """Return rewritten texts safe to show; None if one is missing or out of bounds."""
+        if texts is None or not (texts.scenario.strip() and texts.message.strip()):
+            return None
+        written = {"title": texts.title, "scenario": texts.scenario, "message": texts.message}
+        if not texts.title.strip() or not all(fits(*pair) for pair in written.items()):
+            return None
+        return Rewrite(
+            shown_line(texts.title),
+            shown_line(texts.scenario),
+            shown_markdown(texts.message, link_hosts=self._link_hosts),
+            quoted_rule(texts.message, (finding.guideline,) if finding.guideline else ()),
+        )
+
+
+def _numbers(anchor: Anchor) -> set[int]:
+    """Return the numbers of the quoted lines that are not blank."""
+    return {anchor.line + at for at, line in enumerate(anchor.lines) if line.text.strip()}
+
+
+def _doubt_of_code(answer: Answer, path: str, anchor: Anchor, running: RunningLines) -> str | None:
+    """Return the reason why a quote is not whole lines of running code, or None."""
+    if not anchor.whole or not any(_WORD.search(line.text) for line in anchor.lines):
+        return "The verifier quotes only a part of a line."
+    is_old = anchor.side == "LEFT"
+    if is_old and answer == "wrong":
+        return "The verifier quotes a line that this change removes."
+    lines = running.get((path, is_old))
+    if lines is None:
+        return "The verifier quotes code that no parser can tell from a comment."
+    if not _numbers(anchor) <= set(lines):
+        return "The verifier quotes a comment, a string, a document or code that never runs."
+    return None
+
 
 def _without(finding: Finding) -> Verdict:
-    return Verdict(finding.id, "unverified", None, "The verifier gave no verdict about it.")
+    return Verdict(finding.id, "unverified", "The verifier gave no answer about it.")
 
 
-def _unproven(finding: Finding, reason: str) -> Verdict:
-    return Verdict(finding.id, "unproven", worth_fixing=False, reason=reason)
+def _cannot_tell(finding: Finding, reason: str, evidence: Evidence | None = None) -> Verdict:
+    return Verdict(finding.id, "cannot_tell", reason, evidence)
 
 
 def unverified(findings: Iterable[Finding], reason: str) -> tuple[Verdict, ...]:
     """Return verdicts for findings whose verification failed, for ``reason``, a sentence."""
-    return tuple(Verdict(finding.id, "unverified", None, reason) for finding in findings)
+    return tuple(Verdict(finding.id, "unverified", reason) for finding in findings)
 
 
-def placement_after(finding: Finding, verdict: Verdict) -> Placement:
-    """Return the placement of a finding after a verdict other than ``refuted``.
+def rewritten(finding: Finding, texts: Rewrite) -> Finding:
+    """Return a finding with the texts of a verifier.
 
-    Only a supported finding that is worth fixing keeps its line; so does an unverified one, which
-    counts as if there were no verification.
+    Its suggestion, which belongs to the former texts, is dropped.
     """
-    if verdict.verdict == "unverified" or (verdict.verdict == "supported" and verdict.worth_fixing):
-        return finding.placement
-    reason = verdict.reason
-    if verdict.verdict == "supported":
-        reason = "It is true, but the verifier does not find it worth a fix."
-    kind = "outside" if finding.placement.kind == "inline" else finding.placement.kind
-    return Placement(kind, reason, held=True)
+    return replace(
+        finding,
+        title=texts.title,
+        scenario=texts.scenario,
+        message=texts.message,
+        suggestion=None,
+        suggestion_applies=False,
+        guideline=texts.guideline,
+    )

@@ -22,18 +22,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from reviewbot.core.findings.check_tool import CHECK_TOOL
+from reviewbot.core.findings.report_tool import report_tool
 from reviewbot.core.prompt.examples import choose_examples
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
 from reviewbot.core.prompt.templates import prompt_version, render_template
+from reviewbot.core.prompt.verification import render_verification
 from reviewbot.core.safety.escape import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.plan.chunk_view import ChunkView
+    from reviewbot.core.prompt.verification import FindingsToCheck
 
 PromptProfile = Literal["full", "compact"]
 
@@ -85,7 +89,7 @@ class KnownFinding:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """Request to review chunks. :func:`render` returns its prompt.
+    """Request to review chunks, or to check findings. :func:`render` returns its prompt.
 
     ``instructions`` are the repository's, from the base branch, and ``guidelines`` the rules in its
     guideline files. ``known`` is set only to continue a truncated response. ``tokens`` estimates
@@ -95,6 +99,7 @@ class ModelRequest:
     that of the profile. ``uses`` is code elsewhere that uses changed definitions; a request
     with it asks about these uses only. ``lookups`` is the maximum number of look-ups of the review;
     0 offers none. ``dossier`` is code beside the changes, for a model that cannot look it up.
+    ``check`` are findings that the request asks about instead of a review.
     """
 
     chunks: tuple[ChunkView, ...]
@@ -109,6 +114,7 @@ class ModelRequest:
     examples: int | None = None
     lookups: int = 0
     dossier: tuple[ChunkView, ...] = ()
+    check: FindingsToCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,15 @@ def render(
             call of the report tool.
         profile: length of the rules and examples.
     """
+    if request.check is not None:
+        system, user = render_verification(
+            request.check,
+            request.chunks,
+            (*request.uses, *request.dossier),
+            lookups=request.lookups,
+            as_text=as_text,
+        )
+        return Prompt(system, "", user)
     chosen = _PROFILES[profile]
     instructions = request.instructions.strip().replace("\r\n", "\n")
     most = chosen.examples if request.examples is None else request.examples
@@ -175,6 +190,11 @@ def render(
             lookups=request.lookups,
         ).strip("\n"),
     )
+
+
+def answer_tool(request: ModelRequest) -> dict[str, Any]:
+    """Return the tool with which a model answers ``request``."""
+    return CHECK_TOOL if request.check else report_tool(lookups=bool(request.lookups))
 
 
 @cache

@@ -1,46 +1,76 @@
-"""The block of a request that asks a model to disprove findings. Pure.
+"""The prompt that asks a model to check findings. Pure.
 
-It follows the prompt of the review, byte for byte, in the same user message, so that the cached
-prefix is read again. Severity and confidence are not shown: they are judgements that would sway
-the verifier. The answer is JSON text (:func:`reviewbot.core.findings.verdicts.parse_verdicts`).
+It is independent of the prompt of the review: rules of its own, the hunks of the files with
+findings, and the findings without severity, confidence and author, which are judgements that would
+sway the verifier. The answer is a call of
+:data:`~reviewbot.core.findings.check_tool.CHECK_TOOL`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.prompt.numbered import chunk_lines
-from reviewbot.core.prompt.request import LISTED_PATH_LIMIT, TITLE_LIMIT
+from reviewbot.core.findings.check_tool import CHECK_TOOL
+from reviewbot.core.prompt.numbered import PATH_LIMIT, chunk_lines
 from reviewbot.core.prompt.templates import render_template
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable
 
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunk_view import ChunkView
 
 TEXT_LIMIT: Final = 1_500
-"""Maximum characters of a scenario or a message."""
-MOST_FINDINGS: Final = 25
-"""Maximum number of findings in one request; more than a reader can use from one batch."""
+"""Maximum characters of a title, a scenario, a message or a quote."""
+MOST_FINDINGS: Final = 20
+"""Maximum number of new findings that are checked for one batch, the worst first."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsToCheck:
+    """Findings that a request asks about, numbered from 1 in their order.
+
+    ``priors`` are the ids of findings that earlier reviews reported; they have only a title.
+    """
+
+    findings: tuple[Finding, ...]
+    priors: Collection[str] = ()
 
 
 def render_verification(
-    findings: Sequence[Finding], evidence: Iterable[ChunkView] = (), priors: Collection[str] = ()
-) -> str:
-    """Return the block for ``findings``, which are numbered from 1 in their order.
+    check: FindingsToCheck,
+    chunks: Iterable[ChunkView],
+    surroundings: Iterable[ChunkView] = (),
+    *,
+    lookups: int = 0,
+    as_text: bool = False,
+) -> tuple[str, str]:
+    """Return the system prompt and the user message that ask about findings.
 
     Args:
-        findings: at most :data:`MOST_FINDINGS` findings.
-        evidence: more code, already redacted.
-        priors: ids of the findings that earlier reviews reported; they have only a title.
+        check: the findings.
+        chunks: the hunks to show.
+        surroundings: more code of the commit, already redacted.
+        lookups: the maximum number of look-ups; 0 if nothing can be looked up.
+        as_text: whether to request the answer as JSON text instead of a call of the tool.
     """
-    return render_template(
+    tool = CHECK_TOOL["name"]
+    system = render_template("verification-system", check_tool=tool, lookups=lookups)
+    user = render_template(
         "verification",
-        findings=findings,
-        priors=priors,
-        evidence="\n".join(line for view in evidence for line in chunk_lines(view)),
-        path_limit=LISTED_PATH_LIMIT,
-        title_limit=TITLE_LIMIT,
+        check_tool=tool,
+        changes=_shown(chunks),
+        surroundings=_shown(surroundings),
+        findings=check.findings,
+        priors=check.priors,
+        path_limit=PATH_LIMIT,
         text_limit=TEXT_LIMIT,
-    ).strip("\n")
+        lookups=lookups,
+        as_text=as_text,
+    )
+    return system.strip("\n"), user.strip("\n")
+
+
+def _shown(views: Iterable[ChunkView]) -> str:
+    return "\n".join(line for view in views for line in chunk_lines(view))

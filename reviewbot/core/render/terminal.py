@@ -19,7 +19,6 @@ from reviewbot.core.render.wording import (
     asked_for,
     dollars,
     duration,
-    is_unproven_error,
     look_ups,
     looked_up,
     outcome,
@@ -218,10 +217,7 @@ def final_lines(report: Report, *, width: int) -> list[Line]:
         lines += _unread(report, width)
         for reason in report.reasons:
             lines += paragraph(reason, width, first=("  ", ""))
-    unproven = sum(map(is_unproven_error, report.held))
-    if unproven:
-        lines += _row("unproven", f"{count(unproven, 'error')}, shown above, not counted", width)
-    if held := len(report.held) - unproven:
+    if held := len(report.held):
         lines += _row("held back", f"{count(held, 'finding')}, shown above, not counted", width)
     if report.withdrawn:
         text = f"{count(len(report.withdrawn), 'finding')} shown above, not counted"

@@ -29,6 +29,7 @@ ICONS: Final[Mapping[Severity, str]] = MappingProxyType(
     {"error": "🛑", "warning": "⚠️", "note": "💡"}
 )
 _NOTABLE_S = 0.1
+_NOT_VERIFIED: Final = ("cannot_tell", "unverified")
 UNFINISHED = "The review ended before this file was done."
 
 
@@ -243,23 +244,20 @@ def on_new_lines(finding: Finding) -> bool:
     return finding.placement.kind == "inline" and finding.side == "RIGHT"
 
 
-def is_unproven_error(finding: Finding) -> bool:
-    """Return whether a finding is an error that the verifier could not prove."""
-    return finding.verification == "unproven" and finding.severity == "error"
-
-
 def state_of(finding: Finding) -> str:
-    """Return ``held back``, ``unproven``, ``being verified`` or ``not verified``; else empty.
+    """Return ``held back``, ``being verified`` or ``not verified``; else empty.
 
     Findings whose verification is off or succeeded have no state.
     """
     if finding.placement.held:
-        return "unproven" if is_unproven_error(finding) else "held back"
-    return {"pending": "being verified", "unverified": "not verified"}.get(finding.verification, "")
+        return "held back"
+    if finding.verification == "pending":
+        return "being verified"
+    return "not verified" if finding.verification in _NOT_VERIFIED else ""
 
 
 def titled(finding: Finding) -> str:
-    """Return the severity of a finding with its icon, and its state: ``🛑 error, unproven``.
+    """Return the severity of a finding with its icon, and its state: ``🛑 error, not verified``.
 
     The icons differ in colour and in form. The word follows for screen readers.
     """
@@ -269,7 +267,7 @@ def titled(finding: Finding) -> str:
 
 def verification_note(finding: Finding) -> str:
     """Return a sentence for a finding that counts, but has no verdict; else empty."""
-    has_no_verdict = finding.verification in ("pending", "unverified")
+    has_no_verdict = finding.verification in ("pending", *_NOT_VERIFIED)
     return "Not verified." if has_no_verdict and not finding.placement.held else ""
 
 
@@ -280,8 +278,10 @@ def verification(report: Report) -> str:
         return ""
     counts = {
         "supported": tally.supported,
-        "unproven": tally.unproven,
-        "refuted": tally.refuted,
+        "partly true": tally.partly,
+        "not introduced": tally.not_introduced,
+        "wrong": tally.wrong,
+        "undecided": tally.cannot_tell,
         "not verified": tally.unverified,
     }
     parts = [f"{number:,} {word}" for word, number in counts.items() if number]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.render.markdown_text import code_span, literal
-from reviewbot.core.render.wording import is_unproven_error, outcome, titled
+from reviewbot.core.render.wording import outcome, titled
 from reviewbot.core.wording import count
 from reviewbot.github.change.subject import LINK_HOSTS
 from reviewbot.github.markers import MAX_FINDINGS
@@ -72,14 +72,13 @@ def rest_sections(
     notes: list[FindingWithoutComment] = []
     others: list[FindingWithoutComment] = []
     listed: list[FindingWithoutComment] = []
-    unproven: list[FindingWithoutComment] = []
     held: list[FindingWithoutComment] = []
     for unposted in rest:
         group = surplus if unposted.is_surplus else notes if unposted.is_listed_note else others
         if unposted.is_listed_warning:
             group = listed
         if unposted.finding.placement.held:
-            group = unproven if is_unproven_error(unposted.finding) else held
+            group = held
         group.append(unposted)
     blocks = [_block(unposted, link_hosts) for unposted in others]
     held_blocks = [_block(unposted, link_hosts) for unposted in held]
@@ -96,14 +95,6 @@ def rest_sections(
             share=0.5,
         ),
         Section("### Not on a line", blocks, 70, noun="finding", gap="\n\n", share=0.7),
-        Section(
-            "### Unproven errors, not counted",
-            [_block(unposted, link_hosts) for unposted in unproven],
-            68,
-            noun="finding",
-            gap="\n\n",
-            share=0.5,
-        ),
         Section(
             f"Notes ({len(notes):,})",
             [

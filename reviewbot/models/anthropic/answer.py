@@ -77,15 +77,21 @@ class AnswerReader:
         as_text: the report comes as text and not as a tool call.
         lookups: the request offers look-ups, so that the message may be one turn of several.
         clean: makes a server's text fit for a message.
+        tool: name of the tool whose input is the report.
     """
 
     def __init__(
-        self, *, as_text: bool, clean: Callable[[str], str], lookups: bool = False
+        self,
+        *,
+        as_text: bool,
+        clean: Callable[[str], str],
+        lookups: bool = False,
+        tool: str = REPORT_TOOL["name"],
     ) -> None:
         self.ended = False
         self.wrote = False
-        self._as_text, self._clean = as_text, clean
-        self._content = ContentReader(REPORT_TOOL["name"]) if lookups else None
+        self._as_text, self._clean, self._tool = as_text, clean, tool
+        self._content = ContentReader(tool) if lookups else None
         self._answering = False
         self._usage = Usage()
         self._blocks: dict[int, _Block] = {}
@@ -178,7 +184,7 @@ class AnswerReader:
     def _start(self, index: int, content: Mapping[str, Any]) -> Iterator[ModelEvent]:
         kind = content.get("type")
         if kind == "tool_use" and not self._as_text:
-            if content.get("name") != REPORT_TOOL["name"]:
+            if content.get("name") != self._tool:
                 self._instead = OTHER_TOOL
                 yield Thinking()
                 return

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.events.events import Usage
 from reviewbot.core.findings.report_tool import REPORT_TOOL
-from reviewbot.core.prompt.request import render
+from reviewbot.core.prompt.request import answer_tool, render
 from reviewbot.models.anthropic.deadlines import ModelTimeouts
 from reviewbot.models.anthropic.dialect import (
     Ask,
@@ -128,7 +128,7 @@ class Claude:
             ModelFault: the request failed; earlier events stay valid.
         """
         earlier = Usage()
-        for schema in (None, REPORT_TOOL["input_schema"]):
+        for schema in (None, answer_tool(request)["input_schema"]):
             ask = self._review(request, max_tokens, schema)
             usage = Usage()
             async with aclosing(self._answer(ask)) as events:
@@ -193,6 +193,7 @@ class Claude:
             keeps_shared=caching_pays(self._info, request.shared_reads),
             estimated=request.tokens,
             conversation=conversation,
+            tool=answer_tool(request),
         )
 
     async def count_tokens(self, request: ModelRequest) -> int:
@@ -201,7 +202,8 @@ class Claude:
         Raises:
             ModelFault: the server does not count, or the request failed.
         """
-        request = self._offered(request)
+        if Feature.LOOKUPS not in self._features:  # as the review sends it
+            request = replace(request, lookups=0)
         conversation = Conversation() if request.lookups else None
         ask = self._review(request, _PROBE_TOKENS, conversation=conversation)
         return await self._api.count(request_body(self._info, ask, self._features))
@@ -226,44 +228,6 @@ class Claude:
         keys = ", ".join(f"`{key}`" for key in schema["required"])
         user += f"\n\nAnswer with one JSON object with the keys {keys}."
         return await self._json(Ask(system, "", user, max_tokens, schema), used)
-
-    async def answer_after(
-        self,
-        request: ModelRequest,
-        block: str,
-        *,
-        max_tokens: int,
-        used: Callable[[Usage], None],
-    ) -> dict[str, Any]:
-        """Return the JSON object that answers ``block``, which follows the prompt of ``request``.
-
-        Tools, system prompt and user blocks are those of the review, byte for byte, so that the
-        server reads them from its cache. A model that is forced to call the tool gets
-        ``tool_choice: none`` here, so that its server reads only tools and system prompt from the
-        cache (Anthropic documentation, "Prompt caching"). ``used`` is called with the usage so far
-        each time the server reports it.
-
-        Raises:
-            ModelFault: there is no JSON object.
-        """
-        request = self._offered(request)
-        prompt = render(request, profile=self._info.prompt)
-        return await self._json(
-            Ask(
-                prompt.system,
-                prompt.shared,
-                prompt.body,
-                max_tokens,
-                after=block,
-                keeps_shared=caching_pays(self._info, request.shared_reads),
-                conversation=Conversation() if request.lookups else None,
-            ),
-            used,
-        )
-
-    def _offered(self, request: ModelRequest) -> ModelRequest:
-        """Return a request as the review sends it: without look-ups that its server refuses."""
-        return request if Feature.LOOKUPS in self._features else replace(request, lookups=0)
 
     async def _json(self, ask: Ask, used: Callable[[Usage], None]) -> dict[str, Any]:
         text, stopped = "", Stopped(Stop.NO_REPORT)
@@ -335,6 +299,7 @@ class Claude:
                     piecewise=piecewise,
                     prefill_s=prefill_s,
                     lookups=looks_up,
+                    tool=ask.tool["name"],
                 )
                 try:
                     async with aclosing(sent) as events:
@@ -360,7 +325,7 @@ class Claude:
 
     def _prefix_key(self, ask: Ask) -> bytes | None:
         minimum = self._info.cache_minimum
-        text = f"{ask.offers_tool}{ask.conversation is None}\0{ask.system}\0{ask.shared}"
+        text = f"{ask.as_text}{ask.conversation is None}\0{ask.system}\0{ask.shared}"
         # At two characters a token, the estimate exceeds that of any tokenizer for code.
         if minimum is None or Feature.CACHE not in self._features or len(text) < 2 * minimum:
             return None

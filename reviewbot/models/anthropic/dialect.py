@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.core.findings.report_tool import report_tool
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ class Ask:
     """Content of one request, and the form of its response.
 
     ``shared`` may be empty; ``keeps_shared`` puts a cache breakpoint after it. The response is a
-    call of the report tool, unless ``schema`` requests JSON text or ``words`` requests plain text.
-    ``after`` is one more block behind ``body``, which requests JSON text: such a request still
-    offers the tool, because its prefix is then that of the request before.
+    call of ``tool``, unless ``schema`` requests JSON text or ``words`` requests plain text.
     ``estimated`` are the tokens of the input by the plan; 0 if it has no estimate. With
     ``conversation``, the request offers look-ups and continues these turns.
     """
@@ -77,26 +75,21 @@ class Ask:
     max_tokens: int
     schema: dict[str, Any] | None = None
     words: bool = False
-    after: str = ""
     keeps_shared: bool = True
     estimated: int = 0
     conversation: Conversation | None = None
+    tool: dict[str, Any] = field(default_factory=lambda: REPORT_TOOL)
 
     @property
     def tokens(self) -> int:
         """Estimated tokens of the input, high on purpose: two characters a token."""
-        first = self.estimated or len(self.system + self.shared + self.body + self.after) // 2
+        first = self.estimated or len(self.system + self.shared + self.body) // 2
         return first + (len(self.conversation.text) // 2 if self.conversation else 0)
-
-    @property
-    def offers_tool(self) -> bool:
-        """True if the request contains the report tool."""
-        return not self.words and self.schema is None
 
     @property
     def as_text(self) -> bool:
         """True if the response is text instead of a tool call."""
-        return not self.offers_tool or bool(self.after)
+        return self.words or self.schema is not None
 
 
 def features_of(info: ModelInfo) -> frozenset[Feature]:
@@ -120,7 +113,7 @@ def features_of(info: ModelInfo) -> frozenset[Feature]:
 
 def sent_features(ask: Ask, features: AbstractSet[Feature]) -> frozenset[Feature]:
     """Return the ``features`` that the request ``ask`` uses."""
-    left_out = frozenset[Feature]() if ask.offers_tool else _OF_TOOLS
+    left_out = _OF_TOOLS if ask.as_text else frozenset[Feature]()
     # A forced report leaves no choice of a look-up, and several look-ups may share a turn.
     left_out |= {Feature.LOOKUPS} if ask.conversation is None else _NOT_WITH_LOOKUPS
     return frozenset(features) - left_out - ({Feature.FORMAT} if ask.schema is None else set())
@@ -142,10 +135,8 @@ def request_body(info: ModelInfo, ask: Ask, features: AbstractSet[Feature]) -> d
     }
     if ask.conversation is not None:
         body["messages"] = list(_messages(body["messages"][0], ask.conversation, mark))
-    if ask.after:
-        body["messages"][0]["content"].append({"type": "text", "text": ask.after})
-    if ask.offers_tool:
-        body |= _tools(sent, forced=not ask.after, lookups=ask.conversation is not None)
+    if not ask.as_text:
+        body |= _tools(sent, ask.tool, lookups=ask.conversation is not None)
     thinking = _thinking(info, sent, max_tokens, lookups=ask.conversation is not None)
     if thinking:
         body["thinking"] = thinking
@@ -192,9 +183,9 @@ def _messages(
     yield from messages
 
 
-def _tools(sent: AbstractSet[Feature], *, forced: bool, lookups: bool) -> dict[str, Any]:
-    """Return the tools and the choice. A model that is forced elsewhere must not call one here."""
-    tool = dict(report_tool(lookups=lookups))
+def _tools(sent: AbstractSet[Feature], answer: dict[str, Any], *, lookups: bool) -> dict[str, Any]:
+    """Return the tools and the choice; ``answer`` is the tool of the response."""
+    tool = dict(answer)
     for feature in (Feature.STRICT, Feature.EAGER):
         if feature in sent:
             tool[feature.value] = True
@@ -202,8 +193,6 @@ def _tools(sent: AbstractSet[Feature], *, forced: bool, lookups: bool) -> dict[s
         return {"tools": [tool, *(LOOKUP_TOOLS if lookups else ())]}
     choice: dict[str, Any] = {"type": "auto"}
     if Feature.FORCED in sent:
-        if not forced:
-            return {"tools": [tool], "tool_choice": {"type": "none"}}
         choice = {"type": "tool", "name": tool["name"]}
     if Feature.SINGLE_CALL in sent:
         choice[Feature.SINGLE_CALL.value] = True

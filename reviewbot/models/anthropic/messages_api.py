@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from reviewbot.core.findings.report_tool import REPORT_TOOL
 from reviewbot.errors import ConfigError
 from reviewbot.models.anthropic.answer import AnswerReader, ErrorEvent, event_of
 from reviewbot.models.anthropic.deadlines import ModelTimeouts, ResponseDeadline
@@ -93,6 +94,7 @@ class MessagesApi:
         piecewise: bool,
         prefill_s: float = 0.0,
         lookups: bool = False,
+        tool: str = REPORT_TOOL["name"],
     ) -> AsyncGenerator[ModelEvent, None]:
         """Send one request and stream its response. The last event is ``Stopped``.
 
@@ -102,6 +104,7 @@ class MessagesApi:
             piecewise: whether the report arrives in pieces, not as a whole.
             prefill_s: seconds in which a slow server reads the request.
             lookups: whether the request offers look-ups.
+            tool: name of the tool of the response.
 
         Raises:
             BadRequest: the server refuses the form of the request.
@@ -116,7 +119,9 @@ class MessagesApi:
             async with self._response(client, body, waiting) as response:
                 headers.update(response.headers)
                 self._check_streams(headers)
-                reader = AnswerReader(as_text=as_text, clean=self._faults.clean, lookups=lookups)
+                reader = AnswerReader(
+                    as_text=as_text, clean=self._faults.clean, lookups=lookups, tool=tool
+                )
                 async with (
                     aclosing(self._frames(response)) as frames,
                     aclosing(self._read(reader, frames, waiting)) as events,

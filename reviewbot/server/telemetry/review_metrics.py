@@ -76,12 +76,12 @@ class Counting:
                 self._found(row, finding)
             case FindingVerified(verdict=verdict):
                 metrics.verdicts.labels(verdict).inc()
-            case FindingWithdrawn(id=finding_id, evidence=evidence):
+            case FindingWithdrawn(id=finding_id, verdict=withdrawing):
                 metrics.withdrawn.inc()
                 if (run := self._runs.get(row.id)) is not None:
                     run.raised.discard(finding_id)
-                if evidence is not None:
-                    metrics.verdicts.labels("refuted").inc()
+                if withdrawing is not None:
+                    metrics.verdicts.labels(withdrawing).inc()
             case ChunkFinished(status=status, attempt=attempt):
                 metrics.chunks.labels(status, attempt_label(attempt)).inc()
             case ReviewFinished():

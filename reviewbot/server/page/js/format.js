@@ -76,12 +76,17 @@ export const isOnLine = (finding) => finding.placement.kind === "inline" || find
 /** Whether a finding has lines of code. Filters move findings that they hold back `outside`. */
 export const isPlaced = (finding) => isOnLine(finding) || (finding.placement.kind === "outside" && finding.placement.held);
 
-const STATES = { pending: "Being verified", supported: "Verified", unverified: "Not verified" };
+const STATES = {
+  pending: "Being verified",
+  supported: "Verified",
+  partly: "Verified",
+  cannot_tell: "Not verified",
+  unverified: "Not verified",
+};
 
-/** What verification came to: `Verified`, `Unproven`, `Held back` and so on; empty if there is none. */
+/** What verification came to: `Verified`, `Held back` and so on; empty if there is none. */
 export function stateOf(finding) {
-  const unproven = finding.verification === "unproven" && finding.severity === "error";
-  if (finding.placement.held) return unproven ? "Unproven" : "Held back";
+  if (finding.placement.held) return "Held back";
   return STATES[finding.verification] ?? "";
 }
 

@@ -3,7 +3,7 @@
 import { causesOf, otherReasons } from "./causes.js";
 import { append, bdi, byId, h, icon, replace } from "./dom.js";
 import { COVERAGE } from "./file-view.js";
-import { capital, count, counted, dollars, listed, number, readable, stateOf } from "./format.js";
+import { capital, count, counted, dollars, number, readable } from "./format.js";
 import { plain } from "./show.js";
 
 /** How a review that ended may look: only `clean` is green. */
@@ -43,20 +43,20 @@ export function outcomeSentence(review) {
   return found === "no findings" ? `${what}${rest}.` : `${what}; ${found} found.`;
 }
 
-/** `1 unproven error and 2 findings held back, not counted.`; empty if nothing is held back. */
+/** `2 findings held back, not counted.`; empty if nothing is held back. */
 function heldSentence(review) {
-  const held = review.standing().filter((one) => one.placement.held);
-  const unproven = held.filter((one) => stateOf(one) === "Unproven").length;
-  const rest = held.length - unproven;
-  const parts = [unproven && count(unproven, "unproven error"), rest && `${count(rest, "finding")} held back`];
-  return held.length ? `${capital(listed(parts.filter(Boolean)))}, not counted.` : "";
+  const held = review.held();
+  return held ? `${count(held, "finding")} held back, not counted.` : "";
 }
 
-/** `Verification: 3 supported, 1 unproven, 2 refuted ($0.0123).`; empty if there was none. */
+/** `Verification: 3 supported, 1 undecided, 2 wrong ($0.0123).`; empty if there was none. */
 function verificationSentence({ verification }) {
   if (verification === null) return "";
-  const { supported, unproven, refuted, unverified } = verification;
-  const counts = { supported, unproven, refuted, "not verified": unverified };
+  const { supported, partly, not_introduced: old, unverified } = verification;
+  // Streams of earlier versions have the names after `??`.
+  const wrong = verification.wrong ?? verification.refuted;
+  const undecided = verification.cannot_tell ?? verification.unproven;
+  const counts = { supported, "partly true": partly, "not introduced": old, wrong, undecided, "not verified": unverified };
   const parts = Object.entries(counts).filter(([, value]) => value).map(([word, value]) => `${number(value)} ${word}`);
   return `Verification: ${parts.join(", ") || "no verdict"} (${dollars(verification.cost_usd)}).`;
 }

@@ -99,7 +99,7 @@ export class Review {
     return this.standing()
       .filter((one) => one.verification === "pending")
       .map(({ id, placement }) => ({
-        type: "finding.verified", id, verdict: "unverified", worth_fixing: null,
+        type: "finding.verified", id, verdict: "unverified",
         reason: "The review ended before the verdict.", evidence: null, placement,
       }));
   }

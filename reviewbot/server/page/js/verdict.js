@@ -4,7 +4,7 @@ import { codeLines } from "./code-block.js";
 import { bdi, h, icon } from "./dom.js";
 import { stateOf } from "./format.js";
 
-const ICONS = { pending: "spin", supported: "check", unverified: "warning" };
+const ICONS = { pending: "spin", supported: "check", partly: "check", cannot_tell: "warning", unverified: "warning" };
 
 /** The chip of a card; null if there is nothing to say. */
 export function stateChip(finding, notes) {
@@ -24,7 +24,7 @@ export function verdictView(finding, { reason, evidence }) {
 }
 
 /** The code that decided a verdict, with its place. */
-export function evidenceView({ path, line, quote }) {
-  const place = h("figcaption", {}, "Evidence: ", h("code", {}, bdi(`${path}:${line}`)));
+export function evidenceView({ path, line, quote, base = false }) {
+  const place = h("figcaption", {}, "Evidence: ", h("code", {}, bdi(`${path}:${line}`)), base ? " (old version)" : "");
   return h("figure", { class: "evidence" }, place, codeLines(quote, { path }));
 }
