@@ -1,4 +1,4 @@
-"""Names in findings, and the lines that define or call them. Pure.
+"""Names in code, and the lines that define or use them. Pure.
 
 Both are recognised by the form of the line, so the result is a likely place, not a proof.
 """
@@ -14,14 +14,6 @@ from reviewbot.core.late_pattern import late_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reviewbot.core.findings.finding import Finding
-
-SYMBOLS: Final = 5
-"""Most names of one finding."""
-_SPAN: Final = late_pattern(r"`([^`\n]*)`")
-_NAME: Final = late_pattern(
-    r"(?:[A-Za-z_]\w*(?:\.|::))*([A-Za-z_][A-Za-z0-9_]{2,63})(?:\(\))?", re.ASCII
-)
 _SYMBOL: Final = late_pattern(r"[A-Za-z_][A-Za-z0-9_]{2,63}")
 _LINE_CHARS: Final = 400
 """Characters of a line in which a definition or a call is recognised."""
@@ -58,13 +50,6 @@ _DEFINITIONS: Final = tuple(
 )
 
 
-def symbols_of(finding: Finding) -> tuple[str, ...]:
-    """Return the names in backticks that a finding mentions, each once, at most :data:`SYMBOLS`."""
-    text = f"{finding.title}\n{finding.message}\n{finding.scenario}"
-    names = (_NAME.fullmatch(span) for span in _SPAN.findall(text))
-    return tuple(dict.fromkeys(name[1] for name in names if name))[:SYMBOLS]
-
-
 def is_symbol(text: str) -> bool:
     """Return whether a text may be searched for: it is an identifier of 3 to 64 characters."""
     return _SYMBOL.fullmatch(text) is not None
@@ -79,14 +64,9 @@ def defined_name(line: str) -> str | None:
     return next((one["name"] for one in found if one), None)
 
 
-def call_lines(symbol: str, lines: Sequence[str]) -> list[int]:
-    """Return the indices of the lines that look like a call of a name, not like its definition."""
-    return use_lines(symbol, lines, end=r"[ \t]*\(")
-
-
-def use_lines(symbol: str, lines: Sequence[str], *, end: str = r"\b") -> list[int]:
-    """Return the indices of the lines with a name and ``end`` after it that do not define it."""
-    use = re.compile(rf"\b{re.escape(symbol)}{end}")
+def use_lines(symbol: str, lines: Sequence[str]) -> list[int]:
+    """Return the indices of the lines with a name that do not define it."""
+    use = re.compile(rf"\b{re.escape(symbol)}\b")
     defined = set(definition_lines(symbol, lines))
     return [
         index

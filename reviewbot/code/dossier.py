@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from reviewbot.code.definitions import defined_name, is_symbol, use_lines
+from reviewbot.code.definitions import defined_name, definition_lines, is_symbol, use_lines
 from reviewbot.code.quotable_code import Piece
 from reviewbot.core.plan.categories import kind_of
 from reviewbot.core.plan.languages import is_source
@@ -19,11 +19,18 @@ from reviewbot.core.plan.languages import is_source
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Sequence
 
-    from reviewbot.code.evidence import Evidence, Structure
+    from reviewbot.code.quotable_code import QuotableCode
     from reviewbot.core.plan.chunk_view import ChunkView
+    from reviewbot.models.offline.messages import Enclosing
 
 CALLED: Final = 10
 """Most names that changed lines call and whose definitions are shown."""
+PLACES: Final = 3
+"""Most definitions of a name; a name with more is left out."""
+CANDIDATES: Final = 10
+"""Most files in which a name is looked up."""
+_LINES: Final = 12
+"""Lines of a definition whose end is not known."""
 TESTED: Final = 4
 """Most changed functions whose tests are shown."""
 TESTS: Final = 2
@@ -42,16 +49,25 @@ _NO_CALLS: Final = re.compile(
 )
 
 
+class Structure(Protocol):
+    """Parser that knows which function encloses a line."""
+
+    async def enclosing(
+        self, path: str, text: str, lines: Sequence[int]
+    ) -> tuple[Enclosing | None, ...]:
+        """Return the innermost function, else class, around each line."""
+
+
 class Dossier:
     """Code beside the chunks of one review.
 
     Args:
-        evidence: the finder of definitions.
+        code: the files of the review.
         parser: the parser of the review.
     """
 
-    def __init__(self, evidence: Evidence, parser: Structure) -> None:
-        self._evidence, self._code, self._parser = evidence, evidence.code, parser
+    def __init__(self, code: QuotableCode, parser: Structure) -> None:
+        self._code, self._parser = code, parser
 
     async def views(self, chunks: Sequence[ChunkView], chars: int) -> tuple[ChunkView, ...]:
         """Return the code beside the chunks of one request: one view of each file.
@@ -71,8 +87,7 @@ class Dossier:
                 callers.setdefault(name, []).append(chunk.path)
         changed = {chunk.path for chunk in chunks}
         definitions = [
-            self._evidence.definitions(name, paths)
-            for name, paths in list(callers.items())[:CALLED]
+            self.definitions(name, paths) for name, paths in list(callers.items())[:CALLED]
         ]
         tests = [self._tests(name, changed) for name in list(dict.fromkeys(names))[:TESTED]]
         found = await _within(SECONDS, [*definitions, *tests])
@@ -97,6 +112,54 @@ class Dossier:
                 piece = pieces.setdefault((place.first, place.last), new)
                 piece.center = piece.center[0], number
         return list(pieces.values())
+
+    async def definitions(self, symbol: str, paths: Sequence[str]) -> list[Piece]:
+        """Return the definitions of a name: those in files that use it, else all others.
+
+        An arbitrary one of many definitions would mislead, so a name with many has none.
+
+        Args:
+            symbol: the name.
+            paths: the files that use it.
+
+        Returns:
+            At most :data:`PLACES` definitions; none if there are more.
+        """
+        own = dict.fromkeys(paths)
+        places = [place for path in own for place in await self._defined_in(path, symbol)]
+        if not places:
+            others = (path for path in await self._candidates(symbol) if path not in own)
+            places = [place for path in others for place in await self._defined_in(path, symbol)]
+        return places if len(places) <= PLACES else []
+
+    async def _candidates(self, symbol: str) -> Sequence[str]:
+        """Return the files that may define a name: of the diff, and of the rest of the commit."""
+        paths = self._code.containing(symbol)
+        matches = await self._code.search(symbol)
+        if matches is None:
+            paths += await self._code.imported(symbol)
+        else:
+            paths += [line.path for line in matches if definition_lines(symbol, [line.text])]
+        return [path for path in dict.fromkeys(paths) if is_source(path)][:CANDIDATES]
+
+    async def _defined_in(self, path: str, symbol: str) -> list[Piece]:
+        """Return the definitions of a name in a file."""
+        lines = await self._code.lines(path)
+        if lines is None:
+            return []
+        numbers = [index + 1 for index in definition_lines(symbol, lines)]
+        if len(numbers) > PLACES:
+            return [Piece(path, number, number, "", (number, number)) for number in numbers]
+        around = await self._parser.enclosing(path, "\n".join(lines), numbers)
+        pieces = []
+        for number, place in zip(numbers, around, strict=True):
+            if place is not None and symbol in place.header:
+                center = place.first, place.first
+                pieces.append(Piece(path, place.first, place.last, place.header, center))
+            else:
+                last = min(number + _LINES - 1, len(lines))
+                pieces.append(Piece(path, number, last, "", (number, number)))
+        return pieces
 
     async def _tests(self, name: str, changed: set[str]) -> list[Piece]:
         """Return the unchanged tests that name a function."""

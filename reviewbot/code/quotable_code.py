@@ -98,16 +98,6 @@ class QuotableCode:
                 found |= dict.fromkeys(imports_of(path, text))
         return [path for path in found if path not in whole]
 
-    async def known_lines(self, path: str) -> tuple[str, ...] | None:
-        """Return the redacted lines of a file that is known in full; None if it is not.
-
-        Nothing is read for it.
-        """
-        read = self._read.get(path)
-        if path in self._whole_files or (read and read.done() and read.exception() is None):
-            return await self.lines(path)
-        return None
-
     async def lines(self, path: str) -> tuple[str, ...] | None:
         """Return the redacted lines of a file; None if it may not be quoted or is not known."""
         if path not in self._read:

@@ -102,7 +102,6 @@ class Settings:
     linters: bool = True
     verify: bool = False
     verify_model: ModelChoice | None = None
-    callers: bool = False
     lookups: int = 24
     cross_file: bool = False
     examples: int | None = None
@@ -268,7 +267,6 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "accept_unread": tuple,
         "linters": bool,
         "verify": bool,
-        "callers": bool,
         "lookups": int,
         "cross_file": bool,
         "examples": int,

@@ -35,7 +35,6 @@ def warm_up(settings: Settings) -> None:
     if any(choice.name != OFFLINE for choice in settings.choices):
         prepare(SAMPLE, settings)  # loads the counting of prompt tokens
 
-        import reviewbot.code.evidence
         import reviewbot.code.running_code
         import reviewbot.models.anthropic.claude
         import reviewbot.models.verifier

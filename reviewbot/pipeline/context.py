@@ -42,7 +42,7 @@ from reviewbot.rules.load import count_rules
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reviewbot.code.evidence import Structure
+    from reviewbot.code.dossier import Structure
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunks import Batch, Chunk, SplitLimits

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.code.dossier import Dossier
-from reviewbot.code.evidence import Evidence
 from reviewbot.core.plan.chunks import BATCH_BUDGET, LARGE_BATCH_BUDGET, LARGE_CONTEXT
 from reviewbot.core.prompt.numbered import chunk_lines
 from reviewbot.pipeline.batch_requests import LOOKUP_TOKENS
@@ -17,7 +16,7 @@ from reviewbot.pipeline.planner import LEAST_OUTPUT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reviewbot.code.evidence import Structure
+    from reviewbot.code.dossier import Structure
     from reviewbot.code.quotable_code import QuotableCode
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.core.prompt.request import ModelRequest
@@ -48,7 +47,7 @@ class Dossiers:
     def __init__(
         self, code: QuotableCode, parser: Structure, batch_tokens: int | None = None
     ) -> None:
-        self._dossier = Dossier(Evidence(code, parser), parser)
+        self._dossier = Dossier(code, parser)
         self._batch_tokens = batch_tokens
 
     async def __call__(self, request: ModelRequest, info: ModelInfo) -> ModelRequest:

@@ -37,7 +37,7 @@ _PUBLISHING: Final = (
 _OPERATORS: Final = (
     *("model", "fallback_models", "routes", "ab_split", "budget_usd", "models"),
     *("context_lines", "chunk_tokens", "batch_tokens", "verify", "verify_model"),
-    *("callers", "cross_file", "examples", "reuse_similarity"),
+    *("cross_file", "examples", "reuse_similarity"),
 )
 
 

@@ -26,7 +26,6 @@ _SHOWN = (
     "linters",
     "verify",
     "verify_model",
-    "callers",
     "lookups",
     "cross_file",
     "examples",
