@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import FileCoverage
+from reviewbot.core.findings.check_tool import CHECK_TOOL
 from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
 from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.explanation import FindingQuestion, ThreadComment
@@ -21,7 +22,7 @@ from reviewbot.core.prompt.purpose import ClosingIssue, Purpose
 from reviewbot.core.prompt.question import PullQuestion, render_question
 from reviewbot.core.prompt.request import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.prompt.summary import render_summary
-from reviewbot.core.prompt.verification import render_verification
+from reviewbot.core.prompt.verification import FindingsToCheck
 from tests.support.findings import finding
 
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "prompts"
@@ -199,12 +200,16 @@ def golden() -> dict[Path, str]:
     answer = render_question(
         ASKED, chunks=[CHARGE, MOVED], manifest=MANIFEST, instructions=REQUEST.instructions
     )
+    about = FindingsToCheck((FINDING,))
+    check = render(replace(REQUEST, dossier=(HELPER,), lookups=12, check=about))
     texts = {
         "report-tool.json": json.dumps(REPORT_TOOL, indent=2),
         "review-1-system.txt": prompt.system,
         "review-2-shared.txt": prompt.shared,
         "review-3-body.txt": prompt.body,
-        "review-4-verification.txt": render_verification([FINDING], [HELPER]),
+        "verification-1-system.txt": check.system,
+        "verification-3-body.txt": check.body,
+        "verification-tool.json": json.dumps(CHECK_TOOL, indent=2),
         "cross-file-3-body.txt": render(replace(REQUEST, uses=(HELPER,))).body,
         "dossier-3-body.txt": render(replace(REQUEST, dossier=(HELPER,))).body,
         "look-ups-tools.json": json.dumps([REPORT_WITH_LOOKUPS, *LOOKUP_TOOLS], indent=2),

@@ -155,15 +155,14 @@ finished = st.builds(
     by_model=_tuples(st.builds(ev.ModelShare, words, counts, counts, usages, st.none() | numbers)),
     depth=texts,
     verification=st.none()
-    | st.builds(ev.VerificationTally, *[counts] * 4, usages, st.none() | numbers),
+    | st.builds(ev.VerificationTally, *[counts] * 6, usages, st.none() | numbers),
     lookups=st.none() | st.builds(ev.LookupTally, counts, _tuples(texts)),
 )
-evidence = st.none() | st.builds(Evidence, paths, st.integers(1, 9999), texts)
+evidence = st.none() | st.builds(Evidence, paths, st.integers(1, 9999), texts, st.booleans())
 verified = st.builds(
     ev.FindingVerified,
     ids,
-    st.sampled_from(("supported", "unproven", "unverified")),
-    st.none() | st.booleans(),
+    st.sampled_from(("supported", "partly", "cannot_tell", "unverified")),
     texts,
     evidence,
     placements,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.fake_anthropic.requests import Recorded
 
-_ASKED: Final = "<findings_to_verify>"
+_ASKED: Final = "<findings_to_check>"
 _FINDING: Final = re.compile(
     r'^finding (\d+): ("(?:[^"\\]|\\.)*") (RIGHT|LEFT) (\d+)-(\d+), [\w-]+(, reported by)?',
     re.MULTILINE,
@@ -46,7 +46,7 @@ def is_verification(request: Recorded) -> bool:
 
 def asked(request: Recorded) -> list[Asked]:
     """The findings of a request that verifies, in order."""
-    prompt, _, block = request.text.rpartition(_ASKED)
+    prompt, _, block = request.text.partition(_ASKED)
     lines = list(_lines(prompt))
     titles = [json.loads(title) for title in _TITLE.findall(block)]
     found = []
@@ -77,15 +77,18 @@ def verdict(one: Asked, answer: str = "supported", /, **changes: Any) -> dict[st
         "path": path,
         "line": line,
         "quote": quote,
-        "verdict": answer,
-        "worth_fixing": True,
+        "answer": answer,
+        "why": "It decides.",
+        "title": None,
+        "scenario": None,
+        "message": None,
     } | changes
 
 
 def says(*verdicts: dict[str, Any], **changes: Any) -> Answer:
-    """An answer with these verdicts, as text."""
-    text = json.dumps({"verdicts": list(verdicts)})
-    return Answer(call=False, preamble=text, stop_reason="end_turn", **changes)
+    """A call with these verdicts."""
+    report = json.dumps({"answers": list(verdicts)})
+    return Answer(report=report, **({"tool": "check_findings"} | changes))
 
 
 def supports(request: Recorded) -> Answer:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.diff.hunks import DiffLine
 from reviewbot.core.diff.numbered_line import parse_line
 from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
-from reviewbot.core.safety.escape import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +23,7 @@ _HEADING: Final = re.compile(r'=== file ("(?:[^"\\]|\\.)*+"),')
 def shown_in_results(results: Iterable[str]) -> Iterator[ChunkView]:
     """Yield the lines of code in results of look-ups, as unchanged files.
 
-    A file whose path is not plain is left out.
+    A file whose path is shown with escapes is left out.
     """
     for number, result in enumerate(results):
         path: str | None = None
@@ -42,7 +41,7 @@ def shown_in_results(results: Iterable[str]) -> Iterator[ChunkView]:
 
 def _views(number: int, path: str | None, lines: list[DiffLine]) -> Iterator[ChunkView]:
     """Yield a file with one hunk for each run of consecutive lines."""
-    if path is None or not lines or not is_plain(path):
+    if path is None or not lines or "\\" in path:
         return
     runs: list[list[DiffLine]] = []
     for line in lines:

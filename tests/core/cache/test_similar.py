@@ -87,7 +87,7 @@ def test_one_changed_line_of_80_asks_about_itself_and_20_lines_on_both_sides() -
 
 
 def test_findings_outside_of_the_asked_lines_are_kept_with_their_verdicts() -> None:
-    verdict = Verdict("1", "supported", worth_fixing=True, reason="r")
+    verdict = Verdict("1", "supported", "r")
     drafts = [
         heard("x5 = 5", 5, verdict=verdict),
         heard("x20 = 20", 20),

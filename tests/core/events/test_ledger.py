@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.core.events.events import FindingRaised, FindingVerified, FindingWithdrawn
 from reviewbot.core.events.ledger import Ledger
 from reviewbot.core.findings.finding import Evidence, Finding, Placement, RestsOn, fingerprint
-from reviewbot.core.findings.verdicts import Verdict
+from reviewbot.core.findings.verdicts import Rewrite, Verdict
 from tests.support.findings import finding
 
 
@@ -226,12 +228,8 @@ def test_replaying_the_events_gives_what_stands(places: list[tuple[Finding, str]
 
 
 def verdict(name: str = "f", answer: Any = "supported", **changes: Any) -> Verdict:
-    evidence = Evidence("a.py", 3, "if x:") if answer in ("supported", "refuted") else None
-    values: dict[str, Any] = {
-        "worth_fixing": True,
-        "reason": "Its reason.",
-        "evidence": evidence,
-    } | changes
+    evidence = None if answer == "cannot_tell" else Evidence("a.py", 3, "if x:")
+    values: dict[str, Any] = {"reason": "Its reason.", "evidence": evidence} | changes
     return Verdict(name, answer, **values)
 
 
@@ -242,22 +240,47 @@ def test_a_verdict_decides_once_about_a_pending_finding() -> None:
     assert isinstance(event, FindingVerified)
     assert (event.id, event.verdict, event.placement) == ("f", "supported", SURE)
     assert [one.verification for one in ledger.findings] == ["supported"]
-    assert ledger.decide(verdict(answer="refuted")) == []
+    assert ledger.decide(verdict(answer="wrong")) == []
     assert ledger.pending(["c1"]) == []
 
 
-def test_a_refuted_finding_is_withdrawn_with_the_evidence() -> None:
+@pytest.mark.parametrize("answer", ["wrong", "not_introduced"])
+def test_a_finding_is_withdrawn_with_verdict_and_evidence(answer: Any) -> None:
     ledger = Ledger()
     ledger.accept(finding(verification="pending"), answer="1")
-    [event] = ledger.decide(verdict(answer="refuted"))
-    assert event == FindingWithdrawn("f", "Its reason.", Evidence("a.py", 3, "if x:"))
+    [event] = ledger.decide(verdict(answer=answer))
+    assert event == FindingWithdrawn("f", "Its reason.", Evidence("a.py", 3, "if x:"), answer)
     assert len(ledger) == 0
+
+
+@pytest.mark.parametrize("answer", ["cannot_tell", "unverified"])
+def test_a_finding_without_a_proof_stays_as_it_is(answer: Any) -> None:
+    ledger = Ledger()
+    before = finding(verification="pending")
+    ledger.accept(before, answer="1")
+    ledger.decide(verdict(answer=answer))
+    assert ledger.findings == [replace(before, verification=answer)]
+
+
+def test_a_finding_that_is_partly_true_is_shown_again_with_its_new_texts() -> None:
+    ledger = Ledger()
+    ledger.accept(finding(verification="pending", severity="error"), answer="1")
+    texts = Rewrite("New title", "New scenario.", "New message.")
+    again, event = ledger.decide(verdict(answer="partly", rewrite=texts))
+    assert isinstance(again, FindingRaised)
+    assert isinstance(event, FindingVerified)
+    assert (again.finding.id, again.finding.verification) == ("f", "pending")
+    assert event.verdict == "partly"
+    [left] = ledger.findings
+    assert (left.title, left.scenario, left.message) == (texts.title, texts.scenario, texts.message)
+    assert (left.severity, left.verification) == ("error", "partly")
+    assert shown(ledger.recall("1", "It declined.")) == ["-f"]
 
 
 def test_a_finding_that_is_not_pending_or_gone_has_no_verdict() -> None:
     ledger = Ledger()
     ledger.accept(finding(), answer="1")
-    assert ledger.decide(verdict(answer="refuted")) == []
+    assert ledger.decide(verdict(answer="wrong")) == []
     assert ledger.decide(verdict("unknown")) == []
     assert len(ledger) == 1
 
@@ -270,7 +293,7 @@ def test_a_verified_finding_is_recalled_with_its_answer() -> None:
 
 
 def test_a_held_finding_of_an_earlier_run_is_not_raised_again() -> None:
-    held = finding(verification="unproven", placement=UNSURE)
+    held = finding(verification="cannot_tell", placement=UNSURE)
     ledger = Ledger(shown=[held])
     assert ledger.accept(finding(verification="pending"), answer="1") == []
     assert ledger.findings == [held]

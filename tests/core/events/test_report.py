@@ -151,16 +151,14 @@ def test_a_withdrawn_finding_does_not_stand_and_keeps_its_reason() -> None:
     assert builder.withdrawal(FINDING.id) == builder.report.withdrawn[0]
 
 
-def verified(verdict: Literal["supported", "unproven"] = "supported") -> ev.FindingVerified:
-    return ev.FindingVerified(
-        FINDING.id, verdict, worth_fixing=True, reason="It is so.", evidence=None, placement=HELD
-    )
+def verified(verdict: Literal["supported", "cannot_tell"] = "supported") -> ev.FindingVerified:
+    return ev.FindingVerified(FINDING.id, verdict, "It is so.", None, HELD)
 
 
 def test_a_verdict_changes_its_finding_and_is_kept() -> None:
-    report = fold([raised(verification="pending"), verified("unproven")])
-    assert [(one.verification, one.placement) for one in report.findings] == [("unproven", HELD)]
-    assert report.verdicts == (verified("unproven"),)
+    report = fold([raised(verification="pending"), verified("cannot_tell")])
+    assert [(one.verification, one.placement) for one in report.findings] == [("cannot_tell", HELD)]
+    assert report.verdicts == (verified("cannot_tell"),)
 
 
 @pytest.mark.parametrize(
@@ -263,15 +261,13 @@ def test_a_stricter_threshold_never_fails_less(report: Report) -> None:
 
 
 def test_a_verdict_changes_verification_and_placement() -> None:
-    held = Placement("outside", "It is unproven.", held=True)
-    verdict = ev.FindingVerified(
-        FINDING.id, "unproven", worth_fixing=False, reason="r", evidence=None, placement=held
-    )
+    held = Placement("outside", "It is doubtful.", held=True)
+    verdict = ev.FindingVerified(FINDING.id, "cannot_tell", "r", None, held)
     builder = ReportBuilder()
     builder.add(raised(verification="pending"))
     builder.add(verdict)
     [found] = builder.report.findings
-    assert (found.verification, found.placement) == ("unproven", held)
+    assert (found.verification, found.placement) == ("cannot_tell", held)
     assert builder.finding(FINDING.id) == found
     assert fold([verdict]).findings == ()
 

@@ -85,9 +85,9 @@ def test_verdicts_and_their_usage_are_counted_apart() -> None:
     tally.book(Usage(input=5), 0.5, model="m")
     assert tally.verification() is None
     tally.book(Usage(input=2, output=1), 0.25, model="m", verifies=True)
-    tally.decide(["refuted"])
+    tally.decide(["wrong", "not_introduced"])
     assert tally.verification() == VerificationTally(
-        refuted=1, usage=Usage(input=2, output=1), cost_usd=0.25
+        wrong=1, not_introduced=1, usage=Usage(input=2, output=1), cost_usd=0.25
     )
     assert (tally.usage, tally.cost_usd) == (Usage(input=7, output=1), 0.75)
 

@@ -1,4 +1,4 @@
-"""What each format shows of findings that are pending, verified, unproven or refuted."""
+"""What each format shows of findings that are pending, verified, held back or withdrawn."""
 
 from __future__ import annotations
 
@@ -18,22 +18,21 @@ from reviewbot.core.render.wording import verification
 from tests.support.documents import report_of
 from tests.support.reports import FINDING
 
-REASON = "The verifier could neither prove nor refute it."
-UNPROVEN = replace(
+REASON = "Its confidence of 0.3 is below 0.7."
+HELD = replace(
     FINDING,
     id="b" * 16,
     severity="error",
     title="Doubtful",
-    verification="unproven",
     placement=Placement("outside", REASON, held=True),
 )
-TRIVIAL = replace(UNPROVEN, id="c" * 16, severity="warning", title="Trivial")
 REFUTED = Withdrawal(
     replace(FINDING, id="d" * 16, title="Refuted"),
-    "The verifier refuted it with the code in a.py:4.",
+    "The verifier found it wrong, by the code in a.py:4.",
     Evidence("a.py", 4, "return"),
 )
-TALLY = ev.VerificationTally(2, 1, 3, 0, ev.Usage(10, 2), 0.5)
+TALLY = ev.VerificationTally(2, 1, 1, 2, 1, 0, ev.Usage(10, 2), 0.5)
+COUNTS = "2 supported, 1 partly true, 1 not introduced, 2 wrong, 1 undecided"
 
 
 def with_verdicts(*findings: Finding, **changes: Any) -> Report:
@@ -45,13 +44,13 @@ def shown(name: str, report: Report) -> str:
 
 
 @pytest.mark.parametrize("name", ["annotations", "sarif", "rdjson"])
-@pytest.mark.parametrize("state", ["pending", "unverified"])
+@pytest.mark.parametrize("state", ["pending", "cannot_tell", "unverified"])
 def test_a_finding_without_a_verdict_counts_and_is_labelled(name: str, state: Verification) -> None:
     assert "Not verified." in shown(name, report_of(replace(FINDING, verification=state)))
 
 
 @pytest.mark.parametrize("name", ["annotations", "sarif", "rdjson"])
-@pytest.mark.parametrize("state", ["none", "supported"])
+@pytest.mark.parametrize("state", ["none", "supported", "partly"])
 def test_a_finding_that_needs_no_label_has_none(name: str, state: Verification) -> None:
     assert "Not verified." not in shown(name, report_of(replace(FINDING, verification=state)))
 
@@ -61,13 +60,12 @@ def test_a_refuted_finding_is_in_no_output_for_others(name: str) -> None:
     text = shown(name, with_verdicts(FINDING))
     assert FINDING.title in text
     assert REFUTED.finding.title not in text
-    assert "refuted it" not in text
+    assert "found it wrong" not in text
 
 
 @pytest.mark.parametrize("name", ["annotations", "sarif", "markdown"])
 def test_the_verdicts_are_counted(name: str) -> None:
-    counts = "Verification: 2 supported, 1 unproven, 3 refuted"
-    assert counts in shown(name, with_verdicts(FINDING))
+    assert f"Verification: {COUNTS}" in shown(name, with_verdicts(FINDING))
 
 
 def test_a_review_without_verification_says_nothing_about_it() -> None:
@@ -81,41 +79,13 @@ def test_a_request_without_verdict_is_reported_with_its_cost() -> None:
     assert text == "Verification: no verdict (10 tokens in, 2 out; $0.50)."
 
 
-def test_an_unproven_error_is_no_annotation() -> None:
-    text = shown("annotations", with_verdicts(FINDING, UNPROVEN, TRIVIAL))
-    assert UNPROVEN.title not in text
-    assert "2 findings held back." in text
-
-
-def test_an_unproven_error_is_a_notification_of_sarif_and_no_result() -> None:
-    (run,) = json.loads(shown("sarif", with_verdicts(FINDING, UNPROVEN)))["runs"]
-    assert [one["properties"]["verification"] for one in run["results"]] == ["none"]
-    notes = run["invocations"][0]["toolExecutionNotifications"]
-    assert f"Unproven: {REASON} error: Doubtful" in [one["message"]["text"] for one in notes]
-
-
-def test_an_unproven_error_of_rdjson_has_no_range() -> None:
-    (one, _) = json.loads(shown("rdjson", with_verdicts(FINDING, UNPROVEN)))["diagnostics"]
-    assert (one["severity"], one["location"]) == ("INFO", {"path": UNPROVEN.path})
-    assert one["message"].endswith(f"Unproven: {REASON}")
-
-
-def test_markdown_names_the_state_and_the_line_of_a_held_finding() -> None:
-    text = shown("markdown", with_verdicts(FINDING, UNPROVEN, TRIVIAL))
-    assert "| 🛑 error, unproven | `app/db.py:3` | Doubtful |" in text
-    assert "| ⚠️ warning, held back | `app/db.py:3` | Trivial |" in text
-    assert f"Unproven: {REASON}" in text
-
-
 def test_json_has_verdicts_and_evidence() -> None:
-    verdict = ev.FindingVerified(
-        FINDING.id, "supported", worth_fixing=True, reason="It is so.", evidence=None,
-        placement=FINDING.placement,
-    )  # fmt: skip
+    verdict = ev.FindingVerified(FINDING.id, "supported", "It is so.", None, FINDING.placement)
     document = json.loads(shown("json", with_verdicts(FINDING, verdicts=(verdict,))))
     assert document["verdicts"][0]["reason"] == "It is so."
-    assert document["withdrawn"][0]["evidence"] == {"path": "a.py", "line": 4, "quote": "return"}
-    assert document["verification"]["refuted"] == 3
+    evidence = {"path": "a.py", "line": 4, "quote": "return", "base": False}
+    assert document["withdrawn"][0]["evidence"] == evidence
+    assert document["verification"]["wrong"] == 2
 
 
 @pytest.mark.parametrize(
@@ -123,8 +93,9 @@ def test_json_has_verdicts_and_evidence() -> None:
     [
         (replace(FINDING, verification="supported"), "verified Wrong (app/db.py:3): Traced."),
         (replace(FINDING, verification="unverified"), "not verified Wrong (app/db.py:3): Traced."),
-        (UNPROVEN, f"unproven Doubtful (app/db.py:3): {REASON}"),
-        (TRIVIAL, f"held back Trivial (app/db.py:3): {REASON}"),
+        (replace(FINDING, verification="partly"), "verified Wrong (app/db.py:3): Traced."),
+        (replace(FINDING, verification="cannot_tell"), "not verified Wrong (app/db.py:3): Traced."),
+        (HELD, f"held back Doubtful (app/db.py:3): {REASON}"),
     ],
 )
 def test_a_verdict_is_one_entry_of_the_terminal(finding: Finding, line: str) -> None:
@@ -137,17 +108,13 @@ def test_a_pending_finding_says_so_on_the_terminal() -> None:
     assert "(being verified): Wrong" in text
 
 
-def test_the_end_on_the_terminal_counts_unproven_errors_apart() -> None:
-    report = with_verdicts(FINDING, UNPROVEN, TRIVIAL)
-    text = plain(terminal.final_lines(report, width=100))
-    assert "  unproven   1 error, shown above, not counted\n" in text
+def test_the_end_on_the_terminal_counts_verdicts_and_held_findings() -> None:
+    text = plain(terminal.final_lines(with_verdicts(FINDING, HELD), width=120))
     assert "  held back  1 finding, shown above, not counted\n" in text
-    counts = "2 supported, 1 unproven, 3 refuted (10 tokens in, 2 out; $0.50)"
-    assert f"  verified   {counts}\n" in text
+    assert f"  verified   {COUNTS} (10 tokens in, 2 out; $0.50)\n" in text
 
 
 def test_the_end_on_the_terminal_has_no_row_for_what_there_is_none_of() -> None:
-    text = plain(terminal.final_lines(report_of(FINDING, UNPROVEN), width=100))
-    assert "  unproven   1 error" in text
+    text = plain(terminal.final_lines(report_of(FINDING), width=100))
     assert "held back" not in text
     assert "verified" not in text
