@@ -119,7 +119,7 @@ def doubts(request: Recorded) -> Answer:
             walked,
             "partly",
             title="Deleting while walking raises RuntimeError",
-            scenario="When an empty order precedes another, line 41 deletes it, so the loop raises.",
+            scenario="When an empty order precedes another, deleting it ends the loop.",
             message="The loop walks the dictionary itself. Walk over `list(orders.items())`.",
         ),
         verdict(saved, "cannot_tell"),

@@ -8,7 +8,6 @@ import pytest
 
 from reviewbot.code import dossier
 from reviewbot.code.dossier import Dossier, called_names
-from reviewbot.code.evidence import Evidence
 from reviewbot.code.git_files import GitFiles
 from reviewbot.code.git_repository import open_repository
 from reviewbot.code.quotable_code import QuotableCode
@@ -52,9 +51,7 @@ async def compiled(root: Path, parser: Parser, chars: int = 20_000) -> str:
     repository = open_repository(root, span="HEAD~1..HEAD")
     files = parse_diff(repository.changes())
     code = QuotableCode(files, Policy(), source=GitFiles(repository))
-    views = await Dossier(Evidence(code, parser), parser).views(
-        [view(CHANGED, path="shop.py")], chars
-    )
+    views = await Dossier(code, parser).views([view(CHANGED, path="shop.py")], chars)
     return "\n".join(line for one in views for line in chunk_lines(one))
 
 
@@ -94,5 +91,5 @@ async def test_a_change_without_code_has_no_dossier(root: Path, parser: Parser) 
     commit(root, FILES)
     repository = open_repository(root)
     code = QuotableCode((), Policy(), source=GitFiles(repository))
-    found = await Dossier(Evidence(code, parser), parser).views([view(path="a.md")], 1_000)
+    found = await Dossier(code, parser).views([view(path="a.md")], 1_000)
     assert found == ()

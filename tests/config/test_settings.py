@@ -99,7 +99,6 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         "linters": False,
         "verify": True,
         "verify_model": {"name": "v", "base_url": HERE, "api_key_env": "V_KEY"},
-        "callers": True,
         "lookups": 12,
         "cross_file": True,
         "examples": 0,

@@ -34,11 +34,11 @@ from tests.support.views import hunk, view
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from reviewbot.code.at_commit import FoundLine
     from reviewbot.core.plan.chunk_view import ChunkView
-    from reviewbot.models.batch import BatchTask, Emit, Spent, VerifyTask
+    from reviewbot.models.batch import BatchTask, Emit, VerifyTask
 
 DIFF = """\
 diff --git a/shop.py b/shop.py
@@ -50,7 +50,9 @@ diff --git a/shop.py b/shop.py
      return order.net
 """
 PAY = "def pay(order):\n    return charge(order)\n"
-BROKEN = item(path="shop.py", quote="def charge(order, rate):", title="pay.py breaks")
+BROKEN = item(
+    path="shop.py", quote="def charge(order, rate):", title="pay.py breaks", severity="error"
+)
 
 
 class Files(GivenFiles):
@@ -141,9 +143,9 @@ async def test_a_refusal_withdraws_only_the_findings_of_this_request() -> None:
 async def test_findings_are_verified_and_the_uses_can_be_quoted() -> None:
     asked: list[VerifyTask] = []
 
-    async def verify(task: VerifyTask, _book: Callable[[Spent], None]) -> BatchResult:
+    async def verify(task: VerifyTask, _emit: Emit) -> BatchResult:
         asked.append(task)
-        verdicts = [Verdict(one.id, "refuted", False, "It fits.", None) for one in task.findings]
+        verdicts = [Verdict(one.id, "wrong", "It fits.", None) for one in task.findings]
         return BatchResult((), (), (), verdicts=tuple(verdicts))
 
     prior = PriorFinding("p", "shop.py", "RIGHT", 1, 1, "bug", "error", "Prior")

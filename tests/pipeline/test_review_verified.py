@@ -1,4 +1,4 @@
-"""Verification in a review: findings are shown at once, and then confirmed, held or withdrawn."""
+"""Verification in a review: findings are shown at once, then confirmed, rewritten or withdrawn."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.core.cache.seen_code import NOT_COMPARABLE
 from reviewbot.core.events.events import (
     ChunkFinished,
     FileCoverage,
@@ -23,22 +24,24 @@ from reviewbot.core.events.report import fold
 from reviewbot.core.findings.finding import Evidence, Finding
 from reviewbot.core.findings.intake import FindingFilters
 from reviewbot.core.findings.prior import PriorFinding
-from reviewbot.core.findings.verdicts import Verdict, unverified
+from reviewbot.core.findings.verdicts import Rewrite, Verdict, unverified
 from reviewbot.models.attempts import Attempts
-from reviewbot.models.batch import BatchResult, Spent
+from reviewbot.models.batch import BatchResult, LookedUp, Spent
 from reviewbot.models.cached import CachedBatches
 from reviewbot.pipeline.job import PriorRun, StopSignal
 from reviewbot.pipeline.review import review
+from tests.models import scripted
 from tests.models.memory_cache import MemoryCache
-from tests.models.scripted import Say, Scripted, item
+from tests.models.scripted import Say, Scripted
 from tests.support import reviews
 from tests.support.reviews import Checkpoints, Seen, added, by_path, numbered, run
 from tests.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from reviewbot.models.batch import Verify, VerifyTask
+    from reviewbot.core.cache.seen_code import SeenCode
+    from reviewbot.models.batch import BatchEvent, Emit, Verify, VerifyTask
     from reviewbot.pipeline.job import Job
 
 
@@ -47,7 +50,18 @@ def job(diff: str, **changes: Any) -> Job:
     return reviews.job(diff, **({"verified": True} | changes))
 
 
+def item(line: int = 1, /, **changes: Any) -> dict[str, Any]:
+    """An error as a model writes it, which is verified."""
+    return scripted.item(line, **({"severity": "error"} | changes))
+
+
 SPENT = Spent("m", Usage(input=50, output=5), 0.25, purpose="verification")
+LOOKED_UP = LookedUp("m", "reading lib.py")
+TEXTS = Rewrite("Another title", "Another scenario.", "Another message.")
+
+
+async def ignore(_event: BatchEvent) -> None:
+    pass
 
 
 @dataclass
@@ -57,19 +71,24 @@ class Verifying:
     answers: Mapping[str, str] = field(default_factory=dict)
     asked: list[VerifyTask] = field(default_factory=list)
     evidence: Evidence | None = None
+    seen: tuple[SeenCode, ...] = ()
 
-    async def __call__(self, task: VerifyTask, book: Callable[[Spent], None]) -> BatchResult:
+    async def __call__(self, task: VerifyTask, emit: Emit) -> BatchResult:
         self.asked.append(task)
-        book(SPENT)
+        await emit(SPENT)
+        await emit(LOOKED_UP)
         verdicts = tuple(map(self._verdict, task.findings))
-        return BatchResult((), (), (SPENT,), verdicts=verdicts)
+        return BatchResult(
+            (), (), (SPENT,), verdicts=verdicts, lookups=(LOOKED_UP,), seen=self.seen
+        )
 
     def _verdict(self, finding: Finding) -> Verdict:
         answer: Any = self.answers.get(finding.title, "supported")
         if answer == "unverified":
             return unverified([finding], "The model is down.")[0]
         evidence = self.evidence or Evidence(finding.path, finding.line, finding.quote)
-        return Verdict(finding.id, answer, answer == "supported", f"It is {answer}.", evidence)
+        rewrite = TEXTS if answer == "partly" else None
+        return Verdict(finding.id, answer, f"It is {answer}.", evidence, rewrite)
 
 
 @in_virtual_time
@@ -87,29 +106,75 @@ async def test_a_finding_is_shown_at_once_and_its_verdict_follows() -> None:
     assert "verifying 1 finding" in activities
 
 
+@pytest.mark.parametrize("answer", ["wrong", "not_introduced"])
 @in_virtual_time
-async def test_a_refuted_finding_is_withdrawn_and_only_counted() -> None:
-    verify = Verifying({item(1)["title"]: "refuted"})
+async def test_a_finding_that_does_not_hold_is_withdrawn_and_only_counted(answer: Any) -> None:
+    verify = Verifying({item(1)["title"]: answer})
     seen = await run(job(numbered("a.py")), Scripted(Say([item(1)])), verify=verify)
     [event] = seen.of(FindingWithdrawn)
     assert event.evidence == Evidence("a.py", 1, "line_1 = 1")
     report = fold(seen.events)
     assert (report.outcome, report.findings) == ("clean", ())
     assert [one.is_refuted for one in report.withdrawn] == [True]
+    counts: dict[str, Any] = {answer: 1}
     assert report.verification == VerificationTally(
-        refuted=1, usage=Usage(input=50, output=5), cost_usd=0.25
+        **counts, usage=Usage(input=50, output=5), cost_usd=0.25
     )
+    assert seen.end.lookups is not None
+    assert seen.end.lookups.activities == (LOOKED_UP.activity,)
 
 
 @in_virtual_time
-async def test_held_findings_do_not_count() -> None:
-    verify = Verifying({item(1)["title"]: "unproven", item(2)["title"]: "unproven"})
-    model = Scripted(Say([item(1, severity="error"), item(2)]))
-    seen = await run(job(numbered("a.py")), model, verify=verify)
-    report = fold(seen.events)
-    assert {one.placement.reason for one in report.held} == {"It is unproven."}
-    assert sum(report.counts.values()) == 0
-    assert len(report.findings) == 2
+async def test_a_finding_about_which_the_verifier_cannot_tell_stays_as_it_was() -> None:
+    verify = Verifying({item(1)["title"]: "cannot_tell"})
+    seen = await run(job(numbered("a.py")), Scripted(Say([item(1)])), verify=verify)
+    [finding] = fold(seen.events).findings
+    assert (finding.verification, finding.placement.kind) == ("cannot_tell", "inline")
+    assert not finding.placement.held
+    assert seen.end.findings == {"error": 1}
+
+
+@in_virtual_time
+async def test_a_finding_that_is_partly_true_replaces_the_shown_one() -> None:
+    verify = Verifying({item(1)["title"]: "partly"})
+    seen = await run(job(numbered("a.py")), Scripted(Say([item(1)])), verify=verify)
+    first, second = seen.findings
+    assert (first.id, first.severity) == (second.id, second.severity)
+    assert (second.title, second.verification) == (TEXTS.title, "pending")
+    [finding] = fold(seen.events).findings
+    assert (finding.title, finding.scenario, finding.message) == (
+        TEXTS.title,
+        TEXTS.scenario,
+        TEXTS.message,
+    )
+    assert finding.verification == "partly"
+    assert seen.end.findings == {"error": 1}
+
+
+@in_virtual_time
+async def test_only_errors_and_findings_with_an_unproven_step_are_verified() -> None:
+    found = [
+        item(1, severity="error", confidence=0.9),
+        item(2, severity="warning", confidence=0.5),
+        item(3, severity="note", confidence=0.3),
+        item(4, severity="warning", confidence=0.7),
+        item(5, severity="note", confidence=0.9),
+    ]
+    verify = Verifying()
+    seen = await run(job(numbered("a.py", 9)), Scripted(Say(found)), verify=verify)
+    assert [one.line for task in verify.asked for one in task.findings] == [1, 2, 3]
+    states = {one.line: one.verification for one in fold(seen.events).findings}
+    assert states == dict.fromkeys((1, 2, 3), "supported") | dict.fromkeys((4, 5), "none")
+
+
+@in_virtual_time
+async def test_a_prior_finding_is_not_withdrawn_because_it_is_older_than_the_change() -> None:
+    verify = Verifying({"Prior 1": "not_introduced", "Prior 2": "partly"})
+    one = job(numbered("a.py"), priors=(prior(1), prior(2)))
+    seen = await run(one, Scripted(Say()), verify=verify)
+    assert len(verify.asked[0].findings) == 2
+    assert seen.of(FindingWithdrawn) == []
+    assert seen.findings == []
 
 
 @in_virtual_time
@@ -118,7 +183,7 @@ async def test_findings_of_a_failed_verification_count_as_without_one() -> None:
     seen = await run(job(numbered("a.py")), Scripted(Say([item(1)])), verify=verify)
     [finding] = fold(seen.events).findings
     assert (finding.verification, finding.placement.held) == ("unverified", False)
-    assert seen.end.findings == {"warning": 1}
+    assert seen.end.findings == {"error": 1}
 
 
 @in_virtual_time
@@ -174,7 +239,9 @@ async def resumed(
     return again
 
 
-@pytest.mark.parametrize("answer", ["supported", "unproven", "refuted"])
+@pytest.mark.parametrize(
+    "answer", ["supported", "partly", "cannot_tell", "wrong", "not_introduced"]
+)
 @in_virtual_time
 async def test_a_verdict_that_was_paid_for_is_not_asked_for_again(answer: str) -> None:
     verify = Verifying({item(1)["title"]: answer})
@@ -182,7 +249,7 @@ async def test_a_verdict_that_was_paid_for_is_not_asked_for_again(answer: str) -
     one = job(numbered("a.py"))
     first = await run(one, run_batch=checkpoints, verify=verify)
     [task] = verify.asked
-    verdicts = await Verifying(verify.answers)(task, lambda _spent: None)
+    verdicts = await Verifying(verify.answers)(task, ignore)
     again = await resumed({**checkpoints.results, task.id: verdicts}, first, verify)
     assert len(verify.asked) == 1
     whole = fold([*(event for event in first.events[:-1]), *again.events])
@@ -196,13 +263,13 @@ async def test_a_verdict_that_was_paid_for_is_not_asked_for_again(answer: str) -
 
 @in_virtual_time
 async def test_an_earlier_finding_is_withdrawn_once_even_after_a_crash() -> None:
-    verify, priors = Verifying({"Prior 2": "refuted"}), (prior(2),)
+    verify, priors = Verifying({"Prior 2": "wrong"}), (prior(2),)
     checkpoints = Checkpoints(Attempts([Scripted(Say([item(1)]))]))
     one = job(numbered("a.py"), priors=priors)
     first = await run(one, run_batch=checkpoints, verify=verify)
     assert len(first.of(FindingWithdrawn)) == 1
     [task] = verify.asked
-    verdicts = await Verifying(verify.answers)(task, lambda _spent: None)
+    verdicts = await Verifying(verify.answers)(task, ignore)
     results = {**checkpoints.results, task.id: verdicts}
     again = await resumed(results, first, verify, priors=priors)
     assert again.of(FindingWithdrawn) == []
@@ -211,11 +278,11 @@ async def test_an_earlier_finding_is_withdrawn_once_even_after_a_crash() -> None
 
 @in_virtual_time
 async def test_a_crash_between_the_stored_verdict_and_its_event_loses_no_event() -> None:
-    verify = Verifying({item(1)["title"]: "refuted"})
+    verify = Verifying({item(1)["title"]: "wrong"})
     checkpoints = Checkpoints(Attempts([Scripted(Say([item(1)]))]))
     first = await run(job(numbered("a.py")), run_batch=checkpoints, verify=verify)
     [task] = verify.asked
-    verdicts = await Verifying(verify.answers)(task, lambda _spent: None)
+    verdicts = await Verifying(verify.answers)(task, ignore)
     expected = first.end.verification
     first.events = [event for event in first.events if not isinstance(event, FindingWithdrawn)]
     again = await resumed({**checkpoints.results, task.id: verdicts}, first, verify)
@@ -240,7 +307,7 @@ async def test_a_cached_verdict_counts_after_a_crash() -> None:
 
 @in_virtual_time
 async def test_a_crash_before_the_verdict_asks_only_the_verifier_again() -> None:
-    verify = Verifying({item(1)["title"]: "refuted"})
+    verify = Verifying({item(1)["title"]: "wrong"})
     checkpoints = Checkpoints(Attempts([Scripted(Say([item(1)]))]))
     first = await run(job(numbered("a.py")), run_batch=checkpoints, verify=Verifying())
     first.events = [event for event in first.events if not isinstance(event, FindingVerified)]
@@ -255,8 +322,8 @@ async def test_a_crash_before_the_verdict_asks_only_the_verifier_again() -> None
 async def test_a_review_that_is_stopped_leaves_no_finding_pending() -> None:
     stop = StopSignal()
 
-    async def never(task: VerifyTask, book: Callable[[Spent], None]) -> BatchResult:
-        del task, book
+    async def never(task: VerifyTask, emit: Emit) -> BatchResult:
+        del task, emit
         stop.stop("cancelled")
         await asyncio.sleep(9999)
         raise AssertionError("it was to be cancelled")
@@ -280,7 +347,7 @@ def with_cache(store: MemoryCache, model: Scripted, verify: Verify) -> tuple[Cac
 
 @in_virtual_time
 async def test_a_second_review_of_the_same_code_verifies_nothing_again() -> None:
-    answers = {item(2)["title"]: "unproven"}
+    answers = {item(2)["title"]: "cannot_tell"}
     verify, store, one = Verifying(answers), MemoryCache(), job(numbered("a.py"))
     found = [item(1), item(2)]
     batches, saving = with_cache(store, Scripted(Say(found)), verify)
@@ -301,8 +368,8 @@ async def test_a_refuted_finding_is_verified_again_in_each_review() -> None:
     title, other = (item(number)["title"] for number in (1, 2))
     store, one = MemoryCache(), job(numbered("a.py"))
     story: list[tuple[str, list[str]]] = [
-        ("refuted", [title, other]),
-        ("refuted", [title]),
+        ("wrong", [title, other]),
+        ("wrong", [title]),
         ("supported", [title]),
         ("supported", []),
     ]
@@ -313,10 +380,30 @@ async def test_a_refuted_finding_is_verified_again_in_each_review() -> None:
         assert [one.title for task in verify.asked for one in task.findings] == asked
         assert len(model.requests) == (number == 0)
         shown = {one.title for one in fold(seen.events).findings}
-        assert shown == ({other} if answer == "refuted" else {title, other})
+        assert shown == ({other} if answer == "wrong" else {title, other})
 
 
-@pytest.mark.parametrize("answer", ["supported", "unproven"])
+@in_virtual_time
+async def test_a_verdict_that_rests_on_code_beyond_the_request_is_not_reused() -> None:
+    verify, store = Verifying(seen=(NOT_COMPARABLE,)), MemoryCache()
+    for asked in (1, 2):
+        batches, saving = with_cache(store, Scripted(Say([item(1)])), verify)
+        seen = await run(job(numbered("a.py")), run_batch=batches, verify=saving)
+        assert len(verify.asked) == asked
+        assert [one.cached for one in fold(seen.events).findings] == [asked == 2]
+
+
+@in_virtual_time
+async def test_a_finding_that_is_partly_true_is_verified_again_in_the_next_review() -> None:
+    verify, store = Verifying({item(1)["title"]: "partly"}), MemoryCache()
+    for asked in (1, 2):
+        batches, saving = with_cache(store, Scripted(Say([item(1)])), verify)
+        seen = await run(job(numbered("a.py")), run_batch=batches, verify=saving)
+        assert len(verify.asked) == asked
+        assert [one.title for one in fold(seen.events).findings] == [TEXTS.title]
+
+
+@pytest.mark.parametrize("answer", ["supported", "cannot_tell"])
 @in_virtual_time
 async def test_a_verdict_with_evidence_in_another_file_is_not_reused(answer: str) -> None:
     verify = Verifying({item(1)["title"]: answer}, evidence=Evidence("guard.py", 7, "guard()"))
@@ -330,7 +417,7 @@ async def test_a_verdict_with_evidence_in_another_file_is_not_reused(answer: str
 @in_virtual_time
 async def test_verdicts_on_unchanged_lines_of_a_hunk_are_kept() -> None:
     titles = [item(number)["title"] for number in (5, 38, 70)]
-    answers = dict(zip(titles, ("unproven", "supported", "supported"), strict=True))
+    answers = dict(zip(titles, ("cannot_tell", "supported", "supported"), strict=True))
     verify, store = Verifying(answers), MemoryCache()
     found = [item(number) for number in (5, 38, 70)]
     batches, saving = with_cache(store, Scripted(Say(found)), verify)
@@ -342,7 +429,7 @@ async def test_verdicts_on_unchanged_lines_of_a_hunk_are_kept() -> None:
     seen = await run(job(edited), run_batch=batches, verify=saving)
     assert [one.line for task in verify.asked for one in task.findings] == [38]
     assert {one.line: one.verification for one in fold(seen.events).findings} == {
-        5: "unproven",
+        5: "cannot_tell",
         38: "supported",
         70: "supported",
     }
@@ -370,7 +457,7 @@ def prior(line: int, **changes: Any) -> PriorFinding:
 @in_virtual_time
 async def test_prior_findings_on_lines_of_a_batch_are_verified_even_if_nothing_is_new() -> None:
     priors = (prior(1), prior(2), prior(40), prior(3, path="b.py"), prior(1, side="LEFT", id="f"))
-    verify = Verifying({"Prior 1": "refuted", "Prior 2": "unproven", "Prior 3": "refuted"})
+    verify = Verifying({"Prior 1": "wrong", "Prior 2": "cannot_tell", "Prior 3": "wrong"})
     files = numbered("a.py") + numbered("b.py")
     seen = await run(job(files, priors=priors), Scripted(Say()), verify=verify)
     asked = {one.title for task in verify.asked for one in task.findings}
@@ -383,7 +470,7 @@ async def test_prior_findings_on_lines_of_a_batch_are_verified_even_if_nothing_i
 
 @in_virtual_time
 async def test_prior_findings_alone_are_verified_if_new_ones_are_not() -> None:
-    priors, verify = (prior(2), prior(40)), Verifying({"Prior 2": "refuted"})
+    priors, verify = (prior(2), prior(40)), Verifying({"Prior 2": "wrong"})
     review_job = job(numbered("a.py"), verified=False, priors=priors)
     seen = await run(review_job, Scripted(Say([item(1)])), verify=verify)
     assert [finding.title for task in verify.asked for finding in task.findings] == ["Prior 2"]
@@ -406,7 +493,7 @@ async def test_without_prior_findings_nothing_is_verified_if_new_ones_are_not() 
 async def test_a_prior_finding_that_is_found_again_is_verified_once() -> None:
     first = await run(job(numbered("a.py")), Scripted(Say([item(1)])))
     [found] = first.findings
-    verify = Verifying({found.title: "refuted"})
+    verify = Verifying({found.title: "wrong"})
     priors = (prior(1, id=found.id, title="The same"),)
     seen = await run(job(numbered("a.py"), priors=priors), Scripted(Say([item(1)])), verify=verify)
     assert [one.title for task in verify.asked for one in task.findings] == [found.title]

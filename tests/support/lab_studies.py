@@ -83,7 +83,7 @@ def events() -> tuple[Event, ...]:
         ReviewStarted(("model-a",), (), (), 1, Estimate(1, 6_000, 500, 0.03)),
         FindingRaised(first),
         FindingRaised(second),
-        FindingVerified("a", "supported", True, "It fails.", evidence, Placement("inline")),
+        FindingVerified("a", "supported", "It fails.", evidence, Placement("inline")),
         FindingWithdrawn("b", "It cannot happen.", evidence),
     )
 

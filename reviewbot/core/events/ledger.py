@@ -101,7 +101,7 @@ class Ledger:
             other
             for other in alike
             if _repeats(finding, other, is_same_answer=answer in self._answers[other.id])
-        ]
+        ] or [other for other in alike if self._may_be_rewritten(finding, other)]
         if any(
             precedence(other) <= precedence(finding) or self._is_shown(finding, other)
             for other in others
@@ -299,6 +299,11 @@ class Ledger:
         """Return whether an earlier run has shown ``finding`` as ``other``, perhaps verified."""
         is_earlier = not self._answers[other.id]
         return is_earlier and (finding.rule, finding.quote) == (other.rule, other.quote)
+
+    def _may_be_rewritten(self, finding: Finding, other: Finding) -> bool:
+        """Return whether ``other`` may be ``finding`` as a verifier of an earlier run rewrote it."""
+        is_earlier = not self._answers[other.id]
+        return is_earlier and other.id == finding.id and other.verification in ("pending", "partly")
 
     def _near(self, finding: Finding) -> list[Finding]:
         """Return the open findings on the lines of ``finding`` or on adjacent lines."""

@@ -253,6 +253,17 @@ def test_a_finding_is_withdrawn_with_verdict_and_evidence(answer: Any) -> None:
     assert len(ledger) == 0
 
 
+@pytest.mark.parametrize("state", ["pending", "partly"])
+def test_a_finding_that_an_earlier_run_rewrote_is_not_raised_again(state: Any) -> None:
+    rewritten = finding(title="New title", scenario="Other words.", verification=state)
+    ledger = Ledger(shown=[rewritten])
+    assert ledger.accept(finding(verification="pending"), answer="1") == []
+    assert ledger.findings == [rewritten]
+    assert ledger.unvouched(["c1"], "It was withdrawn.") == []
+    another = finding(title="Rate of zero", scenario="Division fails.", verification="pending")
+    assert shown(ledger.accept(another, answer="1")) == [f"+{ledger.findings[-1].id}"]
+
+
 @pytest.mark.parametrize("answer", ["cannot_tell", "unverified"])
 def test_a_finding_without_a_proof_stays_as_it_is(answer: Any) -> None:
     ledger = Ledger()

@@ -8,7 +8,8 @@ from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.prompt.shown_results import shown_in_results
 from reviewbot.models.offline.messages import Enclosing
 
-CODE = ("def rate():", "    return None", "", "def net():", '    x = "=== file \\"b.py\\", modified"')
+HEADING = '    x = "=== file \\"b.py\\", modified"'
+CODE = ("def rate():", "    return None", "", "def net():", HEADING)
 
 
 def file(path: str = "a.py", *, is_base: bool = False) -> FileLines:

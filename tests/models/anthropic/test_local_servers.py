@@ -93,24 +93,6 @@ async def test_an_unknown_model_gets_the_compact_prompt_unless_the_settings_say_
     assert len(compact.raw) < len(full.raw) * 0.6
 
 
-@in_virtual_time
-async def test_the_verification_follows_the_compact_prompt_byte_for_byte() -> None:
-    verdicts = Answer(call=False, preamble='{"verdicts": []}')
-    async with FakeAnthropic(models={"qwen"}) as fake, claude(fake, "qwen") as model:
-        fake.enqueue(Answer(FOUND), verdicts)
-        await ask(model)
-        answer = await model.answer_after(
-            request(), "Disprove these.", max_tokens=1_000, used=print
-        )
-    assert answer == {"verdicts": []}
-    finder, verifier = fake.requests
-    assert verifier.body["system"] == finder.body["system"]
-    assert verifier.body["tools"] == finder.body["tools"]
-    [*blocks, last] = verifier.body["messages"][0]["content"]
-    assert blocks == finder.body["messages"][0]["content"]
-    assert last["text"] == "Disprove these."
-
-
 # Time to read
 
 
