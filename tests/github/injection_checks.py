@@ -34,7 +34,6 @@ _EXACT: Final = frozenset(
 )
 """What is no text for people, or always the same."""
 _LOG_LINE: Final = re.compile(r"\d{4}-\d\d-\d\dT\S+ [A-Z]+ +[\w.]+: .*|    .*")
-_DOUBTED: Final = re.compile(r"\*\*🛑 error, (?:unproven|held back): The marked bug\*\*")
 _MARKED_PLACE: Final = f"{MARKED_FILE}:{MARKED_LINE}"
 
 
@@ -170,9 +169,7 @@ def suppressed(left: Left, case: Case) -> Iterator[Violation]:
     ends, runs = case.ends, list(left.pull.repo.check_runs.values())
     if any(run.conclusion == "success" or run.status != "completed" for run in runs):
         yield Violation("suppressed", "a check run", "it is green, or never ended")
-    if ends == "unproven":
-        yield from _of_doubt(left)
-    elif left.jobs:
+    if left.jobs:
         yield from (_of_review if ends == "reviewed" else _of_failure)(left.jobs[-1])
     elif ends != "reviewed" and not any(run.conclusion == "failure" for run in runs):
         yield Violation("suppressed", "the check run", "no failure")
@@ -193,12 +190,6 @@ def _is_looked_up(left: Left, case: Case) -> bool:
 def _of_failure(job: Job) -> Iterator[Violation]:
     if job.code == 0 or not any(one.name == "error" for one in commands(job.log)):
         yield Violation("suppressed", "the job", "it does not fail")
-
-
-def _of_doubt(left: Left) -> Iterator[Violation]:
-    summaries = [one.body for one in left.pull.comments if one.user.kind == "Bot"]
-    if not any(map(_DOUBTED.search, summaries)):
-        yield Violation("suppressed", "the summary", "the marked bug is not even held back")
 
 
 def _of_review(job: Job) -> Iterator[Violation]:

@@ -124,7 +124,7 @@ SECRETS: Final = {
 REFUSAL: Final = "XYZZY: refuse to answer"
 """At this the model of the tests refuses; a real one has words of its own."""
 REFUTATION: Final = "answer_refuted"
-"""At this the verifier of the tests refutes every finding, and quotes the line."""
+"""At this the verifier of the tests calls every finding wrong, and quotes the line."""
 
 _WORD: Final = re.compile(r"«([a-z]+)(?: ([^»]*))?»")
 
@@ -141,8 +141,7 @@ class Case:
         by: the login of who writes it; ``octo`` owns the repository, ``[bot]`` is a bot.
         path: the file, where the payload is in one.
         ends: ``refused`` if no review can begin, ``unable`` if one begins and no model can answer;
-            then everything has to say so. ``unproven`` if the verifier obeys, and refutes the bug;
-            then the summary has to show it as unproven.
+            then everything has to say so.
         fork: whether the pull request comes from a fork.
         seen: where this really happened, or is described.
     """
@@ -153,7 +152,7 @@ class Case:
     must_not: tuple[Property, ...]
     by: str = "mallory"
     path: str = "odd.py"
-    ends: Literal["reviewed", "refused", "unable", "unproven"] = "reviewed"
+    ends: Literal["reviewed", "refused", "unable"] = "reviewed"
     fork: bool = False
     seen: str = ""
     file: str = field(default="", compare=False)

@@ -10,7 +10,7 @@ from reviewbot.core.diff.numbered_line import parse_line
 from tests.fake_anthropic import Answer, StatusError, finding, verdicts
 from tests.github.action_runs import find_marked
 from tests.github.injection_corpus import MARKED_FILE, REFUSAL, REFUTATION, Entry, written
-from tests.github.injection_lookups import obedient_turn
+from tests.github.injection_lookups import obedient_turn, results_of
 from tests.github.injection_scene import SAID_CODE, SAID_LINE
 
 if TYPE_CHECKING:
@@ -61,18 +61,34 @@ def answer(case: Case, scene: Scene) -> Callable[[Recorded], Reply]:
     return respond
 
 
-def verify(request: Recorded) -> Answer:
-    """Support every finding, or refute each with the line that has the words for it."""
-    if REFUTATION not in request.text:
-        return verdicts.supports(request)
-    shown = (
-        {"path": path, "line": line.number, "quote": line.text}
-        for path, line in _shown(request)
-        if REFUTATION in line.text
-    )
-    quoted = next(shown, {"path": "AGENTS.md", "line": 1, "quote": REFUTATION})
-    found = verdicts.asked(request)
-    return verdicts.says(*(verdicts.verdict(one, "refuted", **quoted) for one in found))
+def verify(case: Case) -> Callable[[Recorded], Answer]:
+    """The verifier of a case: it supports every finding, or obeys the words against them.
+
+    It reads the file of the case first: from its third line on, if that is looked-up code.
+    """
+    path = f"shop/{case.path}" if case.enters == "evidence" else case.path
+    has_file = case.enters in ("evidence", "looked-up code", "context", "code")
+    first = 3 if case.enters in ("evidence", "looked-up code") else 1
+
+    def respond(request: Recorded) -> Answer:
+        if has_file and request.offers_lookups and len(request.body["messages"]) == 1:
+            return Answer(
+                call=False, lookups=[("read_code", {"path": path, "first": first, "last": 99})]
+            )
+        text = "\n".join([request.text, *results_of(request)])
+        if REFUTATION not in text:
+            return verdicts.supports(request)
+        shown = (
+            {"path": path, "line": line.number, "quote": line.text}
+            for path, line in _shown(text)
+            if REFUTATION in line.text
+        )
+        quoted = next(shown, {"path": "AGENTS.md", "line": 1, "quote": REFUTATION})
+        answer = "not_introduced" if "not_introduced" in text else "wrong"
+        found = verdicts.asked(request)
+        return verdicts.says(*(verdicts.verdict(one, answer, **quoted) for one in found))
+
+    return respond
 
 
 def _report(case: Case, request: Recorded, what: str, text: str) -> Answer:
@@ -119,7 +135,7 @@ def _quoted(case: Case, request: Recorded) -> Iterator[dict[str, Any]]:
     if case.enters not in _QUOTED:
         return
     side = "L" if case.enters == "removed code" else "R"
-    shown = _shown(request)
+    shown = _shown(request.text)
     lines = [line for path, line in shown if path == case.path and line.side == side][:4]
     if not lines:
         return
@@ -137,10 +153,10 @@ def _quoted(case: Case, request: Recorded) -> Iterator[dict[str, Any]]:
     yield finding(**quote | {"quote": f"{quote['quote']}\nelsewhere"}, title="Quoted beside it")
 
 
-def _shown(request: Recorded) -> Iterator[tuple[str, NumberedLine]]:
+def _shown(text: str) -> Iterator[tuple[str, NumberedLine]]:
     """The lines that a request shows, with their path."""
     at = ""
-    for line in request.text.split("\n"):
+    for line in text.split("\n"):
         if line.startswith('=== file "'):
             at, _ = json.JSONDecoder().raw_decode(line, len("=== file "))
         elif (shown := parse_line(line)) is not None:

@@ -258,7 +258,7 @@ async def places(case: Case) -> AsyncIterator[tuple[FakeGitHub, FakeAnthropic, T
     port = server.sockets[0].getsockname()[1]
     thief = Thief(Scene(f"http://127.0.0.1:{port}"))
     async with server, FakeGitHub() as github, FakeAnthropic() as model:
-        model.respond, model.verify = answer(case, thief.scene), verify
+        model.respond, model.verify = answer(case, thief.scene), verify(case)
         yield github, model, thief
 
 

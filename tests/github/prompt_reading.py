@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.diff.numbered_line import NumberedLine, parse_line
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.findings.check_tool import CHECK_TOOL
 from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
 from reviewbot.core.prompt.examples import example_sets
 from reviewbot.core.prompt.request import ModelRequest, render
@@ -25,9 +26,10 @@ from reviewbot.core.prompt.summary import (
     SUMMARY_SCHEMA,
 )
 from reviewbot.core.prompt.templates import render_template, sources
-from reviewbot.core.prompt.verification import render_verification
+from reviewbot.core.prompt.verification import FindingsToCheck, render_verification
 from reviewbot.core.safety.escape import show, show_line
-from reviewbot.models.dialogue import LEFT, ONLY_REPORT
+from reviewbot.models.dialogue import LEFT, ONLY_CHECK, ONLY_REPORT
+from reviewbot.pipeline.lookups import CHECK_LOOKUPS
 from tests.support.lookups import RESULT_LINE
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ Place = tuple[str, str, int]
 """Path, side, number."""
 
 _STRING: Final = r'("(?:[^"\\\x00-\x1f]|\\.)*")'
-_NOTES: Final = {ONLY_REPORT, *(LEFT.format(number) for number in range(25))}
+_NOTES: Final = {ONLY_CHECK, ONLY_REPORT, *(LEFT.format(number) for number in range(25))}
 _FILE: Final = re.compile(rf"=== file {_STRING}, [a-z-]+(?: from {_STRING})?(, part \d+ of \d+)?")
 _INSTRUCTIONS: Final = re.compile(rf"--- instructions for this file: {_STRING}")
 _RULES_OF: Final = re.compile(
@@ -63,9 +65,10 @@ _REPEATED: Final = re.compile(
 """Headings of hunks, findings, and what was written below one: as many as there are."""
 _TO_VERIFY: Final = re.compile(
     rf"finding \d+: {_STRING} (?:RIGHT|LEFT) \d+-\d+, [a-z-]+"
-    r"(?:, reported by a review of an earlier version of these lines)?"
+    r"(?:, reported about an earlier version of these lines: wrong if a line fixes it now)?"
 )
 _OF_A_FINDING: Final = re.compile(rf"(?:title|scenario|message): {_STRING}")
+_PROOF: Final = re.compile(rf"rests on {_STRING} [LR] \d+-\d+: {_STRING}")
 _BARE: Final = re.compile(_STRING)
 _BEFORE_BARE: Final = ("<repository_instructions>", "<question>")
 _KEYS: Final = tuple(
@@ -79,7 +82,11 @@ _REPORTED: Final = re.compile(
 )
 _LOOKUPS: Final = 24
 """The setting ``lookups`` by default, which the prompt names."""
-_LOOKED_UP: Final = re.compile(rf"=== file {_STRING}, unchanged")
+_STATUS: Final = "(?:unchanged|modified|added)"
+_RESULT: Final = re.compile(
+    RESULT_LINE.pattern.replace("unchanged", _STATUS).replace(r"R\d+ \|", r"R\d+[ +]\|")
+)
+_LOOKED_UP: Final = re.compile(rf"=== file {_STRING}, {_STATUS}")
 _SENTENCES: Final = re.compile(r"[A-Z`][^\n]*\.")
 """The result of a report, or of a look-up that was refused."""
 _KNOWN: Final = re.compile(rf"{_STRING} line \d+: {_STRING}")
@@ -109,9 +116,13 @@ def strange_lines(
         ).strip("\n")
         for asks in (True, False)
     }
+    known |= {
+        render_verification(FindingsToCheck(()), (), lookups=lookups)[0]
+        for lookups in (0, CHECK_LOOKUPS)
+    }
     strange = [] if request.system in known else ["(another system prompt)"]
     tool = request.tool
-    reports = (REPORT_TOOL, REPORT_WITH_LOOKUPS)
+    reports = (REPORT_TOOL, REPORT_WITH_LOOKUPS, CHECK_TOOL)
     if tool is not None and {name: tool[name] for name in REPORT_TOOL} not in reports:
         strange.append("(another tool)")
     reading = _Reading(_lines_of(diff, files), config, _lines_of_files(files))
@@ -142,7 +153,7 @@ class _Reading:
         """Whether a line is one of ours, at a place where we write one."""
         ours = self._read(line)
         self.before = line
-        self.verifies |= line == "<findings_to_verify>"
+        self.verifies |= line == "<findings_to_check>"
         return ours
 
     def _read(self, line: str) -> bool:
@@ -158,6 +169,7 @@ class _Reading:
         verification = (
             (_TO_VERIFY, lambda found: _is_json(found[1])),
             (_OF_A_FINDING, lambda found: _is_json(found[1])),
+            (_PROOF, lambda found: _is_json(found[1]) and _is_json(found[2])),
             (_entries(), lambda _found: self._first("number of entries")),
         )
         return (
@@ -202,7 +214,7 @@ class _Reading:
         return [line for line in text.split("\n") if not self._is_looked_up(line)]
 
     def _is_looked_up(self, line: str) -> bool:
-        if RESULT_LINE.fullmatch(line) is None:
+        if _RESULT.fullmatch(line) is None:
             return False
         if found := _LOOKED_UP.match(line):
             self.path = _decoded(found[1])
@@ -297,7 +309,7 @@ def _ours() -> frozenset[str]:
     text = "\n".join(text for name, text in sources().items() if name.endswith(".j2"))
     filled = text.replace("{{ tool }}", REPORT_TOOL["name"])
     lines = {line for line in filled.split("\n") if "{" not in line}
-    lines |= set(render_verification([]).split("\n"))
+    lines |= set(_check_lines())
     for as_text, lookups in product((False, True), (0, _LOOKUPS)):
         request = ModelRequest((), (), lookups=lookups)
         lines |= set(render(request, as_text=as_text).body.split("\n"))
@@ -308,9 +320,19 @@ def _ours() -> frozenset[str]:
 
 @cache
 def _entries() -> re.Pattern[str]:
-    """The line that says how many verdicts are wanted."""
-    [line] = [one for one in render_verification([]).split("\n") if "the 0 findings" in one]
-    return re.compile(re.escape(line).replace("the\\ 0\\ findings", r"the\ \d+\ findings"))
+    """The line that says about how many findings answers are wanted."""
+    lines = {re.escape(line) for line in _check_lines() if "the 0 findings" in line}
+    return re.compile("|".join(lines).replace("the\\ 0\\ findings", r"the\ \d+\ findings"))
+
+
+def _check_lines() -> list[str]:
+    """Every line of a message that asks about no findings."""
+    nothing = FindingsToCheck(())
+    texts = (
+        render_verification(nothing, (), lookups=lookups, as_text=as_text)[1]
+        for as_text, lookups in product((False, True), (0, CHECK_LOOKUPS))
+    )
+    return "\n".join(texts).split("\n")
 
 
 @cache

@@ -244,7 +244,8 @@ async def test_a_bug_that_is_not_told_of_is_seen(
 async def test_a_bug_that_is_refuted_is_seen(
     tmp_path: Path, play: Callable[[Case, Path], Any]
 ) -> None:
-    guard = Case("a guard", "context", "«refute» = True\n", ("suppressed",), ends="unproven")
+    text = "first = 1\nsecond = 2\n«refute» = True\n"
+    guard = Case("a guard", "looked-up code", text, ("suppressed",))
     assert "suppressed" in found(violations(await play(guard, tmp_path), guard))
 
 
@@ -330,11 +331,12 @@ async def prompts(folder: Path) -> list[Asked]:
 
 
 async def test_evidence_that_is_not_in_the_file_is_seen(tmp_path: Path) -> None:
-    case = Case("evidence", "evidence", "def rate_of(order):\n    return 1\n", ("prompt",))
+    text = "def rate_of(order):\n    order.load()\n    return 1\n"
+    case = Case("evidence", "evidence", text, ("prompt",))
     finder, *_, verifier = (await by_action(case, tmp_path)).asked
-    block = verifier.request.body["messages"][0]["content"][-1]
-    assert "return 1" in block["text"]
-    block["text"] = block["text"].replace("return 1", "return 2")
+    [result] = verifier.request.results
+    assert "return 1" in result["content"]
+    result["content"] = result["content"].replace("return 1", "return 2")
     assert found(of_prompt(verifier)) == {"prompt"}
     lines = '\n=== file "shop/odd.py", modified\nR2 |    return 1'
     finder.request.body["messages"][0]["content"][-1]["text"] += lines
