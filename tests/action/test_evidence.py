@@ -1,9 +1,10 @@
-"""The verifier in the Action sees code beyond the diff, for few requests."""
+"""The verifier in the Action looks code up beyond the diff."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.fake_anthropic.verdicts import after_lookups
 from tests.support.github_stories import titles
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from tests.fake_github import FakeGitHub
     from tests.github.action_runs import Runner
 
+READ = ("read_code", {"path": "shop/tax.py", "first": 1, "last": 9})
 FILLING = "".join(f"    x{number} = {number}\n" for number in range(1, 40))
 USE = f"from .tax import rate_of\n\n\ndef charge(order):\n{FILLING}    return 1\n"
 NEW = USE.replace("return 1", "return rate_of(order)  # BUG error Crash in `rate_of`")
@@ -25,16 +27,16 @@ def fetched(github: FakeGitHub) -> list[str]:
     return [path for path in paths if not path.startswith(".")]
 
 
-async def test_the_function_and_an_imported_definition_are_evidence(
+async def test_a_definition_in_an_unchanged_file_is_looked_up(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
+    model.verify = after_lookups(READ)
     pull = github.pull(base=BASE, head=BASE | {"shop/use.py": NEW})
     await runner.run(pull)
-    (request,) = model.verifications
-    block = request.text.partition("<findings_to_verify>")[2]
-    assert '=== file "shop/use.py", modified\n--- hunk\nR4 |def charge(order):' in block
-    assert '=== file "shop/tax.py", unchanged\n--- hunk\nR1 |def rate_of(order):' in block
-    assert fetched(github) == ["shop/use.py", "shop/tax.py"]
+    (_, request) = model.verifications
+    [result] = request.results
+    heading = '=== file "shop/tax.py", unchanged, lines 1 to 2 of 2'
+    assert f"{heading}\nR1 |def rate_of(order):" in result["content"]
     assert len(titles(pull)) == 1
 
 

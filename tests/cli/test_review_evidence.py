@@ -1,4 +1,4 @@
-"""``reviewbot review`` in a repository: the verifier sees code beyond the diff and may quote it."""
+"""``reviewbot review`` in a repository: the verifier looks code up and may quote it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.fake_anthropic import Answer, FakeAnthropic
 from tests.fake_anthropic.replies import finding
-from tests.fake_anthropic.verdicts import asked, says, verdict
+from tests.fake_anthropic.verdicts import after_lookups, asked, says, verdict
 from tests.support.commands import Done, run_command
 from tests.support.repositories import _alone, git, write
 
@@ -35,7 +35,7 @@ def a_change(folder: Path) -> None:
 
 
 async def refuted(folder: Path, *arguments: str) -> tuple[Done, str]:
-    """Review with a verifier that quotes the definition; return the request to it, too."""
+    """Review with a verifier that quotes the definition; return the results it got, too."""
     found = finding(
         path="shop.py",
         quote=QUOTE.strip(),
@@ -48,49 +48,38 @@ async def refuted(folder: Path, *arguments: str) -> tuple[Done, str]:
     def answer(request: Recorded) -> Answer:
         (one,) = asked(request)
         place = {"path": "lib/tax.py", "line": 2, "quote": "    if order is None:"}
-        return says(verdict(one, "refuted") | place)
+        return says(verdict(one, "wrong") | place)
 
-    async with FakeAnthropic(verify=answer) as fake:
+    read = ("read_code", {"path": "lib/tax.py", "first": 1, "last": 9})
+    async with FakeAnthropic(verify=after_lookups(read, then=answer)) as fake:
         fake.enqueue(Answer(findings=[found]))
         keys = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.base_url}
         done = await run_command(
             folder, "review", "--no-summary", "--verify", "--format", "ndjson", *arguments, **keys
         )
-        (request,) = fake.verifications
-        return done, request.text.partition("<findings_to_verify>")[2]
+        (_, request) = fake.verifications
+        return done, "\n".join(result["content"] for result in request.results)
 
 
 async def test_a_definition_elsewhere_in_the_repository_can_refute_a_finding(
     tmp_path: Path,
 ) -> None:
     a_change(tmp_path)
-    done, block = await refuted(tmp_path)
-    assert '=== file "shop.py", modified\n--- hunk\nR2 |    def charge(self, order):' in block
-    assert '=== file "lib/tax.py", unchanged\n--- hunk\nR1 |def rate_of(order):' in block
+    done, results = await refuted(tmp_path)
+    assert '=== file "lib/tax.py", unchanged, lines 1 to 4 of 4\nR1 |def rate_of(order):' in results
     events = [json.loads(line) for line in done.out.splitlines()]
     (withdrawn,) = [one for one in events if one["type"] == "finding.withdrawn"]
     assert withdrawn["evidence"]["path"] == "lib/tax.py"
     assert done.code == 0
 
 
-async def test_a_caller_elsewhere_in_the_repository_is_evidence_if_wanted(tmp_path: Path) -> None:
-    a_change(tmp_path)
-    write("from shop import Shop\n\n\ndef pay(order):\n    Shop().charge(order)\n", "pay.py")
-    git("add", "pay.py")
-    git("commit", "--quiet", "-m", "y", "--", "pay.py")
-    _, block = await refuted(tmp_path)
-    assert "pay.py" not in block
-    write("callers: true\n", ".reviewbot.yml")
-    _, block = await refuted(tmp_path)
-    assert '=== file "pay.py", unchanged\n--- hunk\nR4 |def pay(order):' in block
-
-
-async def test_an_excluded_file_is_no_evidence(tmp_path: Path) -> None:
+async def test_an_excluded_file_is_neither_shown_nor_quoted(tmp_path: Path) -> None:
     a_change(tmp_path)
     write("exclude: [lib/]\n", ".reviewbot.yml")
-    _, block = await refuted(tmp_path)
-    assert "--- hunk\nR2 |    def charge(self, order):" in block
-    assert "rate_of(order):" not in block
+    done, results = await refuted(tmp_path)
+    assert "excludes this path" in results
+    assert "rate_of(order):" not in results
+    assert "finding.withdrawn" not in done.out
 
 
 async def with_cross_file(folder: Path, wanted: str) -> tuple[Done, list[str]]:

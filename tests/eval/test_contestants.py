@@ -107,10 +107,10 @@ async def test_a_model_of_known_quality_gets_the_scores_it_was_given(tmp_path: P
 async def test_refuted_findings_are_counted_and_not_shown(tmp_path: Path) -> None:
     def verify(request: Recorded) -> Answer:
         one, other = asked(request)
-        return says(verdict(one), verdict(other, "refuted"))
+        return says(verdict(one), verdict(other, "wrong"))
 
     scores, (reviewed,), used = await scores_with(
-        tmp_path, [Answer([on(2), on(10, severity="warning")])], CASES[:1], verify
+        tmp_path, [Answer([on(2), on(10)])], CASES[:1], verify
     )
     assert (reviewed.judged, reviewed.refuted) == (2, 1)
     read = used.input + used.cache_read + used.cache_write

@@ -11,7 +11,7 @@ from reviewbot.core.diff.numbered_line import parse_line
 from tests.fake_anthropic.replies import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.fake_anthropic.requests import Recorded
 
@@ -94,3 +94,16 @@ def says(*verdicts: dict[str, Any], **changes: Any) -> Answer:
 def supports(request: Recorded) -> Answer:
     """Support of every finding. It costs nothing: tests of other parts need not count it."""
     return says(*(verdict(one) for one in asked(request)), usage={})
+
+
+def after_lookups(
+    *calls: tuple[str, Mapping[str, Any]], then: Callable[[Recorded], Answer] = supports
+) -> Callable[[Recorded], Answer]:
+    """A verifier that looks code up in its first turn, if it may."""
+
+    def respond(request: Recorded) -> Answer:
+        if request.offers_lookups and len(request.body["messages"]) == 1:
+            return Answer(call=False, lookups=calls, usage={})
+        return then(request)
+
+    return respond

@@ -53,7 +53,7 @@ async def test_a_stored_review_by_a_model_is_finished_with_all_that_was_stored(
     tmp_path: Path,
 ) -> None:
     def refute_the_prior(request: Recorded) -> Answer:
-        answers = {True: "refuted", False: "supported"}
+        answers = {True: "wrong", False: "supported"}
         return says(*(verdict(one, answers[one.is_prior]) for one in asked(request)))
 
     def find_in_new_file(request: Recorded) -> Answer:

@@ -31,7 +31,7 @@ FOUND = [
         quote=f"line_{line} = {line}",
         line=line,
         end_line=line,
-        severity="warning",
+        severity="error",
         title=title,
         scenario=title,
     )
@@ -41,7 +41,7 @@ FOUND = [
 
 def refuting_alpha(request: Recorded) -> Answer:
     """A verifier that refutes one finding and supports the other."""
-    answers = {"Alpha bravo": "refuted"}
+    answers = {"Alpha bravo": "wrong"}
     return says(*(verdict(one, answers.get(one.title, "supported")) for one in asked(request)))
 
 
@@ -106,7 +106,7 @@ async def test_a_verdict_is_published_and_counted_once_if_another_batch_is_inter
 
     def verify(request: Recorded) -> Answer:
         found = asked(request)
-        return says(verdict(found[0], "refuted"), verdict(found[1], "supported"))
+        return says(verdict(found[0], "wrong"), verdict(found[1], "supported"))
 
     async def published(one: ReviewService, review_id: str, kind: str) -> int:
         records = await one.database.read(partial(records_of, review_id=review_id))
@@ -130,7 +130,7 @@ async def test_a_verdict_is_published_and_counted_once_if_another_batch_is_inter
             assert await published(one, row.id, FindingWithdrawn.type) == 2
         assert len(fake.verifications) == 2
     assert report.verification is not None
-    assert (report.verification.refuted, report.verification.supported) == (2, 2)
+    assert (report.verification.wrong, report.verification.supported) == (2, 2)
 
 
 async def test_a_second_review_of_the_same_diff_verifies_only_refuted_findings_again(

@@ -36,7 +36,7 @@ def test_a_finding_without_a_line_has_the_reason() -> None:
     assert step(placement=placement).anchor == "The code it quotes is not in the diff."
 
 
-@pytest.mark.parametrize(("number", "verdict"), [(0, "supported"), (1, "refuted")])
+@pytest.mark.parametrize(("number", "verdict"), [(0, "supported"), (1, "wrong")])
 def test_each_finding_has_its_verdict(number: int, verdict: str) -> None:
     assert review().steps[number].verdict == verdict
 

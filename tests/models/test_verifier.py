@@ -275,7 +275,7 @@ async def test_a_later_run_goes_on_after_the_last_finished_turn() -> None:
     assert not all(one.digest for one in result.seen)
 
 
-BROKEN = {
+BROKEN: dict[str, Reply] = {
     "prose": Answer(call=False, preamble="They all look right to me."),
     "no list": Answer(report='{"ok": true}', tool="check_findings"),
     "no valid answer": says({"finding": 1}),

@@ -84,7 +84,7 @@ def events() -> tuple[Event, ...]:
         FindingRaised(first),
         FindingRaised(second),
         FindingVerified("a", "supported", "It fails.", evidence, Placement("inline")),
-        FindingWithdrawn("b", "It cannot happen.", evidence),
+        FindingWithdrawn("b", "It cannot happen.", evidence, "wrong"),
     )
 
 

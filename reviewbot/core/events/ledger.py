@@ -303,7 +303,8 @@ class Ledger:
     def _may_be_rewritten(self, finding: Finding, other: Finding) -> bool:
         """Return whether ``other`` may be ``finding`` as a verifier of an earlier run rewrote it."""
         is_earlier = not self._answers[other.id]
-        return is_earlier and other.id == finding.id and other.verification in ("pending", "partly")
+        may_be = other.verification in ("pending", "partly")
+        return is_earlier and may_be and other.id == finding.id
 
     def _near(self, finding: Finding) -> list[Finding]:
         """Return the open findings on the lines of ``finding`` or on adjacent lines."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fake_anthropic.verdicts import after_lookups
 from tests.fake_github import Fault
 from tests.github.app_runs import app_server
 from tests.support.github_stories import titles
@@ -23,7 +24,7 @@ USE = f"def charge(order):\n{FILLING}    return 1\n"
 NEW = USE.replace("return 1", "return rate_of(order)  # BUG error Crash in `rate_of`")
 # Only a search finds the definition: nothing imports its file.
 BASE = {"shop/use.py": USE, "elsewhere/tax.py": "def rate_of(order):\n    return order.rate\n"}
-DEFINITION = '=== file "elsewhere/tax.py", unchanged\n--- hunk\nR1 |def rate_of(order):'
+DEFINITION = '=== file "elsewhere/tax.py", unchanged\nR1 |def rate_of(order):'
 UNAVAILABLE = "The code beyond the change was not searched"
 
 
@@ -44,8 +45,15 @@ async def review(
     return "\n".join(one.body for one in pull.comments)
 
 
+@pytest.fixture(autouse=True)
+def _searching(model: FakeAnthropic) -> None:
+    """Let the verifier search for a name."""
+    model.verify = after_lookups(("search_code", {"text": "rate_of"}))
+
+
 def evidence(model: FakeAnthropic, number: int = -1) -> str:
-    return model.verifications[number].text.partition("<findings_to_verify>")[2]
+    """What the verifier got for its search."""
+    return "\n".join(one["content"] for one in model.verifications[number].results)
 
 
 @pytest.mark.slow
@@ -74,7 +82,6 @@ async def test_without_a_clone_the_contents_api_is_read_and_the_report_says_so(
     async with app_server(github, model, tmp_path, clone_bytes=SIZE, verify=True) as server:
         summary = await review(server)
     assert DEFINITION not in evidence(model)
-    assert "def charge" in evidence(model)
     assert f"{UNAVAILABLE}: its repository could not be fetched, since" in summary
 
 
@@ -117,7 +124,7 @@ async def test_two_tenants_with_repositories_of_one_name_have_clones_of_their_ow
         second = github.repository("octo/hello", BASE | theirs)
         github.install(second)
         await review(server, repository="octo/renamed", result="rate_of(order, 2)")
-    assert len(model.verifications) == 2
+    assert len(model.verifications) == 4
     assert "'theirs'" not in evidence(model)
     assert DEFINITION in evidence(model)
     assert clones_of(tmp_path) == [f"{mine.id}/{first.id}"]

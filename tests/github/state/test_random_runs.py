@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 BUGS = 6
 FAIL_ON = {"REVIEWBOT_ACTION_FAIL_ON": "error"}
 FILLER = ["before = 1", "between = 2", "# It is checked upstream."]
-VERDICTS = ["supported", "unproven", "refuted", "refuted by a comment"]
+VERDICTS = ["supported", "cannot_tell", "wrong", "wrong by a comment"]
 
 
 def line_of(bug: int) -> str:
@@ -69,14 +69,12 @@ class Verifier:
             new error.
         refuted: bugs that it refuted with running code.
         perhaps: bugs that it refuted so, if the review is not one of a part.
-        doubted: bugs that it neither supported nor refuted with running code.
     """
 
     answers: list[str]
     is_part: bool
     refuted: set[int] = field(default_factory=set)
     perhaps: set[int] = field(default_factory=set)
-    doubted: set[int] = field(default_factory=set)
 
     def __call__(self, request: Recorded) -> Reply:
         if not self.answers:
@@ -84,27 +82,25 @@ class Verifier:
         findings = {_bug(one.title): one for one in asked(request)}
         shown = [one for row in request.text.split("\n") if (one := parse_line(row))]
         made = {bug: _verdict(one, self.answers[bug], shown) for bug, one in findings.items()}
-        refuted = {bug for bug, one in made.items() if one["verdict"] == "refuted"}
+        refuted = {bug for bug, one in made.items() if one["answer"] == "wrong"}
         if len(refuted) < len(made) or len(made) < ALARM:  # else it is not believed
-            by_code = {bug for bug in refuted if self.answers[bug] == "refuted"}
-            unproven = {bug for bug in made if self.answers[bug] == "unproven"}
+            by_code = {bug for bug in refuted if self.answers[bug] == "wrong"}
             new = {bug for bug in by_code if self.is_part and not findings[bug].is_prior}
             self.refuted |= by_code - new
             self.perhaps |= new
-            self.doubted |= unproven | refuted - by_code
         return says(*made.values())
 
 
 def _verdict(one: Asked, answer: str, shown: list[NumberedLine]) -> dict[str, Any]:
     """A verdict. Code refutes by an unchanged line; it supports if there is none."""
-    if answer == "refuted by a comment":
+    if answer == "wrong by a comment":
         notes = [(line.number, line.text) for line in shown if line.text.startswith("#")]
         number, quote = (*notes, (0, one.code[2].partition("  ")[2]))[0]
-        return verdict(one, "refuted", line=number, quote=quote)
+        return verdict(one, "wrong", line=number, quote=quote)
     code = next((line for line in shown if line.mark == " " and "line_" in line.text), None)
-    if answer == "refuted" and code:
-        return verdict(one, "refuted", line=code.number, quote=code.text)
-    return verdict(one, "unproven" if answer == "unproven" else "supported")
+    if answer == "wrong" and code:
+        return verdict(one, "wrong", line=code.number, quote=code.text)
+    return verdict(one, "cannot_tell" if answer == "cannot_tell" else "supported")
 
 
 @dataclass
@@ -276,15 +272,12 @@ class Life:
         """After a run that ended well. A finding that is held back does not count as open."""
         records = state_of(self.pull).records
         found = [one for one in records if one.state == "open" and not one.held]
-        held = {self._bug_of(one) for one in records if one.state == "open" and one.held}
         bugs = [self._bug_of(one) for one in found]
         assert len(set(bugs)) == len(bugs), "a finding is there twice"
         seen = set(bugs)
         assert errors == len(seen)
         assert not seen - self.present, "a finding is open without its code"
-        named = (reported & self.present) - self.dismissed - self.maybe_dismissed
-        assert named & verifier.doubted <= seen | held, "an unproven finding is lost"
-        counted = reported - verifier.doubted - verifier.refuted - verifier.perhaps
+        counted = reported - verifier.refuted - verifier.perhaps
         sure = ((self.open | counted) & self.present) - self.dismissed
         assert sure <= seen | (reported & self.maybe_dismissed), "a finding is lost"
         assert seen <= sure | self.maybe, "a finding was never reported"

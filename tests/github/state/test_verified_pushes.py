@@ -52,9 +52,9 @@ def judging(model: FakeAnthropic, answers: dict[str, str]) -> Callable[[Recorded
         for one in asked(request):
             answer = answers.get(one.title, "supported")
             code = {"path": "app.py", "line": 8, "quote": "line_8 = 8"}
-            if answer == "refuted":
+            if answer == "wrong":
                 model.refuted.add(one.title)
-            made.append(verdict(one, answer, **(code if answer == "refuted" else {})))
+            made.append(verdict(one, answer, **(code if answer == "wrong" else {})))
         return says(*made)
 
     return verify
@@ -64,41 +64,39 @@ async def test_what_is_refuted_is_not_posted(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     pull = github.pull(base=VERIFIED, head=VERIFIED | TWO)
-    model.verify = judging(model, {ZERO: "refuted"})
+    model.verify = judging(model, {ZERO: "wrong"})
     run = await runner.run(pull, fail_on="error")
     assert titles(pull) == [f"**warning: {NONE}**"]
     assert conclusions(pull) == ["neutral"]
     assert run.outputs["errors"] == "0"
-    assert "1 refuted" in summary_of(pull)
+    assert "1 wrong" in summary_of(pull)
     assert not any(ZERO in text for text in posted_texts(github))
     check(github)
 
 
-async def test_an_unproven_error_is_in_the_summary_alone_and_does_not_count(
+async def test_an_error_about_which_the_verifier_cannot_tell_is_posted_and_counts(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    pull = github.pull(base=VERIFIED, head=VERIFIED | TWO)
-    model.verify = judging(model, {ZERO: "unproven"})
-    run = await runner.run(pull, fail_on="error")
-    assert titles(pull) == [f"**warning: {NONE}**"]
-    assert conclusions(pull) == ["neutral"]
-    assert run.outputs["errors"] == "0"
-    summary = summary_of(pull)
-    assert "### Unproven errors, not counted" in summary
-    assert f"**🛑 error, unproven: {ZERO}**" in summary
+    pull = github.pull(base=VERIFIED, head=VERIFIED | ONE)
+    model.verify = judging(model, {ZERO: "cannot_tell"})
+    await runner.run(pull, fail_on="error")
+    assert titles(pull) == [f"**error, not verified: {ZERO}**"]
+    assert conclusions(pull) == ["failure"]
     check(github)
 
 
-async def test_other_unproven_findings_are_folded(
+async def test_an_error_that_is_partly_true_is_posted_with_its_new_texts(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    pull = github.pull(base=VERIFIED, head=VERIFIED | TWO)
-    model.verify = judging(model, {NONE: "unproven"})
+    def partly(request: Recorded) -> Answer:
+        texts = {"title": "Half true", "scenario": "When x is 0, it fails.", "message": "Check x."}
+        return says(*(verdict(one, "partly", **texts) for one in asked(request)))
+
+    pull = github.pull(base=VERIFIED, head=VERIFIED | ONE)
+    model.verify = partly
     await runner.run(pull, fail_on="error")
-    assert titles(pull) == [f"**error: {ZERO}**"]
-    summary = summary_of(pull)
-    assert "<summary>Held back (1)</summary>" in summary
-    assert f"**⚠️ warning, held back: {NONE}**" in summary
+    assert titles(pull) == ["**error: Half true**"]
+    assert not any(ZERO in text for text in posted_texts(github))
     check(github)
 
 
@@ -120,7 +118,7 @@ async def test_a_push_that_refutes_a_finding_resolves_it(
     pull = github.pull(base=VERIFIED, head=VERIFIED | ONE)
     await runner.run(pull, fail_on="error")
     assert conclusions(pull) == ["failure"]
-    model.respond, model.verify = nothing, judging(model, {ZERO: "refuted"})
+    model.respond, model.verify = nothing, judging(model, {ZERO: "wrong"})
     text = ONE["app.py"].splitlines()[9]
     pull.push(app((10, text), (12, "line_12 = 'new'")))
     run = await runner.run(pull, fail_on="error")
@@ -136,7 +134,7 @@ async def test_a_push_that_does_not_refute_a_finding_leaves_it_open(
 ) -> None:
     pull = github.pull(base=VERIFIED, head=VERIFIED | ONE)
     await runner.run(pull, fail_on="error")
-    model.respond, model.verify = nothing, judging(model, {ZERO: "unproven"})
+    model.respond, model.verify = nothing, judging(model, {ZERO: "cannot_tell"})
     text = ONE["app.py"].splitlines()[9]
     pull.push(app((10, text), (12, "line_12 = 'new'")))
     run = await runner.run(pull, fail_on="error")
@@ -173,7 +171,7 @@ async def test_without_verification_a_push_asks_about_prior_findings_alone(
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
     await runner.run(pull, fail_on="error")
-    model.verify = judging(model, {ZERO: "refuted"})
+    model.verify = judging(model, {ZERO: "wrong"})
     new = (12, "line_12 = None  # BUG warning None is returned")
     pull.push(app((10, ONE["app.py"].splitlines()[9]), new))
     model.respond = only_new
@@ -193,12 +191,12 @@ async def test_the_app_resolves_what_is_refuted_later_and_verifies_new_findings_
 ) -> None:
     github.install(github.repository("octo/hello", BASE))
     async with app_server(github, model, tmp_path, verify=verify) as server:
-        model.verify = judging(model, {NONE: "refuted"})
+        model.verify = judging(model, {NONE: "wrong"})
         pull = github.pull(base=BASE, head=BASE | TWO)
         await server.settle()
         others = [] if verify else [f"**warning: {NONE}**"]
         assert titles(pull) == [f"**error: {ZERO}**", *others]
-        model.respond, model.verify = nothing, judging(model, {ZERO: "refuted"})
+        model.respond, model.verify = nothing, judging(model, {ZERO: "wrong"})
         text = ONE["app.py"].splitlines()[9]
         pull.push(app((10, text), (12, "line_12 = 'new'"), (50, TWO["app.py"].splitlines()[49])))
         await server.settle()
