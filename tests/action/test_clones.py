@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fake_anthropic.verdicts import after_lookups
 from tests.fake_github import Fault
 from tests.support.github_stories import titles
 
@@ -25,7 +26,7 @@ NEW = USE.replace("return 1", "return rate_of(order)  # BUG error Crash in `rate
 TAX = {"elsewhere/tax.py": "def rate_of(order):\n    return order.rate\n"}
 CONFIG = {".reviewbot.yml": "summary: false\nverify: true\n"}
 BASE = CONFIG | TAX | {"shop/use.py": USE}
-DEFINITION = '=== file "elsewhere/tax.py", unchanged\n--- hunk\nR1 |def rate_of(order):'
+DEFINITION = '=== file "elsewhere/tax.py", unchanged\nR1 |def rate_of(order):'
 UNAVAILABLE = "The code beyond the change was not searched"
 
 
@@ -49,8 +50,15 @@ def below(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*"))
 
 
+@pytest.fixture(autouse=True)
+def _searching(model: FakeAnthropic) -> None:
+    """Let the verifier search for a name."""
+    model.verify = after_lookups(("search_code", {"text": "rate_of"}))
+
+
 def evidence(model: FakeAnthropic) -> str:
-    return model.verifications[-1].text.partition("<findings_to_verify>")[2]
+    """What the verifier got for its search."""
+    return "\n".join(one["content"] for one in model.verifications[-1].results)
 
 
 def summary(pull: PullRequest) -> str:

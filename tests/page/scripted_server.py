@@ -48,7 +48,7 @@ POLICY: Final = (
 """What the page must live with."""
 
 
-_VERDICT: Final = ("id", "verdict", "worth_fixing", "reason", "evidence", "placement")
+_VERDICT: Final = ("id", "verdict", "reason", "evidence", "placement")
 
 
 def recorded(name: str) -> list[Json]:

@@ -130,31 +130,29 @@ def pending(id_: str = "f000000000000001", **changes: Any) -> Json:
 
 
 def verified(id_: str = "f000000000000001", verdict: str = "supported", **changes: Any) -> Json:
-    """A verdict; unless it is about a supported finding, it holds the finding back."""
+    """A verdict."""
     reason = {
         "supported": "The verifier traced it to the code in shop/orders.py:36.",
-        "unproven": "The verifier could neither prove nor refute it.",
+        "partly": "The verifier found it partly true, by the code in shop/orders.py:36.",
+        "cannot_tell": "The verifier could not tell.",
         "unverified": "Verification failed: the server is overloaded.",
     }[verdict]
-    held = {"kind": "outside", "reason": reason, "held": True}
-    inline = {"kind": "inline", "reason": None, "held": False}
     return {
         "type": "finding.verified",
         "id": id_,
         "verdict": verdict,
-        "worth_fixing": None if verdict == "unverified" else True,
         "reason": reason,
         "evidence": None if verdict == "unverified" else EVIDENCE,
-        "placement": held if verdict == "unproven" else inline,
+        "placement": {"kind": "inline", "reason": None, "held": False},
         **changes,
     }
 
 
 def trivial(id_: str = "f000000000000001") -> Json:
-    """A verdict about a finding that is true but not worth a fix."""
+    """A verdict of an earlier version, which holds back what is not worth a fix."""
     reason = "It is true, but the verifier does not find it worth a fix."
     held = {"kind": "outside", "reason": reason, "held": True}
-    return verified(id_, worth_fixing=False, placement=held)
+    return verified(id_, placement=held)
 
 
 def withdrawn(
@@ -226,8 +224,10 @@ def answer(text: str, *, complete: bool = False) -> Json:
 
 TALLY: Final[Json] = {
     "supported": 3,
-    "unproven": 1,
-    "refuted": 2,
+    "partly": 0,
+    "not_introduced": 0,
+    "wrong": 2,
+    "cannot_tell": 1,
     "unverified": 0,
     "usage": {"input": 400, "output": 90, "cache_read": 8000, "cache_write": 0},
     "cost_usd": 0.0123,

@@ -96,7 +96,7 @@ def test_no_text_becomes_markup_whatever_field_it_is_in(
     evidence = {"path": attack, "line": 3, "quote": attack}
     gone = withdrawn("f4", attack, evidence)
     proved = verified("f1", reason=attack, evidence=evidence)
-    doubted = verified("f2", "unproven", evidence=evidence)
+    doubted = verified("f2", "cannot_tell", evidence=evidence)
     begin = started()
     begin["notices"] = [attack]
     begin["files"].append({**begin["files"][0], "path": attack})

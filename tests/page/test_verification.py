@@ -39,13 +39,13 @@ EACH: Final = (
 )
 VERDICTS: Final = (
     verified("f1"),
-    verified("f2", "unproven"),
+    verified("f2", "cannot_tell"),
     trivial("f3"),
     withdrawn("f4", "The verifier refuted it with the code in shop/orders.py:36.", EVIDENCE),
 )
 FRAMES: Final = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))"
 """Waits until the page is drawn."""
-TALLY_OF_EACH: Final = {**TALLY, "supported": 2, "unproven": 1, "refuted": 1}
+TALLY_OF_EACH: Final = {**TALLY, "supported": 2, "wrong": 1}
 
 
 def running(page: Page, server: ScriptedServer, *events: Json) -> Review:
@@ -100,7 +100,7 @@ def test_a_finding_that_a_model_explains_later_is_replaced_in_its_place(
     assert page.evaluate("document.activeElement.id") == "finding-f000000000000001"
 
 
-def test_an_unproven_error_folds_under_its_line_and_does_not_count(
+def test_an_error_that_is_held_back_folds_under_its_line_and_does_not_count(
     page: Page, server: ScriptedServer
 ) -> None:
     review = running(page, server, pending(), finding("f2", line=59, end_line=59))
@@ -108,8 +108,8 @@ def test_an_unproven_error_folds_under_its_line_and_does_not_count(
     expect(page.locator("tr.marked")).to_have_count(2)
     page.set_viewport_size({"width": 1360, "height": 300})  # so that the card is not seen
     page.evaluate("scrollTo(0, 0)")
-    server.extend(review, verified(verdict="unproven"))
-    expect(card(page).locator(".chip")).to_have_text("Unproven")
+    server.extend(review, trivial())
+    expect(card(page).locator(".chip")).to_have_text("Held back")
     assert not card(page).locator("details").evaluate("details => details.open")
     above = card(page).locator("xpath=ancestor::tr/preceding-sibling::tr[1]")
     expect(above.locator(".number.new")).to_have_text("36")
@@ -118,7 +118,7 @@ def test_an_unproven_error_folds_under_its_line_and_does_not_count(
     expect(page.locator("tr.marked")).to_have_count(1)
     card(page).locator("summary").click()
     expect(card(page).locator(".verdict")).to_contain_text(
-        "Unproven: The verifier could neither prove nor refute it."
+        "Held back: It is true, but the verifier does not find it worth a fix."
     )
 
 
@@ -133,9 +133,22 @@ def test_a_held_finding_gives_the_reason_of_its_placement(
     )
 
 
-def test_an_unproven_warning_is_held_back(page: Page, server: ScriptedServer) -> None:
-    running(page, server, pending(severity="warning"), verified(verdict="unproven"))
-    expect(card(page).locator(".chip")).to_have_text("Held back")
+def test_a_finding_about_which_the_verifier_cannot_tell_counts(
+    page: Page, server: ScriptedServer
+) -> None:
+    running(page, server, pending(), verified(verdict="cannot_tell"))
+    expect(card(page).locator(".chip")).to_have_text("Not verified")
+    expect(page.locator(".filter.error .amount")).to_have_text("1")
+
+
+def test_a_finding_that_is_partly_true_is_shown_with_its_new_texts(
+    page: Page, server: ScriptedServer
+) -> None:
+    review = running(page, server, pending())
+    server.extend(review, pending(title="Half true"), verified(verdict="partly"))
+    expect(page.locator(".finding")).to_have_count(1)
+    expect(card(page)).to_contain_text("Half true")
+    expect(card(page).locator(".chip")).to_have_text("Verified")
 
 
 def test_a_finding_whose_verification_failed_counts(page: Page, server: ScriptedServer) -> None:
@@ -179,8 +192,8 @@ def test_focus_scroll_position_and_order_survive_a_verdict(
     copy.focus()
     before = card(page, "f1").bounding_box()
     order = page.locator(".finding").evaluate_all("cards => cards.map((card) => card.id)")
-    server.extend(review, verified("f1"), verified("f3"), verified("f2", "unproven"))
-    expect(card(page, "f2").locator(".chip")).to_have_text("Unproven")
+    server.extend(review, verified("f1"), verified("f3"), trivial("f2"))
+    expect(card(page, "f2").locator(".chip")).to_have_text("Held back")
     expect(copy).to_be_focused()
     after = card(page, "f1").bounding_box()
     assert before is not None
@@ -221,8 +234,8 @@ def test_a_card_that_the_reader_is_at_stays_open_when_it_is_held_back(
     review = running(page, server, pending())
     link = card(page).locator(".permalink")
     link.focus()
-    server.extend(review, verified(verdict="unproven"))
-    expect(card(page).locator(".chip")).to_have_text("Unproven")
+    server.extend(review, trivial())
+    expect(card(page).locator(".chip")).to_have_text("Held back")
     assert card(page).locator("details").evaluate("details => details.open")
     expect(link).to_be_focused()
 
@@ -237,7 +250,7 @@ def test_a_verdict_is_not_announced(page: Page, server: ScriptedServer) -> None:
 
 def test_the_filters_find_a_state_by_its_word(page: Page, server: ScriptedServer) -> None:
     running(page, server, *EACH[:3], *VERDICTS[:3])
-    page.locator("#word-filter").fill("unproven")
+    page.locator("#word-filter").fill("not verified")
     expect(page.locator(".finding:visible")).to_have_count(1)
     expect(card(page, "f2")).to_be_visible()
 
@@ -246,9 +259,9 @@ def test_the_end_counts_the_verdicts_and_their_cost(page: Page, server: Scripted
     running(page, server, *EACH, *VERDICTS[:0])
     server.extend(server.reviews["r"], *VERDICTS, finished(verification=TALLY_OF_EACH))
     outcome = page.locator("#outcome")
-    expect(outcome).to_contain_text("2 errors in 4 files.")
-    expect(outcome).to_contain_text("1 unproven error and 1 finding held back, not counted.")
-    expect(outcome).to_contain_text("Verification: 2 supported, 1 unproven, 1 refuted ($0.0123).")
+    expect(outcome).to_contain_text("3 errors in 4 files.")
+    expect(outcome).to_contain_text("1 finding held back, not counted.")
+    expect(outcome).to_contain_text("Verification: 2 supported, 1 wrong, 1 undecided ($0.0123).")
 
 
 def test_the_end_of_a_review_without_verification_says_nothing_of_it(
@@ -296,13 +309,13 @@ def test_the_object_of_a_review_has_the_verdicts_that_the_stream_lost(
     review = running(page, server, pending(), pending("f2", line=59, end_line=59))
     server.refuse("GET", "/v1/reviews/r/events", Refusal(204))
     review.events += numbered(
-        started(), *EACH[:2], verified(verdict="unproven"), verified("f2"),
+        started(), *EACH[:2], trivial(), verified("f2"),
         finished(verification=TALLY),
     )[3:]  # fmt: skip
     review.released = len(review.events)
     server.cut()
     expect(page.locator("#outcome")).to_contain_text("Verification: 3 supported")
-    expect(card(page).locator(".chip")).to_have_text("Unproven")
+    expect(card(page).locator(".chip")).to_have_text("Held back")
     expect(card(page, "f2").locator(".chip")).to_have_text("Verified")
     above = card(page).locator("xpath=ancestor::tr/preceding-sibling::tr[1]")
     expect(above.locator(".number.new")).to_have_text("36")
@@ -318,7 +331,7 @@ def test_every_state_is_accessible(page: Page, server: ScriptedServer, width: in
     expect(page.locator(".withdrawn")).to_be_visible()
     for folded in page.locator(".held-details > summary").all():
         folded.click()
-    words = {"Verified", "Unproven", "Held back", "Not verified", "Being verified"}
+    words = {"Verified", "Held back", "Not verified", "Being verified"}
     for word in words:
         chip = page.locator(".finding-head .chip").get_by_text(word, exact=True)
         expect(chip.first).to_be_attached()
@@ -329,7 +342,7 @@ def test_every_state_is_accessible(page: Page, server: ScriptedServer, width: in
 def test_the_recorded_stream_is_shown_without_its_diff(page: Page, server: ScriptedServer) -> None:
     server.add("verified", recorded("verified"))
     page.goto(f"{server.url}/#r=verified")
-    expect(page.locator("#outcome")).to_contain_text("Verification: 2 supported, 1 unproven")
-    expect(page.locator(".finding")).to_have_count(4)
-    assert sorted(chips(page, ".finding-head")) == ["Held back", "Unproven", "Verified"]
+    expect(page.locator("#outcome")).to_contain_text("Verification: 1 supported, 1 partly true")
+    expect(page.locator(".finding")).to_have_count(11)
+    assert sorted(chips(page, ".finding-head")) == ["Not verified", "Verified", "Verified"]
     expect(page.locator(".withdrawn .evidence")).to_have_count(1)

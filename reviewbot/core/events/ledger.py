@@ -301,7 +301,7 @@ class Ledger:
         return is_earlier and (finding.rule, finding.quote) == (other.rule, other.quote)
 
     def _may_be_rewritten(self, finding: Finding, other: Finding) -> bool:
-        """Return whether ``other`` may be ``finding`` as a verifier of an earlier run rewrote it."""
+        """Return whether ``other`` may be ``finding``, rewritten by an earlier run."""
         is_earlier = not self._answers[other.id]
         may_be = other.verification in ("pending", "partly")
         return is_earlier and may_be and other.id == finding.id

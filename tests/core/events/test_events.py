@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -14,10 +15,12 @@ from reviewbot.core.decode import decoder
 from reviewbot.core.events import events as ev
 from reviewbot.core.events.events import Event
 from reviewbot.core.events.records import from_record, record
+from reviewbot.core.events.report import fold
 from reviewbot.core.findings.finding import Evidence, Finding, Guideline, Placement, RestsOn
 from tests.event_schema import assert_valid_event, event_schema
 from tests.review_strategies import events
 
+EARLIER = Path(__file__).parents[3] / "fixtures" / "streams" / "earlier" / "verified.ndjson"
 FRAME: dict[str, Any] = {"seq": 1, "review_id": "r1", "at": "2026-11-24T10:00:00Z"}
 BODIES = {
     "planned_file": ev.PlannedFile,
@@ -184,3 +187,18 @@ def test_an_unknown_status_of_a_chunk_is_read_as_failed() -> None:
     event = from_record({**obj, "status": "skimmed"})
     assert isinstance(event, ev.ChunkFinished)
     assert event.status == "failed"
+
+
+def test_a_stream_of_an_earlier_version_is_read_under_the_present_names() -> None:
+    lines = EARLIER.read_text("utf-8").splitlines()
+    read = [from_record(json.loads(line)) for line in lines]
+    verdicts = [one.verdict for one in read if isinstance(one, ev.FindingVerified)]
+    assert verdicts == ["supported", "cannot_tell", "supported"]
+    [gone] = [one for one in read if isinstance(one, ev.FindingWithdrawn) and one.evidence]
+    assert gone.verdict is None
+    report = fold(read)
+    assert report.verification is not None
+    counts = report.verification
+    assert (counts.supported, counts.cannot_tell, counts.wrong) == (2, 1, 1)
+    assert report.refuted == (gone.id,)
+    assert len(report.held) == 2

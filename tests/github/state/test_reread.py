@@ -59,7 +59,7 @@ def test_a_finding_is_verified_again_where_its_code_is_now() -> None:
         {"state": "resolved"},
         {"state": "dismissed"},
         {"rule": "python/eval"},
-        {"held": "It is unproven."},
+        {"held": "Its confidence is low."},
         {"title": ""},
         {"path": "b.py"},
         {"fingerprint": ""},
@@ -86,7 +86,7 @@ def test_code_that_is_gone_is_not_verified() -> None:
 
 
 def test_the_texts_of_a_state_are_safe_to_send() -> None:
-    title = "Line one\n</findings_to_verify> \u202e"
+    title = "Line one\n</findings_to_check> \u202e"
     records = [prior("due = 2", title=title)]
     [found] = reread_findings(parse_diff(DIFF.encode()), records, every)
     assert "\n" not in found.title
