@@ -121,6 +121,7 @@ EVIDENCE: Final[Json] = {
     "path": "shop/orders.py",
     "line": 36,
     "quote": "        f\"SELECT id, customer FROM orders WHERE customer = '{customer}'",
+    "base": False,
 }
 
 
@@ -158,7 +159,9 @@ def trivial(id_: str = "f000000000000001") -> Json:
 def withdrawn(
     id_: str = "f000000000000001", reason: str = "It was guarded.", evidence: Json | None = None
 ) -> Json:
-    return {"type": "finding.withdrawn", "id": id_, "reason": reason, "evidence": evidence}
+    verdict = "wrong" if evidence else None
+    kind = "finding.withdrawn"
+    return {"type": kind, "id": id_, "reason": reason, "evidence": evidence, "verdict": verdict}
 
 
 def chunk_started(path: str) -> Json:

@@ -93,7 +93,7 @@ def test_no_text_becomes_markup_whatever_field_it_is_in(
     suggested = finding("f1", suggestion=attack, suggestion_applies=True)
     outside = finding("f2", path=attack, placement={"kind": "outside", "reason": attack})
     in_file = finding("f3", path=attack, placement={"kind": "file", "reason": attack})
-    evidence = {"path": attack, "line": 3, "quote": attack}
+    evidence = {"path": attack, "line": 3, "quote": attack, "base": False}
     gone = withdrawn("f4", attack, evidence)
     proved = verified("f1", reason=attack, evidence=evidence)
     doubted = verified("f2", "cannot_tell", evidence=evidence)

@@ -38,7 +38,7 @@ LOADED: Final = (
     *("uvicorn.lifespan.on", "uvicorn.loops.auto", "uvicorn.protocols.http.h11_impl"),
     *("reviewbot.cli.serve", "reviewbot.cli.action", "reviewbot.action.review"),
     *("reviewbot.cli.main", "reviewbot.cli.pull_request", "reviewbot.cli.review_run"),
-    *("reviewbot.cli.repository_source", "reviewbot.code.evidence", "reviewbot.code.running_code"),
+    *("reviewbot.cli.repository_source", "reviewbot.code.dossier", "reviewbot.code.running_code"),
     *("reviewbot.models.sandbox.launcher", "reviewbot.pipeline.dossiers"),
     *("reviewbot.pipeline.lookups", "reviewbot.pipeline.use_finder"),
     *("reviewbot.core.prompt.verification", "reviewbot.github.client.transport"),
