@@ -110,7 +110,7 @@ async def test_refuted_findings_are_counted_and_not_shown(tmp_path: Path) -> Non
         return says(verdict(one), verdict(other, "wrong"))
 
     scores, (reviewed,), used = await scores_with(
-        tmp_path, [Answer([on(2), on(10)])], CASES[:1], verify
+        tmp_path, [Answer([on(2), on(10, severity="warning", confidence=0.5)])], CASES[:1], verify
     )
     assert (reviewed.judged, reviewed.refuted) == (2, 1)
     read = used.input + used.cache_read + used.cache_write

@@ -31,7 +31,8 @@ FOUND = [
         quote=f"line_{line} = {line}",
         line=line,
         end_line=line,
-        severity="error",
+        severity="warning",
+        confidence=0.5,
         title=title,
         scenario=title,
     )
@@ -102,7 +103,8 @@ async def test_a_verdict_is_published_and_counted_once_if_another_batch_is_inter
         path = file_of(request)
         if path == "file_1.py" and not reached.is_set():
             return Answer([], before=[Hang()])
-        return Answer(findings_for(path)[:2])
+        doubtful = {"severity": "warning", "confidence": 0.5}
+        return Answer([one | doubtful for one in findings_for(path)[:2]])
 
     def verify(request: Recorded) -> Answer:
         found = asked(request)
