@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _ASKED: Final = "<findings_to_check>"
 _FINDING: Final = re.compile(
-    r'^finding (\d+): ("(?:[^"\\]|\\.)*") (RIGHT|LEFT) (\d+)-(\d+), [\w-]+(, reported by)?',
+    r'^finding (\d+): ("(?:[^"\\]|\\.)*") (RIGHT|LEFT) (\d+)-(\d+), [\w-]+(, reported about)?',
     re.MULTILINE,
 )
 _TITLE: Final = re.compile(r"^title: (.*)$", re.MULTILINE)
