@@ -292,7 +292,7 @@ def state(page: Page) -> list[object]:
 def test_a_reload_and_a_replay_show_the_same(page: Page, server: ScriptedServer) -> None:
     review = running(page, server, *EACH)
     server.extend(review, *VERDICTS[:2])
-    expect(card(page, "f2").locator(".chip")).to_have_text("Unproven")
+    expect(card(page, "f2").locator(".chip")).to_have_text("Not verified")
     server.cut()  # the browser goes on after the last event that it has
     server.extend(review, *VERDICTS[2:], finished(verification=TALLY_OF_EACH))
     expect(page.locator("#outcome")).to_contain_text("Verification:")
