@@ -17,13 +17,14 @@ from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_CUT: Final = "[CUT "
 _HEADING: Final = re.compile(r'=== file ("(?:[^"\\]|\\.)*+"),')
 
 
 def shown_in_results(results: Iterable[str]) -> Iterator[ChunkView]:
     """Yield the lines of code in results of look-ups, as unchanged files.
 
-    A file whose path is shown with escapes is left out.
+    A file whose path is shown with escapes is left out, and so is a line that was shown in part.
     """
     for number, result in enumerate(results):
         path: str | None = None
@@ -33,7 +34,7 @@ def shown_in_results(results: Iterable[str]) -> Iterator[ChunkView]:
                 yield from _views(number, path, lines)
                 heading = _HEADING.match(text)
                 path, lines = json.loads(heading[1]) if heading else None, []
-            elif (parsed := parse_line(text)) is not None:
+            elif _CUT not in text and (parsed := parse_line(text)) is not None:
                 old, new = (parsed.number, None) if parsed.side == "L" else (None, parsed.number)
                 lines.append(DiffLine("context", old, new, parsed.text))
         yield from _views(number, path, lines)

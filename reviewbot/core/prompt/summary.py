@@ -174,16 +174,20 @@ def parse_summary(
 
 
 def _requirements(value: dict[str, object], known: Mapping[str, str]) -> tuple[Requirement, ...]:
-    """Return what the purpose asks for; ``known`` has the described paths by shown path."""
+    """Return what the purpose asks for; ``known`` has the described paths by shown path.
+
+    Entries of another form are left out.
+    """
     requirements: dict[str, Requirement] = {}
-    for item in _items(value, "asked_for"):
-        if not isinstance(item, dict):
-            raise ValueError("asked_for: not a list of objects")  # noqa: TRY004 (as above)
-        what = _within(_line(item.get("what"), "asked_for.what"), REQUIREMENT_LIMIT)
-        path = item.get("path")
-        shown_by = None if path is None else known.get(show(_string(path, "asked_for.path")))
-        if what:
-            requirements.setdefault(what, Requirement(what, shown_by))
+    items = value.get("asked_for")
+    for item in items if isinstance(items, list) else ():
+        match item:
+            case {"what": str(text), **rest} if what := _within(_joined(text), REQUIREMENT_LIMIT):
+                path = rest.get("path")
+                shown_by = known.get(show(path)) if isinstance(path, str) else None
+                requirements.setdefault(what, Requirement(what, shown_by))
+            case _:
+                pass  # the summary counts more than an entry of another form
     return tuple(requirements.values())[:REQUIREMENTS_LIMIT]
 
 
@@ -194,7 +198,11 @@ def _string(value: object, name: str) -> str:
 
 
 def _line(value: object, name: str) -> str:
-    return " ".join(_string(value, name).split())
+    return _joined(_string(value, name))
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _items(value: dict[str, object], name: str) -> list[object]:

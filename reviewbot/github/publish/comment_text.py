@@ -41,7 +41,7 @@ _QUOTE_LINES: Final = 10
 _SUGGESTION_LINES: Final = 40
 _COMMENT: Final = "<!--"
 _CONTRADICTS: Final = (
-    "The suggestion restores code that an earlier finding was about, so one of the two is wrong:"
+    "The suggestion restores code that an earlier finding was about, so the two may contradict:"
 )
 
 

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 MAX_FILE: Final = 2_000_000
 """Maximum bytes of a file to search."""
-
+LONG: Final = 10
+"""Characters of a line from which it tells one file from another."""
+SHARED: Final = 0.2
+"""Share of the long lines of a deleted file that the file in its place must have."""
 
 PAUSE_S: Final = 1.0
 """Seconds before a second request for a file that GitHub does not find."""
@@ -49,6 +52,7 @@ class HeadCode:
         self._whole = whole
         self._searched: dict[tuple[str, Side], SearchedLines] = {}
         self._moved: dict[tuple[str, Side, str], str] = {}
+        self._long: dict[tuple[str, Side], frozenset[str]] = {}
         self._renamed = {
             file.old_path: file.path for file in files if file.status == "renamed" and file.old_path
         }
@@ -57,11 +61,12 @@ class HeadCode:
         """Return the current path of a record's file.
 
         The diff shows renames. If the file was deleted, an open record follows its code to a file
-        that the pull request adds or changes. A dismissed record follows renames only, because it
-        could hide another finding.
+        that the pull request adds or changes; if the diff shows the deletion, that file must also
+        resemble the deleted one. A dismissed record follows renames only, because it could hide
+        another finding.
         """
         path = record.path
-        is_deleted = record.side == "RIGHT" and self.is_deleted(path)
+        is_deleted = record.side == "RIGHT" and record.state == "open" and self.is_deleted(path)
         if path in self._files and not is_deleted:
             return path
         if path in self._renamed:
@@ -75,9 +80,27 @@ class HeadCode:
         key = (path, side, text)
         if key not in self._moved:
             code = Fingerprint.parse(text)
-            found = (one for one in self._files if code and self._changes(one, side, code))
+            found = (
+                other
+                for other in self._files
+                if code and self._changes(other, side, code) and self._may_replace(other, path)
+            )
             self._moved[key] = next(found, path)
         return self._moved[key]
+
+    def _may_replace(self, path: str, deleted: str) -> bool:
+        """Return whether a file resembles one whose deletion the diff shows; True without one."""
+        if deleted not in self._files:
+            return True
+        before, after = self._long_lines(deleted, "LEFT"), self._long_lines(path, "RIGHT")
+        return len(before & after) >= max(1, SHARED * len(before))
+
+    def _long_lines(self, path: str, side: Side) -> frozenset[str]:
+        key = (path, side)
+        if key not in self._long:
+            lines = (text for _, text in self._lines(path, side))
+            self._long[key] = frozenset(text for text in lines if len(text) >= LONG)
+        return self._long[key]
 
     def _changes(self, path: str, side: Side, code: Fingerprint) -> bool:
         """Return whether the pull request adds a file with the code, or changes the code."""
@@ -85,13 +108,13 @@ class HeadCode:
         if places and self._files[path].status in ("added", "renamed", "copied"):
             return True
         kind = "removed" if side == "LEFT" else "added"
-        changed = (
+        changed = {
             line.old_no if side == "LEFT" else line.new_no
             for hunk in (self._files[path].hunks if places else ())
             for line in hunk.iter_lines()
             if line.kind == kind
-        )
-        return any(number in place for number in changed for place in places)
+        }
+        return any(not changed.isdisjoint(place) for place in places)
 
     def is_in_diff(self, path: str) -> bool:
         """Return whether the pull request changes a file."""

@@ -4,7 +4,7 @@ A round is a complete review of new code that left a signed state. The more roun
 fewer findings get a comment. Errors always get one, and so do warnings on other new lines:
 
 - From the second round, notes are listed.
-- From the third round, so are warnings on code that an earlier round read, if the push changes
+- From the third round, so are warnings on code that the last review had read, if the push changes
   neither their hunk nor a hunk that they rest on.
 - From the fourth round, so are warnings in the hunk of an earlier finding.
 
@@ -49,7 +49,7 @@ _SHIFT: Final[Mapping[Rounds, int]] = MappingProxyType({"normal": 0, "strict": 1
 REASONS: Final[Mapping[Listed, str]] = MappingProxyType(
     {
         "note": "From the second round on, notes are listed, not posted.",
-        "read": "An earlier round read this code, and this push does not change it.",
+        "read": "An earlier review read this code, and this push does not change it.",
         "hunk": "This hunk had a finding in an earlier round.",
     }
 )

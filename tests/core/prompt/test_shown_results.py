@@ -37,6 +37,12 @@ def test_lines_of_a_search_belong_to_their_files() -> None:
     assert [(view.path, len(view.hunks)) for view in views] == [("a.py", 2), ("b.py", 1)]
 
 
+def test_a_line_that_was_shown_in_part_proves_nothing() -> None:
+    result = read_text(file(), 1, 2).replace("    return None", "[CUT 9 characters]None")
+    [view] = shown_in_results([result])
+    assert [line.new_no for hunk in view.hunks for line in hunk.lines] == [1]
+
+
 def test_text_of_a_file_is_no_heading() -> None:
     [view] = shown_in_results([read_text(file(), 5, 5)])
     assert view.path == "a.py"

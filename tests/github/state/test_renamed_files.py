@@ -58,17 +58,33 @@ async def test_a_finding_moves_to_the_new_file_if_its_file_is_rewritten_under_an
     github: FakeGitHub, model: FakeAnthropic, runner: Runner, is_silent: bool
 ) -> None:
     bug = "row_9 = 1 / 0  # BUG error Division by zero\n"
-    code = "".join(f"row_{number} = {number}\n" for number in range(30))
+    code = "".join(f"row_number_{number} = {number}\n" for number in range(30))
     base = CONFIG | {"old.py": code}
-    pull = github.pull(base=base, head=base | {"old.py": code.replace("row_9 = 9\n", bug)})
+    pull = github.pull(base=base, head=base | {"old.py": f"{bug}{code}"})
     await runner.run(pull, fail_on="error")
     if is_silent:
         model.respond = nothing
+    kept = "".join(code.splitlines(keepends=True)[:10])
     rewritten = "".join(f"value_{number} = [{number}]\n" for number in range(40))
-    pull.push({"old.py": None, "new.py": f"{rewritten}{bug}"})
+    pull.push({"old.py": None, "new.py": f"{rewritten}{kept}{bug}"})
     run = await runner.run(pull, fail_on="error")
     assert (run.outputs["errors"], conclusions(pull)[-1]) == ("1", "failure")
     assert titles(pull) == ["**error: Division by zero**"]
+
+
+async def test_a_deleted_file_leaves_no_finding_on_the_same_line_of_an_unrelated_file(
+    github: FakeGitHub, runner: Runner
+) -> None:
+    bug = "row_9 = 1 / 0  # BUG error Division by zero\n"
+    code = "".join(f"row_number_{number} = {number}\n" for number in range(30))
+    base = CONFIG | {"old.py": code}
+    pull = github.pull(base=base, head=base | {"old.py": f"{bug}{code}"})
+    await runner.run(pull, fail_on="error")
+    unrelated = "".join(f"value_{number} = [{number}]\n" for number in range(40))
+    pull.push({"old.py": None, "new.py": f"{unrelated}{bug}"})
+    run = await runner.run(pull, fail_on="error")
+    assert run.outputs["errors"] == "1"
+    assert titles(pull) == ["**error: Division by zero**"] * 2, "each file has its own error"
 
 
 @either_way

@@ -167,7 +167,7 @@ def test_a_finding_that_restores_reported_code_is_posted_in_every_round(
     done, plan = pull.push((10, "good"), finds=(10,), **about)
     assert posted(plan) == [10]
     assert [one.title for one in done.contradicted.values()] == ["Wrong bad"]
-    assert "one of the two is wrong: Wrong bad." in plan.inline[0].comment["body"]
+    assert "the two may contradict: Wrong bad." in plan.inline[0].comment["body"]
 
 
 @pytest.mark.parametrize("line", [10, 50])
