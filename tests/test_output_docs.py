@@ -15,6 +15,7 @@ def test_every_example_line_is_a_line_of_a_recorded_output() -> None:
     written = {
         line.rstrip()
         for path in STREAMS.iterdir()
+        if path.is_file()
         for line in path.read_text(encoding="utf-8").split("\n")
     }
     blocks = re.findall(r"^```(?:text|json|markdown)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.core.findings.check_tool import CHECK_TOOL
 from reviewbot.github.markers import parse
 from tests.github.action_runs import bound_to
 from tests.github.injection_corpus import MARKED_FILE, MARKED_LINE, planted
@@ -183,7 +184,12 @@ def suppressed(left: Left, case: Case) -> Iterator[Violation]:
 
 def _is_looked_up(left: Left, case: Case) -> bool:
     """Whether a model got what it has to look up, in the cases in which it does."""
-    results = (text for prompt in left.asked for text in results_of(prompt.request))
+    results = (
+        text
+        for prompt in left.asked
+        if (prompt.request.tool or CHECK_TOOL)["name"] != CHECK_TOOL["name"]
+        for text in results_of(prompt.request)
+    )
     return case.enters != "looked-up code" or any(f"def {NEEDLE}" in text for text in results)
 
 

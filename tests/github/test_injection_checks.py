@@ -291,9 +291,7 @@ async def test_a_secret_is_seen_wherever_it_leaves(tmp_path: Path) -> None:
     by_server = await by_app(HARMLESS, tmp_path)
     by_server.logs += HARMLESS.payload
     places = {one.where for left in (by_runner, by_server) for one in leaks(left, words)}
-    # The model said it, so the request that verifies its finding repeats it.
-    others = {"a request to the model", "an event", "a job", "a server's log"}
-    assert places == others | {"a request to GitHub"}
+    assert places == {"an event", "a job", "a server's log", "a request to GitHub"}
     asked = {one.where for one in leaks(by_runner, ("line_20 = float(given)",))}
     assert "a request to the model" in asked
     by_runner.own_secrets = words
@@ -377,10 +375,10 @@ async def test_a_model_that_obeys_looked_up_code_gets_its_look_ups_and_no_more(
     "line",
     [
         "R1 |line_10 = 10",
-        "R2+|ready = 1",
+        "R2+|ready = 2",
         "R2 |ready = 2",
         "ready = 1",
-        '=== file "app.py", modified',
+        '=== file "app.py", deleted',
         '=== search for "x": nothing',
         "--- hunk",
     ],

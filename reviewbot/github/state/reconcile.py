@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.coverage import outcome_of
@@ -63,7 +62,7 @@ class Reconciled:
     dismissed: tuple[Record, ...] = ()
     is_first: bool = True
     rounds: int = 0
-    contradicted: Mapping[str, Record] = MappingProxyType({})
+    contradicted: Mapping[str, Record] = field(default_factory=dict)
 
     @property
     def listed(self) -> dict[str, Listed]:

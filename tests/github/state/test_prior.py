@@ -33,6 +33,9 @@ class Listed:
     async def comments(self, *_pull: Any) -> tuple[ReviewComment, ...]:
         return self.on_lines
 
+    async def with_issues(self, *_pull: Any) -> tuple[tuple[()], tuple[()]]:
+        return (), ()
+
 
 async def prior_of(*on_lines: ReviewComment) -> Prior:
     class OnlyComments:
