@@ -167,11 +167,8 @@ class ReportBuilder:
                 pass
 
     def _add_finding(self, event: FindingRaised | FindingVerified | FindingWithdrawn) -> None:
-        match event:
-            case FindingWithdrawn(evidence=Evidence(), verdict="wrong" | None):
-                self._refuted[event.id] = None
-            case _:
-                pass
+        if isinstance(event, FindingWithdrawn) and event.evidence is not None:
+            self._refuted[event.id] = None
         match event:
             case FindingRaised():
                 self._raised[event.finding.id] = event.finding

@@ -286,12 +286,6 @@ def test_refuted_findings_are_known_by_id_even_if_an_earlier_review_raised_them(
     assert [one.is_refuted for one in report.withdrawn] == [True]
 
 
-def test_a_finding_that_the_change_did_not_introduce_is_not_refuted() -> None:
-    evidence = Evidence("a.py", 1, "x")
-    gone = ev.FindingWithdrawn("prior", "Not new.", evidence, verdict="not_introduced")
-    assert fold([gone]).refuted == ()
-
-
 def test_a_refuted_finding_that_is_raised_again_is_open() -> None:
     gone = ev.FindingWithdrawn(FINDING.id, "It is refuted.", Evidence("a.py", 1, "x"))
     assert fold([raised(), gone, raised()]).refuted == ()
