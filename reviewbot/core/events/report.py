@@ -41,12 +41,13 @@ _NOTHING: Final = Usage()
 class Withdrawal:
     """A finding that was shown and then withdrawn, with the reason.
 
-    ``evidence`` is the code with which the verifier refuted it, if it did.
+    If the verifier withdrew it, ``evidence`` is the code that decided, and ``verdict`` says why.
     """
 
     finding: Finding
     reason: str
     evidence: Evidence | None = None
+    verdict: Literal["wrong", "not_introduced"] | None = None
 
     @property
     def is_refuted(self) -> bool:
@@ -180,7 +181,9 @@ class ReportBuilder:
                 self._verdicts[event.id] = event
             case FindingWithdrawn() if event.id in self._raised:
                 finding = self._raised.pop(event.id)
-                self._withdrawn[event.id] = Withdrawal(finding, event.reason, event.evidence)
+                self._withdrawn[event.id] = Withdrawal(
+                    finding, event.reason, event.evidence, event.verdict
+                )
                 self._verdicts.pop(event.id, None)
             case _:
                 pass

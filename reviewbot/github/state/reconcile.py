@@ -99,6 +99,7 @@ def reconcile(
     rest = [one for id_, one in prior.items() if id_ not in named]
     status = {file.path: file for file in report.coverage}
     excluded = {file.path for file in report.covered("skipped") if file.reason == EXCLUDED}
+    not_introduced = {one.finding.id for one in report.withdrawn if one.verdict == "not_introduced"}
     for record in rest:
         place = places.get(record.id)
         line = place[0] if place else record.line
@@ -111,7 +112,11 @@ def reconcile(
             ends.keep(record)
         elif _is_resolved(now, place, code, status, reread):
             ends.resolve(now)
-        elif record.id in report.refuted and _may_be_refuted(now, place, reread):
+        elif (
+            record.id in report.refuted
+            and record.id not in not_introduced
+            and _may_be_refuted(now, place, reread)
+        ):
             ends.refuted.add(record.id)
             ends.resolve(now)
         elif record.id in dismissed:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.events.events import FileCoverage
-from reviewbot.core.events.report import Report, counts_for_fail_on
-from reviewbot.core.findings.finding import Placement, fingerprint
+from reviewbot.core.events.report import Report, Withdrawal, counts_for_fail_on
+from reviewbot.core.findings.finding import Evidence, Placement, fingerprint
 from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.github.state.fingerprint import normal
@@ -69,6 +69,7 @@ class Pull:
         whole: Mapping[str, Sequence[str] | None] | None = None,
         rules: Mapping[str, str] | None = None,
         refuted: tuple[str, ...] = (),
+        withdrawn: tuple[Withdrawal, ...] = (),
     ) -> Reconciled:
         """Review the file as it is, and keep the records for the next time."""
         texts = [normal(line) for line in (*lines, "end")]
@@ -80,6 +81,7 @@ class Pull:
             findings=findings,
             coverage=covered,
             refuted=refuted,
+            withdrawn=withdrawn,
         )
 
         def was_reviewed(there: str, _side: Side, _lines: range | None) -> bool:
@@ -449,6 +451,18 @@ def test_a_refuted_finding_is_resolved_while_its_code_is_there() -> None:
     done = pull.review(["bad", "worse"], second, refuted=(first.id, second.id))
     assert [one.id for one in done.resolved] == [first.id]
     assert open_lines(done) == [2]
+
+
+@pytest.mark.parametrize(("verdict", "left"), [("wrong", []), ("not_introduced", [1])])
+def test_only_the_answer_wrong_closes_a_finding_that_is_reported_again(
+    verdict: Any, left: list[int]
+) -> None:
+    pull = Pull()
+    first = at(1, "bad")
+    pull.review(["bad"], first)
+    gone = Withdrawal(first, "So the verifier.", Evidence("a.py", 1, "bad"), verdict)
+    done = pull.review(["bad"], refuted=(first.id,), withdrawn=(gone,))
+    assert open_lines(done) == left
 
 
 def test_a_finding_whose_lines_were_not_read_again_is_not_resolved_by_a_refutation() -> None:
