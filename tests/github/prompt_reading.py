@@ -82,7 +82,7 @@ _REPORTED: Final = re.compile(
 )
 _LOOKUPS: Final = 24
 """The setting ``lookups`` by default, which the prompt names."""
-_STATUS: Final = "(?:unchanged|modified|added)"
+_STATUS: Final = "(unchanged|modified|added)"
 _RESULT: Final = re.compile(
     RESULT_LINE.pattern.replace("unchanged", _STATUS).replace(r"R\d+ \|", r"R\d+[ +]\|")
 )
@@ -211,16 +211,25 @@ class _Reading:
         if _SENTENCES.fullmatch(text):
             return []
         self.path = ""
-        return [line for line in text.split("\n") if not self._is_looked_up(line)]
+        is_search = text.startswith("=== search")
+        return [line for line in text.split("\n") if not self._is_looked_up(line, is_search)]
 
-    def _is_looked_up(self, line: str) -> bool:
+    def _is_looked_up(self, line: str, is_search: bool) -> bool:
+        """Whether a line is one of a result. Only a search shows more than one file."""
         if _RESULT.fullmatch(line) is None:
             return False
         if found := _LOOKED_UP.match(line):
+            if self.path and not is_search:
+                return False
             self.path = _decoded(found[1])
+            is_changed = any(path == self.path for path, _, _ in self.expected)
+            return is_changed is (found[2] != "unchanged")
         shown = parse_line(line)
-        text = shown and self.evidence.get((self.path, shown.side, shown.number))
-        return shown is None or text == shown.text or _marked(shown.text)
+        if shown is None or _marked(shown.text):
+            return True
+        place = (self.path, shown.side, shown.number)
+        known = self.expected if shown.mark == "+" else self.evidence
+        return known.get(place) == shown.text
 
     def _first(self, what: str) -> bool:
         """Tags, sentences and headings come once."""

@@ -375,9 +375,11 @@ async def test_a_model_that_obeys_looked_up_code_gets_its_look_ups_and_no_more(
     "line",
     [
         "R1 |line_10 = 10",
+        "R2+|ready = 1",
         "R2+|ready = 2",
         "R2 |ready = 2",
         "ready = 1",
+        '=== file "app.py", modified',
         '=== file "app.py", deleted',
         '=== search for "x": nothing',
         "--- hunk",
