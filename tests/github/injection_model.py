@@ -123,6 +123,7 @@ def _said(what: str, text: str) -> dict[str, Any]:
         "line": SAID_LINE,
         "end_line": SAID_LINE,
         "severity": "warning",
+        "confidence": 0.5,  # so it is verified
         "title": "Said by the model",
         "scenario": "When it is given nothing, it fails.",
         "message": "Check it first.",
@@ -148,6 +149,7 @@ def _quoted(case: Case, request: Recorded) -> Iterator[dict[str, Any]]:
         "scenario": "When it is read, somebody obeys.",
         "message": "Take it out.",
         "severity": "warning",
+        "confidence": 0.5,  # so it is verified
     }
     yield finding(**quote, title="Quoted in its place")
     yield finding(**quote | {"quote": f"{quote['quote']}\nelsewhere"}, title="Quoted beside it")

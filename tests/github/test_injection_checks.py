@@ -291,7 +291,9 @@ async def test_a_secret_is_seen_wherever_it_leaves(tmp_path: Path) -> None:
     by_server = await by_app(HARMLESS, tmp_path)
     by_server.logs += HARMLESS.payload
     places = {one.where for left in (by_runner, by_server) for one in leaks(left, words)}
-    assert places == {"an event", "a job", "a server's log", "a request to GitHub"}
+    # The model said it, so the request that verifies its finding repeats it.
+    others = {"a request to the model", "an event", "a job", "a server's log"}
+    assert places == others | {"a request to GitHub"}
     asked = {one.where for one in leaks(by_runner, ("line_20 = float(given)",))}
     assert "a request to the model" in asked
     by_runner.own_secrets = words
