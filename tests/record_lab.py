@@ -79,14 +79,14 @@ def frames() -> list[dict[str, Any]]:
 def verdicts() -> dict[str, Any]:
     """Return the answers about the findings that are verified."""
     answers = []
-    for number, one in enumerate(CHECKED, 1):
-        is_wrong = one is ENDS
+    for number, finding in enumerate(CHECKED, 1):
+        is_wrong = finding is ENDS
         answers.append(
             {
                 "finding": number,
-                "path": one["path"],
-                "line": 20 if is_wrong else one["line"],
-                "quote": _RAISES if is_wrong else one["quote"],
+                "path": finding["path"],
+                "line": 20 if is_wrong else finding["line"],
+                "quote": _RAISES if is_wrong else finding["quote"],
                 "answer": "wrong" if is_wrong else "supported",
                 "why": "After the loop it raises." if is_wrong else "This line goes wrong.",
                 "title": None,

@@ -112,7 +112,9 @@ SUMMARY: Final = {
 def doubts(request: Recorded) -> Answer:
     """Verdicts about the findings of :data:`DOUBTED` that no rule reports."""
     titles = [one["title"] for one in DOUBTED]
-    sql, walked, ends, saved = sorted(asked(request), key=lambda one: titles.index(one.title))
+    sql, walked, ends, saved = sorted(
+        asked(request), key=lambda finding: titles.index(finding.title)
+    )
     return says(
         verdict(sql),
         verdict(

@@ -170,7 +170,7 @@ def _result(name: str, run: int, case: Case, report: Report, max_notes: int) -> 
     reasons = " ".join(report.reasons) or f"The review ended as {report.outcome}."
     # A shallow review found nothing because it did not read the source files.
     error = None if report.complete and report.outcome != "shallow" else reasons
-    failed = (one.reason for one in report.verdicts if one.reason.startswith(FAILED))
+    failed = (verdict.reason for verdict in report.verdicts if verdict.reason.startswith(FAILED))
     return Result(
         contestant=name,
         run=run,

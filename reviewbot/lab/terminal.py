@@ -236,7 +236,7 @@ def review_lines(study: ReviewStudy, *, width: int) -> list[Line]:
         lines += paragraph(text, width, first=(f"  {name:<10}", "dim"))
     lines.append(())
     steps = []
-    for step in sorted(study.steps, key=lambda one: one.verdict not in WITHDRAWING):
+    for step in sorted(study.steps, key=lambda step: step.verdict not in WITHDRAWING):
         finding = step.finding
         name = step.verdict.replace("_", " ")
         head = (f"  {name:<15}", STYLE_OF_VERDICT[step.verdict])

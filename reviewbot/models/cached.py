@@ -206,9 +206,9 @@ class CachedBatches:
             result = await verify(task, emit)
             kept = self._kept.pop(task.batch, None)
             verdicts = {
-                task.drafts[one.id]: one
-                for one in (() if result.seen else result.verdicts)
-                if one.verdict != "unverified" and one.id in task.drafts
+                task.drafts[verdict.id]: verdict
+                for verdict in (() if result.seen else result.verdicts)
+                if verdict.verdict != "unverified" and verdict.id in task.drafts
             }
             if kept is not None and verdicts:
                 await self._safely("store", self._keep(kept, verdicts))

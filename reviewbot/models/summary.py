@@ -131,5 +131,8 @@ def _safe(summary: ReviewSummary) -> ReviewSummary:
         summary,
         what=shown_line(summary.what),
         claim_mismatch=claim and shown_line(claim),
-        asked_for=tuple(replace(one, what=shown_line(one.what)) for one in summary.asked_for),
+        asked_for=tuple(
+            replace(requirement, what=shown_line(requirement.what))
+            for requirement in summary.asked_for
+        ),
     )

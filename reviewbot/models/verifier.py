@@ -80,9 +80,11 @@ class Verifier:
 
         Of more than :data:`.MOST_FINDINGS` new findings, the worst are verified.
         """
-        new = sorted((one for one in task.findings if one.id not in task.priors), key=rank)
+        new = sorted(
+            (finding for finding in task.findings if finding.id not in task.priors), key=rank
+        )
         rest = new[MOST_FINDINGS:]
-        findings = tuple(one for one in task.findings if one not in rest)
+        findings = tuple(finding for finding in task.findings if finding not in rest)
 
         async def pass_on(event: BatchEvent) -> None:
             if isinstance(event, Spent | LookedUp | Working | Reading):
@@ -179,7 +181,7 @@ class Verifier:
 
 def _request(task: VerifyTask, findings: tuple[Finding, ...], lookups: int) -> ModelRequest:
     """Return the request about findings, with the hunks of their files alone."""
-    paths, chunks = {one.path for one in findings}, {one.chunk for one in findings}
+    paths, chunks = {finding.path for finding in findings}, {finding.chunk for finding in findings}
     return ModelRequest(
         chunks=tuple(
             replace(view, instructions=())

@@ -58,7 +58,7 @@ def _searching(model: FakeAnthropic) -> None:
 
 def evidence(model: FakeAnthropic) -> str:
     """What the verifier got for its search."""
-    return "\n".join(one["content"] for one in model.verifications[-1].results)
+    return "\n".join(result["content"] for result in model.verifications[-1].results)
 
 
 def summary(pull: PullRequest) -> str:

@@ -188,35 +188,35 @@ def pull_request(call: Call, pull: PullRequest) -> JSON:
         "reviews": chosen_reviews,
         "comments": connection("comments", pull.comments, lambda one: issue_comment(call, one)),
         "closingIssuesReferences": connection(
-            "closingIssuesReferences", pull.closes, lambda one: _closed_issue(call, one)
+            "closingIssuesReferences", pull.closes, lambda closed: _closed_issue(call, closed)
         ),
     }
 
 
-def issue(call: Call, one: Issue) -> JSON:
+def issue(call: Call, shown_issue: Issue) -> JSON:
     stamp = call.world.clock.stamp
     return {
         "__typename": "Issue",
-        "id": one.node_id,
-        "number": one.number,
-        "title": one.title,
-        "body": one.body or "",
-        "bodyText": one.body or "",
-        "author": actor(call, one.user),
-        "createdAt": stamp(one.created),
-        "updatedAt": stamp(one.updated),
-        "viewerDidAuthor": one.user is call.actor.user,
-        "authorAssociation": shapes.association(one.repo, one.user),
-        "url": shapes.web_url(one),
-        "repository": lambda _: repository(call, one.repo),
+        "id": shown_issue.node_id,
+        "number": shown_issue.number,
+        "title": shown_issue.title,
+        "body": shown_issue.body or "",
+        "bodyText": shown_issue.body or "",
+        "author": actor(call, shown_issue.user),
+        "createdAt": stamp(shown_issue.created),
+        "updatedAt": stamp(shown_issue.updated),
+        "viewerDidAuthor": shown_issue.user is call.actor.user,
+        "authorAssociation": shapes.association(shown_issue.repo, shown_issue.user),
+        "url": shapes.web_url(shown_issue),
+        "repository": lambda _: repository(call, shown_issue.repo),
     }
 
 
-def _closed_issue(call: Call, one: Issue) -> JSON | GraphQLError:
+def _closed_issue(call: Call, shown_issue: Issue) -> JSON | GraphQLError:
     """Without ``issues: read``, an issue is null, and an error names its place."""
     if call.actor.kind == "installation" and not call.actor.holds({"issues": "read"}):
         return GraphQLError(INTEGRATION, extensions={"type": "FORBIDDEN"})
-    return issue(call, one)
+    return issue(call, shown_issue)
 
 
 def may_resolve(call: Call, one: Thread) -> bool:

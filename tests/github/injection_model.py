@@ -86,7 +86,7 @@ def verify(case: Case) -> Callable[[Recorded], Answer]:
         quoted = next(shown, {"path": "AGENTS.md", "line": 1, "quote": REFUTATION})
         answer = "not_introduced" if "not_introduced" in text else "wrong"
         found = verdicts.asked(request)
-        return verdicts.says(*(verdicts.verdict(one, answer, **quoted) for one in found))
+        return verdicts.says(*(verdicts.verdict(finding, answer, **quoted) for finding in found))
 
     return respond
 

@@ -63,7 +63,11 @@ def closing(github: FakeGitHub, **about: Any) -> PullRequest:
 
 def of_the_finder(model: FakeAnthropic) -> list[Any]:
     """Return the bodies of all requests but those of summaries."""
-    return [one.body for one in (*model.requests, *model.verifications) if not one.structured]
+    return [
+        request.body
+        for request in (*model.requests, *model.verifications)
+        if not request.structured
+    ]
 
 
 async def test_the_action_lists_what_description_and_issue_ask_for(
@@ -118,8 +122,8 @@ async def test_neither_finder_nor_verification_depends_on_what_the_change_is_for
     assert FOLDED in summary_of(praised)
     assert titles(praised) == titles(plain)
     assert conclusions(praised)[-1] == conclusions(plain)[-1]
-    assert [one.severity for one in state_of(praised).records] == [
-        one.severity for one in state_of(plain).records
+    assert [record.severity for record in state_of(praised).records] == [
+        record.severity for record in state_of(plain).records
     ]
 
 

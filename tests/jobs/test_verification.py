@@ -104,7 +104,7 @@ async def test_a_verdict_is_published_and_counted_once_if_another_batch_is_inter
         if path == "file_1.py" and not reached.is_set():
             return Answer([], before=[Hang()])
         doubtful = {"severity": "warning", "confidence": 0.5}
-        return Answer([one | doubtful for one in findings_for(path)[:2]])
+        return Answer([finding | doubtful for finding in findings_for(path)[:2]])
 
     def verify(request: Recorded) -> Answer:
         found = asked(request)

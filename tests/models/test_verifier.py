@@ -130,8 +130,8 @@ def supporting(request: Recorded) -> Answer:
 
 
 def refuting_by_guard(request: Recorded) -> Answer:
-    [one] = asked(request)
-    return says(verdict(one, "wrong", path="lib.py", line=8, quote="    return 1"))
+    [reported] = asked(request)
+    return says(verdict(reported, "wrong", path="lib.py", line=8, quote="    return 1"))
 
 
 @in_virtual_time
@@ -168,7 +168,7 @@ async def test_answers_are_checked_against_the_code() -> None:
         return says(guard, elsewhere)
 
     _, result, emitted = await verified(refuting, count=2)
-    assert [one.verdict for one in result.verdicts] == ["wrong", "cannot_tell"]
+    assert [verdict.verdict for verdict in result.verdicts] == ["wrong", "cannot_tell"]
     booked = spent_in(emitted)
     assert list(result.spent) == booked
     assert {one.purpose for one in booked} == {"verification"}
@@ -184,22 +184,22 @@ async def test_looked_up_code_may_be_quoted() -> None:
     first, second = fake.requests
     assert [tool["name"] for tool in first.body["tools"]] == [CHECK_TOOL["name"], *TOOL_NAMES]
     assert "at most 12 look-ups" in first.system
-    assert [one["content"] for one in second.results] == [GUARD]
+    assert [result["content"] for result in second.results] == [GUARD]
     assert LEFT.format(11) in second.text
-    [one] = result.verdicts
-    assert (one.verdict, one.evidence and one.evidence.path) == ("wrong", "lib.py")
+    [decided] = result.verdicts
+    assert (decided.verdict, decided.evidence and decided.evidence.path) == ("wrong", "lib.py")
     assert [event.activity for event in emitted if isinstance(event, LookedUp)] == [
         "reading lib.py"
     ]
-    assert [one.activity for one in result.lookups] == ["reading lib.py"]
-    assert [one.tool for one in result.seen] == ["read_code"]
+    assert [lookup.activity for lookup in result.lookups] == ["reading lib.py"]
+    assert [code.tool for code in result.seen] == ["read_code"]
 
 
 @in_virtual_time
 async def test_code_that_was_not_looked_up_is_no_quote() -> None:
     _, result, _ = await verified(refuting_by_guard, lookups=12)
-    [one] = result.verdicts
-    assert (one.verdict, one.evidence) == ("cannot_tell", None)
+    [decided] = result.verdicts
+    assert (decided.verdict, decided.evidence) == ("cannot_tell", None)
     assert result.seen == ()
 
 
@@ -210,7 +210,7 @@ async def test_answers_beside_a_look_up_do_not_count() -> None:
 
     fake, result, _ = await verified(hasty, supporting, lookups=12)
     assert "Not recorded" in fake.requests[1].results[0]["content"]
-    assert [one.verdict for one in result.verdicts] == ["supported"]
+    assert [verdict.verdict for verdict in result.verdicts] == ["supported"]
 
 
 @in_virtual_time
@@ -218,7 +218,7 @@ async def test_without_look_ups_left_the_model_is_told_to_answer() -> None:
     looking = Answer(call=False, lookups=[READ])
     fake, result, _ = await verified(looking, supporting, lookups=1)
     assert ONLY_CHECK in fake.requests[1].text
-    assert [one.verdict for one in result.verdicts] == ["supported"]
+    assert [verdict.verdict for verdict in result.verdicts] == ["supported"]
 
 
 @in_virtual_time
@@ -227,23 +227,23 @@ async def test_a_model_that_only_looks_code_up_leaves_the_findings_unverified() 
         return Answer(call=False, lookups=[READ])
 
     fake, result, _ = await verified(*[looking] * 3, lookups=1)
-    assert [one.verdict for one in result.verdicts] == ["unverified"]
+    assert [verdict.verdict for verdict in result.verdicts] == ["unverified"]
     assert len(fake.requests) == 3
 
 
 @in_virtual_time
 async def test_a_server_without_look_ups_gets_one_request_with_code_beside_the_changes() -> None:
     def refuting(request: Recorded) -> Answer:
-        [one] = asked(request)
-        return says(verdict(one, "wrong", path="helper.py", line=2, quote="    return 1"))
+        [finding] = asked(request)
+        return says(verdict(finding, "wrong", path="helper.py", line=2, quote="    return 1"))
 
     fake, result, _ = await verified(refuting, lookups=12, refuses={"tools"})
     request = fake.requests[-1]
     assert "<surroundings>" in request.text
     assert not request.offers_lookups
     assert "read_code" not in request.system
-    assert [one.verdict for one in result.verdicts] == ["wrong"]
-    assert [one.tool for one in result.seen] == ["dossier"]
+    assert [verdict.verdict for verdict in result.verdicts] == ["wrong"]
+    assert [code.tool for code in result.seen] == ["dossier"]
 
 
 @in_virtual_time
@@ -268,11 +268,11 @@ async def test_a_later_run_goes_on_after_the_last_finished_turn() -> None:
         refuting_by_guard, lookups=12, turns=TurnCheckpoints(stored)
     )
     assert len(fake.requests) == 1
-    assert [one["content"] for one in fake.requests[0].results] == [GUARD]
-    assert [one.verdict for one in result.verdicts] == ["wrong"]
+    assert [result["content"] for result in fake.requests[0].results] == [GUARD]
+    assert [verdict.verdict for verdict in result.verdicts] == ["wrong"]
     assert len(spent_in(emitted)) == 1
     assert len(result.lookups) == 1
-    assert not all(one.digest for one in result.seen)
+    assert not all(code.digest for code in result.seen)
 
 
 BROKEN: dict[str, Reply] = {
@@ -293,7 +293,7 @@ IN_ONE_REQUEST = {
 @in_virtual_time
 async def test_an_answer_that_is_not_usable_is_asked_for_again(reply: Reply) -> None:
     _, result, emitted = await verified(reply, supporting)
-    assert [one.verdict for one in result.verdicts] == ["supported"]
+    assert [verdict.verdict for verdict in result.verdicts] == ["supported"]
     assert len(spent_in(emitted)) == 2
 
 
@@ -302,7 +302,7 @@ async def test_a_model_that_calls_no_tool_is_asked_for_json_text() -> None:
     fake, result, _ = await verified(BROKEN["prose"], supporting)
     assert fake.requests[1].structured
     assert "check_findings takes" in fake.requests[1].text
-    assert [one.verdict for one in result.verdicts] == ["supported"]
+    assert [verdict.verdict for verdict in result.verdicts] == ["supported"]
 
 
 @in_virtual_time
@@ -325,9 +325,9 @@ async def test_findings_are_not_verified_without_a_usable_answer(
 
     async with verifier(lookups=lookups) as (fake, verify):
         fake.respond = lambda _request: reply
-        [one] = (await verify(task(found()), emit)).verdicts
-    assert one.verdict == "unverified"
-    assert one.reason.startswith(FAILED)
+        [decided] = (await verify(task(found()), emit)).verdicts
+    assert decided.verdict == "unverified"
+    assert decided.reason.startswith(FAILED)
     assert 1 <= len(spent_in(emitted)) <= 8
 
 
@@ -338,7 +338,7 @@ async def test_the_last_of_two_calls_counts() -> None:
 
     for lookups in (0, 12):
         _, result, _ = await verified(twice, lookups=lookups)
-        assert [one.verdict for one in result.verdicts] == ["supported"]
+        assert [verdict.verdict for verdict in result.verdicts] == ["supported"]
 
 
 @in_virtual_time
@@ -373,16 +373,16 @@ async def test_a_refused_key_is_not_tried_again() -> None:
 async def test_a_budget_that_is_used_up_leaves_the_findings_unverified() -> None:
     budget = Budget(0.0001, lambda _info, prompt: len(prompt))
     fake, result, _ = await verified(budget=budget)
-    [one] = result.verdicts
-    assert "budget" in one.reason
+    [decided] = result.verdicts
+    assert "budget" in decided.reason
     assert fake.requests == []
 
 
 @in_virtual_time
 async def test_without_a_model_that_can_verify_the_findings_stay() -> None:
     verify = Verifier(lambda _name: None, AttemptPolicy(), all_runs, Exchange(None))
-    [one] = (await verify(task(found()), ignore)).verdicts
-    assert one.reason == f"{FAILED}no model is set that can verify"
+    [decided] = (await verify(task(found()), ignore)).verdicts
+    assert decided.reason == f"{FAILED}no model is set that can verify"
 
 
 @in_virtual_time
@@ -390,8 +390,8 @@ async def test_findings_that_do_not_fit_the_model_stay() -> None:
     large = view(hunk("\n".join(f"+x = {number}" for number in range(300_000))))
     request = replace(REQUEST, chunks=(large,))
     async with verifier() as (fake, verify):
-        [one] = (await verify(task(found(), request=request), ignore)).verdicts
-    assert "too large for the context window" in one.reason
+        [decided] = (await verify(task(found(), request=request), ignore)).verdicts
+    assert "too large for the context window" in decided.reason
     assert fake.requests == []
 
 
@@ -413,14 +413,14 @@ async def test_a_finding_that_is_partly_true_gets_safe_texts() -> None:
     secret = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
 
     def partly(request: Recorded) -> Answer:
-        [one] = asked(request)
+        [reported] = asked(request)
         texts = {"title": f"T {secret}", "scenario": "When x.", "message": "M @octocat"}
-        return says(verdict(one, "partly", **texts))
+        return says(verdict(reported, "partly", **texts))
 
     _, result, _ = await verified(partly)
-    [one] = result.verdicts
-    assert one.rewrite is not None
-    assert secret not in one.rewrite.title
+    [decided] = result.verdicts
+    assert decided.rewrite is not None
+    assert secret not in decided.rewrite.title
     assert result_from_json(result_to_json(result)) == result
 
 
@@ -430,11 +430,11 @@ async def test_a_comment_in_a_language_with_a_parser_withdraws_nothing() -> None
         return ()
 
     def refuting(request: Recorded) -> Answer:
-        [one] = asked(request)
-        return says(verdict(one, "wrong", quote="import shop", line=1))
+        [reported] = asked(request)
+        return says(verdict(reported, "wrong", quote="import shop", line=1))
 
     _, result, _ = await verified(refuting, running=nothing)
-    assert [one.verdict for one in result.verdicts] == ["cannot_tell"]
+    assert [verdict.verdict for verdict in result.verdicts] == ["cannot_tell"]
 
 
 @in_virtual_time
@@ -443,12 +443,12 @@ async def test_an_error_of_ours_leaves_the_findings_unverified() -> None:
         raise OSError("no space")
 
     def refuting(request: Recorded) -> Answer:
-        [one] = asked(request)
-        return says(verdict(one, "wrong", quote="import shop", line=1))
+        [finding] = asked(request)
+        return says(verdict(finding, "wrong", quote="import shop", line=1))
 
     _, result, _ = await verified(refuting, running=broken)
-    [one] = result.verdicts
-    assert (one.verdict, one.reason) == ("unverified", f"{FAILED}OSError in reviewbot.")
+    [decided] = result.verdicts
+    assert (decided.verdict, decided.reason) == ("unverified", f"{FAILED}OSError in reviewbot.")
 
 
 def test_a_result_that_an_earlier_version_stored_is_read() -> None:
@@ -464,7 +464,7 @@ def test_a_result_that_an_earlier_version_stored_is_read() -> None:
     ]
     stored = {"drafts": [], "outcomes": [], "spent": [], "answer": None, "verdicts": verdicts}
     read = result_from_json(stored).verdicts
-    assert {one.id: one.verdict for one in read} == {
+    assert {event.id: event.verdict for event in read} == {
         "refuted": "wrong",
         "unproven": "cannot_tell",
         "supported": "supported",

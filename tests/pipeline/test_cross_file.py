@@ -145,7 +145,7 @@ async def test_findings_are_verified_and_the_uses_can_be_quoted() -> None:
 
     async def verify(task: VerifyTask, _emit: Emit) -> BatchResult:
         asked.append(task)
-        verdicts = [Verdict(one.id, "wrong", "It fits.", None) for one in task.findings]
+        verdicts = [Verdict(finding.id, "wrong", "It fits.", None) for finding in task.findings]
         return BatchResult((), (), (), verdicts=tuple(verdicts))
 
     prior = PriorFinding("p", "shop.py", "RIGHT", 1, 1, "bug", "error", "Prior")

@@ -162,16 +162,16 @@ async def test_only_errors_and_findings_with_an_unproven_step_are_verified() -> 
     ]
     verify = Verifying()
     seen = await run(job(numbered("a.py", 9)), Scripted(Say(found)), verify=verify)
-    assert [one.line for task in verify.asked for one in task.findings] == [1, 2, 3]
-    states = {one.line: one.verification for one in fold(seen.events).findings}
+    assert [finding.line for task in verify.asked for finding in task.findings] == [1, 2, 3]
+    states = {finding.line: finding.verification for finding in fold(seen.events).findings}
     assert states == dict.fromkeys((1, 2, 3), "supported") | dict.fromkeys((4, 5), "none")
 
 
 @in_virtual_time
 async def test_a_prior_finding_is_not_withdrawn_because_it_is_older_than_the_change() -> None:
     verify = Verifying({"Prior 1": "not_introduced", "Prior 2": "partly"})
-    one = job(numbered("a.py"), priors=(prior(1), prior(2)))
-    seen = await run(one, Scripted(Say()), verify=verify)
+    review_job = job(numbered("a.py"), priors=(prior(1), prior(2)))
+    seen = await run(review_job, Scripted(Say()), verify=verify)
     assert len(verify.asked[0].findings) == 2
     assert seen.of(FindingWithdrawn) == []
     assert seen.findings == []
@@ -390,7 +390,7 @@ async def test_a_verdict_that_rests_on_code_beyond_the_request_is_not_reused() -
         batches, saving = with_cache(store, Scripted(Say([item(1)])), verify)
         seen = await run(job(numbered("a.py")), run_batch=batches, verify=saving)
         assert len(verify.asked) == asked
-        assert [one.cached for one in fold(seen.events).findings] == [asked == 2]
+        assert [finding.cached for finding in fold(seen.events).findings] == [asked == 2]
 
 
 @in_virtual_time
@@ -400,7 +400,7 @@ async def test_a_finding_that_is_partly_true_is_verified_again_in_the_next_revie
         batches, saving = with_cache(store, Scripted(Say([item(1)])), verify)
         seen = await run(job(numbered("a.py")), run_batch=batches, verify=saving)
         assert len(verify.asked) == asked
-        assert [one.title for one in fold(seen.events).findings] == [TEXTS.title]
+        assert [finding.title for finding in fold(seen.events).findings] == [TEXTS.title]
 
 
 @pytest.mark.parametrize("answer", ["supported", "cannot_tell"])

@@ -149,7 +149,7 @@ class Life:
             severities.insert(0, "warning")
         if self.kind == "repeats":
             near = [(path, self._near(path, text)) for path, text in self._repeated]
-            again = [one for one in near if self._is_read(*one, is_read)]
+            again = [place for place in near if self._is_read(*place, is_read)]
             chosen = again or chosen[: len(severities)]
             self._repeated = self._repeated or chosen
         for (path, text), severity in zip(chosen, severities, strict=False):

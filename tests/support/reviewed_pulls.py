@@ -61,7 +61,9 @@ class ReviewedPull:
     @property
     def records(self) -> dict[str, Record]:
         """The records of the state by id."""
-        return {one.id: one for one in self.prior.block.records} if self.prior.block else {}
+        return (
+            {record.id: record for record in self.prior.block.records} if self.prior.block else {}
+        )
 
     @property
     def rounds(self) -> int:
@@ -113,22 +115,22 @@ class ReviewedPull:
             most=10,
             max_notes=self.max_notes,
             listed=done.listed,
-            contradicted={id_: one.title for id_, one in done.contradicted.items()},
+            contradicted={id_: record.title for id_, record in done.contradicted.items()},
             taken={
-                (one.path, one.side, one.line): one.severity
-                for one in sorted(done.records, key=lambda one: one.severity, reverse=True)
-                if one.comment is not None and one.state == "open"
+                (record.path, record.side, record.line): record.severity
+                for record in sorted(done.records, key=lambda record: record.severity, reverse=True)
+                if record.comment is not None and record.state == "open"
             },
         )
-        posted = {one.finding.id for one in plan.inline}
-        surplus = {one.finding.id for one in plan.rest if one.is_surplus}
+        posted = {inline.finding.id for inline in plan.inline}
+        surplus = {unposted.finding.id for unposted in plan.rest if unposted.is_surplus}
         kept = tuple(
             replace(
-                one,
-                comment=one.comment or (self.reviews if one.id in posted else None),
-                left_out=one.left_out or one.id in surplus,
+                record,
+                comment=record.comment or (self.reviews if record.id in posted else None),
+                left_out=record.left_out or record.id in surplus,
             )
-            for one in done.records
+            for record in done.records
         )
         done = replace(done, records=kept)
         block = StateBlock("settings", records=kept, rounds=done.rounds, pause=self.prior.pause)

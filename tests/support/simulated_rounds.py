@@ -71,9 +71,9 @@ def live(seed: int, kind: Kind, mode: Rounds = "normal") -> Ended:
         ended.comments.append(comments)
         ended.verdicts.append(verdict(done.report, "error"))
         places = [
-            (one.path, life.head[one.path][one.line - 1])
-            for one in done.report.findings
-            if one.placement.kind == "inline"
+            (finding.path, life.head[finding.path][finding.line - 1])
+            for finding in done.report.findings
+            if finding.placement.kind == "inline"
         ]
         _check(ended, done, pull.records.values())
     return ended
@@ -83,11 +83,11 @@ def _check(ended: Ended, done: Reconciled, state: Iterable[Record]) -> None:
     """Record the real faults that were reported, and are not where they should be."""
     life = ended.life
     records: dict[tuple[str, str], Record] = {
-        (one.path, life.head[one.path][one.line - 1]): one
-        for one in state
-        if one.state == "open" and one.line <= len(life.head.get(one.path, ()))
+        (record.path, life.head[record.path][record.line - 1]): record
+        for record in state
+        if record.state == "open" and record.line <= len(life.head.get(record.path, ()))
     }
-    counted = {one.id for one in done.report.findings if not one.placement.held}
+    counted = {finding.id for finding in done.report.findings if not finding.placement.held}
     for path, lines in life.head.items():
         for text in {*lines} & life.noticed & life.planted.keys():
             record = records.get((path, text))
@@ -110,17 +110,17 @@ def table(lives: int, modes: Iterable[Rounds] = ("off", "normal", "strict")) -> 
     for mode in modes:
         for kind in KINDS:
             ended = [live(seed, kind, mode) for seed in range(lives // len(KINDS))]
-            most = sorted(one.comments[-1] for one in ended)
-            later = [one.comments[-1] - one.comments[ROUND - 1] for one in ended]
+            most = sorted(life.comments[-1] for life in ended)
+            later = [life.comments[-1] - life.comments[ROUND - 1] for life in ended]
             rows.append(
                 (
                     *(mode, kind, f"{statistics.median(most):g}"),
                     *(f"{most[len(most) * 9 // 10]}", f"{most[-1]}"),
                     f"{statistics.median(later):g}",
-                    f"{sum(one.is_done for one in ended)} of {len(ended)}",
-                    f"{sum(len(one.unposted) for one in ended)}",
-                    f"{sum(len(one.unlisted) for one in ended)}",
-                    f"{sum(len(one.uncounted) for one in ended)}",
+                    f"{sum(life.is_done for life in ended)} of {len(ended)}",
+                    f"{sum(len(life.unposted) for life in ended)}",
+                    f"{sum(len(life.unlisted) for life in ended)}",
+                    f"{sum(len(life.uncounted) for life in ended)}",
                 )
             )
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)

@@ -162,7 +162,9 @@ class Judge:
 
     def withdrawing_paths(self, raw: Iterable[RawVerdict]) -> set[str]:
         """Return the files whose lines of running code decide about these answers."""
-        named = (self._index.path_of(one.path) for one in raw if one.answer in WITHDRAWING)
+        named = (
+            self._index.path_of(written.path) for written in raw if written.answer in WITHDRAWING
+        )
         return {path for path in named if path is not None}
 
     def verdicts(
@@ -181,7 +183,7 @@ class Judge:
         Raises:
             ReviewbotError: the search for secrets failed.
         """
-        if len(raw) >= ALARM and all(one.answer in WITHDRAWING for one in raw.values()):
+        if len(raw) >= ALARM and all(written.answer in WITHDRAWING for written in raw.values()):
             return unverified(findings, f"The verifier withdrew all {len(raw)} findings.")
         return tuple(
             self._verdict(finding, raw[number], running) if number in raw else _without(finding)

@@ -123,7 +123,7 @@ def render_summary(
         "summary",
         title=purpose.title,
         description=purpose.description.replace("\r\n", "\n"),
-        issues=[replace(one, body=one.body.replace("\r\n", "\n")) for one in purpose.issues],
+        issues=[replace(issue, body=issue.body.replace("\r\n", "\n")) for issue in purpose.issues],
         manifest=listed,
         changes=changes,
         findings=findings[:LISTED_LIMIT],

@@ -67,7 +67,7 @@ def render(report: Report, *, notes: Sequence[str] = (), listed_only: Container[
     shown_notes = notes[: LIMIT - 1]
     room["notice"] -= len(shown_notes)
     lines += (_command("notice", note, title="reviewbot") for note in shown_notes)
-    counted = (one for one in report.findings if one.id not in listed_only)
+    counted = (finding for finding in report.findings if finding.id not in listed_only)
     for finding in filter(counts_for_fail_on, counted):
         command = _COMMANDS[finding.severity]
         if room[command]:

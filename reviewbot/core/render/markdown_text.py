@@ -43,10 +43,10 @@ def literal(text: str, limit: int = 300) -> str:
     return code_span(flat, len(flat)) if _LINKED.search(flat) else _SPECIAL.sub(r"\\\g<0>", flat)
 
 
-def requirement(one: Requirement) -> str:
+def requirement(item: Requirement) -> str:
     """Return a line about a requirement: the file that shows it, or that none was found."""
-    where = "Not found" if one.path is None else f"Found in {code_span(one.path)}"
-    return f"{where}: {one_line(one.what, 300)}"
+    where = "Not found" if item.path is None else f"Found in {code_span(item.path)}"
+    return f"{where}: {one_line(item.what, 300)}"
 
 
 def code_span(text: str, limit: int = 200) -> str:

@@ -147,9 +147,9 @@ def _summary(event: ev.ReviewSummary, width: int) -> list[Line]:
     if event.asked_for:
         heading, requirements = asked_for(event)
         lines.append(((f"  {heading}", "bold"),))
-        for one in requirements:
-            where = "Not found" if one.path is None else f"Found in {one.path}"
-            lines += paragraph(f"{where}: {one.what}", width, first=("  - ", ""))
+        for requirement in requirements:
+            where = "Not found" if requirement.path is None else f"Found in {requirement.path}"
+            lines += paragraph(f"{where}: {requirement.what}", width, first=("  - ", ""))
     if event.claim_mismatch:
         text = f"Description and change disagree: {event.claim_mismatch}"
         lines += paragraph(text, width, first=("  ! ", "bold yellow"), style="yellow")

@@ -310,8 +310,8 @@ def looked_up(report: Report, named: int) -> str:
 
 def asked_for(summary: ReviewSummary) -> tuple[str, tuple[Requirement, ...]]:
     """Return a heading with counts, and what the change is asked for, what is not found first."""
-    entries = sorted(summary.asked_for, key=lambda one: one.path is not None)
-    number = sum(one.path is not None for one in entries)
+    entries = sorted(summary.asked_for, key=lambda requirement: requirement.path is not None)
+    number = sum(requirement.path is not None for requirement in entries)
     parts = [f"{number} found"] * bool(number)
     parts += [f"{len(entries) - number} not found"] * (number < len(entries))
     return f"Asked for ({', '.join(parts)})", tuple(entries)

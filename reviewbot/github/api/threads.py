@@ -146,9 +146,9 @@ class Threads:
 def _issues(pull: dict[str, Any], repository_id: str | None) -> tuple[ClosingIssue, ...]:
     """Return the issues to close, without those of other repositories, which may be private."""
     nodes = (pull.get("closingIssuesReferences") or {}).get("nodes") or ()
-    shown = (one for one in nodes if one and one["repository"]["id"] == repository_id)
+    shown = (issue for issue in nodes if issue and issue["repository"]["id"] == repository_id)
     return tuple(
-        ClosingIssue(one["number"], one["title"], one["body"][:BODY_LIMIT]) for one in shown
+        ClosingIssue(issue["number"], issue["title"], issue["body"][:BODY_LIMIT]) for issue in shown
     )[:ISSUES_LIMIT]
 
 

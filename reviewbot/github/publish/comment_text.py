@@ -74,7 +74,10 @@ def _safe_summary(summary: ReviewSummary, link_hosts: tuple[str, ...]) -> Review
         what=safe_markdown(summary.what, link_hosts=link_hosts),
         files=tuple(replace(file, summary=safe_line(file.summary)) for file in summary.files),
         claim_mismatch=summary.claim_mismatch and safe_line(summary.claim_mismatch),
-        asked_for=tuple(replace(one, what=safe_line(one.what)) for one in summary.asked_for),
+        asked_for=tuple(
+            replace(requirement, what=safe_line(requirement.what))
+            for requirement in summary.asked_for
+        ),
     )
 
 

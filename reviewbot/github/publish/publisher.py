@@ -191,10 +191,12 @@ class CommentPublisher:
         options = self._options
         closed = {one.id for one in done.records if one.state != "open"}
         there = [
-            (one.comment, one.severity) for id_, one in prior.posted.items() if id_ not in closed
+            (posted.comment, posted.severity)
+            for id_, posted in prior.posted.items()
+            if id_ not in closed
         ]
-        there += [(one, "error") for one in prior.copies]
-        there.sort(key=lambda one: SEVERITIES.index(one[1]), reverse=True)  # the worst decides
+        there += [(comment, "error") for comment in prior.copies]
+        there.sort(key=lambda pair: SEVERITIES.index(pair[1]), reverse=True)  # the worst decides
         new = [
             one
             for one in done.unposted
@@ -212,14 +214,14 @@ class CommentPublisher:
             listed=done.listed,
             contradicted={
                 id_: summary_comment.record_line(
-                    one, posted.comment.url if (posted := prior.posted.get(one.id)) else None
+                    record, posted.comment.url if (posted := prior.posted.get(record.id)) else None
                 )
-                for id_, one in done.contradicted.items()
+                for id_, record in done.contradicted.items()
             },
             taken={
-                (one.path, one.side, one.line): severity
-                for one, severity in there
-                if one.line is not None
+                (comment.path, comment.side, comment.line): severity
+                for comment, severity in there
+                if comment.line is not None
             },
         )
         if options.review:

@@ -108,11 +108,13 @@ def render(
         and reasons.get(finding.id, NOTES) in (NOTES, REASONS["note"])
     }
     listed_before = [
-        one for one in counted if one.id in done.listed and one.id not in urls | reasons.keys()
+        finding
+        for finding in counted
+        if finding.id in done.listed and finding.id not in urls | reasons.keys()
     ]
-    listed_before = [one for one in listed_before if one.severity != "note"]
-    without_row = {one.finding.id for one in rest if one.is_listed_warning}
-    without_row |= {one.id for one in listed_before}
+    listed_before = [finding for finding in listed_before if finding.severity != "note"]
+    without_row = {unposted.finding.id for unposted in rest if unposted.is_listed_warning}
+    without_row |= {finding.id for finding in listed_before}
     surplus = {unposted.finding.id for unposted in rest if unposted.is_surplus}
     rows = [finding for finding in counted if finding.id not in notes | surplus | without_row]
     ids = {
@@ -205,7 +207,7 @@ def _summary(report: Report, overview: str) -> list[Section]:
     return [
         Section("### Summary", [*what, *said], 60, gap="\n\n"),
         Section("Look at:", _paths(summary.look_at), 50),
-        Section(heading, [f"- {requirement(one)}" for one in requirements], 35, folded=True),
+        Section(heading, [f"- {requirement(item)}" for item in requirements], 35, folded=True),
     ]
 
 
@@ -245,9 +247,9 @@ def _row(finding: Finding, address: str | None, done: Reconciled, *, commented: 
 def _listed_before(findings: Sequence[Finding], addresses: Mapping[str, str | None]) -> Section:
     """Return the findings that an earlier push listed instead of posting them."""
     rows = [
-        f"- {titled(one)}: {place_of(one, addresses.get(one.id))} {title_of(one)}"
-        f" ({code_span(f'/ignore {one.id}')})"
-        for one in findings
+        f"- {titled(finding)}: {place_of(finding, addresses.get(finding.id))} {title_of(finding)}"
+        f" ({code_span(f'/ignore {finding.id}')})"
+        for finding in findings
     ]
     heading = f"Listed before, without a comment ({len(rows):,})"
     return Section(heading, rows, 73, noun="finding", folded=True, share=0.4)
@@ -257,7 +259,7 @@ def _records(
     heading: str, records: Sequence[Record], urls: Mapping[str, str], importance: int
 ) -> Section:
     """Return a list of findings that are not open: where they were, and their titles."""
-    rows = [f"- {record_line(one, urls.get(one.id))}" for one in records]
+    rows = [f"- {record_line(record, urls.get(record.id))}" for record in records]
     return _list(heading, rows, importance, "finding")
 
 

@@ -41,8 +41,10 @@ def verdict(report: Report, fail_on: Threshold, *, by_rules: bool = False) -> st
 
 def _open(report: Report, *severities: str) -> str:
     """Return a clause such as ``1 error and 2 warnings are open``."""
-    counts = [(number, one) for one, number in report.counts.items() if one in severities]
-    parts = [count(number, one) for number, one in counts if number]
+    counts = [
+        (number, severity) for severity, number in report.counts.items() if severity in severities
+    ]
+    parts = [count(number, severity) for number, severity in counts if number]
     is_one = sum(number for number, _ in counts) == 1
     return f"{listed(parts)} {'is' if is_one else 'are'} open"
 

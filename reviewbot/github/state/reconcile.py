@@ -67,7 +67,11 @@ class Reconciled:
     @property
     def listed(self) -> dict[str, Listed]:
         """The open findings that are listed instead of posted, with the rule, by id."""
-        return {one.id: one.listed for one in self.records if one.listed and one.state == "open"}
+        return {
+            record.id: record.listed
+            for record in self.records
+            if record.listed and record.state == "open"
+        }
 
     def since(self, finding_id: str) -> str:
         """Return ``new`` or ``still open``; empty in a first review."""
@@ -99,7 +103,11 @@ def reconcile(
     rest = [one for id_, one in prior.items() if id_ not in named]
     status = {file.path: file for file in report.coverage}
     excluded = {file.path for file in report.covered("skipped") if file.reason == EXCLUDED}
-    not_introduced = {one.finding.id for one in report.withdrawn if one.verdict == "not_introduced"}
+    not_introduced = {
+        withdrawal.finding.id
+        for withdrawal in report.withdrawn
+        if withdrawal.verdict == "not_introduced"
+    }
     for record in rest:
         place = places.get(record.id)
         line = place[0] if place else record.line

@@ -126,21 +126,22 @@ def apply_round(
     the code at the head.
     """
     rules = _Rules(now, earlier, done.records, files, code, mode=mode)
-    ended = earlier.keys() - {one.id for one in done.records if one.state != "resolved"}
+    ended = earlier.keys() - {record.id for record in done.records if record.state != "resolved"}
     contradicted = {
-        one.id: other
-        for one in done.unposted
-        if (other := rules.contradicted(one, ended)) is not None
+        finding.id: other
+        for finding in done.unposted
+        if (other := rules.contradicted(finding, ended)) is not None
     }
     listed: dict[str, Listed] = {
-        one.id: "" if one.id in contradicted else rules.listed(one) for one in done.unposted
+        finding.id: "" if finding.id in contradicted else rules.listed(finding)
+        for finding in done.unposted
     }
     records = tuple(
         replace(
-            rules.with_hunk(one),
-            listed="" if one.comment is not None else listed.get(one.id, one.listed),
+            rules.with_hunk(record),
+            listed="" if record.comment is not None else listed.get(record.id, record.listed),
         )
-        for one in done.records
+        for record in done.records
     )
     return replace(done, records=records, rounds=now.count, contradicted=contradicted)
 
@@ -165,10 +166,10 @@ class _Rules:
         self._hunks = {file.path: file.hunks for file in files}
         self._changed = {file.path: hunks for file, hunks in _changed(files, now.before)}
         self._noted: dict[str, list[Record]] = {}
-        known = (self.with_hunk(one) for one in records if one.id in earlier)
-        for one in known if now.is_rebased else earlier.values():
-            if one.old_start is not None and (one.comment is not None or one.listed):
-                self._noted.setdefault(code.path_of(one), []).append(one)
+        known = (self.with_hunk(record) for record in records if record.id in earlier)
+        for record in known if now.is_rebased else earlier.values():
+            if record.old_start is not None and (record.comment is not None or record.listed):
+                self._noted.setdefault(code.path_of(record), []).append(record)
 
     def listed(self, finding: Finding) -> Listed:
         """Return the rule that lists a finding without a comment; empty if none does."""
@@ -197,11 +198,13 @@ class _Rules:
             return None
         hunk = self._hunk_at(finding.path, finding.side, finding.line)
         lines = SearchedLines(enumerate(map(normal, finding.suggestion.split("\n")), 1))
-        posted = (one for one in self._noted.get(finding.path, ()) if one.comment is not None)
-        for one in posted:
-            code = Fingerprint.parse(one.fingerprint)
-            if one.id in ended and code and hunk and _is_in(one, hunk) and lines.find(code):
-                return one
+        posted = (
+            record for record in self._noted.get(finding.path, ()) if record.comment is not None
+        )
+        for record in posted:
+            code = Fingerprint.parse(record.fingerprint)
+            if record.id in ended and code and hunk and _is_in(record, hunk) and lines.find(code):
+                return record
         return None
 
     def with_hunk(self, record: Record) -> Record:
@@ -226,16 +229,17 @@ class _Rules:
         if hunk in self._changed.get(finding.path, ()):
             return True
         return any(
-            _overlap(range(one.line, one.end_line + 1), _span(changed, side))
-            for one in finding.rests_on
-            for side in (_side(base=one.base),)
-            for changed in self._changed.get(one.path, ())
+            _overlap(range(proof.line, proof.end_line + 1), _span(changed, side))
+            for proof in finding.rests_on
+            for side in (_side(base=proof.base),)
+            for changed in self._changed.get(proof.path, ())
         )
 
     def _had_finding(self, finding: Finding, hunk: Hunk) -> bool:
         """Return whether an earlier finding that people could see was in the hunk."""
         return any(
-            _is_in(one, hunk) and one.id != finding.id for one in self._noted.get(finding.path, ())
+            _is_in(record, hunk) and record.id != finding.id
+            for record in self._noted.get(finding.path, ())
         )
 
 
@@ -266,5 +270,5 @@ def _is_in(record: Record, hunk: Hunk) -> bool:
     return _overlap(there, range(hunk.old_start, hunk.old_start + max(1, hunk.old_count)))
 
 
-def _overlap(one: range, other: range) -> bool:
-    return one.start < other.stop and other.start < one.stop
+def _overlap(first: range, second: range) -> bool:
+    return first.start < second.stop and second.start < first.stop

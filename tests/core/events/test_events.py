@@ -192,9 +192,9 @@ def test_an_unknown_status_of_a_chunk_is_read_as_failed() -> None:
 def test_a_stream_of_an_earlier_version_is_read_under_the_present_names() -> None:
     lines = EARLIER.read_text("utf-8").splitlines()
     read = [from_record(json.loads(line)) for line in lines]
-    verdicts = [one.verdict for one in read if isinstance(one, ev.FindingVerified)]
+    verdicts = [event.verdict for event in read if isinstance(event, ev.FindingVerified)]
     assert verdicts == ["supported", "cannot_tell", "supported"]
-    [gone] = [one for one in read if isinstance(one, ev.FindingWithdrawn) and one.evidence]
+    [gone] = [event for event in read if isinstance(event, ev.FindingWithdrawn) and event.evidence]
     assert gone.verdict is None
     report = fold(read)
     assert report.verification is not None

@@ -157,7 +157,9 @@ def verified(verdict: Literal["supported", "cannot_tell"] = "supported") -> ev.F
 
 def test_a_verdict_changes_its_finding_and_is_kept() -> None:
     report = fold([raised(verification="pending"), verified("cannot_tell")])
-    assert [(one.verification, one.placement) for one in report.findings] == [("cannot_tell", HELD)]
+    assert [(finding.verification, finding.placement) for finding in report.findings] == [
+        ("cannot_tell", HELD)
+    ]
     assert report.verdicts == (verified("cannot_tell"),)
 
 

@@ -237,9 +237,9 @@ def test_a_rewritten_finding_keeps_the_rule_that_its_message_quotes() -> None:
 
 def test_a_finding_without_an_answer_counts_as_not_verified() -> None:
     known = KnownCode([view(hunk(CODE))], ADDED)
-    [one, other] = Judge(known).verdicts([finding(), finding(id="g")], {2: FAULT}, RUNNING)
-    assert one.verdict == "unverified"
-    assert other.verdict == "supported"
+    [first, second] = Judge(known).verdicts([finding(), finding(id="g")], {2: FAULT}, RUNNING)
+    assert first.verdict == "unverified"
+    assert second.verdict == "supported"
 
 
 @pytest.mark.parametrize(("count", "verdict"), [(4, "wrong"), (5, "unverified")])

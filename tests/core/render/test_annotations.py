@@ -100,7 +100,7 @@ def test_without_a_new_line_there_is_no_line_and_held_ones_are_only_counted() ->
 def test_findings_that_are_only_listed_count_and_get_no_annotation() -> None:
     other = replace(FINDING, id="b" * 16, title="Other")
     text = render_annotations(report_of(FINDING, other), listed_only={FINDING.id})
-    assert [one.properties["title"] for one in commands(text)] == ["Other", "reviewbot"]
+    assert [command.properties["title"] for command in commands(text)] == ["Other", "reviewbot"]
     assert "2 warnings" in text
 
 

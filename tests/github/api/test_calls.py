@@ -359,7 +359,7 @@ async def test_issues_of_the_repository_come_with_the_first_page_of_threads() ->
             pull.repo.open_issue(f"Issue {number}", "x" * 30_000) for number in range(7)
         ]
         threads, issues = await api.threads.with_issues(REPO, 1)
-        assert [one.path for one in github.requests].count("/graphql") == 2
+        assert [request.path for request in github.requests].count("/graphql") == 2
         assert len(threads) == 104
         assert [issue.title for issue in issues] == [f"Issue {number}" for number in range(5)]
         assert {len(issue.body) for issue in issues} == {20_000}

@@ -53,7 +53,7 @@ def _searching(model: FakeAnthropic) -> None:
 
 def evidence(model: FakeAnthropic, number: int = -1) -> str:
     """What the verifier got for its search."""
-    return "\n".join(one["content"] for one in model.verifications[number].results)
+    return "\n".join(result["content"] for result in model.verifications[number].results)
 
 
 @pytest.mark.slow

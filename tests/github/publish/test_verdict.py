@@ -18,8 +18,8 @@ READ = (FileCoverage("a.py", "reviewed"),)
 def reviewed(*severities: Severity, held: bool = False, **more: object) -> Report:
     place = Placement("outside", "Held back.", held=True) if held else Placement("inline")
     found = tuple(
-        finding(id=f"{number:016x}", severity=one, placement=place)
-        for number, one in enumerate(severities)
+        finding(id=f"{number:016x}", severity=severity, placement=place)
+        for number, severity in enumerate(severities)
     )
     report = Report("findings" if found else "clean", findings=found, coverage=READ)
     return replace(report, **more)  # type: ignore[arg-type]

@@ -64,7 +64,7 @@ def fates(pull: PullRequest) -> list[str]:
 
 def refute_all(request: Recorded) -> Answer:
     quoted = {"path": "app.py", "line": 8, "quote": "line_8 = 8"}
-    return says(*(verdict(one, "wrong", **quoted) for one in asked(request)))
+    return says(*(verdict(finding, "wrong", **quoted) for finding in asked(request)))
 
 
 async def test_an_open_finding_has_no_closed_record(

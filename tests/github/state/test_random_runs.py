@@ -82,7 +82,7 @@ class Verifier:
         findings = {_bug(one.title): one for one in asked(request)}
         shown = [one for row in request.text.split("\n") if (one := parse_line(row))]
         made = {bug: _verdict(one, self.answers[bug], shown) for bug, one in findings.items()}
-        refuted = {bug for bug, one in made.items() if one["answer"] == "wrong"}
+        refuted = {bug for bug, answer in made.items() if answer["answer"] == "wrong"}
         if len(refuted) < len(made) or len(made) < ALARM:  # else it is not believed
             by_code = {bug for bug in refuted if self.answers[bug] == "wrong"}
             new = {bug for bug in by_code if self.is_part and not findings[bug].is_prior}

@@ -61,11 +61,11 @@ class Pushes(ReviewedPull):
 
 
 def posted(plan: CommentPlan) -> list[int]:
-    return [one.finding.line for one in plan.inline]
+    return [inline.finding.line for inline in plan.inline]
 
 
 def listed(plan: CommentPlan) -> dict[int, str]:
-    return {one.finding.line: one.reason for one in plan.rest}
+    return {unposted.finding.line: unposted.reason for unposted in plan.rest}
 
 
 @pytest.mark.parametrize(("mode", "last"), [("normal", 1), ("strict", 0), ("off", 5)])
@@ -166,7 +166,7 @@ def test_a_finding_that_restores_reported_code_is_posted_in_every_round(
     about = {"severity": severity, "suggestion": suggestion}
     done, plan = pull.push((10, "good"), finds=(10,), **about)
     assert posted(plan) == [10]
-    assert [one.title for one in done.contradicted.values()] == ["Wrong bad"]
+    assert [record.title for record in done.contradicted.values()] == ["Wrong bad"]
     assert "the two may contradict: Wrong bad." in plan.inline[0].comment["body"]
 
 
@@ -192,7 +192,7 @@ def test_listed_findings_count_and_can_be_dismissed_and_resolved() -> None:
     done, _ = pull.push((11, "fix"), (70, "more"))
     assert done.listed == {finding.id: "hunk"}
     done, _ = pull.push((11, "other"))
-    assert [one.id for one in done.resolved] == [finding.id]
+    assert [record.id for record in done.resolved] == [finding.id]
 
 
 def test_a_listed_finding_that_becomes_an_error_is_posted_once() -> None:

@@ -67,7 +67,7 @@ async def test_a_listed_finding_is_named_later_and_can_be_dismissed(
     pull = opened(github)
     await runner.run(pull)
     await push_fixes(runner, pull, 2, 4)
-    [listed] = [one for one in state_of(pull).records if one.listed == "hunk"]
+    [listed] = [record for record in state_of(pull).records if record.listed == "hunk"]
     pull.push({"b.py": "b = 1\n"})
     await runner.run(pull)
     summary = summary_of(pull)

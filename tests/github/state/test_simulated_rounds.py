@@ -28,10 +28,10 @@ def test_a_thousand_lives_come_to_an_end(kind: Kind) -> None:
 def check_lives(kind: Kind, lives: int) -> None:
     """Lives end if nothing is wrong; no real fault is hidden, and errors are as without rounds."""
     ended = [live(seed, kind) for seed in range(lives)]
-    assert not any(one.unposted or one.unlisted or one.uncounted for one in ended)
+    assert not any(life.unposted or life.unlisted or life.uncounted for life in ended)
     if kind == "raises alarms":
-        for one in ended:
-            assert one.comments == live(one.life.seed, kind, "off").comments
+        for life in ended:
+            assert life.comments == live(life.life.seed, kind, "off").comments
     elif kind != "plants":
-        assert statistics.median(one.comments[-1] for one in ended) <= 6
-        assert all(one.is_done for one in ended), f"done by round {ROUND}"
+        assert statistics.median(life.comments[-1] for life in ended) <= 6
+        assert all(life.is_done for life in ended), f"done by round {ROUND}"

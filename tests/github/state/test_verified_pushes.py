@@ -91,7 +91,7 @@ async def test_an_error_that_is_partly_true_is_posted_with_its_new_texts(
     def partly(request: Recorded) -> Answer:
         model.refuted.add(ZERO)  # no text may have it
         texts = {"title": "Half true", "scenario": "When x is 0, it fails.", "message": "Check x."}
-        return says(*(verdict(one, "partly", **texts) for one in asked(request)))
+        return says(*(verdict(finding, "partly", **texts) for finding in asked(request)))
 
     pull = github.pull(base=VERIFIED, head=VERIFIED | ONE)
     model.verify = partly

@@ -66,11 +66,11 @@ async def test_a_scrape_after_reviews_has_their_numbers(tmp_path: Path) -> None:
         if path == "file_0.py" and asked.count(path) == 1:
             return StatusError(529, retry_after=0)
         if path == "file_1.py" and asked.count(path) == 1:
-            errors = [one | {"severity": "error"} for one in findings_for(path)]
+            errors = [finding | {"severity": "error"} for finding in findings_for(path)]
             return Answer(errors, truncate_at=700)
         elsewhere = item(7, path=path, quote="nobody_wrote_this()", title="Somewhere else")
         findings = [*findings_for(path), *([elsewhere] if path == "file_2.py" else [])]
-        return Answer([one | {"severity": "error"} for one in findings])
+        return Answer([finding | {"severity": "error"} for finding in findings])
 
     async with (
         FakeAnthropic(respond) as fake,
