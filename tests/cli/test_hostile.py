@@ -25,29 +25,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
+EVENTS = "events.ndjson"
 
 
-def started(folder: Path, diff: str, **environment: str) -> subprocess.Popen[str]:
+def started(folder: Path, diff: str, **environment: str) -> subprocess.Popen[bytes]:
     """Start a review of ``diff`` whose output is NDJSON."""
     (folder / "x.diff").write_text(diff, "utf-8", newline="\n")
-    return subprocess.Popen(
-        [*(sys.executable, "-m", "reviewbot", "review", "x.diff"), "--format", "ndjson"],
-        cwd=folder,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "PYTHONPATH": str(ROOT),
-            **environment,
-        },
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    with (folder / EVENTS).open("w", encoding="utf-8") as events:
+        return subprocess.Popen(
+            [*(sys.executable, "-m", "reviewbot", "review", "x.diff"), "--format", "ndjson"],
+            cwd=folder,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(folder),
+                "PYTHONPATH": str(ROOT),
+                **environment,
+            },
+            stdout=events,
+        )
 
 
-def events_of(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
-    with process:
-        out, _ = process.communicate(timeout=60)
-    return [json.loads(line) for line in out.splitlines()]
+def events_of(process: subprocess.Popen[bytes], folder: Path) -> list[dict[str, Any]]:
+    """Wait for the end of a review and return the events that it printed."""
+    process.wait(timeout=60)
+    return [json.loads(line) for line in (folder / EVENTS).read_text("utf-8").splitlines()]
 
 
 @pytest.mark.slow
@@ -55,7 +56,7 @@ def test_a_file_that_loops_and_one_that_crashes_are_partly_read_and_the_rest_is_
     tmp_path: Path,
 ) -> None:
     process = started(tmp_path, LOOP + CRASH + GOOD)
-    events = events_of(process)
+    events = events_of(process, tmp_path)
     assert process.returncode == 3
     end = events[-1]
     assert (end["type"], end["outcome"]) == ("review.finished", "incomplete")
@@ -89,6 +90,8 @@ def test_a_signal_ends_a_review_in_the_middle_of_an_endless_parse(
     parsers: list[psutil.Process] = []
 
     def busy() -> bool:
+        if "chunk.started" not in (tmp_path / EVENTS).read_text("utf-8"):
+            return False  # the parser's process may be importing
         parsers[:] = psutil.Process(process.pid).children()
         try:
             return any(one.cpu_times().user > 0.3 for one in parsers)
@@ -98,7 +101,7 @@ def test_a_signal_ends_a_review_in_the_middle_of_an_endless_parse(
     wait_until(busy)
     begun = time.monotonic()
     process.send_signal(number)
-    events = events_of(process)
+    events = events_of(process, tmp_path)
     assert time.monotonic() - begun < FILE_S - 1  # the parse would have gone on for longer
     assert process.returncode == 130
     assert events[-1]["outcome"] == "cancelled"
