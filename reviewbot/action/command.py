@@ -32,7 +32,13 @@ from reviewbot.github.commands.explain import read_question, reply_text
 from reviewbot.github.identity import BotIdentity
 from reviewbot.github.state.prior import WRITERS, read_prior
 from reviewbot.github.webhook import commands
-from reviewbot.github.webhook.commands import BotCommand, Unknown
+from reviewbot.github.webhook.commands import (
+    AUTHOR_COMMANDS,
+    BotCommand,
+    Refused,
+    Unknown,
+    permitted,
+)
 from reviewbot.pipeline.explain import explanation_models, prepare_explanation
 from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.run import RunDescription, run_review
@@ -96,14 +102,19 @@ class ActionCommand:
             NotAnsweredError: no model answered the question.
             ReviewbotError: the command failed.
         """
-        task, command, api = asked.task, asked.command, self._api
+        task, api = asked.task, self._api
         if self._inputs.token is None:
             raise ConfigError(
                 f"is empty, and commands in comments need it. {INPUT_ADVICE}",
                 source="the input github-token",
             )
         question = CommandComment.of(task)
-        if await api.pulls.permission(question.pull.repo, task.sender) not in WRITERS:
+        permission = await api.pulls.permission(question.pull.repo, task.sender)
+        may_write = permission in WRITERS
+        command = permitted(asked.command, may_write=may_write, is_by_author=task.is_by_author)
+        if isinstance(command, Refused) and task.is_by_author:
+            await self._answers.say(api, replace(question, only="author"), command.text)
+        if isinstance(command, Refused | None):
             return Skipped(f"{task.sender} may not write to this repository")
         if isinstance(command, Unknown):
             name = None if command.meant else f"unknown-{command.written}"
@@ -112,7 +123,7 @@ class ActionCommand:
             return Skipped(f"/{command.written} is not a command")
         await self._acknowledge(question)
         try:
-            return await self._done(question, command, task.sender)
+            return await self._done(question, command, task.sender, may_write=may_write)
         except NotAnsweredError:  # the reply has the reason
             raise
         except ReviewbotError as error:
@@ -122,7 +133,7 @@ class ActionCommand:
             raise
 
     async def _done(
-        self, question: CommandComment, command: BotCommand, by: str
+        self, question: CommandComment, command: BotCommand, by: str, *, may_write: bool
     ) -> RequestedReview | Skipped | int:
         number = question.pull.number
         match command.name:
@@ -134,7 +145,7 @@ class ActionCommand:
             case "ask" | "explain":
                 return await self._answer(question, command)
             case name:
-                if await self._answers.run(self._api, question, command, by):
+                if await self._answers.run(self._api, question, command, by, may_write=may_write):
                     # A dismissal changes the result of the review.
                     return RequestedReview(number, explicit=name == "resume")
         return _answered(command.name)
@@ -151,7 +162,9 @@ class ActionCommand:
                 why_not = f"Nothing is reviewed: {literal(for_author(error))}"
                 await self._answers.say(self._api, question, why_not)
             raise
-        wants_review = isinstance(asked.command, BotCommand) and asked.command.name != "ignore"
+        wants_review = (
+            isinstance(asked.command, BotCommand) and asked.command.name not in AUTHOR_COMMANDS
+        )
         if isinstance(done, Skipped) and wants_review:
             why_not = f"Nothing is reviewed: {literal(done.reason)}."
             await self._answers.say(self._api, question, why_not)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from reviewbot.github.api.records import Author, author, body, delete, repository
+from reviewbot.github.api.records import Author, author, body, created, delete, repository
 from reviewbot.github.client.exchange import Urgency, write
 
 if TYPE_CHECKING:
@@ -20,12 +20,13 @@ REACTIONS: Final[tuple[Reaction, ...]] = get_args(Reaction)
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment below a pull request."""
+    """A comment below a pull request. ``created`` is its time in ISO 8601."""
 
     id: int
     author: Author
     body: str
     url: str
+    created: str = ""
 
 
 class Comments:
@@ -65,11 +66,12 @@ class Comments:
         found = await self._caller.every(path, _reaction, most=MOST)
         return tuple((who, one) for who, one in found if one is not None)
 
-    async def react(self, repo: str, comment: int, *, on_line: bool) -> None:
-        """Add the reaction ``eyes`` to a comment, inline or not. The call is idempotent."""
+    async def react(
+        self, repo: str, comment: int, *, on_line: bool, reaction: Reaction = "eyes"
+    ) -> None:
+        """Add a reaction to a comment, inline or not. The call is idempotent."""
         path = _reactions(repo, comment, on_line=on_line)
-        body = {"content": "eyes"}
-        request = write("POST", path, body, repeatable=True, urgency=Urgency.FINAL)
+        request = write("POST", path, {"content": reaction}, repeatable=True, urgency=Urgency.FINAL)
         await self._caller.answer(request)
 
 
@@ -93,4 +95,5 @@ def _comment(found: Record) -> Comment:
         author=author(found.get("user")),
         body=body(found),
         url=found.get("html_url") or "",
+        created=created(found),
     )

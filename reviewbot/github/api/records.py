@@ -41,6 +41,11 @@ def body(found: Record) -> str:
     return (found.get("body") or "").replace("\r\n", "\n")
 
 
+def created(found: Record) -> str:
+    """Return the time of a response object, such as ``2026-01-31T12:00:00Z``; may be empty."""
+    return found.get("created_at") or ""
+
+
 def repository(name: str) -> str:
     """Return the path of ``OWNER/REPO``.
 

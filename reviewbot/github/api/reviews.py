@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.github.api.records import Author, author, body, delete, repository
+from reviewbot.github.api.records import Author, author, body, created, delete, repository
 from reviewbot.github.client.exchange import Urgency, write
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class ReviewComment:
     """A comment on a line or on a file. ``line`` is None once the diff lacks the line.
 
     ``start_line`` is None for a comment on one line. ``diff_hunk`` is the hunk of the comment,
-    from the hunk header to the line of the comment. ``reactions`` is their number.
+    from the hunk header to the line of the comment. ``reactions`` is their number. ``created`` is
+    the time in ISO 8601.
     """
 
     id: int
@@ -50,6 +51,7 @@ class ReviewComment:
     review: int | None
     url: str
     reactions: int = 0
+    created: str = ""
 
 
 class Reviews:
@@ -131,4 +133,5 @@ def _comment(found: Record) -> ReviewComment:
         review=found.get("pull_request_review_id"),
         url=found.get("html_url") or "",
         reactions=(found.get("reactions") or {}).get("total_count", 0),
+        created=created(found),
     )

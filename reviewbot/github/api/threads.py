@@ -1,8 +1,9 @@
 """Threads on lines: read, resolve and hide them, and undo that. Read the issues to close.
 
-Only GraphQL supports this. The first page of threads also has the issues that the pull request
-closes. Without ``issues: read``, GitHub refuses them and returns the rest. Resolving needs
-``contents: write``, which few installations grant. So a refusal is a result, not an error.
+Only GraphQL supports this. The first page of threads also has the author of the pull request and
+the issues that it closes. Without ``issues: read``, GitHub refuses them and returns the rest.
+Resolving needs ``contents: write``, which few installations grant. So a refusal is a result, not an
+error.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String, $issues: 
   repository(owner: $owner, name: $name) {
     id
     pullRequest(number: $number) {
+      author { login }
       closingIssuesReferences(first: 20) @include(if: $issues) {
         nodes { number title body repository { id } }
       }
       reviewThreads(first: 100, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes {
-          id isResolved
+          id isResolved viewerCanResolve
           resolvedBy { login }
           comments(first: 1) { nodes { fullDatabaseId isMinimized minimizedReason } }
         }
@@ -63,6 +65,7 @@ class ReviewThread:
         first_comment: REST id of the first comment.
         minimized: reason why the first comment is hidden, such as ``outdated``; None if the
             comment is visible.
+        can_resolve: whether we may resolve the thread.
     """
 
     id: str
@@ -70,6 +73,23 @@ class ReviewThread:
     resolved_by: str | None
     first_comment: int | None
     minimized: str | None
+    can_resolve: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Discussion:
+    """What a pull request has besides comments.
+
+    Attributes:
+        threads: its review threads.
+        issues: the issues of the repository that it closes, without those that GitHub does not
+            show.
+        author: login of its author; empty if the account is deleted.
+    """
+
+    threads: tuple[ReviewThread, ...]
+    issues: tuple[ClosingIssue, ...] = ()
+    author: str = ""
 
 
 class Threads:
@@ -80,20 +100,13 @@ class Threads:
 
     async def all(self, repo: str, number: int) -> tuple[ReviewThread, ...]:
         """Return the threads of a pull request."""
-        return (await self._read(repo, number, issues=False))[0]
+        return (await self._read(repo, number, issues=False)).threads
 
-    async def with_issues(
-        self, repo: str, number: int
-    ) -> tuple[tuple[ReviewThread, ...], tuple[ClosingIssue, ...]]:
-        """Return the threads of a pull request, and the issues of the repository that it closes.
-
-        Issues that GitHub does not show are left out.
-        """
+    async def discussion(self, repo: str, number: int) -> Discussion:
+        """Return the threads of a pull request, its author and the issues that it closes."""
         return await self._read(repo, number, issues=True)
 
-    async def _read(
-        self, repo: str, number: int, *, issues: bool
-    ) -> tuple[tuple[ReviewThread, ...], tuple[ClosingIssue, ...]]:
+    async def _read(self, repo: str, number: int, *, issues: bool) -> Discussion:
         repository(repo)
         owner, name = repo.split("/")
         variables: dict[str, Any] = {
@@ -117,7 +130,8 @@ class Threads:
             threads = pull["reviewThreads"]
             found += map(_thread, threads["nodes"])
             if not threads["pageInfo"]["hasNextPage"]:
-                return tuple(found), closing
+                author = (pull.get("author") or {}).get("login") or ""
+                return Discussion(tuple(found), closing, author)
             after = threads["pageInfo"]["endCursor"]
             if len(found) >= MOST or after == variables.get("after"):
                 raise IncompleteListError(f"{repo}#{number} has more than {MOST:,} threads")
@@ -160,4 +174,5 @@ def _thread(found: dict[str, Any]) -> ReviewThread:
         (found.get("resolvedBy") or {}).get("login"),
         int(first["fullDatabaseId"]) if first else None,
         str(first.get("minimizedReason")).lower() if first and first.get("isMinimized") else None,
+        found.get("viewerCanResolve") is True,
     )

@@ -19,7 +19,7 @@ from reviewbot.github.publish.check_run import pull_of
 from reviewbot.github.publish.merge import record_merge
 from reviewbot.github.state.prior import WRITERS
 from reviewbot.github.webhook import commands
-from reviewbot.github.webhook.commands import BotCommand, Unknown
+from reviewbot.github.webhook.commands import BotCommand, Refused, Unknown, permitted
 from reviewbot.github.webhook.tasks import (
     Commented,
     IgnoredDelivery,
@@ -108,10 +108,16 @@ class DeliveryHandler:
     async def acknowledge(self, task: Commented) -> None:
         """Add a reaction to a command at once, as earlier tasks may delay its processing."""
         try:
-            if isinstance(await self._command(task), BotCommand):
+            command = await self._command(task)
+            if isinstance(command, BotCommand | Refused):
                 question, on_line = CommandComment.of(task), task.thread is not None
                 comments = self._api(task.repository).comments
-                await comments.react(question.pull.repo, question.comment, on_line=on_line)
+                await comments.react(
+                    question.pull.repo,
+                    question.comment,
+                    on_line=on_line,
+                    reaction="confused" if isinstance(command, Refused) else "eyes",
+                )
         except ReviewbotError as error:  # the command is still processed
             extra = {"delivery_id": task.delivery}
             log.info("could not react to a command: %s", error, extra=extra)
@@ -128,7 +134,9 @@ class DeliveryHandler:
         elif isinstance(task, RerunWanted):
             for number in _numbers(task):
                 await self._reviews.tell_failure(task.repository, number, sentence)
-        elif isinstance(task, Commented) and await self._command(task) is not None:
+        elif isinstance(task, Commented) and isinstance(
+            await self._command(task), BotCommand | Unknown
+        ):
             not_done = f"This could not be done: {literal(reason)}"
             question = replace(CommandComment.of(task), nth=1)  # there may be an answer already
             await self._answers.say(self._api(task.repository), question, not_done)
@@ -175,21 +183,29 @@ class DeliveryHandler:
             if command.meant is None:  # perhaps for another bot: reply once per unknown command
                 question = replace(question, only=f"unknown-{command.written}")
             await self._answers.say(api, question, commands.hint(command))
+        elif isinstance(command, Refused):
+            if task.is_by_author:
+                question = replace(question, only="author")
+                await self._answers.say(api, question, command.text)
         elif command is not None:
             await self._run_command(api, task, question, command)
 
-    async def _command(self, task: Commented) -> BotCommand | Unknown | None:
-        """Return the command of a comment, if its author has write access now.
+    async def _command(self, task: Commented) -> BotCommand | Unknown | Refused | None:
+        """Return the command of a comment, as far as its author may use it now.
 
-        Others get no reply: strangers could make us write without end.
+        Strangers get a reaction and no reply: they could make us write without end.
         """
         identity = await self._identity()
         command = await asyncio.to_thread(commands.find, task.body, identity.mention)
         if command is None:
             return None
-        repo = task.repository.full_name
-        may = await self._api(task.repository).pulls.permission(repo, task.sender) in WRITERS
-        return command if may else None
+        may_write = await self._may_write(task)
+        return permitted(command, may_write=may_write, is_by_author=task.is_by_author)
+
+    async def _may_write(self, task: Commented) -> bool:
+        """Return whether the author of a comment may write to the repository now."""
+        pulls = self._api(task.repository).pulls
+        return await pulls.permission(task.repository.full_name, task.sender) in WRITERS
 
     async def _run_command(
         self, api: Api, task: Commented, question: CommandComment, command: BotCommand
@@ -214,7 +230,10 @@ class DeliveryHandler:
                 installation = installation_at(task.repository)
                 await self._explanations.ask(api, installation, question, command)
             case name:
-                if await self._answers.run(api, question, command, task.sender):
+                may_write = not task.is_by_author or await self._may_write(task)
+                if await self._answers.run(
+                    api, question, command, task.sender, may_write=may_write
+                ):
                     # After a dismissal, the check and the summary change; reviewed hunks are not
                     # reviewed again.
                     asked = replace(explicit, explicit=name == "resume")

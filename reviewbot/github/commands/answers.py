@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.prompt.guidelines import details
-from reviewbot.core.render.markdown_text import code_span, literal
+from reviewbot.core.render.markdown_text import literal
 from reviewbot.github import markers
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.change.base_guidelines import guidelines_for
+from reviewbot.github.client.errors import ForbiddenError, InvalidError, NotFoundError
+from reviewbot.github.commands import dismissals
 from reviewbot.github.identity import PullName
 from reviewbot.github.markers import Marker
 from reviewbot.github.publish.comment_text import unmarked, with_marker
@@ -39,7 +42,7 @@ NO_FINDING: Final = (
 )
 _NO_THREAD: Final = (
     "Write it as an answer to one of the comments that reviewbot made on a line, or name the"
-    " finding in a comment below the pull request: `/ignore ID`."
+    " finding in a comment below the pull request: `/ignore ID`, `/ignore undo ID`."
 )
 
 
@@ -89,10 +92,20 @@ class Answers:
     ) -> None:
         self._identity, self._describe, self._names = identity, describe, names
 
-    async def run(self, api: Api, question: CommandComment, command: BotCommand, by: str) -> bool:
+    async def run(
+        self,
+        api: Api,
+        question: CommandComment,
+        command: BotCommand,
+        by: str,
+        *,
+        may_write: bool = True,
+    ) -> bool:
         """Run a command that needs no model and stops nothing. Return whether a review must follow.
 
-        ``by`` is the author of the comment, who may write to the repository.
+        ``by`` is the author of the comment. ``may_write`` says whether this person may write to the
+        repository; if not, it is the author of the pull request, and the command is one of
+        :data:`.AUTHOR_COMMANDS`.
 
         Raises:
             GitHubError: GitHub refuses a request.
@@ -103,8 +116,8 @@ class Answers:
                 await self._pause(api, question, by)
             case "resume":
                 return await self._resumed(api, question)
-            case "ignore":
-                return await self._ignored(api, question, command.text)
+            case "ignore" | "ignore undo":
+                return await self._ignored(api, question, command, may_write=may_write)
             case "config":
                 await self._config(api, question)
             case "help":
@@ -119,26 +132,23 @@ class Answers:
         """Reply with Markdown, unless the reply was posted before."""
         await answer_once(api, await self._identity(), question, text, prior=prior)
 
-    async def _ignored(self, api: Api, question: CommandComment, text: str) -> bool:
-        """Confirm a dismissal. Return False if the comment does not name a known finding.
-
-        The comment itself is the record (:mod:`reviewbot.github.state.prior`).
-        """
+    async def _ignored(
+        self, api: Api, question: CommandComment, command: BotCommand, *, may_write: bool
+    ) -> bool:
+        """Reply to ``/ignore`` or ``/ignore undo``. Return whether it changes the review."""
         prior = await read_prior(api, question.pull, await self._identity())
-        found = _finding_of(prior, question, text)
-        if found is None:
+        finding_id = _finding_of(prior, question, command.text)
+        if finding_id is None:
             await self.say(api, question, _NO_THREAD, prior=prior)
             return False
-        if not _is_told_of(prior, found):
-            reply = (
-                f"No finding here has the id {code_span(found)}. If a later review reports it, it"
-                " is ignored."
-            )
-            await self.say(api, question, reply, prior=prior)
-            return False
-        reply = f"{code_span(found)} is ignored from now on, as long as your comment exists."
-        await self.say(api, question, reply, prior=prior)
-        return True
+        is_undo = command.name == "ignore undo"
+        reply = dismissals.undone if is_undo else dismissals.ignored
+        text, is_changed = reply(prior, finding_id, may_write=may_write)
+        await self.say(api, question, text, prior=prior)
+        posted = prior.posted.get(finding_id)
+        if is_changed and may_write and not is_undo and posted is not None:
+            await _resolve(api, posted)
+        return is_changed
 
     async def _pause(self, api: Api, question: CommandComment, by: str) -> None:
         """Pause the reviews of the pull request, and confirm it."""
@@ -210,6 +220,14 @@ def posted_in(prior: Prior, question: CommandComment) -> Posted | None:
     return None
 
 
+async def _resolve(api: Api, posted: Posted) -> None:
+    """Resolve the thread of a dismissed finding, if we may."""
+    thread = posted.thread
+    if thread is not None and thread.can_resolve and not thread.resolved:
+        with suppress(ForbiddenError, InvalidError, NotFoundError):
+            await api.threads.resolve(thread.id)
+
+
 def _finding_of(prior: Prior, question: CommandComment, text: str) -> str | None:
     """Return the finding of a comment: that of its thread, or the one that the comment names."""
     if (posted := posted_in(prior, question)) is not None:
@@ -218,15 +236,6 @@ def _finding_of(prior: Prior, question: CommandComment, text: str) -> str | None
         return None
     named = markers.FINDING_ID.match(text)
     return named[0] if named else None
-
-
-def _is_told_of(prior: Prior, finding_id: str) -> bool:
-    """Return whether a finding is in our state, our comments or our texts."""
-    summary = prior.summary[0].body if prior.summary else ""
-    texts = (summary, *(one.body for one in prior.reviews))
-    if prior.block and any(one.id == finding_id for one in prior.block.records):
-        return True
-    return finding_id in prior.posted or any(finding_id in text for text in texts)
 
 
 async def _post(api: Api, question: CommandComment, body: str) -> bool:

@@ -267,6 +267,7 @@ class CommentPublisher:
             files={file.path: file for file in files},
             fail_on=self._options.fail_on,
             by_rules=self.by_rules,
+            set_aside=prior.set_aside,
         )
 
     async def _review(

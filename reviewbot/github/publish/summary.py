@@ -88,6 +88,7 @@ def render(
     files: Mapping[str, FileDiff],
     fail_on: Threshold = "error",
     by_rules: bool = False,
+    set_aside: Collection[str] = (),
 ) -> str:
     """Return the comment, of at most :data:`.MAX_TEXT` characters and the marker.
 
@@ -96,6 +97,8 @@ def render(
     the whole pull request if this review read only a part. ``walkthrough`` has a line about each
     file, and ``files`` the diff, both by path. Links of a model may point to ``link_hosts`` only.
     ``fail_on`` is the lowest severity that fails the check. ``by_rules`` is as in :func:`.verdict`.
+    ``set_aside`` are the ids of findings that the author set aside; errors among them have no
+    effect.
     """
     safe = safe_report(done.report, link_hosts)
     counted = [one for one in safe.findings if counts_for_fail_on(one)]
@@ -114,7 +117,9 @@ def render(
     ]
     listed_before = [finding for finding in listed_before if finding.severity != "note"]
     without_row = {unposted.finding.id for unposted in rest if unposted.is_listed_warning}
-    without_row |= {finding.id for finding in listed_before}
+    aside = [one for one in counted if one.id in set_aside and one.severity != "error"]
+    listed_before = [finding for finding in listed_before if finding not in aside]
+    without_row |= {finding.id for finding in (*listed_before, *aside)}
     surplus = {unposted.finding.id for unposted in rest if unposted.is_surplus}
     rows = [finding for finding in counted if finding.id not in notes | surplus | without_row]
     ids = {
@@ -141,7 +146,9 @@ def render(
             finding, NOTES if finding.id in notes else "", code.get(finding.id), links
         )
         for finding in others
-        if finding.id not in urls and finding not in listed_before and not reasons.get(finding.id)
+        if finding.id not in urls
+        and finding not in (*listed_before, *aside)
+        and not reasons.get(finding.id)
     ]
     first = verdict(safe, fail_on, by_rules=by_rules)
     head = f"**{literal(first)}**"
@@ -155,7 +162,8 @@ def render(
         Section("", accepting(safe), 79),
         *_summary(safe, safe_markdown(overview, link_hosts=link_hosts)),
         _table(shown, addresses, urls, done),
-        _listed_before(listed_before, addresses),
+        _folded("Listed before, without a comment", listed_before, addresses),
+        _folded("Set aside by the author, and still counted", aside, addresses),
         *rest_sections(without_comment, link_hosts),
         _records("Resolved", done.resolved, urls, 45),
         _records("Dismissed", done.dismissed, urls, 44),
@@ -244,15 +252,16 @@ def _row(finding: Finding, address: str | None, done: Reconciled, *, commented: 
     return f"| {' | '.join(cells)} |"
 
 
-def _listed_before(findings: Sequence[Finding], addresses: Mapping[str, str | None]) -> Section:
-    """Return the findings that an earlier push listed instead of posting them."""
+def _folded(
+    heading: str, findings: Sequence[Finding], addresses: Mapping[str, str | None]
+) -> Section:
+    """Return findings of earlier pushes that are open and folded away."""
     rows = [
         f"- {titled(finding)}: {place_of(finding, addresses.get(finding.id))} {title_of(finding)}"
         f" ({code_span(f'/ignore {finding.id}')})"
         for finding in findings
     ]
-    heading = f"Listed before, without a comment ({len(rows):,})"
-    return Section(heading, rows, 73, noun="finding", folded=True, share=0.4)
+    return Section(f"{heading} ({len(rows):,})", rows, 73, noun="finding", folded=True, share=0.4)
 
 
 def _records(

@@ -7,7 +7,8 @@ or edit our texts, so the state block is trusted only if it is signed. An Action
 cannot sign. Such an Action trusts its own block, reviews everything each time, and is not paused.
 
 A finding is dismissed by ``/ignore``, or by resolving its thread, of a person who may write to the
-repository at this moment.
+repository at this moment. The author of the pull request sets a finding aside by ``/ignore``
+without such permission. ``/ignore undo`` takes an earlier ``/ignore`` back.
 """
 
 from __future__ import annotations
@@ -26,8 +27,6 @@ from reviewbot.github.webhook import commands
 from reviewbot.github.webhook.commands import BotCommand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from reviewbot.core.findings.finding import Severity, Side
     from reviewbot.core.prompt.purpose import ClosingIssue
     from reviewbot.github.api.comments import Comment
@@ -104,6 +103,8 @@ class Prior:
         drafts: pending reviews of the person whose token we use; they block others, too.
         posted: findings with a comment of ours, by their ids.
         dismissed: the login of the person who dismissed a finding, by finding id.
+        set_aside: the login of the author, who may not write, of the pull request, by the id of
+            each finding that the author set aside.
         replies: keys of our replies.
         duplicates: comments on findings that already have one, posted by concurrent runs, and not
             answered, resolved or hidden by anybody.
@@ -121,6 +122,7 @@ class Prior:
     drafts: list[Review] = field(default_factory=list)
     posted: dict[str, Posted] = field(default_factory=dict)
     dismissed: dict[str, str] = field(default_factory=dict)
+    set_aside: dict[str, str] = field(default_factory=dict)
     replies: set[str] = field(default_factory=set)
     duplicates: list[ReviewComment] = field(default_factory=list)
     copies: list[ReviewComment] = field(default_factory=list)
@@ -147,6 +149,11 @@ class Prior:
                 found[id_] = replace(posted.record, state="resolved" if closed else "open")
         return found
 
+    def record(self, finding_id: str) -> Record | None:
+        """Return the record of a finding in the trusted state; None if there is none."""
+        records = self.block.records if self.block else ()
+        return next((record for record in records if record.id == finding_id), None)
+
     @property
     def is_first(self) -> bool:
         """True if no review has posted a summary; the state of a mere pause has no settings."""
@@ -168,36 +175,59 @@ async def read_prior(api: Api, pull: PullName, identity: BotIdentity) -> Prior:
     Raises:
         GitHubError: the request failed. Post nothing then: it could be a duplicate.
     """
-    comments, on_lines, reviews, (threads, issues) = await asyncio.gather(
+    comments, on_lines, reviews, discussion = await asyncio.gather(
         api.comments.all(pull.repo, pull.number),
         api.reviews.comments(pull.repo, pull.number),
         api.reviews.all(pull.repo, pull.number),
-        api.threads.with_issues(pull.repo, pull.number),
+        api.threads.discussion(pull.repo, pull.number),
     )
     reader = _PriorReader(pull, identity)
-    reader.found.issues = issues
+    reader.found.issues = discussion.issues
 
     def read() -> None:
         reader.below(comments)
         reader.of_reviews(reviews)
-        reader.on_lines(on_lines, threads)
+        reader.on_lines(on_lines, discussion.threads)
 
     await asyncio.to_thread(read)  # it parses Markdown, which strangers wrote
-    reader.found.dismissed = await _dismissed(api, pull, reader.asked)
+    await _dismiss(api, pull, reader, discussion.author)
     return reader.found
 
 
-async def _dismissed(api: Api, pull: PullName, asked: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the login by id of each finding that a person with write access dismissed."""
-    dismissed: dict[str, str] = {}
-    levels: dict[str, str] = {}
-    for finding_id, login in asked:
-        if finding_id not in dismissed:
-            if login not in levels:
-                levels[login] = await api.pulls.permission(pull.repo, login)
-            if levels[login] in WRITERS:
-                dismissed[finding_id] = login
-    return dismissed
+@dataclass(frozen=True, slots=True, order=True)
+class _Wish:
+    """The wish of a person to dismiss a finding, or to take that back; earlier ones come first."""
+
+    created: str
+    finding: str
+    login: str
+    is_undo: bool = False
+
+
+async def _dismiss(api: Api, pull: PullName, reader: _PriorReader, author: str) -> None:
+    """Set which findings are dismissed, and which the author set aside."""
+    found, levels = reader.found, dict[str, str]()
+
+    async def may_write(login: str) -> bool:
+        if login not in levels:
+            levels[login] = await api.pulls.permission(pull.repo, login)
+        return levels[login] in WRITERS
+
+    for wish in sorted(reader.wishes):
+        if await may_write(wish.login):
+            if wish.is_undo:
+                found.dismissed.pop(wish.finding, None)
+                found.set_aside.pop(wish.finding, None)
+            else:
+                found.dismissed.setdefault(wish.finding, wish.login)
+        elif wish.login.lower() == author.lower():
+            if wish.is_undo:
+                found.set_aside.pop(wish.finding, None)
+            else:
+                found.set_aside.setdefault(wish.finding, wish.login)
+    for finding_id, login in reader.resolved:
+        if finding_id not in found.dismissed and await may_write(login):
+            found.dismissed[finding_id] = login
 
 
 class _PriorReader:
@@ -207,7 +237,9 @@ class _PriorReader:
         self._identity, self._pull = identity, pull
         self._parse = partial(markers.shape, pull=pull.bound)
         self.found = Prior()
-        self.asked: list[tuple[str, str]] = []
+        self.wishes: list[_Wish] = []
+        self.resolved: list[tuple[str, str]] = []
+        """The findings whose thread a person resolved, with the person's login."""
 
     def below(self, comments: tuple[Comment, ...]) -> None:
         """Read the comments below the pull request: the summary, and ``/ignore ID``."""
@@ -215,9 +247,9 @@ class _PriorReader:
         for comment in comments:
             marker = self._parse(comment.body) if self._identity.wrote(comment.author) else None
             if marker is None:
-                text = self._ignores(comment.author, comment.body) or ""
-                if named := markers.FINDING_ID.match(text):
-                    self.asked.append((named[0], comment.author.login))
+                command = self._ignores(comment.author, comment.body)
+                if command and (named := markers.FINDING_ID.match(command.text)):
+                    self._wish(comment, named[0], command)
                 continue
             self._note_reply(marker)
             if marker.kind != "summary":
@@ -282,11 +314,11 @@ class _PriorReader:
                 is_duplicate = posted.ours and not posted.touched and at_once
                 (found.duplicates if is_duplicate else found.copies).append(comment)
             if thread is not None and (login := self._identity.resolved_by_another(thread)):
-                self.asked.append((noted.id, login))
+                self.resolved.append((noted.id, login))
         for comment in comments:
             about = finding_of.get(comment.in_reply_to or 0)
-            if about and self._ignores(comment.author, comment.body) is not None:
-                self.asked.append((about, comment.author.login))
+            if about and (command := self._ignores(comment.author, comment.body)):
+                self._wish(comment, about, command)
 
     def _is_ours(self, body: str) -> bool:
         """Return whether a marker is trusted: signed, or there is no key to sign with."""
@@ -296,13 +328,17 @@ class _PriorReader:
         if marker is not None and marker.kind == "reply" and marker.key is not None:
             self.found.replies.add(marker.key)
 
-    def _ignores(self, author: Author, body: str) -> str | None:
-        """Return the text after the ``/ignore`` of a person; None if there is no such command."""
+    def _wish(self, comment: Comment | ReviewComment, finding_id: str, command: BotCommand) -> None:
+        login, is_undo = comment.author.login, command.name == "ignore undo"
+        self.wishes.append(_Wish(comment.created, finding_id, login, is_undo))
+
+    def _ignores(self, author: Author, body: str) -> BotCommand | None:
+        """Return the ``/ignore`` of a person, or that which takes it back; None without one."""
         if author.is_bot or markers.has_marker(body):  # we can have the token of a person
             return None
         command = commands.find(body, self._identity.mention)
-        if isinstance(command, BotCommand) and command.name == "ignore":
-            return command.text
+        if isinstance(command, BotCommand) and command.name in commands.AUTHOR_COMMANDS:
+            return command
         return None
 
 

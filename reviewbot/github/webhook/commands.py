@@ -9,7 +9,7 @@ Another word is an unknown command if it looks like a typing error of our comman
 unknown if the comment has no other line, or if the word is the whole first line. Known commands of
 other bots are ignored.
 
-Callers must check the permission of the author.
+Callers must check the permission of the author (:func:`permitted`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from reviewbot.core.safety.escape import show
 from reviewbot.github import blocks
+from reviewbot.github.markers import FINDING_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ Name = Literal[
     "ask",
     "explain",
     "ignore",
+    "ignore undo",
     "config",
     "help",
 ]
@@ -53,7 +55,10 @@ COMMANDS: Final[dict[Name, str]] = {
     "ask": "answer a question about the pull request; a question in the thread of a finding is"
     " about the finding",
     "explain": "in the thread of a finding: explain it; a question may follow",
-    "ignore": "in the thread of a finding: do not report it again; a reason may follow",
+    "ignore": "in the thread of a finding, or below the pull request with its id: do not report it"
+    " again; a reason may follow",
+    "ignore undo": "in the thread of a finding, or below the pull request with its id: report it"
+    " again",
     "config": "show which settings apply here, and where they come from",
     "help": "show this list",
 }
@@ -73,8 +78,11 @@ OTHERS: Final = frozenset(
 https://prow.k8s.io/command-help, https://docs.github.com/en/issues/tracking-your-work-with-issues
 """
 
+AUTHOR_COMMANDS: Final[tuple[Name, ...]] = ("ignore", "ignore undo")
+"""Commands that the author of a pull request may use without write access."""
+
 _WORDS: Final[dict[str, Name]] = {name: name for name in COMMANDS if " " not in name}
-_WITH_TEXT: Final = ("ask", "explain", "ignore")
+_WITH_TEXT: Final = ("ask", "explain", "ignore", "ignore undo")
 _KINDS_OF_REVIEW: Final[dict[str, Name]] = {"full": "review full", "stop": "review stop"}
 _LINE: Final = re.compile(
     r"""
@@ -89,6 +97,7 @@ _QUESTION: Final = re.compile(
 )
 """A mention with two words or more."""
 _FIRST_WORD: Final = re.compile(r"[A-Za-z]{2,20}+(?=[.,:;!?]{0,3}+(?:\s|\Z))")
+_UNDO: Final = re.compile(rf"undo[ \t]*+(?P<id>{FINDING_ID.pattern})?[.!]?+[ \t]*+", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"`([^`]+)`")
 
 
@@ -113,6 +122,16 @@ class Unknown:
 
     written: str
     meant: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A command that the person who wrote it may not use.
+
+    ``text`` tells the author of the pull request so, as Markdown.
+    """
+
+    text: str
 
 
 def find(body: str, bot: str = "") -> BotCommand | Unknown | None:
@@ -140,6 +159,26 @@ def find(body: str, bot: str = "") -> BotCommand | Unknown | None:
             return command
         second_best = second_best or command
     return BotCommand("ask", second_best.text) if isinstance(second_best, _Mention) else second_best
+
+
+def permitted(
+    command: BotCommand | Unknown | None, *, may_write: bool, is_by_author: bool
+) -> BotCommand | Unknown | Refused | None:
+    """Return a command as far as the person who wrote it may use it.
+
+    ``may_write`` says whether this person may write to the repository, and ``is_by_author`` whether
+    it is the author of the pull request. Unknown commands of others are ignored.
+    """
+    if may_write or command is None:
+        return command
+    if not isinstance(command, BotCommand):
+        return None
+    if is_by_author and command.name in AUTHOR_COMMANDS:
+        return command
+    return Refused(
+        f"Only people who may write to this repository can use `/{command.name}`. The author of the"
+        " pull request can set notes and warnings aside with `/ignore`."
+    )
 
 
 def hint(unknown: Unknown) -> str:
@@ -172,6 +211,9 @@ def _read(
         return Unknown(word, meant) if meant or commands else None
     if name == "review":
         return _review(rest)
+    undo = _UNDO.fullmatch(rest) if name == "ignore" else None
+    if undo is not None:
+        name, rest = "ignore undo", (undo["id"] or "").lower()
     return BotCommand(name, _text(rest) if name in _WITH_TEXT else "")
 
 

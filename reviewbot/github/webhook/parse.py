@@ -121,16 +121,16 @@ def _pull_request(payload: Payload) -> Task:
 def _issue_comment(payload: Payload) -> Task:
     if not isinstance(payload.at("issue.pull_request"), dict):
         raise PayloadError("not on a pull request")
-    return _comment(payload, "issue.number", None)
+    return _comment(payload, "issue", None)
 
 
 def _review_comment(payload: Payload) -> Task:
     is_reply = payload.at("comment.in_reply_to_id") is not None
     thread = payload.id("comment.in_reply_to_id" if is_reply else "comment.id")
-    return _comment(payload, "pull_request.number", thread)
+    return _comment(payload, "pull_request", thread)
 
 
-def _comment(payload: Payload, number: str, thread: int | None) -> Task:
+def _comment(payload: Payload, pull: str, thread: int | None) -> Task:
     if payload.action != "created":
         raise payload.nothing()
     origin, sender = payload.origin(), payload.login("sender")
@@ -142,7 +142,15 @@ def _comment(payload: Payload, number: str, thread: int | None) -> Task:
     body = str(well_formed(body[:MAX_COMMENT].replace("\0", "\ufffd")))
     if has_marker(body):
         raise PayloadError("a comment of ours")
-    return Commented(*origin, sender, payload.id(number), payload.id("comment.id"), thread, body)
+    return Commented(
+        *origin,
+        sender,
+        payload.id(f"{pull}.number"),
+        payload.id("comment.id"),
+        thread,
+        body,
+        payload.login(f"{pull}.user"),
+    )
 
 
 def _check_person(payload: Payload, sender: str) -> None:

@@ -61,8 +61,9 @@ class PullRequestInactive:
 class Commented:
     """A person, whose login is ``sender``, commented on a pull request.
 
-    ``thread`` is the first comment of the thread on a line, which takes the replies; None if the
-    comment is below the pull request as a whole.
+    ``author`` is the login of the author of the pull request; empty if unknown. ``thread`` is the
+    first comment of the thread on a line, which takes the replies; None if the comment is below the
+    pull request as a whole.
     """
 
     delivery: str
@@ -72,6 +73,12 @@ class Commented:
     comment: int
     thread: int | None
     body: str
+    author: str = ""
+
+    @property
+    def is_by_author(self) -> bool:
+        """True if the author of the pull request wrote the comment."""
+        return self.sender.lower() == self.author.lower()
 
 
 @dataclass(frozen=True, slots=True)

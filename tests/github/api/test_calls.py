@@ -12,6 +12,7 @@ import pytest
 from reviewbot.config.settings import SecretText
 from reviewbot.github.api import app as app_api
 from reviewbot.github.api.gateway import Gateway
+from reviewbot.github.api.threads import Discussion
 from reviewbot.github.client.auth import AppCredentials
 from reviewbot.github.client.errors import (
     DiffTooLargeError,
@@ -358,7 +359,9 @@ async def test_issues_of_the_repository_come_with_the_first_page_of_threads() ->
         pull.closes += [
             pull.repo.open_issue(f"Issue {number}", "x" * 30_000) for number in range(7)
         ]
-        threads, issues = await api.threads.with_issues(REPO, 1)
+        found = await api.threads.discussion(REPO, 1)
+        threads, issues = found.threads, found.issues
+        assert found.author == pull.user.login
         assert [request.path for request in github.requests].count("/graphql") == 2
         assert len(threads) == 104
         assert [issue.title for issue in issues] == [f"Issue {number}" for number in range(5)]
@@ -375,16 +378,16 @@ async def test_a_refused_field_of_issues_leaves_the_threads() -> None:
     async with installed() as (github, _, api):
         body = {"data": {"repository": home}, "errors": [refusal]}
         github.fail(Fault("POST", "/graphql", 200, body))
-        assert await api.threads.with_issues(REPO, 1) == ((), ())
+        assert await api.threads.discussion(REPO, 1) == Discussion(())
         elsewhere = {**refusal, "path": ["repository", "pullRequest"]}
         github.fail(Fault("POST", "/graphql", 200, {**body, "errors": [refusal, elsewhere]}))
         with pytest.raises(NotFoundError):
-            await api.threads.with_issues(REPO, 1)
+            await api.threads.discussion(REPO, 1)
     async with installed({"pull_requests": "read", "metadata": "read"}) as (_, pull, api):
         pull.closes.append(pull.repo.open_issue("A problem"))
         pull.review_comment("a.py", 1, "Mine", by="mona")
-        listed, issues = await api.threads.with_issues(REPO, 1)
-        assert (len(listed), issues) == (1, ())
+        found = await api.threads.discussion(REPO, 1)
+        assert (len(found.threads), found.issues) == (1, ())
 
 
 async def test_resolving_without_the_permission_is_a_value() -> None:

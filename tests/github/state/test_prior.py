@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from reviewbot.github.api.threads import Discussion
 from reviewbot.github.identity import BotIdentity, PullName
 from reviewbot.github.markers import Marker, Noted, write
 from reviewbot.github.state.block import StateBlock
@@ -33,8 +34,8 @@ class Listed:
     async def comments(self, *_pull: Any) -> tuple[ReviewComment, ...]:
         return self.on_lines
 
-    async def with_issues(self, *_pull: Any) -> tuple[tuple[()], tuple[()]]:
-        return (), ()
+    async def discussion(self, *_pull: Any) -> Discussion:
+        return Discussion(())
 
 
 async def prior_of(*on_lines: ReviewComment) -> Prior:

@@ -102,6 +102,7 @@ def test_a_comment_below_a_pull_request_is_handed_on() -> None:
         comment=payload["comment"]["id"],
         thread=None,
         body="You are totally right! I'll get this fixed right away.",
+        author="Codertocat",
     )
 
 
