@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from markdown_it import MarkdownIt
 
 from reviewbot.github.markers import has_marker
+from reviewbot.github.publish.comment_text import HELP
 from tests.github.injection_corpus import Property  # noqa: TC001 - the fields of a dataclass
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ _OURS: Final = re.compile(
 _NOTIFYING: Final = re.compile(r"/(?:issues|pulls?|discussions)(?:/|$)", re.IGNORECASE)
 _MARKER: Final = re.compile(r"<!-- reviewbot [^<>]* -->")
 _FOLDED: Final = re.compile(
-    r"<details>\s*<summary>(?:[A-Z][A-Za-z ,()0-9]*|\d+ look-ups?)</summary>|</details>"
+    r"<details>\s*<summary>(?:[A-Z][A-Za-z ,()0-9]*|\d+ look-ups?|"
+    rf"{re.escape(HELP)})</summary>|</details>"
 )
 _HEADINGS: Final = re.compile(
     r"Summary|Findings|Not on a line|Coverage|Unproven errors, not counted"

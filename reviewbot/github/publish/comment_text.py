@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 MAX_BODY: Final = 65_536
 """Maximum characters of a comment or a review."""
 
+HELP: Final = "<sub>Reply to discuss · <code>/ignore</code> to dismiss · details</sub>"
+"""The small line at the end of each inline comment, which unfolds to the details, as HTML."""
+
 _TITLE: Final = 200
 _LINE: Final = 600
 _MESSAGE: Final = 4_000  # characters of a message outside the diff, where findings share a text
@@ -125,15 +128,24 @@ def on_line(
     ``contradicted`` is the location of an earlier finding, as inline Markdown.
     """
     safe = safe_finding(finding, link_hosts)
-    words = [f"**{titled(safe)}: {title_of(safe)}**", one_line(safe.scenario, _LINE), safe.message]
+    words = [f"**{titled(safe)}: {title_of(safe)}**", *_explanation(safe)]
     if contradicted:
         words.append(f"{_CONTRADICTS} {contradicted}.")
     before = unmarked("\n\n".join(filter(str.strip, words)))
-    after = unmarked("\n\n".join((*_proofs(safe, links), _facts(safe))))
+    details = "\n\n".join((f"{_facts(safe)}, id {code_span(safe.id)}", *_proofs(safe, links)))
+    after = unmarked(f"<details>\n<summary>{HELP}</summary>\n\n{details}\n\n</details>")
     room = MAX_BODY - size(before) - size(after) - MAX_LENGTH - 8
     block = _offered(safe, room) if offer else None
     blocks = [before, *([unmarked(_shown(safe))] if block is None else [block]), after]
     return with_marker("\n\n".join(filter(None, blocks)), marker)
+
+
+def _explanation(finding: Finding) -> list[str]:
+    """Return scenario and message of a safe finding, as one paragraph where both are plain text."""
+    scenario, message = one_line(finding.scenario, _LINE), finding.message.strip()
+    if scenario and message[:1].isalpha():
+        return [f"{scenario} {message}"]
+    return [scenario, message]
 
 
 def finding_block(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.finding import Finding, Placement, RestsOn, Severity
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted, parse, write
-from reviewbot.github.publish.comment_text import MAX_BODY
+from reviewbot.github.publish.comment_text import HELP, MAX_BODY
 from reviewbot.github.publish.listed_findings import MAX_TEXT, review_text
 from reviewbot.github.publish.review_comments import CommentPlan, plan_comments, review_payload
 from tests.github.diff_strategies import FORGED, PULL, Change, changes
@@ -21,6 +21,9 @@ from tests.github.github_rules import acting, html, links, review_refusals, sugg
 from tests.support.documents import report_of
 from tests.support.github_comments import DIFF, FILES, LINKS
 from tests.support.reports import FINDING, HELD
+
+FOLD = (f"<details>\n<summary>{HELP}</summary>", "</details>")
+"""HTML around the details of a comment."""
 
 
 def marker_of(finding: Finding) -> Marker:
@@ -92,7 +95,7 @@ def test_a_comment_is_on_lines_of_its_finding_and_a_suggestion_replaces_exactly_
 def test_nothing_that_a_model_wrote_acts_in_a_comment(change: Change) -> None:
     for one in plan_comments(change.findings, change.files, marker=marked, links=LINKS).inline:
         body = one.comment["body"]
-        assert html(body) == [marked(one.finding)]
+        assert html(body) == [*FOLD, marked(one.finding)]
         assert body.endswith(f"\n\n{marked(one.finding)}")
         assert parse(body, PULL) == marker_of(one.finding)
         assert acting(body) == []
@@ -197,8 +200,10 @@ def test_a_comment_says_what_is_wrong_and_ends_with_its_marker() -> None:
         suggestion_applies=True,
     )
     assert found["body"] == (
-        "**🛑 error: Wrong**\n\nIt fails.\n\nDo `this`:\n\n```python\nx = 1\n\ny = 2\n```\n\n"
-        "```suggestion\nx = 1\n```\n\nbug, `m`, confidence 0.80\n\n"
+        "**🛑 error: Wrong**\n\nIt fails. Do `this`:\n\n```python\nx = 1\n\ny = 2\n```\n\n"
+        "```suggestion\nx = 1\n```\n\n"
+        f"<details>\n<summary>{HELP}</summary>\n\n"
+        f"bug, `m`, confidence 0.80, id `{FINDING.id}`\n\n</details>\n\n"
         f"{marked(replace(FINDING, severity='error'))}"
     )
 
@@ -250,7 +255,7 @@ def test_hostile_words_stay_words() -> None:
     body = comment(**fields, suggestion=bad)["body"]
     assert acting(body) == []
     assert links(body) == []
-    assert html(body) == [marked(FINDING)]
+    assert html(body) == [*FOLD, marked(FINDING)]
     assert "\u202e" not in body
     assert re.findall("<!--.*?-->", body) == [marked(FINDING)]
 
