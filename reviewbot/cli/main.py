@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "prompts": ("reviewbot.cli.prompts", "List, show and compare prompts, or render a request."),
     "rules": ("reviewbot.cli.rules", "List the offline rules, or explain one."),
     "stats": ("reviewbot.cli.stats", "Show what became of the findings on pull requests."),
+    "learn": ("reviewbot.cli.learn", "Propose rules to turn off, by what people dismissed."),
     "init": ("reviewbot.cli.init", "Write a commented .reviewbot.yml, or a workflow for GitHub."),
     "eval": ("reviewbot.cli.eval", "Measure how good reviews are on known cases, and compare."),
     "doctor": ("reviewbot.cli.doctor", "Check the installation, the settings and the model."),

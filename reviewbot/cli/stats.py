@@ -55,7 +55,7 @@ _REACTIONS: Final = "Reactions: those to comments on findings, by people who may
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.add_argument("repository", metavar="OWNER/REPO", type=_repository)
+    add_repository(parser)
     parser.add_argument(
         "--since",
         metavar="DATE",
@@ -70,13 +70,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the newest N pull requests, {MOST:,} at most (default: %(default)s)",
     )
     parser.add_argument(
-        "--author",
-        metavar="LOGIN",
-        type=_login,
-        default=AUTHOR,
-        help="account that posts the reviews; for an App its name and [bot] (default: %(default)s)",
-    )
-    parser.add_argument(
         "--format", choices=("terminal", "json"), default="terminal", help="default: %(default)s"
     )
     parser.epilog = (
@@ -84,6 +77,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "  reviewbot stats octo/hello --author 'my-reviewbot[bot]' --format json\n\n"
         "GITHUB_TOKEN or GH_TOKEN is the token. Public repositories need none with\n"
         "--limit 50: without a token, GitHub allows 60 requests an hour."
+    )
+
+
+def add_repository(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that name a repository and the account of the reviews."""
+    parser.add_argument("repository", metavar="OWNER/REPO", type=_repository)
+    parser.add_argument(
+        "--author",
+        metavar="LOGIN",
+        type=_login,
+        default=AUTHOR,
+        help="account that posts the reviews; for an App its name and [bot] (default: %(default)s)",
     )
 
 

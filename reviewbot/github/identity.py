@@ -33,10 +33,14 @@ class BotIdentity:
         """Return whether we are the author. The case of logins is ignored."""
         return author.login.lower() == self.login.lower()
 
+    def is_named(self, login: str) -> bool:
+        """Return whether a login of GraphQL, which omits ``[bot]``, is ours in any case."""
+        return login.lower() == self._name.lower()
+
     def resolved(self, thread: ReviewThread) -> bool:
         """Return whether we resolved a thread. GraphQL omits ``[bot]``, or the name of an App."""
         login = thread.resolved_by
-        return thread.resolved and (login is None or login.lower() == self._name.lower())
+        return thread.resolved and (login is None or self.is_named(login))
 
     def resolved_by_another(self, thread: ReviewThread) -> str | None:
         """Return the login of the person who resolved a thread; None if an App or nobody did."""

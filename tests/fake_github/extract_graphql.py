@@ -30,7 +30,7 @@ KEPT: dict[str, str] = {
     "User": "login url id databaseId",
     "Bot": "login url id databaseId",
     "Organization": "login url id databaseId",
-    "Repository": "id databaseId name nameWithOwner isPrivate pullRequest",
+    "Repository": "id databaseId name nameWithOwner isPrivate pullRequest pullRequests",
     "PullRequest": f"{_COMMENT} databaseId fullDatabaseId number state isDraft title headRefOid "
     "headRefName baseRefOid baseRefName url reviewThreads reviews comments "
     "closingIssuesReferences",
@@ -49,16 +49,17 @@ KEPT: dict[str, str] = {
         f"{name}Connection": _CONNECTION
         for name in (
             *("PullRequestReviewThread", "PullRequestReviewComment", "PullRequestReview"),
-            *("IssueComment", "Issue"),
+            *("IssueComment", "Issue", "PullRequest"),
         )
     },
     **{
         f"{name}Edge": "node cursor"
         for name in (
             *("PullRequestReviewThread", "PullRequestReviewComment", "PullRequestReview"),
-            *("IssueComment", "Issue"),
+            *("IssueComment", "Issue", "PullRequest"),
         )
     },
+    "IssueOrder": "field direction",
     "ResolveReviewThreadInput": f"threadId {_MUTATED}",
     "UnresolveReviewThreadInput": f"threadId {_MUTATED}",
     "MinimizeCommentInput": f"subjectId classifier {_MUTATED}",
@@ -71,7 +72,15 @@ KEPT: dict[str, str] = {
         (
             *("CommentAuthorAssociation", "DiffSide", "PullRequestReviewCommentState"),
             *("PullRequestReviewState", "PullRequestReviewThreadSubjectType", "PullRequestState"),
-            *("ReportedContentClassifiers", "URI", "DateTime", "BigInt", "GitObjectID"),
+            *(
+                "IssueOrderField",
+                "OrderDirection",
+                "ReportedContentClassifiers",
+                "URI",
+                "DateTime",
+                "BigInt",
+                "GitObjectID",
+            ),
         ),
         "*",
     ),

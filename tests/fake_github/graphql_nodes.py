@@ -133,6 +133,24 @@ def repository(call: Call, repo: Repository) -> JSON:
             raise GraphQLError(message, extensions={"type": "NOT_FOUND"})
         return pull_request(call, found)
 
+    def pulls(
+        info: Info,
+        states: list[str] | None = None,
+        orderBy: dict[str, str] | None = None,  # noqa: N803 - a name of GitHub's
+        **page: Any,
+    ) -> Any:
+        _reads(call)
+        found = [
+            one
+            for one in repo.pulls
+            if states is None or ("MERGED" if one.merged else one.state.upper()) in states
+        ]
+        if orderBy is not None:
+            key = {"UPDATED_AT": "updated", "CREATED_AT": "created"}[orderBy["field"]]
+            is_down = orderBy["direction"] == "DESC"
+            found.sort(key=lambda one: getattr(one, key), reverse=is_down)
+        return connection("pullRequests", found, lambda one: pull_request(call, one))(info, **page)
+
     return {
         "__typename": "Repository",
         "id": repo.node_id,
@@ -141,6 +159,7 @@ def repository(call: Call, repo: Repository) -> JSON:
         "nameWithOwner": repo.full_name,
         "isPrivate": repo.private,
         "pullRequest": pull,
+        "pullRequests": pulls,
     }
 
 

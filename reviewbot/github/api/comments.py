@@ -18,6 +18,32 @@ Reaction = Literal["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket",
 REACTIONS: Final[tuple[Reaction, ...]] = get_args(Reaction)
 
 
+MOST_MERGED: Final = 50
+"""Maximum number of merged pull requests in one request."""
+_MERGED: Final = """\
+query ($owner: String!, $name: String!, $most: Int!) {
+  repository(owner: $owner, name: $name) {
+    pullRequests(
+      states: MERGED, first: $most, orderBy: {field: UPDATED_AT, direction: DESC}
+    ) {
+      nodes { number comments(first: 5) { nodes { author { login } body } } }
+    }
+  }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MergedPull:
+    """A merged pull request with its first five comments: the login of the author, and the text.
+
+    GraphQL omits the ``[bot]`` of a login.
+    """
+
+    number: int
+    comments: tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Comment:
     """A comment below a pull request. ``created`` is its time in ISO 8601."""
@@ -39,6 +65,28 @@ class Comments:
         """Return the comments below a pull request, oldest first."""
         path = f"{repository(repo)}/issues/{number}/comments"
         return await self._caller.every(path, _comment, most=MOST)
+
+    async def of_merged(self, repo: str, *, most: int = MOST_MERGED) -> tuple[MergedPull, ...]:
+        """Return the first comments of the pull requests that were merged last, in one request.
+
+        The result is empty without the permission.
+        """
+        repository(repo)
+        owner, name = repo.split("/")
+        variables = {"owner": owner, "name": name, "most": most}
+        data = await self._caller.graphql(_MERGED, variables)
+        home = (data or {}).get("repository") or {}
+        pulls = (home.get("pullRequests") or {}).get("nodes") or ()
+        return tuple(
+            MergedPull(
+                pull["number"],
+                tuple(
+                    ((comment["author"] or {}).get("login") or "", body(comment))
+                    for comment in pull["comments"]["nodes"] or ()
+                ),
+            )
+            for pull in pulls
+        )
 
     async def create(self, repo: str, number: int, text: str) -> Comment:
         """Return a new comment.

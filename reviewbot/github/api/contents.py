@@ -26,8 +26,10 @@ class Contents:
     def __init__(self, caller: AccountClient) -> None:
         self._caller = caller
 
-    async def file(self, repo: str, path: str, ref: str, *, max_bytes: int) -> bytes | None:
+    async def file(self, repo: str, path: str, ref: str | None, *, max_bytes: int) -> bytes | None:
         """Return a file at a commit or branch; None if the file does not exist.
+
+        Without ``ref``, the file is that of the default branch.
 
         Raises:
             TooLargeError: the file exceeds ``max_bytes`` or GitHub's limit (100 MB).
@@ -37,7 +39,10 @@ class Contents:
             return None
         quoted = quote(path.encode("utf-8", "surrogateescape"), safe="/")
         request = read(
-            f"{repository(repo)}/contents/{quoted}", {"ref": ref}, accept=RAW, max_bytes=max_bytes
+            f"{repository(repo)}/contents/{quoted}",
+            {} if ref is None else {"ref": ref},
+            accept=RAW,
+            max_bytes=max_bytes,
         )
         try:
             answer = await self._caller.answer(request)

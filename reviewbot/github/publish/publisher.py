@@ -35,6 +35,7 @@ from reviewbot.github.publish.verdict import is_modelled
 from reviewbot.github.state import fates
 from reviewbot.github.state.block import StateBlock, pack
 from reviewbot.github.state.prior import read_prior
+from reviewbot.github.state.proposals import merged_states, proposals
 from reviewbot.github.state.reconcile import reconcile
 from reviewbot.github.state.relocate import head_reader, read_head_code
 from reviewbot.github.state.rounds import Round, apply_round, round_of
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from reviewbot.github.identity import BotIdentity
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.prior import Posted, Prior
+    from reviewbot.github.state.proposals import Proposal
     from reviewbot.github.state.reconcile import Reconciled
 
 log = logging.getLogger(__name__)
@@ -130,7 +132,9 @@ class CommentPublisher:
         self.listed = frozenset(done.listed)
         self.by_rules = bool(prior.block and prior.block.by_rules and not subject.full)
         if self._options.summary:
-            text = await asyncio.to_thread(self._summary, done, prior, now, rest, files)
+            proposed = await self._proposed() if done.is_first else ()
+            render = partial(self._summary, done, prior, now, rest, files, proposed=proposed)
+            text = await asyncio.to_thread(render)
             put = put_summary(self._api, subject.pull, self._identity, prior, text)
             comment = await self._permitted(put, "The summary could not be posted")
             self.summary_url = comment.url if comment else None
@@ -235,6 +239,8 @@ class CommentPublisher:
         now: Prior,
         rest: Sequence[FindingWithoutComment],
         files: Sequence[FileDiff],
+        *,
+        proposed: Sequence[Proposal],
     ) -> str:
         """Return the text of the summary comment, with the state for the next review."""
         block, walkthrough = prior.block, _walkthrough(done.report, prior, files)
@@ -268,7 +274,21 @@ class CommentPublisher:
             fail_on=self._options.fail_on,
             by_rules=self.by_rules,
             set_aside=prior.set_aside,
+            proposed=proposed,
         )
+
+    async def _proposed(self) -> tuple[Proposal, ...]:
+        """Return the rules that people dismissed again and again on merged pull requests."""
+        pull = self._subject.pull
+        if not self._identity.secrets or pull.repository_id is None:
+            return ()  # nothing is signed, so no state can be trusted
+        try:
+            pulls = await self._api.comments.of_merged(pull.repo)
+        except GitHubError as error:
+            log.warning("the merged pull requests could not be read: %s", error)
+            return ()
+        states = merged_states(pulls, self._identity, pull.repository_id)
+        return await asyncio.to_thread(proposals, states, self._subject.levels)
 
     async def _review(
         self, report: Report, plan: CommentPlan, prior: Prior

@@ -33,6 +33,7 @@ from reviewbot.core.render.wording import (
     uncovered,
     verification,
 )
+from reviewbot.core.safety.markdown import code_block
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
 from reviewbot.core.wording import NO_REASON, count, listed
 from reviewbot.github.change.subject import LINK_HOSTS
@@ -47,6 +48,7 @@ from reviewbot.github.publish.listed_findings import MAX_TEXT, rest_sections
 from reviewbot.github.publish.review_comments import NOTES, FindingWithoutComment
 from reviewbot.github.publish.sections import Section, fitted, size
 from reviewbot.github.publish.verdict import verdict
+from reviewbot.github.state.proposals import configuration
 from reviewbot.github.state.rounds import REASONS
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding
     from reviewbot.github.change.permalinks import Permalinks
     from reviewbot.github.state.block import Record
+    from reviewbot.github.state.proposals import Proposal
     from reviewbot.github.state.reconcile import Reconciled
 
 _OPEN: Final = 10
@@ -89,6 +92,7 @@ def render(
     fail_on: Threshold = "error",
     by_rules: bool = False,
     set_aside: Collection[str] = (),
+    proposed: Sequence[Proposal] = (),
 ) -> str:
     """Return the comment, of at most :data:`.MAX_TEXT` characters and the marker.
 
@@ -98,7 +102,7 @@ def render(
     file, and ``files`` the diff, both by path. Links of a model may point to ``link_hosts`` only.
     ``fail_on`` is the lowest severity that fails the check. ``by_rules`` is as in :func:`.verdict`.
     ``set_aside`` are the ids of findings that the author set aside; errors among them have no
-    effect.
+    effect. ``proposed`` are rules to turn off.
     """
     safe = safe_report(done.report, link_hosts)
     counted = [one for one in safe.findings if counts_for_fail_on(one)]
@@ -169,6 +173,7 @@ def render(
         _records("Dismissed", done.dismissed, urls, 44),
         _walkthrough(walkthrough),
         *_coverage(safe, walkthrough),
+        _proposals(proposed),
         Section("Notices:", [f"- {literal(one)}" for one in safe.notices], 40, "notice"),
         Section("", [literal(verification(safe))] if safe.verification else [], 18),
         Section("By model:", _by_model(safe), 15),
@@ -276,6 +281,18 @@ def record_line(record: Record, url: str | None) -> str:
     """Return the location of an earlier finding with a link, and its title, as inline Markdown."""
     title = one_line(safe_line(record.title), 200) or code_span(record.rule)
     return f"{linked(f'{record.path}:{record.line}', url)} {title}"
+
+
+def _proposals(proposed: Sequence[Proposal]) -> Section:
+    """Return lines for the configuration that turn off rules whose findings people dismiss."""
+    if not proposed:
+        return Section("", [], 12)
+    text = (
+        "People who may write dismissed findings of these rules in these folders again and again."
+        " Lines for `.reviewbot.yml`, if you agree:"
+    )
+    block = code_block(configuration(proposed).rstrip("\n"), "yaml")
+    return Section("Proposals", [f"{text}\n\n{block}"], 12, folded=True)
 
 
 def _coverage(report: Report, walkthrough: Collection[str]) -> list[Section]:

@@ -34,6 +34,8 @@ MOST_BYTES: Final = 1 << 20
 """Maximum bytes of a block once it is inflated."""
 MOST_DROPPED: Final = 1_000_000
 """Maximum number of dropped closed records of a fate: a state by others may hold any number."""
+MOST_FOLDER: Final = 100
+"""Maximum characters of the folder of a closed record."""
 MOST_TITLE: Final = 120
 MOST_LINE: Final = 120
 MOST_OVERVIEW: Final = 1_000
@@ -103,6 +105,7 @@ class Record:
 class ClosedRecord:
     """The record of a posted finding that is no longer open; ``fate`` is what became of it.
 
+    ``folder`` is that of its file, without a slash at the end; None if it is too long or unknown.
     ``severity`` is None in states of versions without this field.
     """
 
@@ -112,6 +115,7 @@ class ClosedRecord:
     prompt_version: str
     fate: Fate
     severity: Severity | None = None
+    folder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ the merge of the pull request, the findings that are left get theirs; then all f
 from __future__ import annotations
 
 from dataclasses import replace
+from posixpath import dirname
 from typing import TYPE_CHECKING
 
-from reviewbot.github.state.block import ClosedRecord
+from reviewbot.github.state.block import MOST_FOLDER, ClosedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -64,8 +65,15 @@ def _with(
     found = {one.id: one for one in earlier}
     for record, fate in new:
         if record.is_posted:
+            folder = dirname(record.path)
             closed = ClosedRecord(
-                record.id, record.rule, record.model, record.prompt_version, fate, record.severity
+                record.id,
+                record.rule,
+                record.model,
+                record.prompt_version,
+                fate,
+                record.severity,
+                folder if len(folder) <= MOST_FOLDER else None,
             )
             found.setdefault(record.id, closed)
     return tuple(found.values())

@@ -86,7 +86,7 @@ async def test_a_finding_whose_code_is_changed_is_fixed(
     await work(pull)
     model_name = model.requests[0].body["model"]
     assert state_of(pull).closed == (
-        ClosedRecord(found.id, "bug", model_name, prompt_version(), "fixed", "error"),
+        ClosedRecord(found.id, "bug", model_name, prompt_version(), "fixed", "error", ""),
     )
 
 
