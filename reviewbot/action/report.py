@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from reviewbot.action.runner_files import SUMMARY_LIMIT, write_outputs, write_summary
 from reviewbot.core.events.report import reaches_threshold
-from reviewbot.core.render.annotations import render as render_annotations
+from reviewbot.core.render.annotations import render_job
 from reviewbot.core.render.author import without_details
 from reviewbot.core.render.layout import plain
 from reviewbot.core.render.markdown import MIN_LIMIT, render
 from reviewbot.core.render.terminal import final_lines
 from reviewbot.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK, SourceError
+from reviewbot.github.publish.verdict import verdict
 from reviewbot.pipeline.output import PLAIN_WIDTH, exit_code
 from reviewbot.pipeline.rule_texts import render_sarif
 from reviewbot.pipeline.target import OutputTarget
@@ -65,15 +66,38 @@ def write_report(
     whole = replace(own, notices=(*published.problems, *own.notices))
     say(plain(final_lines(whole, width=PLAIN_WIDTH)))
     report = without_details(whole)
-    notes = (*published.problems, *notices)
-    say(render_annotations(report, notes=notes, listed_only=published.listed))
+    code = exit_code(report, settings)
+    if code == EXIT_INCOMPLETE and settings.if_incomplete == "neutral":
+        code = EXIT_FINDINGS if reaches_threshold(report, settings.fail_on) else EXIT_OK
+    say(_commands(report, published, settings, notices, has_failed=code != EXIT_OK))
     sarif.replace(render_sarif(report, custom_rules))
     write_summary(inputs.step_summary, _summary(report, published))
     write_outputs(inputs.output, _outputs(report, published, inputs.sarif))
-    code = exit_code(report, settings)
-    if code == EXIT_INCOMPLETE and settings.if_incomplete == "neutral":
-        return EXIT_FINDINGS if reaches_threshold(report, settings.fail_on) else EXIT_OK
     return code
+
+
+def _commands(
+    report: Report,
+    published: Published,
+    settings: Settings,
+    notices: Sequence[str],
+    *,
+    has_failed: bool,
+) -> str:
+    """Return the workflow commands.
+
+    A finding gets one only if neither a comment nor a check run shows it, and if it is not listed.
+    """
+    shown = published.listed | published.comments.keys()
+    findings = [finding for finding in report.findings if finding.id not in shown]
+    text = verdict(report, settings.fail_on, by_rules=published.by_rules)
+    address = published.summary_url or published.review_url
+    return render_job(
+        f"{text} {address}" if address else text,
+        () if published.has_check and not published.failed else findings,
+        has_failed=has_failed,
+        notes=(*published.problems, *notices),
+    )
 
 
 def say(text: str) -> None:
@@ -91,6 +115,7 @@ def _summary(report: Report, published: Published) -> str:
             limit=limit,
             links=published.comments,
             address_of=links.of_rests_on if links else None,
+            brief=published.comments,
         )
         if len(text.encode()) <= SUMMARY_LIMIT or limit <= MIN_LIMIT:
             return text

@@ -13,7 +13,7 @@ import pytest
 from reviewbot.errors import ReviewbotError
 from tests.fake_github import FakeGitHub, faults
 from tests.github.action_runs import Runner, find_marked
-from tests.support.github_stories import BASE, ONE, conclusions, titles
+from tests.support.github_stories import BASE, ONE, TWO, conclusions, titles
 
 if TYPE_CHECKING:
     from tests.fake_anthropic import Answer, FakeAnthropic, Recorded
@@ -70,7 +70,8 @@ async def test_an_error_after_the_review_ends_the_check_as_a_failure_and_loses_n
 async def test_a_check_that_cannot_be_ended_as_intended_is_a_failure_and_loses_no_finding(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
+    base = BASE | {".reviewbot.yml": "max_inline: 1\nsummary: false\n"}
+    pull = github.pull(base=base, head=base | TWO)  # the warning is an annotation
     github.fail(faults.error("PATCH", "/check-runs/", 500, times=2))
     run = await runner.run(pull)
     assert run.code == 3

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 async def test_a_second_attempt_of_a_run_has_each_annotation_once(
     github: FakeGitHub, runner: Runner
 ) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE)
+    base = BASE | {".reviewbot.yml": "max_inline: 0\n"}
+    pull = github.pull(base=base, head=base | ONE)
     runner.event(pull)
     env = runner.environment(pull)
     await runner.step(env)

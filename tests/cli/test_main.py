@@ -58,7 +58,11 @@ def test_version_and_help_go_to_standard_output(capsys: pytest.CaptureFixture[st
         ("reveiw", "did you mean reviewbot review?"),
         ("x.diff", "did you mean reviewbot review x.diff?"),
         ("-", "did you mean reviewbot review -?"),
-        ("zzz", "commands are review, action, serve, keys, lab, prompts, rules, stats, learn, init, eval"),
+        (
+            "zzz",
+            "commands are review, action, serve, keys, lab, prompts, rules, stats, learn, init,"
+            " eval",
+        ),
     ],
 )
 def test_an_unknown_command_is_a_usage_error_with_a_hint(

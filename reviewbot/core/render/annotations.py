@@ -29,7 +29,7 @@ from reviewbot.core.safety.escape import show
 from reviewbot.core.wording import count, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Iterable, Sequence
 
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Finding, Severity
@@ -46,37 +46,56 @@ _COMMANDS: Final[dict[Severity, Command]] = {
 _MAX_MESSAGE: Final = 4_000  # an annotation holds 64 KB; a log line should stay readable
 
 
-def render(report: Report, *, notes: Sequence[str] = (), listed_only: Container[str] = ()) -> str:
+def render(report: Report) -> str:
     """Return the commands, one per line: an incomplete outcome, then findings, then the rest.
-
-    Args:
-        report: the report.
-        notes: additional sentences, shown as notices before the findings.
-        listed_only: ids of findings that count and get no annotation.
 
     An incomplete outcome is an error in the first line. The last notice counts findings that are
     held back or exceed GitHub's limit.
     """
     lines: list[str] = []
     left: Counter[str] = Counter()
-    room = {"error": LIMIT, "warning": LIMIT, "notice": LIMIT - 1}
+    room: dict[Command, int] = {"error": LIMIT, "warning": LIMIT, "notice": LIMIT - 1}
     if not report.complete:
         command: Command = "warning" if report.outcome == "superseded" else "error"
         room[command] -= 1
         lines.append(_command(command, _missing(report), title="reviewbot: incomplete"))
+    lines += _findings(report.findings, room, left)
+    lines.append(_command("notice", _rest(report, left), title="reviewbot"))
+    return "".join(line + "\n" for line in lines)
+
+
+def render_job(
+    verdict: str, findings: Iterable[Finding], *, has_failed: bool, notes: Sequence[str] = ()
+) -> str:
+    """Return the commands of a job, one per line: the verdict, notes, and findings.
+
+    ``verdict`` is an error if the job has failed. ``findings`` are those that no comment and no
+    check run shows on their lines. ``notes`` are sentences.
+    """
+    left: Counter[str] = Counter()
+    room: dict[Command, int] = {"error": LIMIT - 1, "warning": LIMIT, "notice": LIMIT - 1}
     shown_notes = notes[: LIMIT - 1]
     room["notice"] -= len(shown_notes)
-    lines += (_command("notice", note, title="reviewbot") for note in shown_notes)
-    counted = (finding for finding in report.findings if finding.id not in listed_only)
-    for finding in filter(counts_for_fail_on, counted):
+    shown = _findings(findings, room, left)
+    text = " ".join(filter(None, (verdict, _without_room(left))))
+    first = _command("error" if has_failed else "notice", text, title="reviewbot")
+    others = (_command("notice", note, title="reviewbot") for note in shown_notes)
+    return "".join(f"{line}\n" for line in (first, *others, *shown))
+
+
+def _findings(
+    findings: Iterable[Finding], room: dict[Command, int], left: Counter[str]
+) -> list[str]:
+    """Return a command for each finding that counts, as far as there is room; count the others."""
+    lines = []
+    for finding in filter(counts_for_fail_on, findings):
         command = _COMMANDS[finding.severity]
         if room[command]:
             room[command] -= 1
             lines.append(_finding(finding, command))
         else:
             left[finding.severity] += 1
-    lines.append(_command("notice", _rest(report, left), title="reviewbot"))
-    return "".join(line + "\n" for line in lines)
+    return lines
 
 
 def failure(sentence: str) -> str:
@@ -105,13 +124,16 @@ def _missing(report: Report) -> str:
 
 
 def _rest(report: Report, left: Counter[str]) -> str:
-    text = outcome(report)
-    if left:
-        what = listed([count(number, severity) for severity, number in left.items()])
-        text += f" {what} had no room among the annotations: see the job's log or summary."
-    if report.held:
-        text += f" {count(len(report.held), 'finding')} held back."
-    return " ".join(filter(None, (text, verification(report))))
+    held = f"{count(len(report.held), 'finding')} held back." if report.held else ""
+    parts = (outcome(report), _without_room(left), held, verification(report))
+    return " ".join(filter(None, parts))
+
+
+def _without_room(left: Counter[str]) -> str:
+    if not left:
+        return ""
+    what = listed([count(number, severity) for severity, number in left.items()])
+    return f"{what} had no room among the annotations: see the job's log or summary."
 
 
 def _command(command: Command, message: str, **properties: str) -> str:

@@ -42,7 +42,7 @@ from reviewbot.core.render.wording import (
 from reviewbot.core.wording import NO_REASON, count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from reviewbot.core.events.events import FileCoverage
     from reviewbot.core.events.report import Report
@@ -70,6 +70,7 @@ def render(
     links: Mapping[str, str] = MappingProxyType({}),
     address_of: AddressOf | None = None,
     has_outcome: bool = True,
+    brief: Container[str] = (),
 ) -> str:
     """Return the report. Its first line is the outcome.
 
@@ -81,6 +82,8 @@ def render(
         links: addresses of findings by id, such as those of their comments.
         address_of: function that returns the address of code that a finding rests on, or None.
         has_outcome: False to leave out the outcome and its causes, where another text has them.
+        brief: ids of findings that have only a row in the table, because another text has all of
+            them.
 
     Raises:
         ValueError: ``limit`` is too small.
@@ -92,7 +95,8 @@ def render(
     head += [*_answer(report, section), *_summary(report, section)]
     tail = [*_withdrawn(report, section), *_skipped(report, section), *_notes(report, section)]
     room = None if limit is None else limit - len(_joined([*head, *tail])) - 2
-    return _joined([*head, *_findings(report, room, links, address_of), *tail])
+    findings = _findings(report, room, links, address_of, brief)
+    return _joined([*head, *findings, *tail])
 
 
 def _joined(blocks: Iterable[str]) -> str:
@@ -146,7 +150,11 @@ def _summary(report: Report, room: int | None) -> list[str]:
 
 
 def _findings(
-    report: Report, room: int | None, links: Mapping[str, str], address_of: AddressOf | None
+    report: Report,
+    room: int | None,
+    links: Mapping[str, str],
+    address_of: AddressOf | None,
+    brief: Container[str],
 ) -> list[str]:
     """Return the table and details of findings, worst first, as many as fit."""
     shown = sorted(report.findings, key=lambda finding: not counts_for_fail_on(finding))
@@ -158,13 +166,14 @@ def _findings(
     blocks = ["## Findings", "\n".join(table)]
     if kept_rows < len(rows):
         blocks.append(f"{count(len(rows) - kept_rows, 'more finding')}: no room here.")
-    details = [
-        _details(finding, links.get(finding.id), address_of) for finding in shown[:kept_rows]
-    ]
+    detailed = [finding for finding in shown if finding.id not in brief]
+    with_row = [finding for finding in shown[:kept_rows] if finding.id not in brief]
+    details = [_details(finding, links.get(finding.id), address_of) for finding in with_row]
     kept = _fitting(details, None if room is None else room - len(_joined(blocks)) - _NOTES)
     blocks += details[:kept]
-    if kept < len(shown):
-        blocks.append(f"Details of {count(len(shown) - kept, 'finding')} left out: no room here.")
+    if kept < len(detailed):
+        left = count(len(detailed) - kept, "finding")
+        blocks.append(f"Details of {left} left out: no room here.")
     return blocks
 
 

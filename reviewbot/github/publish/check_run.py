@@ -175,7 +175,8 @@ def completed(
 
     ``completed_at`` is an RFC 3339 time. ``marker`` is the hidden marker to append to the text.
     ``comments`` has the addresses of inline comments, by finding id, and ``links`` those of code at
-    the reviewed commit. Findings with the ids ``listed`` get no annotation.
+    the reviewed commit. Findings with a comment get no annotation, nor do those with the ids
+    ``listed``. Findings without a comment and an annotation are in the text in full.
     ``by_rules`` is as in :func:`.verdict`.
     """
     safe, how = safe_report(report, options.link_hosts), options.if_incomplete
@@ -189,13 +190,17 @@ def completed(
         for finding in safe.findings
         if finding.severity == "note" and not finding.placement.held
     ]
-    without = {*notes[options.max_notes :], *listed} - comments.keys()
-    on_lines = (finding for finding in safe.findings if finding.id not in without)
-    made = [one for finding in on_lines if (one := annotation(finding)) is not None]
-    kept = made[:MAX_ANNOTATIONS]
+    without = {*notes[options.max_notes :], *listed, *comments}
+    made = {
+        finding.id: entry
+        for finding in safe.findings
+        if finding.id not in without and (entry := annotation(finding)) is not None
+    }
+    kept = list(made.values())[:MAX_ANNOTATIONS]
+    brief = {*list(made)[:MAX_ANNOTATIONS], *comments}
     first = verdict(safe, options.fail_on, by_rules=by_rules)
     output = _output(first, _summary(safe, first, len(made) - len(kept)))
-    output["text"] = _text(safe, marker, comments, links)
+    output["text"] = _text(safe, marker, comments, links, brief)
     starts = range(0, max(len(kept), 1), BATCH)
     batches = [kept[start : start + BATCH] for start in starts]
     return tuple(
@@ -267,7 +272,11 @@ def _summary(report: Report, first: str, left: int) -> str:
 
 
 def _text(
-    report: Report, marker: str, comments: Mapping[str, str], links: Permalinks | None
+    report: Report,
+    marker: str,
+    comments: Mapping[str, str],
+    links: Permalinks | None,
+    brief: Collection[str],
 ) -> str:
     """Return what the summary does not have. If it is too long, blocks at its end are omitted.
 
@@ -280,6 +289,7 @@ def _text(
         links=comments,
         address_of=links.of_rests_on if links else None,
         has_outcome=False,
+        brief=brief,
     )
     text = unmarked(shown)
     room = MAX_TEXT - MAX_LENGTH - 8

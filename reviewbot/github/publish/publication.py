@@ -59,6 +59,7 @@ class Published:
         listed: ids of the findings that the summary lists because of their round.
         by_rules: whether an earlier review read files by rules in place of a model.
         links: addresses of code at the reviewed commit.
+        has_check: whether a check run has the result, with annotations.
         denied: whether a permission was missing.
         wrote: whether this publication posted a review or a summary comment.
         failed: whether the publication failed.
@@ -75,6 +76,7 @@ class Published:
     listed: frozenset[str] = frozenset()
     by_rules: bool = False
     links: Permalinks | None = None
+    has_check: bool = False
 
 
 class Publication:
@@ -182,6 +184,7 @@ class Publication:
             listed=self._comments.listed,
             by_rules=self._comments.by_rules,
             links=self._subject.links,
+            has_check=self.is_posted,
         )
 
     @property

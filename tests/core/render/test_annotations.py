@@ -11,8 +11,7 @@ from reviewbot.core import render
 from reviewbot.core.events import events as ev
 from reviewbot.core.events.report import Report, counts_for_fail_on
 from reviewbot.core.findings.finding import SEVERITIES, Placement
-from reviewbot.core.render.annotations import LIMIT, failure, notice
-from reviewbot.core.render.annotations import render as render_annotations
+from reviewbot.core.render.annotations import LIMIT, failure, notice, render_job
 from tests.review_strategies import reports
 from tests.runner_model import commands
 from tests.support.documents import report_of
@@ -97,29 +96,28 @@ def test_without_a_new_line_there_is_no_line_and_held_ones_are_only_counted() ->
     assert last.data.endswith("1 finding held back.")
 
 
-def test_findings_that_are_only_listed_count_and_get_no_annotation() -> None:
-    other = replace(FINDING, id="b" * 16, title="Other")
-    text = render_annotations(report_of(FINDING, other), listed_only={FINDING.id})
-    assert [command.properties["title"] for command in commands(text)] == ["Other", "reviewbot"]
-    assert "2 warnings" in text
-
-
 def test_a_message_without_end_is_cut_visibly() -> None:
     first, _ = commands(lines_of(report_of(replace(FINDING, message="x" * 9_999))))
     assert len(first.data) < 5_000
     assert first.data.endswith("x ...")
 
 
-def test_notes_go_before_the_findings_and_have_room_among_githubs_ten() -> None:
+def test_the_verdict_of_a_job_comes_first_and_notes_have_room_among_githubs_ten() -> None:
     many = [replace(FINDING, id=f"{n:016x}", severity="note") for n in range(20)]
-    text = render_annotations(report_of(*many), notes=("One.", "::error::Two."))
-    found = commands(text)
-    assert [(one.name, one.data) for one in found[:2]] == [
+    notes = ("One.", "::error::Two.")
+    first, *found = commands(render_job("Bad. x", many, has_failed=True, notes=notes))
+    assert first.name == "error"
+    assert first.data == (
+        "Bad. x 13 notes had no room among the annotations: see the job's log or summary."
+    )
+    assert [(command.name, command.data) for command in found[:2]] == [
         ("notice", "One."),
         ("notice", "::error::Two."),
     ]
-    assert sum(one.name == "notice" for one in found) == LIMIT
-    assert render_annotations(report_of(), notes=["more"] * 50).count("::notice") == LIMIT
+    assert sum(command.name == "notice" for command in found) == LIMIT - 1
+    [passed] = commands(render_job("Done.", [], has_failed=False))
+    assert (passed.name, passed.data) == ("notice", "Done.")
+    assert render_job("x", [], has_failed=False, notes=["more"] * 50).count("::notice") == LIMIT
 
 
 def test_a_sentence_alone_is_one_command() -> None:

@@ -45,6 +45,10 @@ def progress(**changes: Any) -> ev.ReviewProgress:
     return replace(ev.ReviewProgress(3, 12, 5, 20, 0, ev.Usage(1_200, 300), 0.0213), **changes)
 
 
+BESIDE = Placement("file", "The code is not there.")
+COMMENT = "https://github.com/o/r/pull/1#discussion_r1"
+
+
 def finished(
     report: Report, marker: str = "", comments: Mapping[str, str] | None = None, **options: Any
 ) -> tuple[dict[str, Any], ...]:
@@ -66,7 +70,10 @@ def test_a_text_that_is_cut_leaves_no_fold_open() -> None:
     tally = ev.LookupTally(24, tuple(f"reading {number}.py 1-9" for number in range(24)))
     ends = set()
     for length in range(1, 1_500, 30):
-        long = [replace(FINDING, id=f"{n:016x}", message="日" * n) for n in (9_900, 9_000, length)]
+        long = [
+            replace(FINDING, id=f"{n:016x}", message="日" * n, placement=BESIDE)
+            for n in (9_900, 9_000, length)
+        ]
         text = finished(replace(report_of(*long), lookups=tally))[0]["output"]["text"]
         assert text.count("\n<details>\n") == text.count("\n</details>")
         ends.add((text.count("<details>"), "The rest had no room here." in text))
@@ -218,13 +225,25 @@ def test_annotations_come_in_fifties_worst_first_and_the_first_request_concludes
         assert check_refusals(payload) == []
 
 
-def test_a_note_is_annotated_only_if_it_has_a_comment_and_is_in_the_text_anyway() -> None:
+def test_a_note_is_not_annotated_and_without_a_comment_its_text_is_in_the_check() -> None:
     report = of_severity("note", "note")
     first, second = report.findings
-    for comments in ({}, {first.id: "https://github.com/o/r/pull/1#discussion_r1"}):
+    for comments in ({}, {first.id: COMMENT}):
         [payload] = finished(report, comments=comments)
-        assert len(payload["output"].get("annotations", ())) == len(comments)
-        assert payload["output"]["text"].count(f"note: {second.title}") == 2
+        assert "annotations" not in payload["output"]
+        assert payload["output"]["text"].count(f"note: {second.title}") == 2 - len(comments)
+
+
+def test_a_finding_has_a_comment_or_an_annotation_or_its_text_in_the_check() -> None:
+    commented, annotated = of_severity("error", "error").findings
+    beside = replace(FINDING, id="f" * 16, title="Beside", placement=BESIDE)
+    [payload] = finished(report_of(commented, annotated, beside), comments={commented.id: COMMENT})
+    [entry] = payload["output"]["annotations"]
+    assert entry["start_line"] == annotated.line
+    text = payload["output"]["text"]
+    assert re.findall("^### .*", text, re.MULTILINE) == [f"### {titled(beside)}: Beside"]
+    assert text.count("| 🛑 error |") == 2
+    assert text.count(COMMENT) == 1
 
 
 def test_annotations_without_end_are_cut_and_counted() -> None:
@@ -278,6 +297,7 @@ def test_texts_without_end_are_cut_to_the_bytes_that_fit(text: str) -> None:
     long = text * 12_000
     fields: dict[str, Any] = dict.fromkeys(("title", "scenario", "message", "suggestion"), long)
     found = [replace(FINDING, **fields, id=f"{n:016x}", quote=f"{long}\n" * 3) for n in range(9)]
+    found[1:] = [replace(finding, placement=BESIDE) for finding in found[1:]]
     coverage = tuple(ev.FileCoverage(f"{n}{text * 90}", "failed", long) for n in range(500))
     report = report_of(*found, outcome="incomplete", coverage=coverage, reasons=(long,) * 9)
     (payload,) = finished(report)
@@ -291,7 +311,7 @@ def test_texts_without_end_are_cut_to_the_bytes_that_fit(text: str) -> None:
 
 def test_a_truncated_text_says_so_and_closes_its_blocks() -> None:
     code = "```python\n" + "\u20ac = 1\n\n" * 300 + "```"
-    found = [replace(FINDING, id=f"{n:016x}", message=code) for n in range(99)]
+    found = [replace(FINDING, id=f"{n:016x}", message=code, placement=BESIDE) for n in range(99)]
     text = finished(report_of(*found))[0]["output"]["text"]
     assert text.endswith("\n\nThe rest had no room here.")
     assert html(f"{text}\n<b>") == ["<b>"]  # it is not swallowed by a fence

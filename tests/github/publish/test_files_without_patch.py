@@ -62,7 +62,7 @@ async def test_a_finding_in_a_file_without_patch_is_reported_once_until_it_is_re
     assert posts(github) == [200]
     assert "/big.py#L5" in texts(pull)
     [*_, check] = pull.repo.check_runs.values()
-    assert {one["path"] for one in check.annotations} == {"app.py", "big.py"}
+    assert {one["path"] for one in check.annotations} == {"big.py"}
     pull.push(file_of(60, bug="") | app((10, "line_10 = 1")))
     await runner.run(pull, fail_on="error", summary_comment=summary)
     assert conclusions(pull)[-1] == "success"

@@ -113,7 +113,7 @@ async def test_a_note_is_listed_in_full_and_counts(
     for text in ("note: The name is vague", "app.py:10", "When it runs,", "Change this line."):
         assert text in folded
     assert conclusions(pull) == ["failure"]
-    assert annotated(pull) == ([] if by_app else [50])
+    assert annotated(pull) == []  # the note is listed, and the warning has a comment
 
 
 async def test_a_note_stays_listed_after_a_push_elsewhere(
@@ -152,7 +152,9 @@ async def test_a_lost_response_duplicates_no_annotation(github: FakeGitHub, runn
     await runner.run(pull)
     [check_run] = pull.repo.check_runs.values()
     lines = [one["start_line"] for one in check_run.annotations]
-    assert sorted(lines) == list(range(1, 71))
+    commented = [comment.thread.anchor.line or 0 for comment in pull.review_comments]
+    assert len(commented) == 10
+    assert sorted([*lines, *commented]) == list(range(1, 71))
 
 
 async def test_a_pending_review_left_behind_blocks_nothing(
