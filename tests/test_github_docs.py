@@ -45,18 +45,19 @@ def events(workflow: dict[Any, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
-def test_no_example_fails_on_each_pull_request_of_dependabot(name: str) -> None:
-    """It gets no secrets, so without a key: a condition, or the offline rules."""
-    if "pull_request" not in events(EXAMPLES[name]):
-        return
-    assert "dependabot[bot]" in documented_workflows()[name]
+def test_no_example_fails_on_each_pull_request_without_secrets(name: str) -> None:
+    """Rules and linters review those of forks and of Dependabot, unless ``forks`` is ``fail``."""
+    if "pull_request" in events(EXAMPLES[name]):
+        assert "forks: fail" not in documented_workflows()[name]
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES))
-def test_no_example_fails_on_each_pull_request_of_a_fork(name: str) -> None:
-    if "pull_request" not in events(EXAMPLES[name]):
-        return
-    assert "head.repo.full_name" in documented_workflows()[name]
+def test_the_model_reads_a_fork_by_a_label_alone_and_nothing_is_checked_out() -> None:
+    (workflow,) = (one for one in EXAMPLES.values() if "pull_request_target" in events(one))
+    assert events(workflow) == {"pull_request_target": {"types": ["labeled"]}}
+    (job,) = workflow["jobs"].values()
+    assert "github.event.label.name ==" in job["if"]
+    (step,) = job["steps"]
+    assert step["uses"].startswith("reviewbot-dev/reviewbot@")
 
 
 def test_examples_that_may_stand_side_by_side_never_review_one_pull_request_at_once() -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 32_000_000
 """Maximum bytes of an event; events of GitHub have up to 25 MB."""
+DEPENDABOT: Final = "dependabot[bot]"
 _EVENTS: Final = {"pull_request_target": "pull_request"}
 """Events that have the payload of another event."""
 _COMMENTS: Final = ("issue_comment", "pull_request_review_comment")
@@ -30,13 +31,17 @@ class RequestedReview:
     """A requested review of a pull request.
 
     ``explicit`` is True if a person requested it, so that it is made while the reviews are paused.
-    ``only`` is a gitignore pattern of the files to review.
+    ``only`` is a gitignore pattern of the files to review. ``has_secrets`` is False if GitHub gives
+    the job no secrets of Actions, as for a fork. ``head`` is the only commit that may be reviewed,
+    if any.
     """
 
     number: int
     full: bool = False
     explicit: bool = False
     only: str = ""
+    has_secrets: bool = True
+    head: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,30 @@ def _of_pull_request(inputs: ActionInputs, payload: object) -> RequestedReview |
         return Skipped("the pull request was closed, or became a draft")
     if at(payload, "pull_request.draft") is True:
         return Skipped("the pull request is a draft")
-    return RequestedReview(number, inputs.full)
+    on_label = inputs.event_name == "pull_request_target" and at(payload, "action") == "labeled"
+    head = at(payload, "pull_request.head.sha") if on_label else None
+    if on_label and not isinstance(head, str):
+        raise ConfigError("the event names no head", source=str(inputs.event_path))
+    return RequestedReview(
+        number,
+        inputs.full,
+        has_secrets=inputs.event_name != "pull_request" or not _lacks_secrets(payload),
+        head=head if isinstance(head, str) else None,
+    )
+
+
+def _lacks_secrets(payload: object) -> bool:
+    """Return whether GitHub gives no secrets to the job of an event ``pull_request``.
+
+    So it is for a pull request from a fork, which may be deleted, and for an event that Dependabot
+    caused (docs.github.com, "Events that trigger workflows" and "Dependabot on GitHub Actions").
+    """
+    if at(payload, "sender.login") == DEPENDABOT:
+        return True
+    if not isinstance(at(payload, "pull_request.head"), dict):
+        return False  # an event by hand, with no more than a number
+    ours, theirs = at(payload, "repository.full_name"), at(payload, "pull_request.head.repo")
+    return at(theirs, "full_name") != ours
 
 
 def _of_comment(task: Task) -> RequestedCommand | Skipped:

@@ -12,13 +12,15 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from reviewbot.config.settings import API_KEY, FailOn, IfIncomplete, SecretText
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+Forks = Literal["rules", "fail"]
 
 PREFIX: Final = "REVIEWBOT_ACTION_"
 INPUT_ADVICE: Final = (
@@ -36,6 +38,7 @@ class ActionInputs:
     Attributes:
         pull_request: number of the pull request, for events that do not contain the number.
         run_key: name of the job in this attempt of this run.
+        forks: what a job without secrets does, as of a fork: the ``rules`` review, or ``fail``.
         config: path of the configuration file in the repository; None for the default paths.
         sarif: path of the SARIF file to write.
         output: file for the outputs; None outside of a runner.
@@ -58,6 +61,7 @@ class ActionInputs:
     summary_comment: bool
     full: bool
     sarif: Path
+    forks: Forks = "rules"
     workspace: Path | None = None
     temp: Path | None = None
     output: Path | None = None
@@ -118,6 +122,7 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
         review_comments=given.truth("review-comments", default=True),
         summary_comment=given.truth("summary-comment", default=True),
         full=given.truth("full", default=False),
+        forks="fail" if given.choice("forks", get_args(Forks)) == "fail" else "rules",
         sarif=Path(given.input("sarif-file") or _default_sarif(given)),
         workspace=given.path("GITHUB_WORKSPACE"),
         temp=given.path("RUNNER_TEMP"),

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.action.event import Skipped
 from reviewbot.action.inputs import INPUT_ADVICE
 from reviewbot.action.report import write_report
-from reviewbot.action.settings import check_key, settings_of
+from reviewbot.action.settings import settings_of, without_key
 from reviewbot.code.fetched_files import FetchedFiles
 from reviewbot.code.git_fetch import fetch_commits
 from reviewbot.code.git_files import GitFiles
 from reviewbot.code.git_repository import open_commit
-from reviewbot.config.settings import CONFIG_NAMES
+from reviewbot.config.settings import CONFIG_NAMES, by_rules_alone
+from reviewbot.core.events.events import RulesOnly
 from reviewbot.core.wording import count
 from reviewbot.errors import (
     EXIT_FINDINGS,
@@ -28,6 +29,7 @@ from reviewbot.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     ReviewbotError,
+    SourceError,
 )
 from reviewbot.github.app.manifest import web_address
 from reviewbot.github.change.base_files import base_files
@@ -65,6 +67,10 @@ CLONE_BYTES: Final = 500_000_000
 _FORK_NOTICE: Final = (
     "This pull request comes from a fork: GitHub gives its workflows a read-only token, so the"
     " review is only in the log, its annotations and the job's summary."
+)
+_OTHER_HEAD: Final = (
+    "somebody pushed after the label was set, and only the labelled commit may be reviewed: look at"
+    " the new commits, then remove the label and set it again"
 )
 _UNPOSTED: Final = (
     f"The input github-token is empty, so nothing is posted on the pull request. {INPUT_ADVICE}"
@@ -116,7 +122,10 @@ class ActionReview:
             )
         except NoSuchFileError as error:
             return Skipped(str(error))
-        check_key(inputs, assignment.settings, assignment.pull)
+        if wanted.head not in (None, assignment.subject.head):
+            raise SourceError(_OTHER_HEAD)
+        if assignment.context.rules_only is None:
+            assignment = self._without_key(wanted, assignment)
         publication = await self._begun(identity, assignment)
         try:
             await self._stream(assignment, publication)
@@ -134,6 +143,18 @@ class ActionReview:
             published = replace(published, problems=(_FORK_NOTICE,))
         code = await asyncio.to_thread(self._report, published, assignment)
         return max(code, EXIT_INCOMPLETE) if published.failed else code
+
+    def _without_key(self, wanted: RequestedReview, assignment: ReviewScope) -> ReviewScope:
+        """Return the scope with the rules in place of models, if the job gets no key for them.
+
+        Raises:
+            ConfigError: a model has no key, and the rules must not take its place.
+        """
+        reason = without_key(self._inputs, wanted, assignment.settings)
+        if not reason:
+            return assignment
+        context = replace(assignment.context, rules_only=RulesOnly(reason))
+        return replace(assignment, settings=by_rules_alone(assignment.settings), context=context)
 
     def _report(self, published: Published, assignment: ReviewScope) -> int:
         return write_report(

@@ -9,24 +9,22 @@ from reviewbot.config.settings import API_KEY, OFFLINE, load_settings
 from reviewbot.errors import ConfigError
 
 if TYPE_CHECKING:
+    from reviewbot.action.event import RequestedReview
     from reviewbot.action.inputs import ActionInputs
     from reviewbot.config.settings import Settings
-    from reviewbot.github.api.pulls import PullRequest
 
 _KEY_HINT: Final = (
     "no model is available: pass anthropic-api-key: ${{ secrets.ANTHROPIC_API_KEY }}, or model:"
     " offline to review with the offline rules only"
 )
-_FORK_HINT: Final = (
-    "this pull request comes from a fork, and GitHub gives its workflows no secrets, so no model is"
-    " available: set model: offline for forks, or install reviewbot as an App, which reviews them"
-    " like all others"
+NO_SECRETS: Final = (
+    "GitHub gives no secrets to workflows for pull requests from forks and from Dependabot, so this"
+    " job has no key for a model."
 )
-_DEPENDABOT: Final = "dependabot[bot]"
-_DEPENDABOT_HINT: Final = (
-    "no model is available: GitHub gives workflows of Dependabot only their own secrets; add"
-    " ANTHROPIC_API_KEY to these (Settings, Secrets and variables, Dependabot), or set model:"
-    " offline for Dependabot"
+"""Reason why rules and linters alone review."""
+_FAIL_HINT: Final = (
+    "GitHub gives no secrets to workflows for pull requests from forks and from Dependabot, and the"
+    " input forks is fail: have a model review them, as docs/action.md says, or set forks: rules"
 )
 
 
@@ -50,18 +48,26 @@ def settings_of(inputs: ActionInputs, config: tuple[str, str] | None) -> Setting
     return settings if "fail_on" in settings.origins else replace(settings, fail_on="never")
 
 
-def check_key(inputs: ActionInputs, settings: Settings, pull: PullRequest) -> None:
-    """Check that a key is set, so that a missing key does not cause a green check.
+def lacks_key(settings: Settings) -> bool:
+    """Return whether a model has no key, and the offline rules were not chosen."""
+    keyless = any(choice.problem and choice.api_key_env == API_KEY for choice in settings.choices)
+    is_offline = settings.model.name == OFFLINE and "model" not in settings.origins
+    return bool(settings.model.problem) or keyless or is_offline
+
+
+def without_key(inputs: ActionInputs, wanted: RequestedReview, settings: Settings) -> str:
+    """Return why rules and linters alone review, in a sentence; empty if models review.
+
+    Only a job to which GitHub gives no secrets is reviewed without its key. Any other missing key
+    is a mistake, which must not cause a green check.
 
     Raises:
-        ConfigError: the offline rules were not chosen, and a model has no key.
+        ConfigError: a model has no key, and the rules must not take its place.
     """
-    chosen = "model" in settings.origins
-    keyless = [one for one in settings.choices if one.problem and one.api_key_env == API_KEY]
-    offline = settings.model.name == OFFLINE and not chosen
-    if settings.model.problem or keyless or offline:
-        on_push = inputs.event_name == "pull_request"
-        hint = _FORK_HINT if on_push and pull.is_fork else _KEY_HINT
-        if on_push and pull.author.login == _DEPENDABOT:
-            hint = _DEPENDABOT_HINT
-        raise ConfigError(hint, source=API_KEY)
+    if not lacks_key(settings):
+        return ""
+    if wanted.has_secrets:
+        raise ConfigError(_KEY_HINT, source=API_KEY)
+    if inputs.forks == "fail":
+        raise ConfigError(_FAIL_HINT, source=API_KEY)
+    return NO_SECRETS

@@ -12,7 +12,7 @@ come from anyone, so these rules limit the addresses that receive a key:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -209,6 +209,24 @@ def load_settings(
         origins=found.origins,
         notices=notices,
         ignored=tuple(ignored(dotenv, found.keys)),
+    )
+
+
+def by_rules_alone(settings: Settings) -> Settings:
+    """Return settings with which the rules and the linters review, and no model is asked."""
+    return replace(
+        settings,
+        model=ModelChoice(OFFLINE),
+        model_source="rules and linters alone review",
+        fallback_models=(),
+        routes=(),
+        ab_split=None,
+        verify=False,
+        verify_model=None,
+        lookups=0,
+        cross_file=False,
+        guidelines=False,
+        origins={**settings.origins, "model": "reviewbot"},
     )
 
 

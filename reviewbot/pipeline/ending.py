@@ -66,8 +66,11 @@ def finished(
     for an incomplete review.
     """
     findings, coverage = task.findings, task.coverage
-    outcome = outcome_of(coverage, findings)
+    rules_only = job.rules_only
+    outcome = outcome_of(coverage, findings, rules_only)
     causes = reasons_of(coverage) if outcome == "incomplete" else ()
+    if rules_only is not None:
+        causes = (rules_only.reason, *causes)
     if job.question is not None:
         outcome, causes = answered(coverage)
     return ReviewFinished(

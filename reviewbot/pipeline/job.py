@@ -14,6 +14,7 @@ from reviewbot.core.events.events import (
     PlannedChunk,
     PlannedFile,
     ReviewStarted,
+    RulesOnly,
 )
 from reviewbot.core.findings.intake import FindingFilters
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
@@ -53,7 +54,8 @@ class Job:
     None for that of its profile. ``is_part`` is True if ``files`` are only the part of a change
     that no earlier review has read. ``whole_files`` has
     the files that are known in full, by path: each has one hunk with all lines of the new file.
-    They are searched for secrets; a model reads only the lines in ``files``.
+    They are searched for secrets; a model reads only the lines in ``files``. ``rules_only`` is as
+    in :class:`~reviewbot.core.events.events.ReviewStarted`.
     """
 
     files: tuple[FileDiff, ...]
@@ -77,6 +79,7 @@ class Job:
     is_part: bool = False
     lookups: int = 0
     whole_files: Mapping[str, FileDiff] = field(default_factory=dict)
+    rules_only: RulesOnly | None = None
 
     @property
     def needs_verifier(self) -> bool:
@@ -209,6 +212,7 @@ def started(job: Job) -> ReviewStarted:
         prompt_version=job.prompt_version,
         beside=plan.beside,
         question=job.question,
+        rules_only=job.rules_only,
     )
 
 

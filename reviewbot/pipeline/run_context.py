@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.core.decode import decoder
+from reviewbot.core.events.events import RulesOnly
 from reviewbot.core.findings.prior import PriorFinding
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
 
@@ -23,12 +24,14 @@ class RunContext:
         guidelines: rules from the guideline files of the base.
         prior_findings: open findings of earlier reviews to verify again.
         heed_added_suppressions: whether suppressions that the change adds hide errors, too.
+        rules_only: why rules and linters alone read the change; None if a model may.
     """
 
     custom_rules: tuple[Mapping[str, Any], ...] = ()
     guidelines: Guidelines = NO_GUIDELINES
     prior_findings: tuple[PriorFinding, ...] = ()
     heed_added_suppressions: bool = True
+    rules_only: RulesOnly | None = None
 
     def parsed_rules(self) -> tuple[Rule, ...]:
         """Return the rules of the repository.
@@ -55,6 +58,8 @@ def context_to_json(context: RunContext) -> dict[str, Any]:
         stored["prior_findings"] = [asdict(prior) for prior in context.prior_findings]
     if not context.heed_added_suppressions:
         stored["heed_added_suppressions"] = False
+    if context.rules_only is not None:
+        stored["rules_only"] = asdict(context.rules_only)
     return stored
 
 
@@ -65,7 +70,7 @@ def context_from_json(stored: Mapping[str, Any]) -> RunContext:
         ValueError: a value is not of its type.
     """
     guidelines, prior = decoder(Guidelines), decoder(PriorFinding)
-    selected = stored.get("selected_guidelines")
+    selected, rules_only = stored.get("selected_guidelines"), stored.get("rules_only")
     return RunContext(
         custom_rules=tuple(stored.get("custom_rules", ())),
         guidelines=NO_GUIDELINES
@@ -76,4 +81,7 @@ def context_from_json(stored: Mapping[str, Any]) -> RunContext:
             for finding in stored.get("prior_findings", ())
         ),
         heed_added_suppressions=bool(stored.get("heed_added_suppressions", True)),
+        rules_only=None
+        if rules_only is None
+        else cast("RulesOnly", decoder(RulesOnly)(rules_only, "rules_only")),
     )

@@ -35,17 +35,6 @@ async def test_a_fork_gets_its_review_where_a_token_that_can_only_read_lets_it(
     assert pull.repo.check_runs == {}
 
 
-async def test_a_fork_without_a_key_fails_and_says_what_to_do(
-    github: FakeGitHub, runner: Runner
-) -> None:
-    pull = github.pull(base=BASE, head=BASE | ONE, fork="mona", by="mona", private=False)
-    runner.token = github.world.actions_token(pull.repo, dict.fromkeys(WRITES, "read"))
-    runner.event(pull)
-    env = runner.environment(pull) | {"ANTHROPIC_API_KEY": ""}
-    with pytest.raises(ConfigError, match="comes from a fork, and GitHub gives its workflows no"):
-        await runner.step(env)
-
-
 async def test_no_key_is_an_error_with_the_sentence_that_helps(
     github: FakeGitHub, runner: Runner
 ) -> None:

@@ -28,6 +28,7 @@ VARIABLES = {
     "fallback-models": "REVIEWBOT_ACTION_FALLBACK_MODELS",
     "fail-on": "REVIEWBOT_ACTION_FAIL_ON",
     "if-incomplete": "REVIEWBOT_ACTION_IF_INCOMPLETE",
+    "forks": "REVIEWBOT_ACTION_FORKS",
     "budget-usd": "REVIEWBOT_ACTION_BUDGET_USD",
     "config": "REVIEWBOT_ACTION_CONFIG",
     "summary-comment": "REVIEWBOT_ACTION_SUMMARY_COMMENT",

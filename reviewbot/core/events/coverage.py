@@ -3,7 +3,7 @@
 The rest of the project relies on these rules: a file that is ``partly`` or ``failed`` makes the
 review ``incomplete``. A chunk without a response counts as failed. A review with ``unread`` files
 is never ``clean``; it is ``incomplete`` if no source file at all was read. Files that the policy
-leaves unread make it ``shallow`` at best.
+leaves unread make it ``shallow`` at best, and so does a model that could not be asked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reviewbot.core.wording import NO_REASON, count, listed
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from reviewbot.core.events.events import ChunkStatus, CoverageStatus, Outcome
+    from reviewbot.core.events.events import ChunkStatus, CoverageStatus, Outcome, RulesOnly
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunks import Plan
 
@@ -97,8 +97,17 @@ def file_coverage(path: str, chunks: Sequence[ChunkEnd]) -> FileCoverage:
     return FileCoverage(path, status, reason, fault=end.fault)
 
 
-def outcome_of(coverage: Sequence[FileCoverage], findings: Collection[Finding]) -> Outcome:
-    """Return the outcome of a review that ran to its end."""
+def outcome_of(
+    coverage: Sequence[FileCoverage],
+    findings: Collection[Finding],
+    rules_only: RulesOnly | None = None,
+) -> Outcome:
+    """Return the outcome of a review that ran to its end.
+
+    ``rules_only`` is as in :class:`~reviewbot.core.events.events.ReviewStarted`.
+    """
+    if rules_only is not None and rules_only.is_incomplete:
+        return "incomplete"
     statuses = {file.status for file in coverage}
     if not statuses.isdisjoint(_MISSING):
         return "incomplete"
@@ -109,7 +118,7 @@ def outcome_of(coverage: Sequence[FileCoverage], findings: Collection[Finding]) 
     unread = {file.path for file in coverage if file.by_policy}
     if any(not (finding.placement.held and finding.path in unread) for finding in findings):
         return "findings"
-    return "shallow" if "unread" in statuses else "clean"
+    return "shallow" if "unread" in statuses or rules_only is not None else "clean"
 
 
 def _was_source_read(file: FileCoverage) -> bool:

@@ -164,11 +164,24 @@ class LookupTally:
 
 
 @dataclass(frozen=True, slots=True)
+class RulesOnly:
+    """Why rules and linters alone read a change that a model should read. ``reason`` is a sentence.
+
+    Such a review is never ``clean``. If ``is_incomplete``, it is incomplete: the configuration of
+    the base is invalid. Then its findings are only listed.
+    """
+
+    reason: str
+    is_incomplete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewStarted:
     """The plan, before the first model call.
 
     ``beside`` is the status of files that are not in the diff, and so not among ``files``.
     ``question`` is a question about the diff, which is then not reviewed; None for a review.
+    ``rules_only`` is None if models review as the settings say.
     """
 
     type: ClassVar[Literal["review.started"]] = "review.started"
@@ -182,6 +195,7 @@ class ReviewStarted:
     prompt_version: str | None = None
     beside: tuple[FileCoverage, ...] = ()
     question: str | None = None
+    rules_only: RulesOnly | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from reviewbot.core.events.events import (
     ReviewProgress,
     ReviewStarted,
     ReviewSummary,
+    RulesOnly,
     Usage,
     VerificationTally,
 )
@@ -67,7 +68,8 @@ class Report:
     ``answer`` may be partial until the review has finished; then a partial answer is dropped.
     ``verdicts`` are the verdicts about open findings, in the order of their arrival. A finding
     that is still pending when the review has finished is ``unverified``. ``prompt_version`` is the
-    version of the prompts that the models got; None if no model was planned.
+    version of the prompts that the models got; None if no model was planned. ``rules_only`` is as
+    in :class:`~reviewbot.core.events.events.ReviewStarted`.
     """
 
     outcome: Outcome | None = None
@@ -97,6 +99,12 @@ class Report:
     verdicts: tuple[FindingVerified, ...] = ()
     prompt_version: str | None = None
     lookups: LookupTally | None = None
+    rules_only: RulesOnly | None = None
+
+    @property
+    def is_list_only(self) -> bool:
+        """True if findings are only listed, since the configuration of the base is invalid."""
+        return self.rules_only is not None and self.rules_only.is_incomplete
 
     @property
     def counts(self) -> dict[Severity, int]:
@@ -230,6 +238,7 @@ class ReportBuilder:
             verdicts=tuple(self._verdicts.values()),
             prompt_version=plan.prompt_version if plan else None,
             lookups=end.lookups if end else None,
+            rules_only=plan.rules_only if plan else None,
         )
 
     def _coverage(self) -> tuple[tuple[FileCoverage, ...], tuple[str, ...]]:

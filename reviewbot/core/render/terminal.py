@@ -15,6 +15,7 @@ from reviewbot.core.events import events as ev
 from reviewbot.core.render.finding_block import STYLES, finding_block
 from reviewbot.core.render.layout import Line, cells, clip, paragraph, shown
 from reviewbot.core.render.wording import (
+    RULES_ONLY,
     acceptance,
     asked_for,
     dollars,
@@ -121,6 +122,9 @@ def _started(event: ev.ReviewStarted, width: int) -> list[Line]:
         tokens = count(event.estimate.input_tokens, "token")
         text += f" (about {tokens} in, {dollars(event.estimate.cost_usd)})"
     lines = paragraph(f"{text}.", width, style="bold")
+    if event.rules_only is not None:
+        said = f"{RULES_ONLY}: {event.rules_only.reason}"
+        lines = [*paragraph(said, width, style="bold yellow"), *lines]
     if event.question is not None:
         lines += paragraph(event.question, width, first=("question: ", "bold"))
     for notice in event.notices:
@@ -288,7 +292,8 @@ def _not_complete(report: Report, width: int) -> list[Line]:
         lines += paragraph(f"{_named(paths)}: {reason}", width, first=(f"  {status:<8}", "red"))
     if len(groups) > LISTED:
         lines.append(((f"  and {count(len(groups) - LISTED, 'more reason')}", "red"),))
-    for reason in () if missing else report.reasons:
+    rules_only = (report.rules_only.reason,) if report.rules_only is not None else ()
+    for reason in rules_only if missing else report.reasons:
         lines += paragraph(reason, width, first=("  ", ""))
     advice, setting = acceptance(report)
     if setting:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from reviewbot.core.findings.finding import Finding, Severity
 
 NOTHING = "no findings"
+RULES_ONLY = "Reviewed by rules and linters only"
+"""First words about a review that a model should have made."""
 ICONS: Final[Mapping[Severity, str]] = MappingProxyType(
     {"error": "🛑", "warning": "⚠️", "note": "💡"}
 )
@@ -47,7 +49,8 @@ def outcome(report: Report) -> str:
     """
     if report.question is not None:
         return _answered(report)
-    return " ".join(filter(None, (_outcome(report), report.depth)))
+    first = f"{RULES_ONLY}." if report.rules_only is not None else ""
+    return " ".join(filter(None, (first, _outcome(report), report.depth)))
 
 
 def _outcome(report: Report) -> str:
@@ -67,6 +70,8 @@ def _outcome(report: Report) -> str:
         verb = "was" if missing == 1 else "were"
         how = "not read" if len(report.covered("unread")) == missing else "not fully reviewed"
         what = f"{missing:,} of {count(files, 'file')} {verb} {how}"
+    elif report.is_list_only:
+        what = "the configuration of the base is invalid"
     else:
         what = "the review did not finish"
     if found == NOTHING:

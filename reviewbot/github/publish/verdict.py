@@ -24,11 +24,13 @@ def verdict(report: Report, fail_on: Threshold, *, by_rules: bool = False) -> st
 
     ``report`` has the findings that are open. The pull request is done if the review is complete
     and read all that it should, no error is open, and no open finding reaches ``fail_on``. If
-    files were not read, the verdict is the outcome. ``by_rules`` is True if, in an earlier review,
+    files were not read, or only rules and linters read them in place of a model, the verdict is the
+    outcome. ``by_rules`` is True if, in an earlier review,
     rules read files that no model of their chain could read.
     """
     files = len(report.coverage) - len(report.covered("skipped"))
-    if report.outcome not in ("clean", "findings") or not files or not _is_read(report):
+    is_ended = report.outcome in ("clean", "findings") and report.rules_only is None
+    if not is_ended or not files or not _is_read(report):
         return outcome(report)
     if by_rules:
         return f"{outcome(report)} {BY_RULES}"

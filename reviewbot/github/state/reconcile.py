@@ -188,7 +188,7 @@ class _Ends:
         notices = (*report.notices, *_notices(away, dismissed, self.excluded))
         whole = replace(report, findings=findings, notices=notices)
         if report.complete:
-            whole = replace(whole, outcome=outcome_of(report.coverage, findings))
+            whole = replace(whole, outcome=outcome_of(report.coverage, findings, report.rules_only))
         return Reconciled(
             report=whole,
             records=tuple(self.records),

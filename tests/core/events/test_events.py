@@ -39,6 +39,7 @@ BODIES = {
     "finding_body": Finding,
     "rests_on": RestsOn,
     "lookup_tally": ev.LookupTally,
+    "rules_only": ev.RulesOnly,
 }
 
 
