@@ -22,6 +22,7 @@ from reviewbot.github.change.base_guidelines import base_guidelines
 from reviewbot.github.change.base_rules import base_rules
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import Change, get_change
+from reviewbot.github.change.head_config import head_config
 from reviewbot.github.change.head_files import changed_files
 from reviewbot.github.identity import PullName
 from reviewbot.pipeline.diff_context import with_context
@@ -88,11 +89,15 @@ def load_pull_request(
         if context:
             files = parse_diff(change.diff)
             selected = await base_guidelines(api, pull.repo, base, files, settings)
-            place = ContentSource(api, pull.repo, change.merge_base, change.pull.head.sha)
+            head = change.pull.head.sha
+            mistakes = await head_config(api, pull.repo, head, files, CONFIG_NAMES)
+            place = ContentSource(api, pull.repo, change.merge_base, head)
             source = replace(
                 source,
                 code=changed_files(place, report=waiting.report),
-                context=RunContext(custom_rules=custom, guidelines=selected),
+                context=RunContext(
+                    custom_rules=custom, guidelines=selected, config_findings=mistakes
+                ),
             )
             # The session with GitHub ends before the review starts.
             source = replace(await with_context(source, settings), code=None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.code.git_files import GitFiles
 from reviewbot.code.git_repository import open_repository
 from reviewbot.config.load import config_differs, read_settings
-from reviewbot.config.settings import OFFLINE
+from reviewbot.config.settings import CONFIG_NAMES, OFFLINE
 from reviewbot.core.events.events import FileCoverage
 from reviewbot.core.plan.languages import is_source
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.cli.source import SourceArguments
     from reviewbot.code.git_repository import GitRepository
     from reviewbot.config.settings import Settings
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.core.prompt.guidelines import Guidelines
 
 MOST_UNTRACKED: Final = 500
@@ -79,14 +80,30 @@ def read_repository(
     source = _changes(args, repository, settings)
     if is_here:
         guidelines = _guidelines(settings, source, repository)
-        context = RunContext(custom_rules=custom or (), guidelines=guidelines)
         code = GitFiles(repository, staged=args.staged)
+        context = RunContext(
+            custom_rules=custom or (),
+            guidelines=guidelines,
+            config_findings=_config_findings(source, code),
+        )
         source = replace(source, context=context, code=code)
         source = asyncio.run(with_context(source, settings))
     elif repository.names(FOLDER):
         notice = f"A server has only the diff: the rules in {FOLDER} do not run."
         source = replace(source, notices=(*source.notices, notice))
     return settings, source
+
+
+def _config_findings(source: Source, code: GitFiles) -> tuple[Finding, ...]:
+    """Return the mistakes in the configuration file at the root, if the change edits it."""
+    if not any(name.encode() in source.data for name in CONFIG_NAMES):
+        return ()
+    from reviewbot.core.diff.parse import parse_diff
+    from reviewbot.pipeline.config_check import config_findings
+
+    contents = asyncio.run(code.read(CONFIG_NAMES))
+    known = {name: data if isinstance(data, bytes) else None for name, data in contents.items()}
+    return config_findings(parse_diff(source.data), known)
 
 
 def _guidelines(settings: Settings, source: Source, repository: GitRepository) -> Guidelines:

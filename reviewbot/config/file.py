@@ -14,6 +14,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import yaml
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES: Final = 65_536
 MAX_DEPTH: Final = 12
+MOST_PROBLEMS: Final = 200
+"""Maximum number of problems of a file that are explained, which takes some time for each."""
 
 Path = tuple[str | int, ...]
 
@@ -102,16 +105,44 @@ def parse_config(
             requests.
     """
     try:
-        config = read_yaml(text, name=name)
-        if config.values is None:
-            config = replace(config, values={})
-        _validate(config)
-        _check_rule_names(config, custom_ids)
-        if not trusted:
-            _refuse_user_only(config)
+        config = _read(text, name)
+        for mistake in _mistakes(config, custom_ids, trusted=trusted):
+            raise mistake
     except ConfigError as error:
         raise redacted(error) from None
     return config
+
+
+def mistakes_of(text: str, *, name: str, most: int) -> list[ConfigError]:
+    """Return the first mistakes of a repository's configuration file, at most ``most``.
+
+    Ids of custom rules are not checked. Secrets in the messages are replaced, as by
+    :func:`parse_config`.
+    """
+    try:
+        found = islice(_mistakes(_read(text, name), None, trusted=False), most)
+        return [redacted(mistake) for mistake in found]
+    except ConfigError as error:
+        return [redacted(error)]
+
+
+def _read(text: str, name: str) -> ConfigFile:
+    config = read_yaml(text, name=name)
+    return replace(config, values={}) if config.values is None else config
+
+
+def _mistakes(
+    config: ConfigFile, custom_ids: Collection[str] | None, *, trusted: bool
+) -> Iterator[ConfigError]:
+    """Yield the mistakes of a file; those that the schema finds come first."""
+    is_valid = True
+    for mistake in _schema_mistakes(config):
+        is_valid = False
+        yield mistake
+    if is_valid:
+        yield from _rule_name_mistakes(config, custom_ids)
+    if not trusted:
+        yield from _user_only_mistakes(config)
 
 
 def redacted(error: ConfigError) -> ConfigError:
@@ -266,20 +297,21 @@ def _problems(values: object) -> Iterator[tuple[bool, Path, str]]:
             yield error.validator in ("required", "anyOf"), path, sentence
 
 
-def _validate(config: ConfigFile) -> None:
-    """Raise the first problem by line; missing keys come last, as they may be misspelt."""
+def _schema_mistakes(config: ConfigFile) -> Iterator[ConfigError]:
+    """Yield problems by line; missing keys come last, as they may be misspelt."""
     lines = config.lines
     problems = [
         (missing, lines.get(path, lines[path[:-1]] if path else 1), dotted(path), sentence)
-        for missing, path, sentence in _problems(config.values)
+        for missing, path, sentence in islice(_problems(config.values), MOST_PROBLEMS)
     ]
-    if problems:
-        _, line, key, sentence = min(problems)
-        raise ConfigError(sentence, source=config.name, key=key or None, line=line)
+    for _, line, key, sentence in sorted(problems):
+        yield ConfigError(sentence, source=config.name, key=key or None, line=line)
 
 
-def _check_rule_names(config: ConfigFile, custom_ids: Collection[str] | None) -> None:
-    """Raise unless every rule that the file names exists; see :mod:`reviewbot.rules.names`."""
+def _rule_name_mistakes(
+    config: ConfigFile, custom_ids: Collection[str] | None
+) -> Iterator[ConfigError]:
+    """Yield the rules of the file that do not exist; see :mod:`reviewbot.rules.names`."""
     places: list[Path] = [("rules",)]
     places += [("path_rules", i, "rules") for i in range(len(config.values.get("path_rules", ())))]
     named = [path for path in config.lines if path[:-1] in places]
@@ -289,7 +321,7 @@ def _check_rule_names(config: ConfigFile, custom_ids: Collection[str] | None) ->
         for path in sorted(named, key=lambda path: config.lines[path]):
             if problem := problem_of(str(path[-1]), custom_ids):
                 line = config.lines[path]
-                raise ConfigError(problem, source=config.name, key=dotted(path), line=line)
+                yield ConfigError(problem, source=config.name, key=dotted(path), line=line)
 
 
 def _explain(error: ValidationError) -> Iterator[tuple[Path, str]]:
@@ -299,7 +331,7 @@ def _explain(error: ValidationError) -> Iterator[tuple[Path, str]]:
     keyword, wanted, instance = facts.validator, facts.validator_value, facts.instance
     if keyword == "additionalProperties":
         known = sorted(facts.schema["properties"])
-        for key in instance.keys() - set(known):
+        for key in (key for key in instance if key not in known):
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"supported are {', '.join(known)}"
             yield (*path, key), f"is not a setting; {hint}"
@@ -352,16 +384,20 @@ def _short(value: Any) -> str:  # noqa: ANN401  any YAML value
     if isinstance(value, (dict, list)):
         return "a mapping" if isinstance(value, dict) else f"a list of {len(value)}"
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:40]}… ({len(text)} characters)"
+    if len(text) <= 60:
+        return text
+    from reviewbot.core.safety.redact import redact_text
+
+    return f"{redact_text(text)[:40]}… ({len(text)} characters)"  # half a secret is not recognised
 
 
-def _refuse_user_only(config: ConfigFile) -> None:
+def _user_only_mistakes(config: ConfigFile) -> Iterator[ConfigError]:
     for path, line in sorted(config.lines.items(), key=lambda item: item[1]):
         for pattern in USER_ONLY:
             if len(path) == len(pattern) and all(
                 want in ("*", step) for want, step in zip(pattern, path, strict=True)
             ):
-                raise ConfigError(
+                yield ConfigError(
                     "is not read from a file that was found in the repository: it decides who"
                     " gets your key or what you pay; put it in a file that you name by --config",
                     source=config.name,

@@ -54,8 +54,9 @@ class Job:
     None for that of its profile. ``is_part`` is True if ``files`` are only the part of a change
     that no earlier review has read. ``whole_files`` has
     the files that are known in full, by path: each has one hunk with all lines of the new file.
-    They are searched for secrets; a model reads only the lines in ``files``. ``rules_only`` is as
-    in :class:`~reviewbot.core.events.events.ReviewStarted`.
+    They are searched for secrets; a model reads only the lines in ``files``. ``config_findings``
+    are mistakes in the configuration file of the change, which are reported first. ``rules_only``
+    is as in :class:`~reviewbot.core.events.events.ReviewStarted`.
     """
 
     files: tuple[FileDiff, ...]
@@ -79,6 +80,7 @@ class Job:
     is_part: bool = False
     lookups: int = 0
     whole_files: Mapping[str, FileDiff] = field(default_factory=dict)
+    config_findings: tuple[Finding, ...] = ()
     rules_only: RulesOnly | None = None
 
     @property

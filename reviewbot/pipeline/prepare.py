@@ -143,6 +143,7 @@ def prepare(
         examples=settings.examples,
         is_part=is_part,
         whole_files=whole,
+        config_findings=context.config_findings,
         rules_only=context.rules_only,
     )
     return Prepared(

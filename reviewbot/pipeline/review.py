@@ -209,6 +209,8 @@ class _ReviewRun:
         await self.events.put(None)  # not after a cancellation: there is no reader
 
     async def _work(self) -> None:
+        for finding in self.job.config_findings:
+            await self._put_all(self._ledger.accept(finding, answer=finding.rule))
         slots = asyncio.Semaphore(self.job.jobs)
 
         async def one(batch: Batch) -> None:

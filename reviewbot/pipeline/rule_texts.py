@@ -12,6 +12,7 @@ from reviewbot.core.render.sarif import RuleText
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 from reviewbot.models.linters.rules import find_rule
+from reviewbot.pipeline import config_check
 from reviewbot.rules.folders import FOLDERS
 from reviewbot.rules.load import load_folder
 from reviewbot.rules.meta_variables import META_VARIABLE
@@ -32,6 +33,12 @@ _PAGES: Final = {
     "zizmor": "https://docs.zizmor.sh/audits/#{}",
 }
 """Pages about the rules of a linter, by its name."""
+_CONFIG: Final = RuleText(
+    "The configuration of reviewbot is invalid",
+    "Correct the file before it is merged: it decides about the reviews of all pull requests.",
+    "error",
+    f"{REPOSITORY}/blob/main/docs/configuration.md#a-change-of-the-file",
+)
 _URL: Final = re.compile(r"https?://[^\s<>]+")
 
 
@@ -66,6 +73,8 @@ def rule_texts(ids: Iterable[str]) -> dict[str, RuleText]:
             texts |= _of_folder(folder)
         elif folder == "secrets":
             texts[rule] = _of_secret(name)
+        elif rule == config_check.RULE:
+            texts[rule] = _CONFIG
         elif group := find_rule(rule):
             url = _PAGES[folder].format(name)
             severity = group.severity_for("warning")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from reviewbot.core.decode import decoder
 from reviewbot.core.events.events import RulesOnly
+from reviewbot.core.findings.finding import Finding
 from reviewbot.core.findings.prior import PriorFinding
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
 
@@ -24,6 +25,7 @@ class RunContext:
         guidelines: rules from the guideline files of the base.
         prior_findings: open findings of earlier reviews to verify again.
         heed_added_suppressions: whether suppressions that the change adds hide errors, too.
+        config_findings: mistakes in the configuration file that the change adds or edits.
         rules_only: why rules and linters alone read the change; None if a model may.
     """
 
@@ -31,6 +33,7 @@ class RunContext:
     guidelines: Guidelines = NO_GUIDELINES
     prior_findings: tuple[PriorFinding, ...] = ()
     heed_added_suppressions: bool = True
+    config_findings: tuple[Finding, ...] = ()
     rules_only: RulesOnly | None = None
 
     def parsed_rules(self) -> tuple[Rule, ...]:
@@ -58,6 +61,8 @@ def context_to_json(context: RunContext) -> dict[str, Any]:
         stored["prior_findings"] = [asdict(prior) for prior in context.prior_findings]
     if not context.heed_added_suppressions:
         stored["heed_added_suppressions"] = False
+    if context.config_findings:
+        stored["config_findings"] = [asdict(finding) for finding in context.config_findings]
     if context.rules_only is not None:
         stored["rules_only"] = asdict(context.rules_only)
     return stored
@@ -69,7 +74,7 @@ def context_from_json(stored: Mapping[str, Any]) -> RunContext:
     Raises:
         ValueError: a value is not of its type.
     """
-    guidelines, prior = decoder(Guidelines), decoder(PriorFinding)
+    guidelines, prior, of_config = decoder(Guidelines), decoder(PriorFinding), decoder(Finding)
     selected, rules_only = stored.get("selected_guidelines"), stored.get("rules_only")
     return RunContext(
         custom_rules=tuple(stored.get("custom_rules", ())),
@@ -81,6 +86,10 @@ def context_from_json(stored: Mapping[str, Any]) -> RunContext:
             for finding in stored.get("prior_findings", ())
         ),
         heed_added_suppressions=bool(stored.get("heed_added_suppressions", True)),
+        config_findings=tuple(
+            cast("Finding", of_config(finding, "config_findings"))
+            for finding in stored.get("config_findings", ())
+        ),
         rules_only=None
         if rules_only is None
         else cast("RulesOnly", decoder(RulesOnly)(rules_only, "rules_only")),

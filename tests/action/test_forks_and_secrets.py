@@ -122,7 +122,7 @@ async def test_a_fork_without_a_key_and_without_a_finding_is_shallow(
 async def test_models_and_routes_of_the_base_are_not_asked_without_a_key(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
-    routed = "model: claude-opus-5-5\nverify: true\nroutes:\n  - paths: ['*.js']\n    model: claude-sonnet-5-5\n"
+    routed = "model: claude-opus-5-5\nroutes:\n  - paths: ['*.js']\n    model: claude-haiku-5-5\n"
     pull = fork_of(github, runner, CODE, **{".reviewbot.yml": routed})
     run = await runner.step(keyless(runner, pull))
     assert run.outputs["errors"] == "1"

@@ -57,6 +57,7 @@ class RepositoryConfig:
             ConfigError: the file is wrong; names the line.
         """
         # The defaults of the App, whatever the operator sets for other reviews.
+        self.options, self.unheeded, self._keys = {}, (), set()
         publishing: dict[str, Any] = {"fail_on": "error", "if_incomplete": "failure"}
         if config is not None:
             name, text = config

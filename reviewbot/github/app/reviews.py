@@ -6,8 +6,10 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.config.settings import OFFLINE
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
@@ -47,6 +49,11 @@ MOST_AGAIN: Final = 20
 head was reviewed: the head may alternate."""
 
 _OTHER_HEAD: Final = "GitHub does not show the new head of the pull request yet"
+
+RULES_ALONE: Final[Mapping[str, Any]] = MappingProxyType(
+    {"model": OFFLINE, "fallback_models": [], "lookups": 0, "guidelines": False}
+)
+"""Options of a review by the rules and the linters. A model that is named replaces all routes."""
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +112,7 @@ class AppReviews:
         Raises:
             GitHubError: the diff cannot be fetched.
             DiffError: the diff cannot be parsed.
-            ConfigError: the base's configuration is invalid.
+            ConfigError: the settings of the server are invalid.
             OverLimitError: the installation has reached its daily limit.
             OtherHeadError: GitHub reports a head other than the requested one. That head is
                 already reviewed, or GitHub's response is older than the event.
@@ -288,10 +295,11 @@ def _request(
     limits: Limits,
 ) -> ReviewRequest:
     pull, purpose = assignment.pull, assignment.purpose
+    alone = RULES_ALONE if assignment.context.rules_only else {}
     return ReviewRequest(
         tenant=tenant,
         diff=assignment.diff,
-        options=ReviewOptions(config.options, cache=cache),
+        options=ReviewOptions({**config.options, **alone}, cache=cache),
         title=purpose.title,
         description=purpose.description,
         issues=purpose.issues,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.findings.finding import SEVERITIES
+from reviewbot.core.render.wording import placement_reason
 from reviewbot.github import markers
 from reviewbot.github.client.errors import (
     ForbiddenError,
@@ -36,13 +37,13 @@ from reviewbot.github.state import fates
 from reviewbot.github.state.block import StateBlock, pack
 from reviewbot.github.state.prior import read_prior
 from reviewbot.github.state.proposals import merged_states, proposals
-from reviewbot.github.state.reconcile import reconcile
+from reviewbot.github.state.reconcile import SECRETS, reconcile
 from reviewbot.github.state.relocate import head_reader, read_head_code
 from reviewbot.github.state.rounds import Round, apply_round, round_of
 from reviewbot.github.state.scope import reviewed_hunks, reviewed_now
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import Outcome, ReviewSummary
@@ -61,6 +62,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _TURNED_OFF: Final = "Comments on lines are turned off."
+_INVALID: Final = "The configuration of the base is invalid, so only secrets are posted."
 _UNPOSTED: Final = "GitHub rejected the review that contained this comment."
 _NO_ROOM: Final = "The state is too large for the summary. The next review reads everything."
 _DRAFT: Final = (
@@ -130,6 +132,8 @@ class CommentPublisher:
         ]
         done = replace(done, records=tuple(records))
         self.listed = frozenset(done.listed)
+        if report.is_list_only:
+            self.listed |= {one.finding.id for one in rest}
         self.by_rules = bool(prior.block and prior.block.by_rules and not subject.full)
         if self._options.summary:
             proposed = await self._proposed() if done.is_first else ()
@@ -206,8 +210,10 @@ class CommentPublisher:
             for one in done.unposted
             if one.id not in prior.listed and not _has_comment(one, prior.posted.get(one.id))
         ]
+        is_list_only = done.report.is_list_only
+        secrets = [one for one in new if one.rule.startswith(SECRETS)]
         plan = plan_comments(
-            new,
+            secrets if is_list_only else new,
             files,
             marker=self._marker_of,
             links=self._subject.links,
@@ -228,6 +234,9 @@ class CommentPublisher:
                 if comment.line is not None
             },
         )
+        if is_list_only:
+            others = [one for one in new if one not in secrets]
+            plan = replace(plan, rest=(*plan.rest, *_only_listed(others, files, self._subject)))
         if options.review:
             return plan
         return CommentPlan((), _listed(plan, _TURNED_OFF))
@@ -254,10 +263,13 @@ class CommentPublisher:
             rounds=done.rounds,
             by_rules=self.by_rules or not is_modelled(done.report),
         )
+        if done.report.is_list_only:  # it counts as no review of the code
+            state = replace(block or StateBlock(""), records=done.records)
         state = fates.after_review(state, block, done)
         # A later review finds them again, and posts their comments.
         again = {one.finding.path for one in rest if one.reason == _UNPOSTED}
-        packed = pack(state, reviewed_hunks(files, done.report, again))
+        hunks = None if done.report.is_list_only else reviewed_hunks(files, done.report, again)
+        packed = pack(state, hunks)
         if packed is None:
             self.problems.append(_NO_ROOM)
         marker = replace(self._marker("summary", outcome=done.report.outcome), state=packed)
@@ -295,7 +307,7 @@ class CommentPublisher:
     ) -> Sequence[FindingWithoutComment]:
         """Post findings without a comment; return the findings left for the summary."""
         pull, pending = self._subject.pull, prior.pending
-        if not self._must_post(plan):
+        if not self._must_post(plan, is_list_only=report.is_list_only):
             for draft in (one for one in pending if markers.shape(one.body, pull.bound)):
                 stale = self._api.reviews.delete_pending(pull.repo, pull.number, draft.id)
                 await self._marked(stale, "A pending review could not be deleted")
@@ -335,9 +347,9 @@ class CommentPublisher:
             )
         return (*posted.left, *(one for one in plan.rest if one.finding.id not in left))
 
-    def _must_post(self, plan: CommentPlan) -> bool:
+    def _must_post(self, plan: CommentPlan, *, is_list_only: bool) -> bool:
         """Return whether there is something to post. Held-back findings alone are not enough."""
-        below = () if self._options.summary else plan.rest
+        below = () if self._options.summary or is_list_only else plan.rest
         said = plan.inline or any(counts_for_fail_on(one.finding) for one in below)
         return self._options.review and bool(said)
 
@@ -423,6 +435,18 @@ def _walkthrough(report: Report, prior: Prior, files: Sequence[FileDiff]) -> dic
     new = {one.path: one.summary for one in report.summary.files} if report.summary else {}
     lines = {**earlier, **new}
     return {file.path: lines[file.path] for file in files if file.path in lines}
+
+
+def _only_listed(
+    findings: Sequence[Finding], files: Sequence[FileDiff], subject: Subject
+) -> Iterable[FindingWithoutComment]:
+    """Yield findings that an invalid configuration keeps from being posted."""
+    by_path = {file.path: file for file in files}
+    links = subject.links
+    for finding in findings:
+        link = links.of(finding, by_path.get(finding.path))
+        reason = placement_reason(finding) or _INVALID
+        yield FindingWithoutComment(finding, reason, link, links)
 
 
 def _listed(plan: CommentPlan, reason: str) -> tuple[FindingWithoutComment, ...]:

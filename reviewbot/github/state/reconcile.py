@@ -19,6 +19,7 @@ from reviewbot.core.findings.finding import Finding, level_of, rank
 from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.core.wording import count, listed
 from reviewbot.github.state.matching import Matching, carried, places_of, recorded
+from reviewbot.pipeline.config_check import RULE as CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -93,7 +94,8 @@ def reconcile(
     """Compare a review with earlier findings.
 
     ``prior`` has the findings of earlier reviews, and ``dismissed`` the login of the person who
-    dismissed a finding, both by finding id. ``is_first`` is True if there was no earlier review.
+    dismissed a finding, both by finding id. ``is_first`` is True if there was no earlier review. A
+    review under an invalid configuration resolves nothing.
     """
     places = places_of(prior.values(), code)
     found, named = Matching(prior, places, code, reread).match(report.findings)
@@ -118,7 +120,7 @@ def reconcile(
             ends.excluded += record.state == "open" and not record.held
         elif record.state == "resolved":
             ends.keep(record)
-        elif _is_resolved(now, place, code, status, reread):
+        elif not report.is_list_only and _is_resolved(now, place, code, status, reread):
             ends.resolve(now)
         elif (
             record.id in report.refuted
@@ -209,6 +211,8 @@ def _is_resolved(
     reread: Reread,
 ) -> bool:
     """Return whether an earlier finding that the review does not name is resolved."""
+    if record.rule == CONFIG:  # every review checks the whole file
+        return True
     path = record.path
     coverage = status.get(path)
     in_diff = code.is_in_diff(path)

@@ -27,11 +27,11 @@ from reviewbot.core.prompt.purpose import Purpose
 from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.wording import count
 from reviewbot.errors import ConfigError, ReviewbotError
-from reviewbot.github.change.base_files import base_files
 from reviewbot.github.change.base_guidelines import base_guidelines
-from reviewbot.github.change.base_rules import base_rules
+from reviewbot.github.change.base_settings import base_settings
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import get_change
+from reviewbot.github.change.head_config import head_config
 from reviewbot.github.change.head_files import changed_files
 from reviewbot.github.change.subject import Subject
 from reviewbot.github.state.block import StateBlock
@@ -40,7 +40,6 @@ from reviewbot.models.linters.added_suppressions import added_linter_notice
 from reviewbot.models.linters.programs import versions
 from reviewbot.pipeline.diff_context import diff_in_context
 from reviewbot.pipeline.patterns import policy_of
-from reviewbot.pipeline.run_context import RunContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -60,6 +59,7 @@ if TYPE_CHECKING:
     from reviewbot.github.markers import Marker
     from reviewbot.github.state.prior import Prior
     from reviewbot.models.offline.parser import Parser
+    from reviewbot.pipeline.run_context import RunContext
 
 
 OUTSIDE: Final = "Not part of this review, which was requested for some files."
@@ -122,31 +122,33 @@ async def assign(
 ) -> ReviewScope:
     """Return the scope of a review of the pull request.
 
-    ``page`` is the repository's page. ``load`` resolves the base's configuration file (name and
-    text, if any) to settings. ``config`` is the path of that file if it is not the usual one.
-    ``only`` is a gitignore pattern of the files to review again, empty for no such limit; ``full``
-    reviews everything again. ``checkout`` returns the files at a commit, if there is a checkout of
-    it. Without a ``parser``, a separate process parses where necessary.
+    ``page`` is the repository's page. ``load`` and ``parser`` are as for :func:`.base_settings`.
+    ``config`` is the path of the base's configuration file if it is not the usual one. ``only`` is
+    a gitignore pattern of the files to review again, empty for no such limit; ``full`` reviews
+    everything again. ``checkout`` returns the files at a commit, if there is a checkout of it.
 
     Raises:
         GitHubError: the diff cannot be fetched.
         DiffError: the diff cannot be parsed.
-        ConfigError: the base's configuration or one of its rules is invalid.
+        ConfigError: a setting is invalid that is not of the base.
         NoSuchFileError: no changed file matches ``only``.
     """
     change = await get_change(api, name.repo, name.number)
     pull = change.pull
     names = (config,) if config else CONFIG_NAMES
-    base = await base_files(api, name.repo, pull.base, config_names=names)
-    if config and base.config is None:
+    of_base = await base_settings(api, name.repo, pull.base, load, names=names, parser=parser)
+    base, settings, is_valid = of_base.files, of_base.settings, of_base.is_valid
+    if config and base.config is None and is_valid:
         raise ConfigError("there is no such file", source=f"{config} of {pull.base.ref}")
-    custom = await base_rules(api, name.repo, base, parser)
-    settings = load(base.config)
     files = await asyncio.to_thread(parse_diff, change.diff)
     if only and not any(map(_matcher(only), (file.path for file in files))):
         raise NoSuchFileError(f"no changed file matches {only}")
     guidelines = await base_guidelines(api, name.repo, base, files, settings)
-    context = RunContext(custom_rules=custom, guidelines=guidelines, heed_added_suppressions=False)
+    context = replace(
+        of_base.context,
+        guidelines=guidelines,
+        config_findings=await head_config(api, name.repo, pull.head.sha, files, names),
+    )
     suppressed = await asyncio.to_thread(_suppressed, files, linters=settings.linters)
     whole = ReviewScope(
         subject=Subject(
@@ -155,7 +157,7 @@ async def assign(
             base=change.merge_base or change.pull.base.sha,
             merge_base=change.merge_base,
             page=page,
-            settings=_hash_of(settings, custom, base.attributes),
+            settings=_hash_of(settings, context.custom_rules, base.attributes),
             levels=RuleLevels(settings.rules, settings.path_rules),
             unshown=tuple(
                 file.path for file in files if file.hunks and file.path in change.unshown
@@ -178,8 +180,8 @@ async def assign(
     if only:
         left = await asyncio.to_thread(_part, whole, None if full else prior.block, prior)
     else:
-        left = whole if full else await asyncio.to_thread(_left, whole, prior)
-    again = await asyncio.to_thread(_reread, whole, left, prior)
+        left = whole if full or not is_valid else await asyncio.to_thread(_left, whole, prior)
+    again = await asyncio.to_thread(_reread, whole, left, prior) if is_valid else ()
     place = ContentSource(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
     code = changed_files(place, checkout=local)

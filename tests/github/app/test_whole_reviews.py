@@ -318,17 +318,37 @@ async def test_what_is_ignored_turns_the_check_green_at_once(
     assert len(model.requests) == 1
 
 
-async def test_a_wrong_configuration_is_told_in_the_check(
-    github: FakeGitHub, server: AppServer
+async def test_an_invalid_configuration_of_the_base_has_rules_alone_review(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
 ) -> None:
-    base = BASE | {".reviewbot.yml": "sumary: false\n"}
-    pull = github.pull(base=base, head=base | ONE)
+    wrong = {".reviewbot.yml": "if_incomplete: neutral\nexclude: ['*.js']\nsumary: false\n"}
+    code = {"new.js": "if (x == NaN) {\n  go();\n}\n"}
+    pull = github.pull(base=BASE | wrong, head=BASE | wrong | ONE | code)
     await server.settle()
+    line = ".reviewbot.yml of main:3: sumary: is not a setting; did you mean summary?"
     [run] = pull.repo.check_runs.values()
     assert run.conclusion == "failure"
-    assert ".reviewbot.yml of main:1: sumary: is not a setting; did you mean summary?" in (
-        run.summary or ""
-    )
+    assert line in (run.summary or "")
+    assert summary_of(pull).startswith("**Reviewed by rules and linters only. Incomplete: ")
+    assert line in summary_of(pull)
+    assert titles(pull) == []
+    assert model.requests == []
+    pull.rebase({".reviewbot.yml": "summary: false\n"})
+    await server.settle()
+    assert len(titles(pull)) == 2  # those that were listed, too
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_a_mistake_in_a_change_of_the_configuration_is_posted_on_its_line(
+    github: FakeGitHub, server: AppServer
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | {".reviewbot.yml": "summary: false\njobs: many\n"})
+    await server.settle()
+    assert titles(pull) == ["**error: Invalid setting: jobs**"]
+    assert pull.review_comments[0].thread.anchor.line == 2
+    pull.push({".reviewbot.yml": "summary: false\njobs: 3\n"})
+    await server.settle()
+    assert conclusions(pull) == ["failure", "success"]
 
 
 async def test_a_crash_between_a_write_and_its_record_posts_nothing_twice(
