@@ -280,3 +280,17 @@ def test_an_unknown_base_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "git does not know the revision 'nope'" in capsys.readouterr().err
     assert main(["review", "--base=--output=pwned"]) == 2
     assert not Path("pwned").exists()
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_mistake_in_a_configuration_that_a_branch_adds_is_an_error_on_its_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    git("checkout", "-b", "topic")
+    write("summary: true\njobs: many\n", ".reviewbot.yml")
+    git("add", ".")
+    git("commit", "-m", "configure")
+    assert main(["review", "--base", "main"]) == 1
+    out = capsys.readouterr().out
+    assert "error: Invalid setting: jobs" in out
+    assert "--> .reviewbot.yml:2" in out

@@ -17,7 +17,7 @@ from reviewbot.core.events.coverage import (
     outcome_of,
     reasons_of,
 )
-from reviewbot.core.events.events import FileCoverage, PlannedFile
+from reviewbot.core.events.events import FileCoverage, PlannedFile, RulesOnly
 from reviewbot.core.events.overview import computed_summary
 from reviewbot.core.findings.finding import Placement
 from tests.support.findings import finding
@@ -116,6 +116,22 @@ def test_findings_that_are_only_listed_do_not_change_the_outcome_of_their_unread
     assert outcome_of([vendored], [listed]) == "shallow"
     assert outcome_of([vendored], [listed, finding()]) == "findings"
     assert outcome_of([vendored], [replace(listed, placement=Placement("inline"))]) == "findings"
+
+
+@pytest.mark.parametrize(
+    ("is_incomplete", "nothing", "some"),
+    [
+        (False, "shallow", "findings"),
+        (True, "incomplete", "incomplete"),
+    ],
+)
+def test_a_review_by_rules_in_place_of_a_model_is_never_clean(
+    is_incomplete: bool, nothing: str, some: str
+) -> None:
+    read, why = [FileCoverage("a.py", "reviewed")], RulesOnly("No key.", is_incomplete)
+    assert outcome_of(read, [], why) == nothing
+    assert outcome_of(read, [finding()], why) == some
+    assert outcome_of([FileCoverage("a.py", "failed", "Why.")], [], why) == "incomplete"
 
 
 def test_a_script_that_a_linter_read_counts_as_a_source_file_that_was_read() -> None:

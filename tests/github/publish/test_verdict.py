@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reviewbot.core.events.events import FileCoverage, ModelShare, PlannedFile, Usage
+from reviewbot.core.events.events import FileCoverage, ModelShare, PlannedFile, RulesOnly, Usage
 from reviewbot.core.events.report import Report, Threshold
 from reviewbot.core.findings.finding import Placement, Severity
 from reviewbot.github.publish.verdict import BY_RULES, verdict
@@ -80,3 +80,11 @@ def test_rules_suffice_only_where_no_model_is_set(model: str, is_done: bool) -> 
 def test_files_that_rules_read_in_an_earlier_review_are_not_done() -> None:
     text = verdict(reviewed(), "error", by_rules=True)
     assert text == f"No findings in 1 file. {BY_RULES}"
+
+
+def test_a_review_by_rules_in_place_of_a_model_is_never_done() -> None:
+    why = RulesOnly("No key.")
+    for report in (reviewed("warning", rules_only=why), reviewed(rules_only=why)):
+        said = verdict(report, "never")
+        assert said.startswith("Reviewed by rules and linters only.")
+        assert "Done" not in said
