@@ -32,7 +32,7 @@ COMMANDS: Final = {
     "rules": ("reviewbot.cli.rules", "List the offline rules, or explain one."),
     "stats": ("reviewbot.cli.stats", "Show what became of the findings on pull requests."),
     "learn": ("reviewbot.cli.learn", "Propose rules to turn off, by what people dismissed."),
-    "init": ("reviewbot.cli.init", "Write a commented .reviewbot.yml, or a workflow for GitHub."),
+    "init": ("reviewbot.cli.init", "Write .reviewbot.yml and set up the Action or the App."),
     "eval": ("reviewbot.cli.eval", "Measure how good reviews are on known cases, and compare."),
     "doctor": ("reviewbot.cli.doctor", "Check the installation, the settings and the model."),
     "completion": ("reviewbot.cli.completion", "Print a script that completes flags in a shell."),

@@ -1,6 +1,11 @@
 """``reviewbot init``: the file that it writes says the truth, and nothing is overwritten."""
 
+import os
+import pty
 import re
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +16,7 @@ from reviewbot.cli.init import template, workflow_template
 from reviewbot.cli.main import main
 from reviewbot.config.file import schema
 from reviewbot.config.settings import ModelChoice, load_settings
+from tests.support.action_files import ROOT
 
 
 @pytest.fixture
@@ -146,3 +152,86 @@ def test_the_workflow_uses_the_action_by_the_tag_of_this_major_version() -> None
     (job,) = yaml.safe_load(workflow_template())["jobs"].values()
     (step,) = job["steps"]
     assert step["uses"] == f"reviewbot-dev/reviewbot@v{__version__.split('.')[0]}"
+
+
+# --- The Action or the App
+
+
+def ask(folder: Path, answers: str) -> tuple[str, int]:
+    """Run ``init`` on a terminal in ``folder``; return what it shows, and its exit code."""
+    ours, its = pty.openpty()
+    command = [sys.executable, "-P", "-m", "reviewbot", "init"]
+    environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "TERM": "dumb"}
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=its, stdout=its, stderr=its
+    )
+    os.close(its)
+    os.write(ours, answers.encode())
+    shown = b""
+    with suppress(OSError):  # Linux reports the end of the other side as an error
+        while data := os.read(ours, 4096):
+            shown += data
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n"), process.wait()
+
+
+def files_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+BOTH = {".reviewbot.yml", ".github/workflows/reviewbot.yml"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "written"),
+    [
+        ("app\n", {".reviewbot.yml"}),
+        ("APP\n", {".reviewbot.yml"}),
+        ("action\n", BOTH),
+        ("\n", BOTH),
+        ("neither\napp\n", {".reviewbot.yml"}),
+        ("\x04", BOTH),  # the end of the input
+    ],
+)
+def test_a_terminal_asks_app_or_action(answers: str, written: set[str], folder: Path) -> None:
+    shown, code = ask(folder, answers)
+    assert code == 0, shown
+    assert "App or Action? [action]" in shown
+    assert files_in(folder) == written
+
+
+def test_without_a_terminal_the_action_is_set_up(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init"]) == 0
+    assert files_in(folder) == BOTH
+    assert (folder / ".github/workflows/reviewbot.yml").read_text() == workflow_template()
+    out = capsys.readouterr().out
+    assert "gh secret set ANTHROPIC_API_KEY" in out
+    assert "only from the first release on" in out
+
+
+def test_the_steps_for_the_app_are_those_of_its_documentation(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "--app"]) == 0
+    assert files_in(folder) == {".reviewbot.yml"}
+    out = capsys.readouterr().out
+    document = (ROOT / "docs/github-app.md").read_text("utf-8")
+    block = document.split("\n## Set it up\n", 1)[1].split("```\n")[1]
+    steps = [line.split("#")[0].strip() for line in block.splitlines()]
+    assert len(steps) == 4
+    for step in steps:
+        assert step in out
+
+
+@pytest.mark.parametrize("name", sorted(BOTH))
+def test_nothing_is_written_if_one_of_the_files_exists(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("mine")
+    assert main(["init", "--action"]) == 2
+    assert "already exists" in capsys.readouterr().err
+    assert files_in(folder) == {name}
+    assert (folder / name).read_text() == "mine"
