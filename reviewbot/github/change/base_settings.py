@@ -78,7 +78,8 @@ async def base_settings(
         settings = load(files.config)
         check_settings(settings)
     except ConfigError as error:
-        settings = load(None)  # raises an error that is not of the base
+        settings = load(None)
+        check_settings(settings)  # raises an error that is not of the base
         files = await base_files(api, repo, base, config_names=())
         reason = _INVALID.format(branch=base.ref, error=error)
         return BaseSettings(
