@@ -52,7 +52,7 @@ async def test_an_invalid_file_of_the_base_has_rules_alone_read_and_the_check_fa
         " invalid; 1 error found."
     )
     assert f"correct it on main: {LINE}" in text.replace("\\", "")
-    assert "so only secrets are posted" in text
+    assert "so only secrets get comments" in text
     assert LINE in capsys.readouterr().out
     assert LINE in run.summary.replace("\\", "")
     [check] = pull.repo.check_runs.values()

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from reviewbot.models.offline.parser import Parser
 
 _INVALID: Final = (
-    "The configuration of the base is invalid, so no model was asked and nothing but secrets is"
-    " posted; correct it on {branch}: {error}"
+    "The configuration of the base is invalid, so no model was asked and only secrets get comments;"
+    " correct it on {branch}: {error}"
 )
 
 

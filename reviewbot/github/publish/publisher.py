@@ -62,7 +62,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _TURNED_OFF: Final = "Comments on lines are turned off."
-_INVALID: Final = "The configuration of the base is invalid, so only secrets are posted."
+_INVALID: Final = "The configuration of the base is invalid, so only secrets get comments."
 _UNPOSTED: Final = "GitHub rejected the review that contained this comment."
 _NO_ROOM: Final = "The state is too large for the summary. The next review reads everything."
 _DRAFT: Final = (
