@@ -362,7 +362,7 @@ async def test_a_crash_between_a_write_and_its_record_posts_nothing_twice(
     assert len(pull.comments) == 1
     assert conclusions(pull) == ["failure"]
     [run] = pull.repo.check_runs.values()
-    assert [one["start_line"] for one in run.annotations] == [10, 50]
+    assert run.annotations == []  # each finding has its comment
 
 
 async def test_an_installation_that_has_used_up_its_day_is_told_so_and_costs_nothing(
