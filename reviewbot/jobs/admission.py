@@ -316,7 +316,7 @@ def _cost(job: Job, batch: Batch) -> int:
     if job.model_of(batch) == OFFLINE:
         return 0
     prompt = job.request_tokens(batch)
-    verification = prompt + VERIFICATION_PROMPT + VERIFICATION_OUTPUT if job.needs_verifier else 0
+    verification = prompt + VERIFICATION_PROMPT + VERIFICATION_OUTPUT if job.verified else 0
     return prompt + output_tokens(batch.tokens) + round(VERIFIED_SHARE * verification)
 
 

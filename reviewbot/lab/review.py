@@ -133,7 +133,9 @@ def _step(
         case FindingVerified():
             return Step(finding, _anchor(finding, claimed), end.verdict, end.reason, end.evidence)
         case FindingWithdrawn():
-            verdict: Verdict = end.verdict or "withdrawn"
+            verdict: Verdict = "withdrawn"
+            if end.verdict is not None and end.verdict != "fixed":
+                verdict = end.verdict
             return Step(finding, _anchor(finding, claimed), verdict, end.reason, end.evidence)
         case None:
             return Step(finding, _anchor(finding, claimed), "none", "", None)

@@ -197,11 +197,11 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class VerifyTask:
-    """Task to check the findings of a batch.
+    """Task to check the findings of a batch, or findings of earlier reviews (``is_follow_up``).
 
     ``id`` is the name of its result, ``batch`` and ``request`` are those of the batch. ``drafts``
     has the draft of each finding by its id. ``added`` has the numbers of the lines that the whole
-    change adds, by path. ``priors`` are the ids of those findings that earlier reviews reported.
+    change adds, by path; in a follow-up, of those that were added since the last review.
     """
 
     id: str
@@ -210,7 +210,7 @@ class VerifyTask:
     findings: tuple[Finding, ...]
     drafts: Mapping[str, Draft]
     added: Mapping[str, Collection[int]]
-    priors: Collection[str] = ()
+    is_follow_up: bool = False
 
 
 Emit: TypeAlias = Callable[[BatchEvent], Awaitable[None]]

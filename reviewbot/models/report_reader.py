@@ -24,8 +24,9 @@ from reviewbot.models.base import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from reviewbot.core.findings.check_tool import Answer
     from reviewbot.core.findings.toolstream import StreamResult
     from reviewbot.core.findings.verdicts import RawVerdict
     from reviewbot.models.base import ModelEvent, TurnContent
@@ -122,11 +123,14 @@ class CheckReader(ResponseReader):
     Args:
         answers: receives the answers by the number of their finding.
         count: number of the findings.
+        allowed: the answers that count.
     """
 
-    def __init__(self, answers: dict[int, RawVerdict], count: int) -> None:
+    def __init__(
+        self, answers: dict[int, RawVerdict], count: int, allowed: Sequence[Answer]
+    ) -> None:
         super().__init__()
-        self._answers, self._count = answers, count
+        self._answers, self._count, self._allowed = answers, count, allowed
         self._text = ""
 
     def _feed(self, text: str) -> Iterator[Draft]:
@@ -152,7 +156,8 @@ class CheckReader(ResponseReader):
             detail = stopped.detail or "The model answered without a call."
             raise ModelFault(detail, fault=Fault.UNUSABLE)
         try:
-            self._answers |= parse_verdicts(json.loads(self._text or "{}"), self._count)
+            written = json.loads(self._text or "{}")
+            self._answers |= parse_verdicts(written, self._count, self._allowed)
         except (ValueError, RecursionError) as error:
             problem = "it is not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
             message = f"The model's answer is not usable: {problem}."

@@ -1,4 +1,4 @@
-"""Ask a model to check the findings of a batch, and check its answers against the code.
+"""Ask a model to check findings, and check its answers against the code.
 
 The model gets a conversation of its own, with look-ups of its own, by the same machinery as a
 review (:mod:`reviewbot.models.exchange`). Verification never fails a review: findings that could
@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from reviewbot.core.findings.check_tool import ANSWERS, FOLLOW_UP_ANSWERS
 from reviewbot.core.findings.finding import rank
 from reviewbot.core.findings.verdicts import FAILED, Judge, KnownCode, unverified
 from reviewbot.core.prompt.request import ModelRequest
@@ -27,6 +28,7 @@ from reviewbot.models.dialogue import text_of
 from reviewbot.models.report_reader import CheckReader
 
 if TYPE_CHECKING:
+    from reviewbot.core.findings.check_tool import Answer as VerifierAnswer
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.findings.verdicts import RawVerdict, RunningLines, Verdict
     from reviewbot.core.plan.chunk_view import ChunkView
@@ -80,10 +82,7 @@ class Verifier:
 
         Of more than :data:`.MOST_FINDINGS` new findings, the worst are verified.
         """
-        new = sorted(
-            (finding for finding in task.findings if finding.id not in task.priors), key=rank
-        )
-        rest = new[MOST_FINDINGS:]
+        rest = [] if task.is_follow_up else sorted(task.findings, key=rank)[MOST_FINDINGS:]
         findings = tuple(finding for finding in task.findings if finding not in rest)
 
         async def pass_on(event: BatchEvent) -> None:
@@ -111,18 +110,23 @@ class Verifier:
         Raises:
             ModelFault: there are none.
         """
-        raw = await self._ask(run, findings)
+        answers = FOLLOW_UP_ANSWERS if task.is_follow_up else ANSWERS
+        raw = await self._ask(run, findings, answers)
         request = run.task.request
         shown = (*request.chunks, *request.uses, *run.dossier, *shown_in_results(run.looked_up))
-        code = KnownCode(shown, task.added, task.priors)
+        code = KnownCode(shown, task.added)
         judge = await asyncio.to_thread(Judge, code, self._link_hosts)
-        running = await self._running(judge.withdrawing_paths(raw.values()), shown)
+        paths = judge.withdrawing_paths(raw.values())
+        # The old lines of a follow-up are not those of the base, and close nothing.
+        running = await self._running(paths, shown, with_old=not task.is_follow_up)
         return await asyncio.to_thread(judge.verdicts, findings, raw, running)
 
-    async def _running(self, paths: Collection[str], views: Sequence[ChunkView]) -> RunningLines:
+    async def _running(
+        self, paths: Collection[str], views: Sequence[ChunkView], *, with_old: bool
+    ) -> RunningLines:
         running: dict[tuple[str, bool], Collection[int] | None] = {}
         for path in paths:
-            for is_old in (False, True):
+            for is_old in (False, True) if with_old else (False,):
                 parts = [
                     [
                         (number, line.text)
@@ -136,8 +140,10 @@ class Verifier:
                 running[path, is_old] = await self._running_code(path, parts, is_old)
         return running
 
-    async def _ask(self, run: BatchRun, findings: Sequence[Finding]) -> dict[int, RawVerdict]:
-        """Return the answers of the model.
+    async def _ask(
+        self, run: BatchRun, findings: Sequence[Finding], allowed: Sequence[VerifierAnswer]
+    ) -> dict[int, RawVerdict]:
+        """Return the answers of the model, of which ``allowed`` count.
 
         Raises:
             ModelFault: there are none.
@@ -173,23 +179,26 @@ class Verifier:
                     number,
                     request.chunks,
                     purpose="verification",
-                    new_reading=partial(CheckReader, answers, len(findings)),
+                    new_reading=partial(CheckReader, answers, len(findings), allowed),
                 )
                 await self._exchange.run(run, answer, request, max_tokens)
         return answers
 
 
 def _request(task: VerifyTask, findings: tuple[Finding, ...], lookups: int) -> ModelRequest:
-    """Return the request about findings, with the hunks of their files alone."""
+    """Return the request about findings, with the hunks of their files.
+
+    A follow-up shows all hunks of its task, for findings rest on code in other files.
+    """
     paths, chunks = {finding.path for finding in findings}, {finding.chunk for finding in findings}
     return ModelRequest(
         chunks=tuple(
             replace(view, instructions=())
             for view in task.request.chunks
-            if view.path in paths or view.id in chunks
+            if task.is_follow_up or view.path in paths or view.id in chunks
         ),
         manifest=(),
         uses=task.request.uses,
         lookups=lookups,
-        check=FindingsToCheck(findings, task.priors),
+        check=FindingsToCheck(findings, task.is_follow_up),
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reviewbot.config.settings import Settings
+    from reviewbot.core.findings.prior import FollowUp
     from reviewbot.core.plan.chunks import Batch, Plan
     from reviewbot.pipeline.planner import Chains, Planner
 
@@ -28,6 +29,8 @@ SUMMARY_OUTPUT: Final = 400
 VERIFICATION_PROMPT: Final = 3_000
 """Tokens of the findings and the evidence that a verification adds to the request of a batch."""
 VERIFICATION_OUTPUT: Final = 400
+CHARS_PER_TOKEN: Final = 3
+"""Characters of a token of code, for the request about findings of earlier reviews."""
 
 
 def output_tokens(diff_tokens: int) -> int:
@@ -42,14 +45,19 @@ def output_tokens(diff_tokens: int) -> int:
 class Estimator:
     """Estimator of the plans of one diff.
 
-    ``verifies`` is True if findings of this review or of earlier reviews are verified.
+    ``follow_ups`` have the findings of earlier reviews, about which one more request asks each.
     """
 
     def __init__(
-        self, planner: Planner, settings: Settings, chains: Chains, *, verifies: bool
+        self,
+        planner: Planner,
+        settings: Settings,
+        chains: Chains,
+        *,
+        follow_ups: Sequence[FollowUp] = (),
     ) -> None:
         self._planner, self._settings, self._chains = planner, settings, chains
-        self._verifies = verifies
+        self._follow_ups = follow_ups
 
     def of(self, planned: Plan, fallback: int = 0) -> Estimate:
         """Return the expected usage of ``planned``, in total and by model.
@@ -85,14 +93,23 @@ class Estimator:
         )
 
     def _verification(self, by_model: Mapping[str, list[Batch]]) -> tuple[ModelEstimate, ...]:
-        """Return the usage of one verification for each batch that a model reviews."""
-        if not self._verifies:
-            return ()
+        """Return the usage of one verification for each batch that a model reviews.
+
+        The requests about findings of earlier reviews are added.
+        """
         chosen = self._settings.verify_model
         found: dict[str, list[Usage]] = {}
-        for reviewer, batches in by_model.items():
-            if self._planner.info(reviewer).offline:
-                continue
+        reviewers = [name for name in by_model if not self._planner.info(name).offline]
+        if self._follow_ups and reviewers:
+            found[chosen.name if chosen else reviewers[0]] = [
+                Usage(
+                    input=VERIFICATION_PROMPT + len(follow_up.diff) // CHARS_PER_TOKEN,
+                    output=VERIFICATION_OUTPUT,
+                )
+                for follow_up in self._follow_ups
+            ]
+        for reviewer in reviewers if self._settings.verify else ():
+            batches = by_model[reviewer]
             model = chosen.name if chosen else reviewer
             prefix = self._planner.prefix(model)
             found.setdefault(model, []).extend(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         ReviewSummary,
     )
     from reviewbot.core.findings.finding import Finding
-    from reviewbot.core.findings.prior import PriorFinding
+    from reviewbot.core.findings.prior import FollowUp
     from reviewbot.core.plan.chunks import Batch, Plan
 
 T = TypeVar("T")
@@ -49,12 +49,12 @@ class Job:
     diff, whose single batch is then answered instead of reviewed. ``accepts_unread`` returns
     whether a file may stay unread, by its path and whether the policy left it unread. ``verified``
     is True if a verifier checks the new findings of models, which their prompt then says.
-    ``priors`` are open findings of earlier reviews. They are verified with the batch that has their
-    lines, whether or not new ones are. ``examples`` is the maximum number of examples in a prompt;
-    None for that of its profile. ``is_part`` is True if ``files`` are only the part of a change
-    that no earlier review has read. ``whole_files`` has
-    the files that are known in full, by path: each has one hunk with all lines of the new file.
-    They are searched for secrets; a model reads only the lines in ``files``. ``config_findings``
+    ``follow_ups`` have the open findings of earlier reviews to ask about, whether or not new ones
+    are verified, and ``follow_up_model`` is the name of the model that reviews. ``examples`` is the
+    maximum number of examples in a prompt; None for that of its profile. ``is_part`` is True if
+    ``files`` are only the part of a change that no earlier review has read. ``whole_files`` has the
+    files that are known in full, by path: each has one hunk with all lines of the new file. They
+    are searched for secrets; a model reads only the lines in ``files``. ``config_findings``
     are mistakes in the configuration file of the change, which are reported first. ``rules_only``
     is as in :class:`~reviewbot.core.events.events.ReviewStarted`.
     """
@@ -75,7 +75,8 @@ class Job:
     question: str | None = None
     accepts_unread: Callable[[str, bool], bool] = lambda _path, _by_policy: False
     verified: bool = False
-    priors: tuple[PriorFinding, ...] = ()
+    follow_ups: tuple[FollowUp, ...] = ()
+    follow_up_model: str = ""
     examples: int | None = None
     is_part: bool = False
     lookups: int = 0
@@ -86,7 +87,7 @@ class Job:
     @property
     def needs_verifier(self) -> bool:
         """True if findings of this review or of earlier reviews may be verified."""
-        return self.verified or bool(self.priors)
+        return self.verified or bool(self.follow_ups)
 
     def model_of(self, batch: Batch) -> str:
         """Return the name of the first model of ``batch``."""
@@ -123,6 +124,7 @@ class PriorRun:
         finished: results of finished batches, by id.
         shown: findings that were raised and not withdrawn.
         refuted: ids of findings that were withdrawn because the verifier refuted them.
+        followed: ids of findings of earlier reviews whose verdict was published.
         ended: chunks whose end was published.
         spent: usage of requests whose batch was not finished.
         summarized: whether the summary was published.
@@ -132,6 +134,7 @@ class PriorRun:
     finished: Mapping[str, BatchResult] = field(default_factory=dict)
     shown: tuple[Finding, ...] = ()
     refuted: frozenset[str] = frozenset()
+    followed: frozenset[str] = frozenset()
     ended: frozenset[str] = frozenset()
     spent: tuple[Spent, ...] = ()
     summarized: bool = False

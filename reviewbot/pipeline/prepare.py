@@ -97,8 +97,7 @@ def prepare(
     learns = any(chain.models[0] != OFFLINE for chain in chains.of_setting.values())
     calibration = Calibration(settings.state_folder / CALIBRATION_FILE if learns else None)
     planner = Planner(files, settings, chains, calibration, context.guidelines)
-    verifies = settings.verify or bool(context.prior_findings)
-    estimator = Estimator(planner, settings, chains, verifies=verifies)
+    estimator = Estimator(planner, settings, chains, follow_ups=context.follow_ups)
     accepts_unread = accepted_unread(settings)
     if stored is None:
         ends = (
@@ -113,7 +112,8 @@ def prepare(
         check_fits(stored, files)
         planned = stored
     asked = dict.fromkeys(map(chains.first, planned.batches)) or {settings.model.name: None}
-    online = not all(planner.info(name).offline for name in asked)
+    models = [name for name in asked if not planner.info(name).offline]
+    online = bool(models)
     prefixes = {name: planner.prefix(name) for name in asked}
     guidelines = context.guidelines if online else NO_GUIDELINES
     whole = _by_path(files, whole_files)
@@ -139,7 +139,8 @@ def prepare(
         prompt_version=_prompt_version() if online else None,
         accepts_unread=accepts_unread,
         verified=settings.verify and online,
-        priors=context.prior_findings if online else (),
+        follow_ups=context.follow_ups if online else (),
+        follow_up_model=models[0] if online else "",
         examples=settings.examples,
         is_part=is_part,
         whole_files=whole,

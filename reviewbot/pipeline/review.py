@@ -51,6 +51,7 @@ from reviewbot.pipeline.chunk_events import (
 )
 from reviewbot.pipeline.cross_file import CrossFile
 from reviewbot.pipeline.ending import finished, summary
+from reviewbot.pipeline.follow_up import OpenFindings
 from reviewbot.pipeline.job import (
     Postponed,
     PriorRun,
@@ -195,6 +196,7 @@ class _ReviewRun:
         self._last_progress = 0.0
         self._changes: dict[str, tuple[FileChange, ...]] = {}
         self._cross_file = CrossFile(job, find_uses)
+        self._open_findings = OpenFindings(verify, job, self._ledger, self._tally, earlier)
         self.postponed: Postponed | None = None
         for spent in earlier.spent:
             self.book(spent)
@@ -228,6 +230,8 @@ class _ReviewRun:
                 await self._ask_across()
             except Postponed as wait:
                 self.postponed = wait
+        if self.postponed is None:
+            await self._ask_about_open_findings()
 
     async def _batch(self, batch: Batch) -> None:
         request, unread = await self._requests.request(batch)
@@ -266,6 +270,13 @@ class _ReviewRun:
         await self.events.put(self.progress("checking uses of changed definitions"))
         await self._run(batch, request, self._cross_file.passing_on(emit))
 
+    async def _ask_about_open_findings(self) -> None:
+        """Ask whether open findings of earlier reviews are fixed, if code near them changed."""
+        if waiting := self._open_findings.waiting:
+            activity = f"checking {count(waiting, 'finding')} of earlier reviews"
+            await self.events.put(self.progress(activity))
+        await self._put_all(await self._open_findings.verdicts(self._heard))
+
     async def _run(self, batch: Batch, request: ModelRequest, emit: Emit) -> None:
         """Run a batch, or repeat its stored result, and verify its findings."""
         result = self._earlier.finished.get(batch.id)
@@ -280,7 +291,7 @@ class _ReviewRun:
             reason = "The answer that it came from was withdrawn."
             await self._put_all(self._ledger.unvouched(batch.chunks, reason))
         self._changes[batch.id] = result.files
-        if waiting := self.verification.waiting(batch, request):
+        if waiting := self.verification.waiting(batch):
             await self.events.put(self.progress(f"verifying {count(len(waiting), 'finding')}"))
         await self._put_all(await self.verification.of_batch(batch, request, emit))
 
@@ -294,13 +305,19 @@ class _ReviewRun:
                     await self.events.put(ReviewAnswer(event.text, event.model, event.complete))
             case AnswerRecalled(answer=answer, reason=reason):
                 await self._put_all(self._ledger.recall(answer, reason))
-            case Spent():
-                self.book(event)
             case ChunkOutcome():
                 is_reported = event.chunk in self._earlier.ended
                 await self._put_all(self._chunk_finished(event)[1 if is_reported else 0 :])
             case RequestSent() | Retrying():
                 await self._put_all(announced(event, batch.id, self._chunks))
+            case _:
+                await self._heard(event)
+
+    async def _heard(self, event: BatchEvent) -> None:
+        """Publish the usage, a look-up or the activity of a model."""
+        match event:
+            case Spent():
+                self.book(event)
             case LookedUp(activity=activity):
                 self._tally.look_up(activity)
                 await self.events.put(self.progress(activity))
@@ -309,6 +326,8 @@ class _ReviewRun:
                     await self.events.put(self.progress(f"{model} is thinking"))
             case Reading(model=model, tokens=tokens):
                 await self.events.put(self.progress(f"{model} reads {count(tokens, 'token')}"))
+            case _:  # belongs to a batch
+                pass
 
     async def _found(
         self, drafted: Drafted, batch: Batch, intake: Intake

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from reviewbot.core.decode import decoder
 from reviewbot.core.events.events import RulesOnly
 from reviewbot.core.findings.finding import Finding
-from reviewbot.core.findings.prior import PriorFinding
+from reviewbot.core.findings.prior import FollowUp
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class RunContext:
     Attributes:
         custom_rules: rules of the base, as :func:`reviewbot.rules.rule.parse_rule` takes them.
         guidelines: rules from the guideline files of the base.
-        prior_findings: open findings of earlier reviews to verify again.
+        follow_ups: open findings of earlier reviews to ask about, in one request each.
         heed_added_suppressions: whether suppressions that the change adds hide errors, too.
         config_findings: mistakes in the configuration file that the change adds or edits.
         rules_only: why rules and linters alone read the change; None if a model may.
@@ -31,7 +31,7 @@ class RunContext:
 
     custom_rules: tuple[Mapping[str, Any], ...] = ()
     guidelines: Guidelines = NO_GUIDELINES
-    prior_findings: tuple[PriorFinding, ...] = ()
+    follow_ups: tuple[FollowUp, ...] = ()
     heed_added_suppressions: bool = True
     config_findings: tuple[Finding, ...] = ()
     rules_only: RulesOnly | None = None
@@ -57,8 +57,8 @@ def context_to_json(context: RunContext) -> dict[str, Any]:
         stored["custom_rules"] = [dict(rule) for rule in context.custom_rules]
     if context.guidelines != NO_GUIDELINES:
         stored["selected_guidelines"] = asdict(context.guidelines)
-    if context.prior_findings:
-        stored["prior_findings"] = [asdict(prior) for prior in context.prior_findings]
+    if context.follow_ups:
+        stored["follow_ups"] = [asdict(follow_up) for follow_up in context.follow_ups]
     if not context.heed_added_suppressions:
         stored["heed_added_suppressions"] = False
     if context.config_findings:
@@ -74,16 +74,15 @@ def context_from_json(stored: Mapping[str, Any]) -> RunContext:
     Raises:
         ValueError: a value is not of its type.
     """
-    guidelines, prior, of_config = decoder(Guidelines), decoder(PriorFinding), decoder(Finding)
+    guidelines, follow_up, of_config = decoder(Guidelines), decoder(FollowUp), decoder(Finding)
     selected, rules_only = stored.get("selected_guidelines"), stored.get("rules_only")
     return RunContext(
         custom_rules=tuple(stored.get("custom_rules", ())),
         guidelines=NO_GUIDELINES
         if selected is None
         else cast("Guidelines", guidelines(selected, "selected_guidelines")),
-        prior_findings=tuple(
-            cast("PriorFinding", prior(finding, "prior_findings"))
-            for finding in stored.get("prior_findings", ())
+        follow_ups=tuple(
+            cast("FollowUp", follow_up(one, "follow_ups")) for one in stored.get("follow_ups", ())
         ),
         heed_added_suppressions=bool(stored.get("heed_added_suppressions", True)),
         config_findings=tuple(

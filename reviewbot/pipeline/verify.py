@@ -7,15 +7,14 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.events.events import FindingRaised, FindingWithdrawn
+from reviewbot.core.events.events import FindingRaised
 from reviewbot.core.findings.verdicts import WITHDRAWING, unverified
 from reviewbot.models.batch import VERIFICATION, VerifyTask
-from reviewbot.pipeline.cross_file import CROSS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from reviewbot.core.events.events import FindingVerified
+    from reviewbot.core.events.events import FindingVerified, FindingWithdrawn
     from reviewbot.core.events.ledger import Ledger
     from reviewbot.core.events.tally import Tally
     from reviewbot.core.findings.draft import Draft
@@ -54,7 +53,6 @@ class Verification:
         self._refuted = earlier.refuted
         self._hidden: dict[str, FindingRaised] = {}
         self._drafts: dict[str, Draft] = {}
-        self._prior_ids = frozenset(one.id for one in job.priors)
         for one in earlier.shown:
             if one.verification not in ("none", "pending"):
                 tally.decide([one.verification])
@@ -94,31 +92,11 @@ class Verification:
             if drafted.verdict is not None:
                 yield from self._decided([replace(drafted.verdict, id=name)])
 
-    def waiting(self, batch: Batch, request: ModelRequest) -> tuple[Finding, ...]:
-        """Return the findings to verify now: those of a batch, and prior ones on its lines."""
+    def waiting(self, batch: Batch) -> tuple[Finding, ...]:
+        """Return the findings of a batch to verify now."""
         if self._verify is None or self._name(batch) in self._finished:
             return ()
-        priors = self._priors(batch, request)
-        return (
-            *self._ledger.pending(batch.chunks),
-            *(one for one in priors if one.id not in self._ledger),
-        )
-
-    def _priors(self, batch: Batch, request: ModelRequest) -> Iterator[Finding]:
-        """Yield the findings of earlier reviews whose first line this batch owns."""
-        if not self._job.priors or batch.id == CROSS_FILE:  # their own batch verifies them
-            return
-        owned = {
-            (view.path, "LEFT" if line.kind == "removed" else "RIGHT", number): view.id
-            for view in request.chunks
-            for hunk in view.hunks
-            for line, is_own in zip(hunk.lines, hunk.owned, strict=True)
-            if is_own and (number := line.old_no if line.kind == "removed" else line.new_no)
-        }
-        for prior in self._job.priors:
-            chunk = owned.get((prior.path, prior.side, prior.line))
-            if chunk is not None:
-                yield prior.as_finding(model=self._job.model_of(batch), chunk=chunk)
+        return tuple(self._ledger.pending(batch.chunks))
 
     async def of_batch(
         self, batch: Batch, request: ModelRequest, emit: Emit
@@ -127,7 +105,7 @@ class Verification:
 
         The model requests of the batch must be done. ``emit`` receives the usage and look-ups.
         """
-        findings = self.waiting(batch, request)
+        findings = self.waiting(batch)
         result = self._finished.get(self._name(batch))
         if result is not None:
             for spent in result.spent:
@@ -143,7 +121,6 @@ class Verification:
                 findings=findings,
                 drafts=drafts,
                 added=self._added,
-                priors=frozenset(one.id for one in findings if one.verification != "pending"),
             )
             result = await self._verify(task, emit)
         return list(self._decided(result.verdicts)) if result else []
@@ -161,21 +138,11 @@ class Verification:
             events = self._ledger.decide(verdict)
             if events:
                 self._tally.decide([verdict.verdict])
-            elif verdict.verdict == "wrong" and self._is_open_prior(verdict.id):
-                yield FindingWithdrawn(verdict.id, verdict.reason, verdict.evidence, "wrong")
             if hidden is not None and verdict.verdict in WITHDRAWING:
                 continue  # an earlier run raised and withdrew it
             if hidden is not None:
                 yield hidden
             yield from events
-
-    def _is_open_prior(self, finding_id: str) -> bool:
-        """Return whether a finding is an open one of an earlier review, not repeated by this one.
-
-        A prior finding that an earlier run of this review withdrew is not open.
-        """
-        is_known = finding_id in self._ledger or finding_id in self._refuted
-        return finding_id in self._prior_ids and not is_known
 
     @cached_property
     def _added(self) -> dict[str, Collection[int]]:

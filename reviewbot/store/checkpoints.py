@@ -104,6 +104,7 @@ def earlier_of(connection: sa.Connection, review_id: str) -> PriorRun:
     ]
     shown: dict[str, Finding] = {}
     refuted: set[str] = set()
+    followed: set[str] = set()
     ended: set[str] = set()
     summarized = answered = False
     for one in records_of(connection, review_id):
@@ -113,6 +114,8 @@ def earlier_of(connection: sa.Connection, review_id: str) -> PriorRun:
                 refuted.discard(finding.id)
             case FindingVerified() as verdict if verdict.id in shown:
                 shown[verdict.id] = verified(shown[verdict.id], verdict)
+            case FindingVerified(id=about) | FindingWithdrawn(id=about, verdict="fixed"):
+                followed.add(about)
             case FindingWithdrawn(id=gone, evidence=evidence):
                 shown.pop(gone, None)
                 if evidence is not None:
@@ -129,6 +132,7 @@ def earlier_of(connection: sa.Connection, review_id: str) -> PriorRun:
         finished=results,
         shown=tuple(shown.values()),
         refuted=frozenset(refuted),
+        followed=frozenset(followed),
         ended=frozenset(ended),
         spent=tuple(_not_in_results(spent, results)),
         summarized=summarized,

@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
     from tests.fake_anthropic.requests import Recorded
 
-_ASKED: Final = "<findings_to_check>"
+_ASKED: Final = re.compile(r"^<(?:findings_to_check|(open_findings))>$", re.MULTILINE)
 _FINDING: Final = re.compile(
-    r'^finding (\d+): ("(?:[^"\\]|\\.)*") (RIGHT|LEFT) (\d+)-(\d+), [\w-]+(, reported about)?',
-    re.MULTILINE,
+    r'^finding (\d+): ("(?:[^"\\]|\\.)*") (?:RIGHT|LEFT|R) (\d+)-(\d+), [\w-]+', re.MULTILINE
 )
 _TITLE: Final = re.compile(r"^title: (.*)$", re.MULTILINE)
 _FILE: Final = re.compile(r'^=== file ("(?:[^"\\]|\\.)*")')
@@ -40,22 +39,30 @@ class Asked:
 
 
 def is_verification(request: Recorded) -> bool:
-    """Whether the request verifies findings."""
-    return _ASKED in request.text
+    """Whether the request verifies findings, of this review or of earlier ones."""
+    return _ASKED.search(request.text) is not None
+
+
+def follows_up(request: Recorded) -> bool:
+    """Whether the request asks about findings of earlier reviews."""
+    block = _ASKED.search(request.text)
+    return block is not None and block[1] is not None
 
 
 def asked(request: Recorded) -> list[Asked]:
     """The findings of a request that verifies, in order."""
-    prompt, _, block = request.text.partition(_ASKED)
+    begin = _ASKED.search(request.text)
+    assert begin is not None, "the request asks about no findings"
+    prompt, block = request.text[: begin.start()], request.text[begin.end() :]
     lines = list(_lines(prompt))
     titles = [json.loads(title) for title in _TITLE.findall(block)]
     found = []
     rows = zip(_FINDING.findall(block), titles, strict=True)
-    for (number, path, _, first, last, prior), title in rows:
+    for (number, path, first, last), title in rows:
         name = json.loads(path)
         own = [one for one in lines if one[0] == name and int(first) <= one[1] <= int(last)]
         code = next((one for one in (*own, *lines) if _CODE.match(one[2])), ("", 0, ""))
-        found.append(Asked(int(number), name, title, code, bool(prior)))
+        found.append(Asked(int(number), name, title, code, begin[1] is not None))
     return found
 
 
@@ -70,19 +77,13 @@ def _lines(prompt: str) -> Iterator[tuple[str, int, str]]:
 
 
 def verdict(one: Asked, answer: str = "supported", /, **changes: Any) -> dict[str, Any]:
-    """A verdict as a model writes it."""
+    """A verdict as a model writes it. An earlier finding that is supported is open."""
     path, line, quote = one.code
-    return {
-        "finding": one.number,
-        "path": path,
-        "line": line,
-        "quote": quote,
-        "answer": answer,
-        "why": "It decides.",
-        "title": None,
-        "scenario": None,
-        "message": None,
-    } | changes
+    if one.is_prior and answer == "supported":
+        answer = "open"
+    texts = {} if one.is_prior else dict.fromkeys(("title", "scenario", "message"))
+    made = {"finding": one.number, "path": path, "line": line, "quote": quote, "answer": answer}
+    return made | {"why": "It decides."} | texts | changes
 
 
 def says(*verdicts: dict[str, Any], **changes: Any) -> Answer:

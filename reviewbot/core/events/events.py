@@ -139,7 +139,8 @@ class ModelShare:
 class VerificationTally:
     """Verdicts of a review by kind, and the usage of the requests for them.
 
-    ``cost_usd`` is None if a used model has no known price.
+    ``fixed`` and ``open`` count those about findings of earlier reviews. ``cost_usd`` is None if a
+    used model has no known price.
     """
 
     supported: int = 0
@@ -148,6 +149,8 @@ class VerificationTally:
     wrong: int = field(default=0, metadata={"formerly": "refuted"})
     cannot_tell: int = field(default=0, metadata={"formerly": "unproven"})
     unverified: int = 0
+    fixed: int = 0
+    open: int = 0
     usage: Usage = field(default_factory=Usage)
     cost_usd: float | None = 0.0
 
@@ -232,7 +235,8 @@ class FindingVerified:
     """The verdict about a pending finding, and its placement.
 
     ``reason`` is a sentence. ``evidence`` is the code that decided, if there is any. The texts of a
-    finding that is ``partly`` true came just before, as a :class:`FindingRaised`.
+    finding that is ``partly`` true came just before, as a :class:`FindingRaised`. If ``id`` is no
+    finding of this review, the verdict is about a finding of an earlier review, which stays open.
     """
 
     type: ClassVar[Literal["finding.verified"]] = "finding.verified"
@@ -250,14 +254,15 @@ class FindingWithdrawn:
     """An earlier finding was withdrawn.
 
     If the verifier withdrew it, ``verdict`` says why and ``evidence`` is the code that decided.
-    Streams of earlier versions have only the evidence.
+    Streams of earlier versions have only the evidence. A finding that is ``fixed`` was reported by
+    an earlier review, and ``evidence`` is the code that fixes it.
     """
 
     type: ClassVar[Literal["finding.withdrawn"]] = "finding.withdrawn"
     id: str
     reason: str
     evidence: Evidence | None = None
-    verdict: Literal["wrong", "not_introduced"] | None = None
+    verdict: Literal["wrong", "not_introduced", "fixed"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,12 +176,16 @@ class Ledger:
         )
 
     def decide(self, verdict: Verdict) -> list[FindingRaised | FindingVerified | FindingWithdrawn]:
-        """Apply a verdict to a pending finding; a finding that is withdrawn meanwhile has none."""
-        finding = self._standing.get(verdict.id)
+        """Apply a verdict to a pending finding; a finding that is withdrawn meanwhile has none.
+
+        The verdicts ``fixed`` and ``open`` are about findings of earlier reviews.
+        """
+        finding, answer = self._standing.get(verdict.id), verdict.verdict
         if finding is None or finding.verification != "pending":
             return []
+        if answer == "fixed" or answer == "open":  # noqa: PLR1714 - mypy narrows it
+            return []
         answers = self._drop(finding)
-        answer = verdict.verdict
         if answer == "wrong" or answer == "not_introduced":  # noqa: PLR1714 - mypy narrows it
             return [FindingWithdrawn(finding.id, verdict.reason, verdict.evidence, answer)]
         events: list[FindingRaised | FindingVerified | FindingWithdrawn] = []

@@ -48,7 +48,7 @@ class Withdrawal:
     finding: Finding
     reason: str
     evidence: Evidence | None = None
-    verdict: Literal["wrong", "not_introduced"] | None = None
+    verdict: Literal["wrong", "not_introduced", "fixed"] | None = None
 
     @property
     def is_refuted(self) -> bool:
@@ -64,7 +64,8 @@ class Report:
     the review has finished, ``coverage`` lists only decided files and ``pending`` the other planned
     files. ``usage`` and ``cost_usd`` are then those of the last progress, and times are None.
     ``cost_usd`` is also None if a used model has no known price. ``question`` is None for a review.
-    ``refuted`` are the ids of findings, of this or of an earlier review, that the verifier refuted.
+    ``refuted`` are the ids of findings that the verifier refuted. ``earlier`` has the verdicts about
+    findings of earlier reviews, at most one for each.
     ``answer`` may be partial until the review has finished; then a partial answer is dropped.
     ``verdicts`` are the verdicts about open findings, in the order of their arrival. A finding
     that is still pending when the review has finished is ``unverified``. ``prompt_version`` is the
@@ -96,6 +97,7 @@ class Report:
     depth: str = ""
     verification: VerificationTally | None = None
     refuted: tuple[str, ...] = ()
+    earlier: tuple[FindingVerified | FindingWithdrawn, ...] = ()
     verdicts: tuple[FindingVerified, ...] = ()
     prompt_version: str | None = None
     lookups: LookupTally | None = None
@@ -141,6 +143,7 @@ class ReportBuilder:
         self._raised: dict[str, Finding] = {}
         self._withdrawn: dict[str, Withdrawal] = {}
         self._refuted: dict[str, None] = {}
+        self._earlier: dict[str, FindingVerified | FindingWithdrawn] = {}
         self._verdicts: dict[str, FindingVerified] = {}
         self._skipped: dict[str, FileCoverage] = {}
         self._chunks: dict[str, ChunkFinished] = {}
@@ -150,7 +153,7 @@ class ReportBuilder:
 
         A finding with a known id replaces the earlier finding, and is open again if it was
         withdrawn: after a refusal the next model may report the same. A verdict about an unknown
-        finding, or its withdrawal, changes nothing.
+        finding is about a finding of an earlier review.
         """
         match event:
             case ReviewStarted():
@@ -176,25 +179,28 @@ class ReportBuilder:
                 pass
 
     def _add_finding(self, event: FindingRaised | FindingVerified | FindingWithdrawn) -> None:
-        if isinstance(event, FindingWithdrawn) and event.evidence is not None:
-            self._refuted[event.id] = None
         match event:
             case FindingRaised():
                 self._raised[event.finding.id] = event.finding
                 self._withdrawn.pop(event.finding.id, None)
                 self._refuted.pop(event.finding.id, None)
+                self._earlier.pop(event.finding.id, None)
                 self._verdicts.pop(event.finding.id, None)
             case FindingVerified() if event.id in self._raised:
                 self._raised[event.id] = verified(self._raised[event.id], event)
                 self._verdicts[event.id] = event
-            case FindingWithdrawn() if event.id in self._raised:
-                finding = self._raised.pop(event.id)
-                self._withdrawn[event.id] = Withdrawal(
-                    finding, event.reason, event.evidence, event.verdict
-                )
-                self._verdicts.pop(event.id, None)
-            case _:
-                pass
+            case FindingVerified() | FindingWithdrawn(verdict="fixed"):
+                self._earlier[event.id] = event
+            case FindingWithdrawn():
+                self._withdraw(event)
+
+    def _withdraw(self, event: FindingWithdrawn) -> None:
+        if event.evidence is not None:
+            self._refuted[event.id] = None
+        if event.id in self._raised:
+            finding, verdict = self._raised.pop(event.id), event.verdict
+            self._withdrawn[event.id] = Withdrawal(finding, event.reason, event.evidence, verdict)
+            self._verdicts.pop(event.id, None)
 
     def finding(self, finding_id: str) -> Finding | None:
         """Return an open finding by id; None if it is withdrawn or unknown."""
@@ -235,6 +241,7 @@ class ReportBuilder:
             depth=end.depth if end else "",
             verification=end.verification if end else None,
             refuted=tuple(self._refuted),
+            earlier=tuple(self._earlier.values()),
             verdicts=tuple(self._verdicts.values()),
             prompt_version=plan.prompt_version if plan else None,
             lookups=end.lookups if end else None,

@@ -6,41 +6,62 @@ Like the report tool, it has only features of strict mode. The bounds are checke
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
-Answer = Literal["supported", "partly", "not_introduced", "wrong", "cannot_tell"]
-ANSWERS: Final[tuple[Answer, ...]] = get_args(Answer)
+Answer = Literal["supported", "partly", "not_introduced", "wrong", "cannot_tell", "fixed", "open"]
+ANSWERS: Final[tuple[Answer, ...]] = (
+    "supported",
+    "partly",
+    "not_introduced",
+    "wrong",
+    "cannot_tell",
+)
+"""Answers about findings of this review."""
+FOLLOW_UP_ANSWERS: Final[tuple[Answer, ...]] = ("fixed", "open", "cannot_tell")
+"""Answers about findings of earlier reviews."""
 
 # Models write fields in this order: first the evidence, then the judgement, then the prose.
-_FIELDS: Final[dict[str, Any]] = {
+_EVIDENCE: Final[dict[str, Any]] = {
     "finding": {"type": "integer", "description": "Its number."},
     "path": {"type": "string"},
     "line": {"type": "integer"},
     "quote": {"type": "string", "description": "Whole lines after the bar, verbatim."},
-    "answer": {"type": "string", "enum": list(ANSWERS)},
-    "why": {"type": "string", "description": "At most 25 words."},
+}
+_TEXTS: Final[dict[str, Any]] = {
     "title": {"type": ["string", "null"], "description": "Null unless the answer is partly."},
     "scenario": {"type": ["string", "null"], "description": "As for title."},
     "message": {"type": ["string", "null"], "description": "As for title."},
 }
 
-CHECK_TOOL: Final[dict[str, Any]] = {
-    "name": "check_findings",
-    "description": "Answer about every finding, in one call that has no look-ups beside it.",
-    "input_schema": {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["answers"],
-        "properties": {
-            "answers": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": list(_FIELDS),
-                    "properties": _FIELDS,
+
+def _tool(answers: tuple[Answer, ...], texts: dict[str, Any]) -> dict[str, Any]:
+    fields = {
+        **_EVIDENCE,
+        "answer": {"type": "string", "enum": list(answers)},
+        "why": {"type": "string", "description": "At most 25 words."},
+        **texts,
+    }
+    return {
+        "name": "check_findings",
+        "description": "Answer about every finding, in one call that has no look-ups beside it.",
+        "input_schema": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["answers"],
+            "properties": {
+                "answers": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "required": list(fields),
+                        "properties": fields,
+                    },
                 },
             },
         },
-    },
-}
+    }
+
+
+CHECK_TOOL: Final[dict[str, Any]] = _tool(ANSWERS, _TEXTS)
+FOLLOW_UP_TOOL: Final[dict[str, Any]] = _tool(FOLLOW_UP_ANSWERS, {})

@@ -5,6 +5,9 @@ which must exist in the code that the verifier was shown. A quote that withdraws
 whole lines of running code: a comment, a string, a document or code that never runs withdraws
 nothing. A quote that supports a finding may be any line, because the fault itself may lie in a
 string. An answer whose quote does not count is ``cannot_tell``, which leaves the finding as it is.
+
+Only ``fixed`` closes a finding of an earlier review. Its quote must include a line that was added
+or changed since that review.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from reviewbot.core.findings.anchors import AnchorIndex
-from reviewbot.core.findings.check_tool import ANSWERS, Answer
+from reviewbot.core.findings.check_tool import Answer  # noqa: TC001 - the decoder resolves it
 from reviewbot.core.findings.draft import fits
 from reviewbot.core.findings.finding import RENAMED_ANSWERS, Evidence, Guideline
 from reviewbot.core.findings.quoted_rule import quoted_rule
@@ -35,7 +38,7 @@ a file in a language without a parser."""
 
 FAILED: Final = "Verification failed: "
 """Begin of the reason of an ``unverified`` finding about which no usable answer came."""
-WITHDRAWING: Final = ("wrong", "not_introduced")
+WITHDRAWING: Final = ("wrong", "not_introduced", "fixed")
 ALARM: Final = 5
 """A verifier that withdraws this many findings of a batch, and all of them, is not believed."""
 QUOTE_LINES: Final = 6
@@ -44,6 +47,7 @@ WHY_CHARS: Final = 200
 """Maximum characters of the explanation of an answer."""
 _WHY_READ: Final = 2_000
 _WORD: Final = re.compile(r"\w")
+_VISIBLE: Final = re.compile(r"\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +83,13 @@ class Verdict:
     """
 
     id: str
-    verdict: Literal[
-        "supported", "partly", "not_introduced", "wrong", "cannot_tell", "unverified"
-    ] = field(metadata=RENAMED_ANSWERS)
+    verdict: Answer | Literal["unverified"] = field(metadata=RENAMED_ANSWERS)
     reason: str
     evidence: Evidence | None = None
     rewrite: Rewrite | None = None
 
 
-def parse_verdicts(value: object, count: int) -> dict[int, RawVerdict]:
+def parse_verdicts(value: object, count: int, answers: Sequence[Answer]) -> dict[int, RawVerdict]:
     """Return the answers of a decoded call, by the number of their finding, from 1.
 
     An entry that is invalid, or names no finding, is left out; of two about one finding the first
@@ -96,6 +98,7 @@ def parse_verdicts(value: object, count: int) -> dict[int, RawVerdict]:
     Args:
         value: the decoded JSON.
         count: number of findings that were to be verified.
+        answers: the answers that may be given.
 
     Raises:
         ValueError: there is no list of answers, or no entry is valid.
@@ -109,7 +112,7 @@ def parse_verdicts(value: object, count: int) -> dict[int, RawVerdict]:
             case {"finding": int(number), "answer": str(written)} if (
                 1 <= number <= count and number is not True
             ):
-                for answer in ANSWERS:
+                for answer in answers:
                     if answer == written.lower():
                         found.setdefault(number, _parsed(answer, entry))
             case _:
@@ -140,12 +143,12 @@ class KnownCode:
     """The code that quotes of one batch may come from.
 
     ``views`` is what the verifier was shown. ``added`` has the numbers of the lines that the whole
-    change adds, by path. ``priors`` are the ids of findings of earlier reviews.
+    change adds, by path. For findings of earlier reviews, these are the lines that were added since
+    the last one.
     """
 
     views: Sequence[ChunkView]
     added: Mapping[str, Collection[int]]
-    priors: Collection[str] = ()
 
 
 class Judge:
@@ -183,7 +186,8 @@ class Judge:
         Raises:
             ReviewbotError: the search for secrets failed.
         """
-        if len(raw) >= ALARM and all(written.answer in WITHDRAWING for written in raw.values()):
+        answers = {written.answer for written in raw.values()}
+        if len(raw) >= ALARM and answers <= {"wrong", "not_introduced"}:
             return unverified(findings, f"The verifier withdrew all {len(raw)} findings.")
         return tuple(
             self._verdict(finding, raw[number], running) if number in raw else _without(finding)
@@ -215,6 +219,8 @@ class Judge:
             "partly": "found it partly true, by",
             "not_introduced": "found that this change did not introduce it, by",
             "wrong": "found it wrong, by",
+            "fixed": "found it fixed, by",
+            "open": "found it still open, by",
         }[raw.answer]
         reason = f"The verifier {says} the code in {path}:{anchor.line}{said}"
         return Verdict(finding.id, raw.answer, reason, shown, rewrite)
@@ -240,11 +246,12 @@ class Judge:
         self, finding: Finding, answer: Answer, path: str, anchor: Anchor
     ) -> str | None:
         """Return the reason why lines of running code withdraw nothing, or None."""
-        is_prior = finding.id in self._code.priors
-        if answer == "not_introduced" and is_prior:
-            return "The verifier names no line that fixes it."
-        needs_old = answer == "not_introduced" or (finding.severity == "error" and not is_prior)
         added = () if anchor.side == "LEFT" else self._code.added.get(path, ())
+        if answer == "fixed":
+            if any(number in added for number in _numbers(anchor, _WORD)):
+                return None
+            return "The verifier quotes no line that was added since the last review."
+        needs_old = answer == "not_introduced" or finding.severity == "error"
         if needs_old and any(number in added for number in _numbers(anchor)):
             return "The verifier quotes a line that this change adds."
         return None
@@ -264,9 +271,9 @@ class Judge:
         )
 
 
-def _numbers(anchor: Anchor) -> set[int]:
-    """Return the numbers of the quoted lines that are not blank."""
-    return {anchor.line + at for at, line in enumerate(anchor.lines) if line.text.strip()}
+def _numbers(anchor: Anchor, having: re.Pattern[str] = _VISIBLE) -> set[int]:
+    """Return the numbers of the quoted lines with a pattern, by default of those not blank."""
+    return {anchor.line + at for at, line in enumerate(anchor.lines) if having.search(line.text)}
 
 
 def _doubt_of_code(answer: Answer, path: str, anchor: Anchor, running: RunningLines) -> str | None:
@@ -274,7 +281,7 @@ def _doubt_of_code(answer: Answer, path: str, anchor: Anchor, running: RunningLi
     if not anchor.whole or not any(_WORD.search(line.text) for line in anchor.lines):
         return "The verifier quotes only a part of a line."
     is_old = anchor.side == "LEFT"
-    if is_old and answer == "wrong":
+    if is_old and answer != "not_introduced":
         return "The verifier quotes a line that this change removes."
     lines = running.get((path, is_old))
     if lines is None:

@@ -112,6 +112,28 @@ def view(
     )
 
 
+def whole_view(file: FileDiff, name: str) -> ChunkView:
+    """Return all hunks of a file, whose text is redacted, as the chunk ``name``."""
+    return ChunkView(
+        id=name,
+        path=file.path,
+        old_path=file.old_path,
+        status=file.status,
+        part=1,
+        parts=1,
+        hunks=tuple(
+            ShownHunk(
+                hunk.old_start,
+                hunk.new_start,
+                hunk.section[:SECTION_LIMIT],
+                lines := hunk.lines,
+                (True,) * len(lines),
+            )
+            for hunk in file.hunks
+        ),
+    )
+
+
 def _shown(
     file: FileDiff,
     segment: Segment,

@@ -24,7 +24,7 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from reviewbot.core.findings.check_tool import CHECK_TOOL
+from reviewbot.core.findings.check_tool import CHECK_TOOL, FOLLOW_UP_TOOL
 from reviewbot.core.findings.report_tool import report_tool
 from reviewbot.core.prompt.examples import choose_examples
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
@@ -194,7 +194,9 @@ def render(
 
 def answer_tool(request: ModelRequest) -> dict[str, Any]:
     """Return the tool with which a model answers ``request``."""
-    return CHECK_TOOL if request.check else report_tool(lookups=bool(request.lookups))
+    if request.check is not None:
+        return FOLLOW_UP_TOOL if request.check.is_follow_up else CHECK_TOOL
+    return report_tool(lookups=bool(request.lookups))
 
 
 @cache

@@ -13,7 +13,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.core.findings.check_tool import CHECK_TOOL
+from reviewbot.core.findings.check_tool import CHECK_TOOL, FOLLOW_UP_TOOL
 from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
 from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS
 from reviewbot.core.safety.escape import quoted
@@ -134,6 +134,6 @@ def prompt_version() -> str:
     The version is a hash of all templates, all examples and the tools, in a fixed order. It is the
     same in every process. The examples cover the line format, which a test checks.
     """
-    tools = [REPORT_TOOL, REPORT_WITH_LOOKUPS, *LOOKUP_TOOLS, CHECK_TOOL]
+    tools = [REPORT_TOOL, REPORT_WITH_LOOKUPS, *LOOKUP_TOOLS, CHECK_TOOL, FOLLOW_UP_TOOL]
     content = json.dumps([sources(), tools], ensure_ascii=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]

@@ -1,9 +1,11 @@
-"""The prompt that asks a model to check findings. Pure.
+"""The prompts that ask a model to check findings of this review, or of earlier ones. Pure.
 
-It is independent of the prompt of the review: rules of its own, the hunks of the files with
+They are independent of the prompt of the review: rules of their own, the hunks of the files with
 findings, and the findings without severity, confidence and author, which are judgements that would
-sway the verifier. The answer is a call of
-:data:`~reviewbot.core.findings.check_tool.CHECK_TOOL`.
+sway the verifier. The answer is a call of a tool in :mod:`reviewbot.core.findings.check_tool`.
+
+Findings of earlier reviews have a request of their own. It shows what changed since the last
+review, not what the pull request changes.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from reviewbot.core.prompt.numbered import PATH_LIMIT, chunk_lines
 from reviewbot.core.prompt.templates import render_template
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from reviewbot.core.findings.finding import Finding
     from reviewbot.core.plan.chunk_view import ChunkView
@@ -31,11 +33,11 @@ MOST_FINDINGS: Final = 20
 class FindingsToCheck:
     """Findings that a request asks about, numbered from 1 in their order.
 
-    ``priors`` are the ids of findings that earlier reviews reported; they have only a title.
+    ``is_follow_up`` is True if earlier reviews reported them; then they have only a title.
     """
 
     findings: tuple[Finding, ...]
-    priors: Collection[str] = ()
+    is_follow_up: bool = False
 
 
 def render_verification(
@@ -56,14 +58,14 @@ def render_verification(
         as_text: whether to request the answer as JSON text instead of a call of the tool.
     """
     tool = CHECK_TOOL["name"]
-    system = render_template("verification-system", check_tool=tool, lookups=lookups)
+    template = "follow-up" if check.is_follow_up else "verification"
+    system = render_template(f"{template}-system", check_tool=tool, lookups=lookups)
     user = render_template(
-        "verification",
+        template,
         check_tool=tool,
         changes=_shown(chunks),
         surroundings=_shown(surroundings),
         findings=check.findings,
-        priors=check.priors,
         path_limit=PATH_LIMIT,
         text_limit=TEXT_LIMIT,
         lookups=lookups,

@@ -288,6 +288,8 @@ def verification(report: Report) -> str:
         "wrong": tally.wrong,
         "undecided": tally.cannot_tell,
         "not verified": tally.unverified,
+        "fixed": tally.fixed,
+        "still open": tally.open,
     }
     parts = [f"{number:,} {word}" for word, number in counts.items() if number]
     what = ", ".join(parts) or "no verdict"

@@ -33,7 +33,6 @@ _DIFF: Final = (
     "--no-textconv",
     "--no-color",
     "--no-renames",
-    "--unified=3",
     "--inter-hunk-context=0",
     "--diff-algorithm=myers",
     "--src-prefix=a/",
@@ -62,19 +61,23 @@ def find_git() -> str:
     return found
 
 
-async def local_diff(old: bytes, new: bytes, *, as_text: bool = False) -> FileDiff | None:
+async def local_diff(
+    old: bytes, new: bytes, *, as_text: bool = False, context: int = 3
+) -> FileDiff | None:
     """Return git's diff of ``old`` and ``new``, or a binary marker; None if they are equal.
 
     The paths of the result are placeholders.
 
-    With ``as_text``, the result has hunks even for content that looks binary.
+    With ``as_text``, the result has hunks even for content that looks binary. ``context`` is the
+    number of unchanged lines around a change.
 
     Raises:
         LocalDiffError: git is missing, fails or takes too long, or the content is too large.
     """
     if max(len(old), len(new)) > MAX_BYTES:
         raise LocalDiffError(f"one of its contents has more than {MAX_BYTES:,} bytes")
-    command = [find_git(), *_DIFF, *(["--text"] if as_text else []), "--", "old", "new"]
+    options = [f"--unified={context}", *(["--text"] if as_text else [])]
+    command = [find_git(), *_DIFF, *options, "--", "old", "new"]
     return await asyncio.to_thread(_compare, command, old, new)
 
 

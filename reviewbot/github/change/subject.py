@@ -32,7 +32,7 @@ class Subject:
         settings: a hash of the settings that affect findings.
         unshown: files without visible lines on GitHub; they accept no inline comments.
         full: whether to review the whole diff again.
-        block: key of the review whose state limits an incremental review.
+        block: key of the review whose state this review continues.
         levels: the configured levels of rules.
         rules_commit: the commit of the team's rules; None if no guideline files were read.
         only: a gitignore pattern of the files to review; empty for no such limit.

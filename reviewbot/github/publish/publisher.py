@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import Outcome, ReviewSummary
     from reviewbot.core.events.report import Report
-    from reviewbot.core.findings.finding import Finding, Side
+    from reviewbot.core.findings.finding import Evidence, Finding, Side
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.subject import PublishOptions, Subject
     from reviewbot.github.identity import BotIdentity
@@ -126,7 +126,8 @@ class CommentPublisher:
         surplus = {one.finding.id for one in rest if one.is_surplus}
         records = [
             replace(
-                await self._threaded(one, now, comments), left_out=one.left_out or one.id in surplus
+                await self._threaded(one, now, comments, done.fixed.get(one.id)),
+                left_out=one.left_out or one.id in surplus,
             )
             for one in done.records
         ]
@@ -145,14 +146,19 @@ class CommentPublisher:
             self.wrote |= comment is not None
         return done.report
 
-    async def _threaded(self, record: Record, now: Prior, comments: CommentResolver) -> Record:
-        """Update the thread of a finding; return the record with its comment."""
+    async def _threaded(
+        self, record: Record, now: Prior, comments: CommentResolver, fix: Evidence | None
+    ) -> Record:
+        """Update the thread of a finding; return the record with its comment.
+
+        ``fix`` is the code that fixes the finding, if it is known.
+        """
         posted, hidden = now.posted.get(record.id), record.hidden
         if posted is None:
             return record
         if record.state == "resolved":
             what = "The thread of a resolved finding could not be resolved"
-            if await self._marked(comments.resolve(posted), what):
+            if await self._marked(comments.resolve(posted, fix), what):
                 self._hidden.add(record.id)
             hidden |= record.id in self._hidden
         elif record.state == "open":
@@ -176,16 +182,19 @@ class CommentPublisher:
 
         def compare() -> Reconciled:
             reread = reviewed_now(files, prior.block, full=subject.full, only=subject.only)
-            if not subject.full and block != subject.block:
-                reread = _nothing  # in a state that another review wrote in the meantime
+            known = report
+            if block != subject.block:  # another review, or this one, wrote the state meanwhile
+                reread = reread if subject.full else _nothing
+                known = replace(report, earlier=())
             done = reconcile(
-                report,
+                known,
                 records,
                 prior.dismissed,
                 code,
                 reread,
                 levels=subject.levels,
                 is_first=prior.is_first and not records,
+                head=(prior.summary[1].head or "") if prior.summary else "",
             )
             now = Round(0, StateBlock(""))
             if self._identity.secrets and self._options.summary:

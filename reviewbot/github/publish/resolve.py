@@ -1,6 +1,7 @@
 """Resolve and reopen the threads of findings.
 
-If resolving is denied, hide the comment. If that is denied, reply.
+If resolving is denied, hide the comment. If that is denied, reply. If the code that fixes the
+finding is known, a reply names it first.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reviewbot.core.render.markdown_text import linked
 from reviewbot.github import markers
 from reviewbot.github.client.errors import (
     ForbiddenError,
@@ -15,13 +17,14 @@ from reviewbot.github.client.errors import (
     NotFoundError,
 )
 from reviewbot.github.markers import Marker
-from reviewbot.github.publish.comment_text import with_marker
+from reviewbot.github.publish.comment_text import unmarked, with_marker
 from reviewbot.github.publish.post import create_once
 from reviewbot.github.state.prior import HIDDEN_AS, read_prior
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from reviewbot.core.findings.finding import Evidence
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.subject import Subject
     from reviewbot.github.identity import BotIdentity
@@ -37,21 +40,29 @@ class CommentResolver:
     subject: Subject
     prior: Prior
 
-    async def resolve(self, posted: Posted) -> bool:
+    async def resolve(self, posted: Posted, fix: Evidence | None = None) -> bool:
         """Resolve the thread of a finding, unless that was done before.
+
+        Args:
+            posted: the comment.
+            fix: the code that fixes the finding; None if it is not known.
 
         Returns:
             Whether this hid its comment instead.
         """
         thread = posted.thread
-        if thread is None or thread.resolved or thread.minimized or self._says_fixed(posted):
+        if thread is None or thread.resolved or thread.minimized:
+            return False
+        if fix is not None:
+            await self._say(posted, "fixed", _fixed_by(fix, self.subject))
+        elif self._says_fixed(posted):
             return False
         if await _done(self.api.threads.resolve(thread.id)):
             return False
         if await _done(self.api.threads.minimize(posted.comment.node_id)):
             return True
-        head = self.subject.head[:7]
-        await self._say(posted, "fixed", f"Resolved in {head}.")
+        if fix is None:
+            await self._say(posted, "fixed", f"Resolved in {self.subject.head[:7]}.")
         return False
 
     async def reopen(self, posted: Posted, *, hidden: bool) -> bool:
@@ -97,6 +108,14 @@ class CommentResolver:
             return key in (await read_prior(self.api, pull, self.identity)).replies or None
 
         await create_once(reply, find)
+
+
+def _fixed_by(fix: Evidence, subject: Subject) -> str:
+    """Return the reply that names the commit and the code that fix a finding."""
+    lines = (fix.line, fix.line + fix.quote.count("\n"))
+    address = subject.links.blob(subject.head, fix.path, lines)
+    where = unmarked(linked(f"{fix.path}:{fix.line}", address))
+    return f"Fixed in {subject.head[:7]}: {where}"
 
 
 async def _done(change: Awaitable[bool]) -> bool:

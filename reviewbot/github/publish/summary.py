@@ -7,6 +7,7 @@ important entries are omitted and counted.
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.report import counts_for_fail_on
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import CoverageStatus, FileCoverage
     from reviewbot.core.events.report import Report, Threshold
-    from reviewbot.core.findings.finding import Finding
+    from reviewbot.core.findings.finding import Evidence, Finding
     from reviewbot.github.change.permalinks import Permalinks
     from reviewbot.github.state.block import Record
     from reviewbot.github.state.proposals import Proposal
@@ -114,16 +115,20 @@ def render(
         and finding.id not in urls
         and reasons.get(finding.id, NOTES) in (NOTES, REASONS["note"])
     }
+    doubted = [finding for finding in counted if done.listed.get(finding.id) == "doubt"]
     listed_before = [
         finding
         for finding in counted
-        if finding.id in done.listed and finding.id not in urls | reasons.keys()
+        if done.listed.get(finding.id, "doubt") != "doubt"
+        and finding.id not in urls | reasons.keys()
     ]
     listed_before = [finding for finding in listed_before if finding.severity != "note"]
     without_row = {unposted.finding.id for unposted in rest if unposted.is_listed_warning}
     aside = [one for one in counted if one.id in set_aside and one.severity != "error"]
     listed_before = [finding for finding in listed_before if finding not in aside]
-    without_row |= {finding.id for finding in (*listed_before, *aside)}
+    doubted = [finding for finding in doubted if finding not in aside]
+    folded = (*listed_before, *aside, *doubted)
+    without_row |= {finding.id for finding in folded}
     surplus = {unposted.finding.id for unposted in rest if unposted.is_surplus}
     rows = [finding for finding in counted if finding.id not in notes | surplus | without_row]
     ids = {
@@ -150,9 +155,7 @@ def render(
             finding, NOTES if finding.id in notes else "", code.get(finding.id), links
         )
         for finding in others
-        if finding.id not in urls
-        and finding not in (*listed_before, *aside)
-        and not reasons.get(finding.id)
+        if finding.id not in urls and finding not in folded and not reasons.get(finding.id)
     ]
     first = verdict(safe, fail_on, by_rules=by_rules)
     head = f"**{literal(first)}**"
@@ -168,8 +171,9 @@ def render(
         _table(shown, addresses, urls, done),
         _folded("Listed before, without a comment", listed_before, addresses),
         _folded("Set aside by the author, and still counted", aside, addresses),
+        _folded("Not clear whether fixed", doubted, addresses),
         *rest_sections(without_comment, link_hosts),
-        _records("Resolved", done.resolved, urls, 45),
+        _records("Resolved", done.resolved, urls, 45, done.fixed),
         _records("Dismissed", done.dismissed, urls, 44),
         _walkthrough(walkthrough),
         *_coverage(safe, walkthrough),
@@ -270,11 +274,25 @@ def _folded(
 
 
 def _records(
-    heading: str, records: Sequence[Record], urls: Mapping[str, str], importance: int
+    heading: str,
+    records: Sequence[Record],
+    urls: Mapping[str, str],
+    importance: int,
+    fixed: Mapping[str, Evidence] = MappingProxyType({}),
 ) -> Section:
-    """Return a list of findings that are not open: where they were, and their titles."""
-    rows = [f"- {record_line(record, urls.get(record.id))}" for record in records]
+    """Return a list of findings that are not open: where they were, and their titles.
+
+    ``fixed`` has the code that fixes some of them.
+    """
+    rows = [
+        f"- {record_line(record, urls.get(record.id))}{_by(fixed.get(record.id))}"
+        for record in records
+    ]
     return _list(heading, rows, importance, "finding")
+
+
+def _by(fix: Evidence | None) -> str:
+    return f" (fixed by {code_span(f'{fix.path}:{fix.line}')})" if fix else ""
 
 
 def record_line(record: Record, url: str | None) -> str:

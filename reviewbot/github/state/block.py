@@ -45,10 +45,23 @@ _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:]{5,8}Z")
 
 State = Literal["open", "resolved", "dismissed"]
-Listed = Literal["", "note", "read", "hunk"]
+Listed = Literal["", "note", "read", "hunk", "doubt"]
 """The rule of :mod:`reviewbot.github.state.rounds` that lists a finding; empty if none does."""
 Fate = Literal["fixed", "dismissed", "refuted", "open_at_merge"]
 FATES: Final[tuple[Fate, ...]] = get_args(Fate)
+
+
+@dataclass(frozen=True, slots=True)
+class ProofPlace:
+    """Lines of code that a finding rests on, at the head of the review that found it.
+
+    ``fingerprint`` is the :class:`.Fingerprint` of the lines, whose secrets are replaced.
+    """
+
+    path: str
+    line: int
+    end_line: int
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,10 @@ class Record:
         listed: the rule by which the summary lists the finding and no comment is posted.
         old_start: first line, in the base, of the hunk that the finding was in; None if unknown.
         old_count: number of lines of that hunk in the base.
+        rests_on: where the code is that a model's finding rests on.
+        doubts: how many answers in a row did not tell whether the finding is fixed.
+        since: the commit that a question compared with, if it got no answer; else empty. The next
+            review asks again.
     """
 
     id: str
@@ -89,6 +106,9 @@ class Record:
     listed: Listed = ""
     old_start: int | None = None
     old_count: int = 0
+    rests_on: tuple[ProofPlace, ...] = ()
+    doubts: int = 0
+    since: str = ""
 
     @property
     def is_posted(self) -> bool:
@@ -169,8 +189,8 @@ class StateBlock:
 def pack(block: StateBlock, hunks_of: dict[str, list[str]] | None = None) -> str | None:
     """Return the block as Base64 of at most :data:`MOST_CHARACTERS`; None if it is too large.
 
-    Closed records are dropped first, the oldest of them first, then other optional parts. Open and
-    dismissed records are never dropped.
+    What findings rest on is dropped first, then the closed records, the oldest of them first, then
+    other optional parts. Open and dismissed records are never dropped.
 
     ``hunks_of`` has the digests of the reviewed hunks by file. Without it, ``hunks`` and ``files``
     of the block are used.
@@ -218,6 +238,9 @@ def _smaller(block: StateBlock, hunks_of: dict[str, list[str]] | None) -> Iterat
     block = replace(
         block, hunks=hunks, files=kept, overview=overview, walkthrough=lines, records=records
     )
+    yield block
+    records = tuple(replace(one, rests_on=()) for one in records)
+    block = replace(block, records=records)
     yield block
     while block.closed:
         block = _without_oldest(block)

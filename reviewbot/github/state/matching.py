@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.findings.finding import Finding, Placement, fingerprint, same, worse
 from reviewbot.core.findings.join import rule_of
-from reviewbot.github.state.block import Record
+from reviewbot.github.state.block import ProofPlace, Record
 from reviewbot.github.state.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-    from reviewbot.core.findings.finding import Side
+    from reviewbot.core.findings.finding import Evidence, Side
     from reviewbot.github.state.relocate import HeadCode
 
 Reread: TypeAlias = "Callable[[str, Side, range | None], bool]"
@@ -199,9 +199,15 @@ def places_of(records: Iterable[Record], code: HeadCode) -> dict[str, range]:
 
 
 def recorded(
-    finding: Finding, record: Record | None, code: HeadCode, prompt_version: str
+    finding: Finding,
+    record: Record | None,
+    code: HeadCode,
+    prompt_version: str,
+    evidence: Evidence | None = None,
 ) -> Record:
     """Return the record of a finding, with the comment of its prior record.
+
+    ``evidence`` is the code that decided the verdict about it, if any.
 
     A finding that misquotes prior code gets the fingerprint of its record. A prior record keeps
     the model and the prompts that found it first; ``prompt_version`` is that of this review.
@@ -230,7 +236,21 @@ def recorded(
         listed=record.listed if record else "",
         old_start=record.old_start if record else None,
         old_count=record.old_count if record else 0,
+        rests_on=tuple(_proofs(finding, evidence)) or (record.rests_on if record else ()),
     )
+
+
+def _proofs(finding: Finding, evidence: Evidence | None) -> Iterator[ProofPlace]:
+    """Yield where the code is that a finding of a model rests on, apart from its own lines."""
+    places = [(one.path, one.line, one.quote, one.base) for one in finding.rests_on]
+    if evidence is not None:
+        places.append((evidence.path, evidence.line, evidence.quote, evidence.base))
+    for path, line, quote, is_old in places if finding.is_from_model else ():
+        end = line + quote.count("\n")
+        is_own = path == finding.path and finding.line <= line and end <= finding.end_line
+        if not is_old and not is_own:
+            code = Fingerprint.of(quote.split("\n"))
+            yield ProofPlace(path, line, end, str(code or ""))
 
 
 def carried(record: Record, place: range | None, *, is_known: bool = False) -> Finding:

@@ -2,8 +2,8 @@
 
 - A finding equals a prior one if the ids are equal, or if path, rule and fingerprint are.
 - A prior finding stays open while its code is in the file. If its hunk was reviewed again, a rule's
-  finding is resolved if the rule no longer reports it, and a model's if the verifier refutes it. A
-  model's silence resolves nothing.
+  finding is resolved if the rule no longer reports it. A model's is resolved if the verifier quotes
+  the code that fixes it. A model's silence resolves nothing.
 - Missing code resolves a finding if the whole file was read.
 - A file that the review failed to read keeps its findings, unless it is deleted.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.coverage import outcome_of
+from reviewbot.core.events.events import FindingVerified, FindingWithdrawn
 from reviewbot.core.events.report import counts_for_fail_on
 from reviewbot.core.findings.finding import Finding, level_of, rank
 from reviewbot.core.plan.policy import EXCLUDED
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.events.events import FileCoverage
     from reviewbot.core.events.report import Report
+    from reviewbot.core.findings.finding import Evidence
     from reviewbot.core.findings.levels import RuleLevels
     from reviewbot.github.state.block import Listed, Record
     from reviewbot.github.state.matching import Reread
@@ -46,7 +48,7 @@ class Reconciled:
         new: open findings that no earlier review had, or held back.
         unposted: findings of this review that have no comment, and may get one.
         resolved: earlier findings that this review resolves.
-        refuted: ids of those that are resolved because the verifier refuted them.
+        fixed: the code that fixes some of them, by their ids.
         dismissed: findings that somebody dismissed.
         is_first: whether there was no earlier review.
         rounds: number of complete rounds, with this review.
@@ -59,7 +61,7 @@ class Reconciled:
     new: tuple[Finding, ...] = ()
     unposted: tuple[Finding, ...] = ()
     resolved: tuple[Record, ...] = ()
-    refuted: frozenset[str] = frozenset()
+    fixed: Mapping[str, Evidence] = field(default_factory=dict)
     dismissed: tuple[Record, ...] = ()
     is_first: bool = True
     rounds: int = 0
@@ -90,26 +92,24 @@ def reconcile(
     *,
     levels: RuleLevels,
     is_first: bool,
+    head: str = "",
 ) -> Reconciled:
     """Compare a review with earlier findings.
 
     ``prior`` has the findings of earlier reviews, and ``dismissed`` the login of the person who
-    dismissed a finding, both by finding id. ``is_first`` is True if there was no earlier review. A
-    review under an invalid configuration resolves nothing.
+    dismissed a finding, both by finding id. ``is_first`` is True if there was no earlier review.
+    ``head`` is that of the last state. A review under an invalid configuration resolves nothing.
     """
     places = places_of(prior.values(), code)
     found, named = Matching(prior, places, code, reread).match(report.findings)
-    ends = _Ends(code, report.prompt_version or "")
+    proofs = {event.id: event.evidence for event in report.verdicts}
+    ends = _Ends(code, report.prompt_version or "", proofs)
     for finding in found:
         ends.take(finding, named.get(finding.id), dismissed)
     rest = [one for id_, one in prior.items() if id_ not in named]
     status = {file.path: file for file in report.coverage}
     excluded = {file.path for file in report.covered("skipped") if file.reason == EXCLUDED}
-    not_introduced = {
-        withdrawal.finding.id
-        for withdrawal in report.withdrawn
-        if withdrawal.verdict == "not_introduced"
-    }
+    verdicts = {event.id: event for event in report.earlier}
     for record in rest:
         place = places.get(record.id)
         line = place[0] if place else record.line
@@ -122,16 +122,13 @@ def reconcile(
             ends.keep(record)
         elif not report.is_list_only and _is_resolved(now, place, code, status, reread):
             ends.resolve(now)
-        elif (
-            record.id in report.refuted
-            and record.id not in not_introduced
-            and _may_be_refuted(now, place, reread)
-        ):
-            ends.refuted.add(record.id)
+        elif (proof := _fix_of(record, place, verdicts.get(record.id))) is not None:
+            ends.fixed[record.id] = proof
             ends.resolve(now)
         elif record.id in dismissed:
             ends.records.append(replace(now, state="dismissed"))
         else:
+            now = _asked(now, verdicts.get(record.id), head)
             ends.records.append(replace(now, state="open"))
             is_known = code.is_known(now.path, now.side)
             ends.open.append(carried(now, place, is_known=is_known))
@@ -144,17 +141,20 @@ class _Ends:
 
     code: HeadCode
     prompt_version: str
+    proofs: Mapping[str, Evidence | None]
     open: list[Finding] = field(default_factory=list)
     new: list[Finding] = field(default_factory=list)
     unposted: list[Finding] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     resolved: list[Record] = field(default_factory=list)
-    refuted: set[str] = field(default_factory=set)
+    fixed: dict[str, Evidence] = field(default_factory=dict)
     excluded: int = 0
 
     def take(self, finding: Finding, record: Record | None, dismissed: Collection[str]) -> None:
         """Add a finding of this review and its prior record."""
-        now = recorded(finding, record, self.code, self.prompt_version)
+        now = recorded(
+            *(finding, record, self.code, self.prompt_version), self.proofs.get(finding.id)
+        )
         if finding.id in dismissed:
             self.records.append(replace(now, state="dismissed"))
             return
@@ -197,7 +197,7 @@ class _Ends:
             new=tuple(self.new),
             unposted=tuple(self.unposted),
             resolved=tuple(self.resolved),
-            refuted=frozenset(self.refuted),
+            fixed=self.fixed,
             dismissed=away,
             is_first=is_first,
         )
@@ -237,10 +237,25 @@ def _has_run(rule: str, checks: Collection[str]) -> bool:
     return linter in checks if linter in LINTERS else any(one not in LINTERS for one in checks)
 
 
-def _may_be_refuted(record: Record, place: range | None, reread: Reread) -> bool:
-    """Return whether the verifier was shown the code of an open finding of a model."""
-    is_shown = place is not None and reread(record.path, record.side, place)
-    return is_shown and record.state == "open" and not record.is_of_a_rule
+def _fix_of(
+    record: Record, place: range | None, event: FindingVerified | FindingWithdrawn | None
+) -> Evidence | None:
+    """Return the code that fixes an open finding of a model, whose code still stands."""
+    is_open = record.state == "open" and not record.is_of_a_rule and place is not None
+    return event.evidence if is_open and isinstance(event, FindingWithdrawn) else None
+
+
+def _asked(record: Record, event: FindingVerified | FindingWithdrawn | None, head: str) -> Record:
+    """Return an open record after the verdict about it. ``head`` is that of the last state."""
+    match event:
+        case FindingVerified(verdict="unverified"):
+            return replace(record, since=record.since or head)
+        case FindingVerified(verdict="cannot_tell"):
+            return replace(record, since="", doubts=record.doubts + 1)
+        case FindingVerified():
+            return replace(record, since="", doubts=0)
+        case _:
+            return record
 
 
 def _notices(

@@ -11,6 +11,9 @@ fewer findings get a comment. Errors always get one, and so do warnings on other
 A finding contradicts an earlier comment if its suggestion restores the code of that comment in the
 same hunk. It is posted in every round, and names the other.
 
+In every mode, a warning is listed after two answers in a row that did not tell whether it is fixed.
+It keeps its comment.
+
 A listed finding is open and counts like any other. If it is reported again and no rule lists it any
 more, it is posted.
 """
@@ -45,12 +48,15 @@ NOTES: Final = 2
 READ: Final = 3
 HUNK: Final = 4
 """The first round in which each rule applies."""
+DOUBTS: Final = 2
+"""Answers in a row that do not tell whether a warning is fixed, after which it is listed."""
 _SHIFT: Final[Mapping[Rounds, int]] = MappingProxyType({"normal": 0, "strict": 1})
 REASONS: Final[Mapping[Listed, str]] = MappingProxyType(
     {
         "note": "From the second round on, notes are listed, not posted.",
         "read": "An earlier review read this code, and this push does not change it.",
         "hunk": "This hunk had a finding in an earlier round.",
+        "doubt": "Two answers in a row did not tell whether it is fixed.",
     }
 )
 """The sentence of each rule."""
@@ -137,13 +143,18 @@ def apply_round(
         for finding in done.unposted
     }
     records = tuple(
-        replace(
-            rules.with_hunk(record),
-            listed="" if record.comment is not None else listed.get(record.id, record.listed),
-        )
-        for record in done.records
+        replace(rules.with_hunk(record), listed=_listed(record, listed)) for record in done.records
     )
     return replace(done, records=records, rounds=now.count, contradicted=contradicted)
+
+
+def _listed(record: Record, listed: Mapping[str, Listed]) -> Listed:
+    """Return the rule that lists a record; ``listed`` has those of unposted findings, by id."""
+    if record.severity == "warning" and record.doubts >= DOUBTS:
+        return "doubt"
+    if record.comment is not None:
+        return ""
+    return listed.get(record.id, "" if record.listed == "doubt" else record.listed)
 
 
 class _Rules:

@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.code.lookup_files import LookupFiles
 from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.cache.unchanged import fresh_hunks, hunk_digests, remaining
 from reviewbot.core.diff.parse import parse_diff
@@ -32,10 +33,10 @@ from reviewbot.github.change.base_settings import base_settings
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.fetch import get_change
 from reviewbot.github.change.head_config import head_config
-from reviewbot.github.change.head_files import changed_files
+from reviewbot.github.change.head_files import HeadFiles, changed_files
 from reviewbot.github.change.subject import Subject
 from reviewbot.github.state.block import StateBlock
-from reviewbot.github.state.reread import reread_findings
+from reviewbot.github.state.follow_up import by_commit, follow_up
 from reviewbot.models.linters.added_suppressions import added_linter_notice
 from reviewbot.models.linters.programs import versions
 from reviewbot.pipeline.diff_context import diff_in_context
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Side
-    from reviewbot.core.findings.prior import PriorFinding
+    from reviewbot.core.findings.prior import FollowUp
     from reviewbot.core.prompt.purpose import ClosingIssue
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.pulls import PullRequest
@@ -84,7 +85,7 @@ class ReviewScope:
         notices: sentences for the report.
         attributes: ``.gitattributes`` of the base.
         settings: settings with the configuration of the base.
-        context: rules of the base, and the prior findings to verify.
+        context: rules of the base, and the open findings to ask about.
         issues: the issues of the repository that the pull request closes.
     """
 
@@ -163,6 +164,7 @@ async def assign(
                 file.path for file in files if file.hunks and file.path in change.unshown
             ),
             rules_commit=guidelines.commit or None,
+            block=prior.summary[1].key if prior.summary else None,
             only=only,
             requested=full or bool(only),
         ),
@@ -181,10 +183,10 @@ async def assign(
         left = await asyncio.to_thread(_part, whole, None if full else prior.block, prior)
     else:
         left = whole if full or not is_valid else await asyncio.to_thread(_left, whole, prior)
-    again = await asyncio.to_thread(_reread, whole, left, prior) if is_valid else ()
     place = ContentSource(api, name.repo, change.merge_base, pull.head.sha)
     local = await asyncio.to_thread(checkout, pull.head.sha)
     code = changed_files(place, checkout=local)
+    follow_ups = await _follow_ups(whole, prior, place, code, checkout) if is_valid else ()
     shown = await diff_in_context(
         *(left.diff, code, settings, base.attributes),
         whole=files,
@@ -195,17 +197,31 @@ async def assign(
         left,
         diff=shown.diff,
         whole_files=shown.whole_files,
-        context=replace(left.context, prior_findings=again),
+        context=replace(left.context, follow_ups=follow_ups),
     )
 
 
-def _reread(whole: ReviewScope, left: ReviewScope, prior: Prior) -> tuple[PriorFinding, ...]:
-    """Return the prior findings in the part to review; without a trusted block there are none."""
-    if prior.block is None:
+async def _follow_ups(
+    whole: ReviewScope,
+    prior: Prior,
+    place: ContentSource,
+    code: CodeAtCommit,
+    checkout: Callable[[str], CodeAtCommit | None],
+) -> tuple[FollowUp, ...]:
+    """Return the open findings to ask about; without a trusted state there are none."""
+    last = prior.summary[1].head if prior.summary else None
+    if prior.block is None or last is None:
         return ()
-    subject = left.subject
-    is_read = reviewed_now(whole.files, prior.block, full=subject.full, only=subject.only)
-    return reread_findings(whole.files, prior.block.records, is_read)
+    policy = policy_of(whole.settings, whole.attributes)
+    new = LookupFiles(whole.files, policy, source=code)
+    found = []
+    for commit, records in by_commit(prior.block.records, last).items():
+        if records and commit != place.head:
+            local = await asyncio.to_thread(checkout, commit)
+            source = HeadFiles(replace(place, head=commit, merge_base=None), checkout=local)
+            old = LookupFiles((), policy, source=source)
+            found.append(await follow_up(records, whole.files, old, new))
+    return tuple(one for one in found if one is not None)
 
 
 def _suppressed(files: Sequence[FileDiff], *, linters: bool) -> list[str]:
@@ -236,7 +252,7 @@ def _left(whole: ReviewScope, prior: Prior) -> ReviewScope:
         sentences.append(f"{count(len(seen), 'file')} unchanged since then.")
     return replace(
         whole,
-        subject=replace(whole.subject, full=False, block=last.key),
+        subject=replace(whole.subject, full=False),
         diff=b"".join(map(file_diff_text, left.files)),
         beside=(*whole.beside, *seen),
         notices=(*whole.notices, " ".join(sentences)),
@@ -261,7 +277,7 @@ def _part(whole: ReviewScope, block: StateBlock | None, prior: Prior) -> ReviewS
     others = dict.fromkeys(file.path for file in whole.files if file.path not in paths)
     return replace(
         whole,
-        subject=replace(whole.subject, full=False, block=last.key if last else None),
+        subject=replace(whole.subject, full=False),
         diff=b"".join(map(file_diff_text, shown)),
         beside=(
             *whole.beside,
