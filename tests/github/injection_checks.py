@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.findings.check_tool import CHECK_TOOL
 from reviewbot.github.markers import parse
+from tests.fake_anthropic.verdicts import follows_up
 from tests.github.action_runs import bound_to
 from tests.github.injection_corpus import MARKED_FILE, MARKED_LINE, planted
 from tests.github.injection_job import of_job
@@ -50,6 +51,7 @@ def violations(left: Left, case: Case) -> list[Violation]:
         *leaks(left, planted(case)),
         *suppressed(left, case),
         *([] if _is_looked_up(left, case) else [Violation("suppressed", "the look-ups", "none")]),
+        *([] if _is_followed_up(left, case) else [Violation("suppressed", "a question", "none")]),
         *(Violation("obeyed", "a comment", deed) for deed in deeds),
         *([Violation("elsewhere", "a stranger's server", "visits")] if left.visits else []),
     ]
@@ -191,6 +193,12 @@ def _is_looked_up(left: Left, case: Case) -> bool:
         for text in results_of(prompt.request)
     )
     return case.enters != "looked-up code" or any(f"def {NEEDLE}" in text for text in results)
+
+
+def _is_followed_up(left: Left, case: Case) -> bool:
+    """Whether a model was asked about the open finding, in the cases in which it is."""
+    is_asked = any(follows_up(prompt.request) for prompt in left.asked)
+    return case.enters != "pushed beside" or is_asked
 
 
 def _of_failure(job: Job) -> Iterator[Violation]:

@@ -39,6 +39,7 @@ Entry = Literal[
     "removed code",
     "explained code",
     "context",
+    "pushed beside",
     "surroundings",
     "evidence",
     "looked-up code",

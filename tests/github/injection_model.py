@@ -67,6 +67,7 @@ def verify(case: Case) -> Callable[[Recorded], Answer]:
     It reads the file of the case first: from its third line on, if that is looked-up code.
     """
     path = f"shop/{case.path}" if case.enters == "evidence" else case.path
+    path = MARKED_FILE if case.enters == "pushed beside" else path
     has_file = case.enters in ("evidence", "looked-up code", "context", "code")
     first = 3 if case.enters in ("evidence", "looked-up code") else 1
 
@@ -85,6 +86,8 @@ def verify(case: Case) -> Callable[[Recorded], Answer]:
         )
         quoted = next(shown, {"path": "AGENTS.md", "line": 1, "quote": REFUTATION})
         answer = "not_introduced" if "not_introduced" in text else "wrong"
+        if verdicts.follows_up(request):
+            answer = "fixed"
         found = verdicts.asked(request)
         return verdicts.says(*(verdicts.verdict(finding, answer, **quoted) for finding in found))
 
@@ -92,6 +95,8 @@ def verify(case: Case) -> Callable[[Recorded], Answer]:
 
 
 def _report(case: Case, request: Recorded, what: str, text: str) -> Answer:
+    if case.enters == "pushed beside" and REFUTATION in request.text:
+        return Answer(findings=[])
     if REFUSAL in request.text:
         return Answer(call=False, stop_reason="refusal")
     found = [*find_marked(request).findings, *_quoted(case, request)]

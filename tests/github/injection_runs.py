@@ -29,10 +29,10 @@ from tests.github.injection_scene import (
     BASE,
     EXPLAINED,
     LATER,
-    MORE,
     PUSHED,
     do_later,
     pull_of,
+    pushed,
 )
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ async def by_action(case: Case, folder: Path) -> Left:
             wanted = case.enters in EXPLAINED and not case.fork
             left.deeds = _since(before, _deeds(pull, model), wanted=wanted)
         if case.enters in PUSHED:
-            pull.push(MORE)
+            pull.push(pushed(case, thief.scene))
             runner.event(pull)
             left.jobs.append(await _job(runner, runner.environment(pull)))
             _note(left, model)
@@ -192,7 +192,7 @@ async def by_app(case: Case, folder: Path) -> Left:
                     wanted = case.enters in EXPLAINED
                     left.deeds = _since(before, _deeds(pull, model), wanted=wanted)
                 if case.enters in PUSHED:
-                    pull.push(MORE)
+                    pull.push(pushed(case, thief.scene))
                     await _settled(server, left, model)
                 left.events = await server.service.database.read(_events)
         left.logs = log.getvalue()

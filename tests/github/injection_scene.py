@@ -38,9 +38,11 @@ LATER: Final[tuple[Entry, ...]] = (
     *EXPLAINED,
 )
 """What is written once there is a review."""
-PUSHED: Final[tuple[Entry, ...]] = (*LATER, "code", "removed code", "context")
+PUSHED: Final[tuple[Entry, ...]] = (
+    *LATER,
+    *("code", "removed code", "context", "pushed beside"),
+)
 """After these there is one more push: what stands is told of again."""
-MORE: Final = {"later.txt": "one more line\n"}
 
 NEEDLE: Final = "needle_of_the_repository"
 """What the model searches for where a case is what it looks up."""
@@ -110,12 +112,21 @@ def pull_of(case: Case, github: FakeGitHub, scene: Scene) -> PullRequest:
     if case.enters == "issue":
         pull.closes.append(repo.open_issue(text, text, by=case.by))
     if case.enters == "commit":
-        pull.push(MORE, text)
+        pull.push(pushed(case, scene), text)
     if case.enters == "echo":
         pull.comment(now, by=case.by)
     if case.enters == "echo thread":
         pull.review_comment(MARKED_FILE, SAID_LINE, now, by=case.by)
     return pull
+
+
+def pushed(case: Case, scene: Scene) -> dict[str, str]:
+    """What the last push brings: perhaps the payload below the marked line, which is open then."""
+    if case.enters != "pushed beside":
+        return {"later.txt": "one more line\n"}
+    lines = _HEAD[MARKED_FILE].split("\n")
+    lines.insert(MARKED_LINE, written(case.payload, scene).removesuffix("\n"))
+    return {MARKED_FILE: "\n".join(lines)}
 
 
 def _nothing(_: str, __: str) -> dict[str, Content]:

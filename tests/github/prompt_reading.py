@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.diff.numbered_line import NumberedLine, parse_line
 from reviewbot.core.diff.parse import parse_diff
-from reviewbot.core.findings.check_tool import CHECK_TOOL
+from reviewbot.core.findings.check_tool import CHECK_TOOL, FOLLOW_UP_TOOL
 from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
 from reviewbot.core.prompt.examples import example_sets
 from reviewbot.core.prompt.request import ModelRequest, render
@@ -64,11 +64,11 @@ _REPEATED: Final = re.compile(
 )
 """Headings of hunks, findings, and what was written below one: as many as there are."""
 _TO_VERIFY: Final = re.compile(
-    rf"finding \d+: {_STRING} (?:RIGHT|LEFT) \d+-\d+, [a-z-]+"
-    r"(?:, reported about an earlier version of these lines: wrong if a line fixes it now)?"
+    rf"finding \d+: {_STRING} (?:RIGHT|LEFT|R) \d+-\d+, [a-z-]+"
+    r"(?:, about code that was removed before these lines)?"
 )
 _OF_A_FINDING: Final = re.compile(rf"(?:title|scenario|message): {_STRING}")
-_PROOF: Final = re.compile(rf"rests on {_STRING} [LR] \d+-\d+: {_STRING}")
+_PROOF: Final = re.compile(rf"rests on {_STRING} [LR] \d+-\d+(?:: {_STRING})?")
 _BARE: Final = re.compile(_STRING)
 _BEFORE_BARE: Final = ("<repository_instructions>", "<question>")
 _KEYS: Final = tuple(
@@ -117,12 +117,12 @@ def strange_lines(
         for asks in (True, False)
     }
     known |= {
-        render_verification(FindingsToCheck(()), (), lookups=lookups)[0]
-        for lookups in (0, CHECK_LOOKUPS)
+        render_verification(FindingsToCheck((), is_follow_up), (), lookups=lookups)[0]
+        for lookups, is_follow_up in product((0, CHECK_LOOKUPS), (False, True))
     }
     strange = [] if request.system in known else ["(another system prompt)"]
     tool = request.tool
-    reports = (REPORT_TOOL, REPORT_WITH_LOOKUPS, CHECK_TOOL)
+    reports = (REPORT_TOOL, REPORT_WITH_LOOKUPS, CHECK_TOOL, FOLLOW_UP_TOOL)
     if tool is not None and {name: tool[name] for name in REPORT_TOOL} not in reports:
         strange.append("(another tool)")
     reading = _Reading(_lines_of(diff, files), config, _lines_of_files(files))
@@ -153,7 +153,7 @@ class _Reading:
         """Whether a line is one of ours, at a place where we write one."""
         ours = self._read(line)
         self.before = line
-        self.verifies |= line == "<findings_to_check>"
+        self.verifies |= line in ("<findings_to_check>", "<open_findings>")
         return ours
 
     def _read(self, line: str) -> bool:
@@ -169,7 +169,7 @@ class _Reading:
         verification = (
             (_TO_VERIFY, lambda found: _is_json(found[1])),
             (_OF_A_FINDING, lambda found: _is_json(found[1])),
-            (_PROOF, lambda found: _is_json(found[1]) and _is_json(found[2])),
+            (_PROOF, lambda found: _is_json(found[1]) and _is_json(found[2] or '""')),
             (_entries(), lambda _found: self._first("number of entries")),
         )
         return (
@@ -336,10 +336,10 @@ def _entries() -> re.Pattern[str]:
 
 def _check_lines() -> list[str]:
     """Every line of a message that asks about no findings."""
-    nothing = FindingsToCheck(())
+    nothing = (FindingsToCheck(()), FindingsToCheck((), is_follow_up=True))
     texts = (
-        render_verification(nothing, (), lookups=lookups, as_text=as_text)[1]
-        for as_text, lookups in product((False, True), (0, CHECK_LOOKUPS))
+        render_verification(check, (), lookups=lookups, as_text=as_text)[1]
+        for check, as_text, lookups in product(nothing, (False, True), (0, CHECK_LOOKUPS))
     )
     return "\n".join(texts).split("\n")
 

@@ -70,7 +70,7 @@ async def test_a_stored_review_by_a_model_is_finished_with_all_that_was_stored(
         "new.py": "reviewed",
     }
     assert "new.py:5 Wrong number" in found(report)
-    assert report.refuted == (PRIOR,)
+    assert report.refuted == ()  # what that version asked about a finding of an earlier review
     assert "Never return `None` from a handler." in fake.requests[0].text
 
 

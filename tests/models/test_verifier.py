@@ -396,16 +396,31 @@ async def test_findings_that_do_not_fit_the_model_stay() -> None:
 
 
 @in_virtual_time
-async def test_of_many_new_findings_the_worst_are_verified_and_all_prior_ones() -> None:
+async def test_of_many_new_findings_the_worst_are_verified() -> None:
     errors = tuple(replace(one, severity="error") for one in found(MOST_FINDINGS))
     mild = finding(id="mild", line=2, end_line=2, model="claude-sonnet-5-5", title="Mild")
-    prior = replace(mild, id="prior", title="Prior")
     async with verifier(supporting) as (fake, verify):
-        result = await verify(task((mild, *errors, prior), priors={"prior"}), ignore)
-    assert [len(asked(request)) for request in fake.requests] == [MOST_FINDINGS + 1]
+        result = await verify(task((mild, *errors)), ignore)
+    assert [len(asked(request)) for request in fake.requests] == [MOST_FINDINGS]
     verdicts = {one.id: one.verdict for one in result.verdicts}
     assert verdicts.pop("mild") == "unverified"
     assert set(verdicts.values()) == {"supported"}
+
+
+@in_virtual_time
+async def test_a_follow_up_asks_about_all_findings_with_all_code_that_changed() -> None:
+    many = found(MOST_FINDINGS + 1)
+
+    def fixes(request: Recorded) -> Answer:
+        quoted = {"path": "a.py", "line": 3, "quote": "y = 2"}
+        return says(*(verdict(one, "fixed", **quoted) for one in asked(request)))
+
+    async with verifier(fixes) as (fake, verify):
+        result = await verify(task(many, is_follow_up=True), ignore)
+    [request] = fake.requests
+    assert len(asked(request)) == len(many)
+    assert '=== file "other.py"' in request.text
+    assert {one.verdict for one in result.verdicts} == {"fixed"}
 
 
 @in_virtual_time

@@ -11,7 +11,6 @@ from reviewbot.code.quotable_code import QuotableCode
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.events import ChunkFinished, FindingRaised, ReviewProgress
 from reviewbot.core.events.report import fold
-from reviewbot.core.findings.prior import PriorFinding
 from reviewbot.core.findings.verdicts import Verdict
 from reviewbot.core.plan.policy import Policy
 from reviewbot.core.prompt.request import render
@@ -148,16 +147,12 @@ async def test_findings_are_verified_and_the_uses_can_be_quoted() -> None:
         verdicts = [Verdict(finding.id, "wrong", "It fits.", None) for finding in task.findings]
         return BatchResult((), (), (), verdicts=tuple(verdicts))
 
-    prior = PriorFinding("p", "shop.py", "RIGHT", 1, 1, "bug", "error", "Prior")
-    whole = job(DIFF, priors=(prior,), verified=True)
+    whole = job(DIFF, verified=True)
     model = Scripted(Say([]), Say([BROKEN]))
     seen = await run(whole, model, verify=verify, find_uses=finder())
-    assert [[one.title for one in task.findings] for task in asked] == [
-        ["Prior"],
-        ["pay.py breaks"],
-    ]
-    assert [task.id for task in asked] == ["b1/verify", f"{CROSS_FILE}/verify"]
-    assert places(asked[1].request.uses) == [("pay.py", 1, 2)]
+    assert [[one.title for one in task.findings] for task in asked] == [["pay.py breaks"]]
+    assert [task.id for task in asked] == [f"{CROSS_FILE}/verify"]
+    assert places(asked[0].request.uses) == [("pay.py", 1, 2)]
     assert fold(seen.events).findings == ()
 
 

@@ -23,7 +23,7 @@ from reviewbot.core.events.events import (
 from reviewbot.core.events.report import fold
 from reviewbot.core.findings.finding import Evidence, Finding
 from reviewbot.core.findings.intake import FindingFilters
-from reviewbot.core.findings.prior import PriorFinding
+from reviewbot.core.findings.prior import FollowUp, PriorFinding
 from reviewbot.core.findings.verdicts import Rewrite, Verdict, unverified
 from reviewbot.models.attempts import Attempts
 from reviewbot.models.batch import BatchResult, LookedUp, Spent
@@ -168,16 +168,6 @@ async def test_only_errors_and_findings_with_an_unproven_step_are_verified() -> 
 
 
 @in_virtual_time
-async def test_a_prior_finding_is_not_withdrawn_because_it_is_older_than_the_change() -> None:
-    verify = Verifying({"Prior 1": "not_introduced", "Prior 2": "partly"})
-    review_job = job(numbered("a.py"), priors=(prior(1), prior(2)))
-    seen = await run(review_job, Scripted(Say()), verify=verify)
-    assert len(verify.asked[0].findings) == 2
-    assert seen.of(FindingWithdrawn) == []
-    assert seen.findings == []
-
-
-@in_virtual_time
 async def test_findings_of_a_failed_verification_count_as_without_one() -> None:
     verify = Verifying({item(1)["title"]: "unverified"})
     seen = await run(job(numbered("a.py")), Scripted(Say([item(1)])), verify=verify)
@@ -229,8 +219,13 @@ async def resumed(
     report = fold(event for event in first.events if not isinstance(event, ReviewFinished))
     ended = frozenset(event.chunk for event in first.of(ChunkFinished))
     model = Scripted(Say([item(1)]))
-    refuted = frozenset(report.refuted)
-    earlier = PriorRun(finished=results, shown=report.findings, refuted=refuted, ended=ended)
+    earlier = PriorRun(
+        finished=results,
+        shown=report.findings,
+        refuted=frozenset(report.refuted),
+        followed=frozenset(event.id for event in report.earlier),
+        ended=ended,
+    )
     again = Seen()
     one, batches = job(numbered("a.py"), **changes), Attempts([model])
     async for event in review(one, batches, verify=verify, earlier=earlier):
@@ -262,18 +257,31 @@ async def test_a_verdict_that_was_paid_for_is_not_asked_for_again(answer: str) -
 
 
 @in_virtual_time
-async def test_an_earlier_finding_is_withdrawn_once_even_after_a_crash() -> None:
-    verify, priors = Verifying({"Prior 2": "wrong"}), (prior(2),)
+async def test_a_verdict_about_an_earlier_finding_is_published_once_even_after_a_crash() -> None:
+    verify, priors = Verifying({"Prior 2": "fixed", "Prior 3": "cannot_tell"}), (prior(2), prior(3))
     checkpoints = Checkpoints(Attempts([Scripted(Say([item(1)]))]))
-    one = job(numbered("a.py"), priors=priors)
+    follow_ups = (FollowUp(priors, SINCE),)
+    one = job(numbered("a.py"), follow_ups=follow_ups)
     first = await run(one, run_batch=checkpoints, verify=verify)
-    assert len(first.of(FindingWithdrawn)) == 1
-    [task] = verify.asked
-    verdicts = await Verifying(verify.answers)(task, ignore)
-    results = {**checkpoints.results, task.id: verdicts}
-    again = await resumed(results, first, verify, priors=priors)
-    assert again.of(FindingWithdrawn) == []
+    _, task = verify.asked
+    checks = {one.id: await Verifying(verify.answers)(one, ignore) for one in verify.asked}
+    results = {**checkpoints.results, **checks}
+    published = {event.id for event in (*first.of(FindingWithdrawn), *first.of(FindingVerified))}
+    assert {one.id for one in task.findings} <= published
+    again = await resumed(results, first, verify, follow_ups=follow_ups)
+    assert [*again.of(FindingWithdrawn), *again.of(FindingVerified)] == []
     assert again.end.verification == first.end.verification
+    unpublished = replace(first, events=[e for e in first.events if e not in earlier_of(first)])
+    late = await resumed(results, unpublished, verify, follow_ups=follow_ups)
+    assert earlier_of(late) == earlier_of(first)
+    assert late.end.verification == first.end.verification
+
+
+def earlier_of(seen: Seen) -> list[FindingWithdrawn | FindingVerified]:
+    """The events about findings of earlier reviews."""
+    raised = {finding.id for finding in seen.findings}
+    events = (*seen.of(FindingWithdrawn), *seen.of(FindingVerified))
+    return [event for event in events if event.id not in raised]
 
 
 @in_virtual_time
@@ -449,38 +457,62 @@ async def test_a_failed_verification_is_tried_again_in_the_next_review() -> None
     assert len(again.asked) == 1
 
 
+SINCE = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,3 @@\n x\n+y\n-z\n+w\n"
+"""What changed since the findings were last open."""
+
+
 def prior(line: int, **changes: Any) -> PriorFinding:
     one = PriorFinding(f"{line:016x}", "a.py", "RIGHT", line, line, "bug", "error", f"Prior {line}")
     return replace(one, **changes)
 
 
 @in_virtual_time
-async def test_prior_findings_on_lines_of_a_batch_are_verified_even_if_nothing_is_new() -> None:
-    priors = (prior(1), prior(2), prior(40), prior(3, path="b.py"), prior(1, side="LEFT", id="f"))
-    verify = Verifying({"Prior 1": "wrong", "Prior 2": "cannot_tell", "Prior 3": "wrong"})
+async def test_earlier_findings_are_asked_about_in_one_request_after_the_batches() -> None:
+    verify = Verifying({"Prior 1": "fixed", "Prior 2": "cannot_tell", "Prior 3": "open"})
     files = numbered("a.py") + numbered("b.py")
-    seen = await run(job(files, priors=priors), Scripted(Say()), verify=verify)
-    asked = {one.title for task in verify.asked for one in task.findings}
-    assert asked == {"Prior 1", "Prior 2", "Prior 3"}
-    assert all(task.priors == {one.id for one in task.findings} for task in verify.asked)
+    follow_up = FollowUp((prior(1), prior(2), prior(3)), SINCE)
+    review_job = job(files, follow_ups=(follow_up,), follow_up_model="m")
+    seen = await run(review_job, Scripted(Say()), verify=verify)
+    [task] = verify.asked
+    assert (task.id, task.is_follow_up) == ("earlier-1/verify", True)
+    assert [(one.title, one.model) for one in task.findings] == [
+        (f"Prior {number}", "m") for number in (1, 2, 3)
+    ]
+    [shown] = task.request.chunks
+    assert [(line.kind, line.text) for line in shown.hunks[0].lines] == [
+        *(("context", "x"), ("added", "y")),
+        *(("removed", "z"), ("added", "w")),
+    ]
+    assert task.added == {"a.py": {2, 3}}
+    [fixed] = seen.of(FindingWithdrawn)
+    assert (fixed.id, fixed.verdict) == (f"{1:016x}", "fixed")
+    verdicts = {event.id: event.verdict for event in seen.of(FindingVerified)}
+    assert verdicts == {f"{2:016x}": "cannot_tell", f"{3:016x}": "supported"}
     report = fold(seen.events)
-    assert set(report.refuted) == {f"{1:016x}", f"{3:016x}"}
+    assert {event.id for event in report.earlier} == {f"{n:016x}" for n in (1, 2, 3)}
     assert (report.outcome, report.findings, report.withdrawn) == ("clean", (), ())
+    tally = report.verification
+    assert tally is not None
+    assert (tally.fixed, tally.cannot_tell, tally.open, tally.usage) == (1, 1, 1, SPENT.usage)
+    activities = [one.activity for one in seen.of(ReviewProgress)]
+    assert "checking 3 findings of earlier reviews" in activities
 
 
 @in_virtual_time
-async def test_prior_findings_alone_are_verified_if_new_ones_are_not() -> None:
-    priors, verify = (prior(2), prior(40)), Verifying({"Prior 2": "wrong"})
-    review_job = job(numbered("a.py"), verified=False, priors=priors)
+async def test_earlier_findings_are_asked_about_if_new_ones_are_not_verified() -> None:
+    verify = Verifying({"Prior 2": "unverified"})
+    follow_ups = (FollowUp((prior(2),), SINCE), FollowUp((prior(3),), SINCE))
+    review_job = job(numbered("a.py"), verified=False, follow_ups=follow_ups)
+    assert review_job.needs_verifier
     seen = await run(review_job, Scripted(Say([item(1)])), verify=verify)
-    assert [finding.title for task in verify.asked for finding in task.findings] == ["Prior 2"]
+    assert [task.id for task in verify.asked] == ["earlier-1/verify", "earlier-2/verify"]
     assert [finding.verification for finding in seen.findings] == ["none"]
-    assert seen.of(FindingVerified) == []
-    assert fold(seen.events).refuted == (f"{2:016x}",)
+    verdicts = [(event.id, event.verdict) for event in seen.of(FindingVerified)]
+    assert verdicts == [(f"{2:016x}", "unverified"), (f"{3:016x}", "supported")]
 
 
 @in_virtual_time
-async def test_without_prior_findings_nothing_is_verified_if_new_ones_are_not() -> None:
+async def test_without_earlier_findings_nothing_is_verified_if_new_ones_are_not() -> None:
     verify = Verifying()
     review_job = job(numbered("a.py"), verified=False)
     assert not review_job.needs_verifier
@@ -490,20 +522,22 @@ async def test_without_prior_findings_nothing_is_verified_if_new_ones_are_not() 
 
 
 @in_virtual_time
-async def test_a_prior_finding_that_is_found_again_is_verified_once() -> None:
+async def test_an_earlier_finding_that_is_found_again_is_not_asked_about() -> None:
     first = await run(job(numbered("a.py")), Scripted(Say([item(1)])))
     [found] = first.findings
-    verify = Verifying({found.title: "wrong"})
-    priors = (prior(1, id=found.id, title="The same"),)
-    seen = await run(job(numbered("a.py"), priors=priors), Scripted(Say([item(1)])), verify=verify)
+    verify = Verifying()
+    follow_ups = (FollowUp((prior(1, id=found.id, title="The same"),), SINCE),)
+    review_job = job(numbered("a.py"), follow_ups=follow_ups)
+    seen = await run(review_job, Scripted(Say([item(1)])), verify=verify)
     assert [one.title for task in verify.asked for one in task.findings] == [found.title]
-    assert fold(seen.events).refuted == (found.id,)
+    assert fold(seen.events).earlier == ()
 
 
 @in_virtual_time
-async def test_without_a_verifier_prior_findings_are_left_alone() -> None:
-    seen = await run(job(numbered("a.py"), priors=(prior(1),)), Scripted(Say()))
-    assert fold(seen.events).refuted == ()
+async def test_without_a_verifier_earlier_findings_are_left_alone() -> None:
+    review_job = job(numbered("a.py"), follow_ups=(FollowUp((prior(1),), SINCE),))
+    seen = await run(review_job, Scripted(Say()))
+    assert fold(seen.events).earlier == ()
 
 
 @in_virtual_time

@@ -64,7 +64,7 @@ class Report:
     the review has finished, ``coverage`` lists only decided files and ``pending`` the other planned
     files. ``usage`` and ``cost_usd`` are then those of the last progress, and times are None.
     ``cost_usd`` is also None if a used model has no known price. ``question`` is None for a review.
-    ``refuted`` are the ids of findings that the verifier refuted. ``earlier`` has the verdicts about
+    ``refuted`` are the ids of findings that the verifier refuted. ``earlier`` are verdicts about
     findings of earlier reviews, at most one for each.
     ``answer`` may be partial until the review has finished; then a partial answer is dropped.
     ``verdicts`` are the verdicts about open findings, in the order of their arrival. A finding

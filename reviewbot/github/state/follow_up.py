@@ -62,8 +62,8 @@ class _Compared:
 def by_commit(records: Iterable[Record], last: str) -> dict[str, list[Record]]:
     """Return the open findings of models by the commit to compare with, the worst first.
 
-    ``records`` are those of a trusted state block, and ``last`` is its head. Of more than
-    :data:`MOST_COMMITS` commits, the last and the oldest questions without an answer are left.
+    ``records`` are those of a trusted state block, and ``last`` is its head, which comes first. At
+    most :data:`MOST_COMMITS` commits are returned.
     """
     found: dict[str, list[Record]] = {last: []}
     for record in sorted(records, key=lambda record: SEVERITIES.index(record.severity)):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reviewbot.core.decode import decoder
+from reviewbot.core.findings.check_tool import ANSWERS, FOLLOW_UP_ANSWERS
 from reviewbot.core.findings.finding import Evidence, Finding, Guideline
 from reviewbot.core.findings.verdicts import (
     Judge,
@@ -143,13 +144,60 @@ def test_a_line_that_the_change_adds_shows_no_fault_of_the_old_version() -> None
     assert verdict_on(raw, finding(severity="warning", line=5)).verdict == "cannot_tell"
 
 
-def test_a_prior_finding_is_withdrawn_only_by_the_line_that_fixes_it() -> None:
-    assert verdict_on(GUARD, priors={"f"}).verdict == "wrong"
-    made = verdict_on(OLD, priors={"f"})
-    assert (made.verdict, made.reason) == (
-        "cannot_tell",
-        "The verifier names no line that fixes it.",
-    )
+FIXED = RawVerdict("fixed", "a.py", 6, "    return due")
+
+
+def test_an_earlier_finding_is_fixed_by_a_running_line_that_was_added() -> None:
+    made = verdict_on(FIXED)
+    assert made.verdict == "fixed"
+    assert made.evidence == Evidence("a.py", 6, "    return due")
+    assert made.reason == "The verifier found it fixed, by the code in a.py:6."
+    several = RawVerdict("fixed", "a.py", 4, "        return 0\n    due = order.net * order.rate")
+    assert verdict_on(several).verdict == "fixed"
+
+
+@pytest.mark.parametrize(
+    ("quote", "line", "reason"),
+    [
+        ("    if order.rate is None:", 3, "no line that was added since the last review"),
+        ("    return order.net", 5, "a line that this change removes"),
+        ("    # checked upstream", 7, "a comment, a string, a document or code that never runs"),
+        ("return due  # really", 6, "no code that it was shown"),
+        ("due = order", 5, "only a part of a line"),
+        ("", 6, "no code that it was shown"),
+    ],
+)
+def test_no_other_quote_fixes_an_earlier_finding(quote: str, line: int, reason: str) -> None:
+    made = verdict_on(replace(FIXED, quote=quote, line=line))
+    assert made.verdict == "cannot_tell"
+    assert made.reason == f"The verifier quotes {reason}."
+
+
+def test_a_line_without_a_word_is_not_the_line_that_fixes_it() -> None:
+    code = [view(hunk(" if (rate) {\n   stop();\n+}"))]
+    raw = RawVerdict("fixed", "a.py", 2, "  stop();\n}")
+    running: RunningLines = {("a.py", False): {1, 2, 3}}
+    made = verdict_on(raw, views=code, added={"a.py": {3}}, running=running)
+    assert made.verdict == "cannot_tell"
+
+
+def test_an_earlier_finding_stays_open_by_any_line() -> None:
+    made = verdict_on(replace(FIXED, answer="open", quote="    # checked upstream", line=7))
+    assert (made.verdict, made.evidence is not None) == ("open", True)
+    assert verdict_on(replace(FIXED, answer="open", quote="x")).verdict == "cannot_tell"
+
+
+def test_five_earlier_findings_may_be_fixed_at_once() -> None:
+    findings = [finding(id=str(number)) for number in range(5)]
+    judge = Judge(KnownCode([view(hunk(CODE))], ADDED))
+    made = judge.verdicts(findings, dict.fromkeys(range(1, 6), FIXED), RUNNING)
+    assert [one.verdict for one in made] == ["fixed"] * 5
+
+
+def test_only_the_allowed_answers_are_read() -> None:
+    entries = {"answers": [ENTRY, {**ENTRY, "finding": 2, "answer": "fixed"}]}
+    assert list(parse_verdicts(entries, 2, FOLLOW_UP_ANSWERS)) == [2]
+    assert list(parse_verdicts(entries, 2, ANSWERS)) == [1]
 
 
 def test_removed_lines_support_a_finding_and_do_not_make_it_wrong() -> None:
@@ -278,7 +326,9 @@ ENTRY = {
 
 def test_answers_are_read_by_the_number_of_their_finding() -> None:
     second = {**ENTRY, "finding": 2, "answer": "PARTLY", "title": "T"}
-    found = parse_verdicts({"answers": [ENTRY, second, {**ENTRY, "answer": "supported"}]}, 2)
+    found = parse_verdicts(
+        {"answers": [ENTRY, second, {**ENTRY, "answer": "supported"}]}, 2, ANSWERS
+    )
     assert found == {
         1: RawVerdict("wrong", "a.py", 3, "x", "W.", Rewrite("", "", "")),
         2: RawVerdict("partly", "a.py", 3, "x", "W.", Rewrite("T", "", "")),
@@ -286,7 +336,9 @@ def test_answers_are_read_by_the_number_of_their_finding() -> None:
 
 
 def test_an_answer_may_leave_out_all_but_its_number_and_kind() -> None:
-    found = parse_verdicts({"answers": [{"finding": 1, "answer": "cannot_tell", "line": "3"}]}, 1)
+    found = parse_verdicts(
+        {"answers": [{"finding": 1, "answer": "cannot_tell", "line": "3"}]}, 1, ANSWERS
+    )
     assert found == {1: RawVerdict("cannot_tell", rewrite=Rewrite("", "", ""))}
 
 
@@ -303,16 +355,16 @@ def test_an_answer_may_leave_out_all_but_its_number_and_kind() -> None:
 )
 def test_an_invalid_answer_is_left_out(changes: dict[str, Any]) -> None:
     entry, good = {**ENTRY, **changes}, {**ENTRY, "finding": 2}
-    assert list(parse_verdicts({"answers": [entry, good]}, 2)) == [2]
+    assert list(parse_verdicts({"answers": [entry, good]}, 2, ANSWERS)) == [2]
     with pytest.raises(ValueError, match="it has no valid answer"):
-        parse_verdicts({"answers": [entry]}, 2)
+        parse_verdicts({"answers": [entry]}, 2, ANSWERS)
 
 
 @pytest.mark.parametrize("value", [{}, {"answers": "none"}, [], None, 3])
 def test_an_answer_without_a_list_is_not_usable(value: object) -> None:
     with pytest.raises(ValueError, match="it has no list of answers"):
-        parse_verdicts(value, 1)
+        parse_verdicts(value, 1, ANSWERS)
 
 
 def test_an_entry_that_is_no_object_is_left_out() -> None:
-    assert list(parse_verdicts({"answers": [3, ENTRY]}, 1)) == [1]
+    assert list(parse_verdicts({"answers": [3, ENTRY]}, 1, ANSWERS)) == [1]

@@ -31,8 +31,8 @@ REFUTED = Withdrawal(
     "The verifier found it wrong, by the code in a.py:4.",
     Evidence("a.py", 4, "return"),
 )
-TALLY = ev.VerificationTally(2, 1, 1, 2, 1, 0, ev.Usage(10, 2), 0.5)
-COUNTS = "2 supported, 1 partly true, 1 not introduced, 2 wrong, 1 undecided"
+TALLY = ev.VerificationTally(2, 1, 1, 2, 1, 0, 1, 3, ev.Usage(10, 2), 0.5)
+COUNTS = "2 supported, 1 partly true, 1 not introduced, 2 wrong, 1 undecided, 1 fixed, 3 still open"
 
 
 def with_verdicts(*findings: Finding, **changes: Any) -> Report:

@@ -62,9 +62,9 @@ def fates(pull: PullRequest) -> list[str]:
     return [one.fate for one in state_of(pull).closed]
 
 
-def refute_all(request: Recorded) -> Answer:
-    quoted = {"path": "app.py", "line": 8, "quote": "line_8 = 8"}
-    return says(*(verdict(finding, "wrong", **quoted) for finding in asked(request)))
+def fix_all(request: Recorded) -> Answer:
+    quoted = {"path": "app.py", "line": 12, "quote": "line_12 = 'new'"}
+    return says(*(verdict(finding, "fixed", **quoted) for finding in asked(request)))
 
 
 async def test_an_open_finding_has_no_closed_record(
@@ -101,15 +101,15 @@ async def test_a_finding_that_a_person_dismisses_is_dismissed(
     assert fates(pull) == ["dismissed"]
 
 
-async def test_a_finding_that_the_verifier_disproves_later_is_refuted(
+async def test_a_finding_that_a_line_beside_it_fixes_is_fixed(
     github: FakeGitHub, model: FakeAnthropic, work: Callable[[PullRequest], Awaitable[object]]
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
     await work(pull)
-    model.respond, model.verify = nothing, refute_all
+    model.respond, model.verify = nothing, fix_all
     pull.push(app((10, TEXT), (12, "line_12 = 'new'")))
     await work(pull)
-    assert fates(pull) == ["refuted"]
+    assert fates(pull) == ["fixed"]
 
 
 async def test_a_finding_that_is_left_is_open_at_the_merge(

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
-from reviewbot.core.events.events import FileCoverage
+from reviewbot.core.events.events import FileCoverage, FindingVerified, FindingWithdrawn
 from reviewbot.core.events.report import Report, Withdrawal, counts_for_fail_on
-from reviewbot.core.findings.finding import Evidence, Placement, fingerprint
+from reviewbot.core.findings.finding import Evidence, Placement, RestsOn, fingerprint
 from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.plan.policy import EXCLUDED
-from reviewbot.github.state.fingerprint import normal
+from reviewbot.github.state.fingerprint import Fingerprint, normal
 from reviewbot.github.state.reconcile import Reconciled, reconcile
 from reviewbot.github.state.relocate import HeadCode
 from tests.support.examples import examples
@@ -70,6 +70,8 @@ class Pull:
         rules: Mapping[str, str] | None = None,
         refuted: tuple[str, ...] = (),
         withdrawn: tuple[Withdrawal, ...] = (),
+        verdicts: tuple[FindingVerified, ...] = (),
+        earlier: tuple[FindingVerified | FindingWithdrawn, ...] = (),
     ) -> Reconciled:
         """Review the file as it is, and keep the records for the next time."""
         texts = [normal(line) for line in (*lines, "end")]
@@ -82,6 +84,8 @@ class Pull:
             coverage=covered,
             refuted=refuted,
             withdrawn=withdrawn,
+            verdicts=verdicts,
+            earlier=earlier,
         )
 
         def was_reviewed(there: str, _side: Side, _lines: range | None) -> bool:
@@ -95,6 +99,7 @@ class Pull:
             was_reviewed,
             levels=RuleLevels(rules or {}),
             is_first=not self.prior,
+            head="last",
         )
         # Each open finding that may have a comment gets one, as the first ten would.
         self.prior = {one.id: replace(one, comment=one.comment or 1) for one in done.records}
@@ -444,43 +449,95 @@ def _bugs(lines: Sequence[str]) -> list[Finding]:
     return found
 
 
-def test_a_refuted_finding_is_resolved_while_its_code_is_there() -> None:
+PROOF = Evidence("a.py", 2, "good")
+
+
+def fixed(*findings: Finding) -> tuple[FindingWithdrawn, ...]:
+    return tuple(FindingWithdrawn(one.id, "It is fixed.", PROOF, "fixed") for one in findings)
+
+
+def still(finding: Finding, verdict: Any) -> tuple[FindingVerified, ...]:
+    return (FindingVerified(finding.id, verdict, "So.", None, Placement("inline")),)
+
+
+def test_a_finding_of_a_model_is_resolved_by_the_code_that_fixes_it() -> None:
     pull = Pull()
     first, second = at(1, "bad"), at(2, "worse", rule="python/eval")
     pull.review(["bad", "worse"], first, second)
-    done = pull.review(["bad", "worse"], second, refuted=(first.id, second.id))
+    done = pull.review(["bad", "worse"], second, reread=False, earlier=fixed(first, second))
     assert [one.id for one in done.resolved] == [first.id]
+    assert done.fixed == {first.id: PROOF}
     assert open_lines(done) == [2]
 
 
-@pytest.mark.parametrize(("verdict", "left"), [("wrong", []), ("not_introduced", [1])])
-def test_only_the_answer_wrong_closes_a_finding_that_is_reported_again(
-    verdict: Any, left: list[int]
-) -> None:
+def test_a_finding_that_this_review_reports_again_is_open_whatever_is_said_of_it() -> None:
+    pull = Pull()
+    first = at(1, "bad")
+    pull.review(["bad"], first)
+    done = pull.review(["bad"], first, earlier=fixed(first))
+    assert open_lines(done) == [1]
+
+
+@pytest.mark.parametrize("verdict", ["wrong", "not_introduced"])
+def test_a_withdrawn_report_of_a_finding_does_not_close_the_finding(verdict: Any) -> None:
     pull = Pull()
     first = at(1, "bad")
     pull.review(["bad"], first)
     gone = Withdrawal(first, "So the verifier.", Evidence("a.py", 1, "bad"), verdict)
     done = pull.review(["bad"], refuted=(first.id,), withdrawn=(gone,))
-    assert open_lines(done) == left
-
-
-def test_a_finding_whose_lines_were_not_read_again_is_not_resolved_by_a_refutation() -> None:
-    """What was refuted is a copy of its code elsewhere."""
-    pull = Pull()
-    first = at(1, "bad")
-    pull.review(["bad"], first)
-    done = pull.review(["bad"], reread=False, refuted=(first.id,))
-    assert done.resolved == ()
     assert open_lines(done) == [1]
 
 
-def test_a_dismissed_finding_stays_dismissed_when_it_is_refuted() -> None:
+def test_answers_in_doubt_are_counted_until_an_answer_is_clear() -> None:
+    pull = Pull()
+    first = at(1, "bad")
+    pull.review(["bad"], first)
+    counts = []
+    for verdict in ("cannot_tell", "unverified", "cannot_tell", "supported", "cannot_tell"):
+        pull.review(["bad"], earlier=still(first, verdict))
+        [record] = pull.prior.values()
+        counts.append((record.doubts, record.since))
+    assert counts == [(1, ""), (1, "last"), (2, ""), (0, ""), (1, "")]
+    pull.review(["bad"], first)
+    [record] = pull.prior.values()
+    assert record.doubts == 0
+
+
+def test_a_question_without_an_answer_keeps_the_commit_that_it_compared_with() -> None:
+    pull = Pull()
+    first = at(1, "bad")
+    pull.review(["bad"], first)
+    pull.prior = {id_: replace(one, since="before") for id_, one in pull.prior.items()}
+    pull.review(["bad"], earlier=still(first, "unverified"))
+    assert [one.since for one in pull.prior.values()] == ["before"]
+    pull.review(["bad"])
+    assert [one.since for one in pull.prior.values()] == ["before"]
+
+
+def test_the_code_that_a_finding_rests_on_is_recorded() -> None:
+    pull = Pull()
+    own = RestsOn("a.py", 1, 1, "bad", base=False, is_shown=True)
+    old = RestsOn("b.py", 4, 4, "x", base=True, is_shown=False)
+    new = RestsOn("b.py", 4, 5, "x\ny", base=False, is_shown=False)
+    first = replace(at(1, "bad"), rests_on=(own, old, new))
+    said = FindingVerified(
+        first.id, "supported", "So.", Evidence("c.py", 7, "z"), Placement("inline")
+    )
+    pull.review(["bad"], first, verdicts=(said,))
+    [record] = pull.prior.values()
+    places = [(one.path, one.line, one.end_line) for one in record.rests_on]
+    assert places == [("b.py", 4, 5), ("c.py", 7, 7)]
+    assert record.rests_on[0].fingerprint == str(Fingerprint.of(["x", "y"]))
+    pull.review(["bad"], at(1, "bad"))
+    assert [one.rests_on for one in pull.prior.values()] == [record.rests_on]
+
+
+def test_a_dismissed_finding_stays_dismissed_when_it_is_fixed() -> None:
     pull = Pull()
     first = at(1, "bad")
     pull.review(["bad"], first)
     pull.dismissed[first.id] = "octo"
     pull.review(["bad"], first)
-    done = pull.review(["bad"], refuted=(first.id,))
+    done = pull.review(["bad"], earlier=fixed(first))
     assert [one.id for one in done.dismissed] == [first.id]
     assert done.resolved == ()

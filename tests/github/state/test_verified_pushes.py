@@ -1,8 +1,8 @@
-"""Verdicts on pull requests: nothing refuted is posted, and what is refuted later is resolved."""
+"""Verdicts on pull requests: nothing refuted is posted, and what is fixed later is resolved."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -44,17 +44,21 @@ def only_new(request: Recorded) -> Answer:
 def judging(model: FakeAnthropic, answers: dict[str, str]) -> Callable[[Recorded], Answer]:
     """A verifier that decides by title; it supports all others.
 
-    It refutes with a line that the pull request does not change.
+    It refutes with a line that the pull request does not change. What is fixed is fixed by line 12.
     """
 
     def verify(request: Recorded) -> Answer:
         made = []
         for one in asked(request):
             answer = answers.get(one.title, "supported")
-            code = {"path": "app.py", "line": 8, "quote": "line_8 = 8"}
+            code: dict[str, Any] = {}
             if answer == "wrong":
+                code = {"path": "app.py", "line": 8, "quote": "line_8 = 8"}
+            if answer == "fixed":
+                code = {"path": "app.py", "line": 12, "quote": "line_12 = 'new'"}
+            if answer in ("wrong", "fixed"):
                 model.refuted.add(one.title)
-            made.append(verdict(one, answer, **(code if answer == "wrong" else {})))
+            made.append(verdict(one, answer, **code))
         return says(*made)
 
     return verify
@@ -112,14 +116,14 @@ async def test_findings_are_posted_as_not_verified_if_the_verifier_fails(
     check(github)
 
 
-async def test_a_push_that_refutes_a_finding_resolves_it(
+async def test_a_push_that_fixes_a_finding_resolves_it(
     github: FakeGitHub, model: FakeAnthropic, runner: Runner
 ) -> None:
     """The code of the finding is unchanged, and its hunk is read again."""
     pull = github.pull(base=VERIFIED, head=VERIFIED | ONE)
     await runner.run(pull, fail_on="error")
     assert conclusions(pull) == ["failure"]
-    model.respond, model.verify = nothing, judging(model, {ZERO: "wrong"})
+    model.respond, model.verify = nothing, judging(model, {ZERO: "fixed"})
     text = ONE["app.py"].splitlines()[9]
     pull.push(app((10, text), (12, "line_12 = 'new'")))
     run = await runner.run(pull, fail_on="error")
@@ -130,12 +134,13 @@ async def test_a_push_that_refutes_a_finding_resolves_it(
     check(github)
 
 
-async def test_a_push_that_does_not_refute_a_finding_leaves_it_open(
-    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+@pytest.mark.parametrize("answer", ["cannot_tell", "wrong", "not_introduced"])
+async def test_a_push_that_does_not_fix_a_finding_leaves_it_open(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner, answer: str
 ) -> None:
     pull = github.pull(base=VERIFIED, head=VERIFIED | ONE)
     await runner.run(pull, fail_on="error")
-    model.respond, model.verify = nothing, judging(model, {ZERO: "cannot_tell"})
+    model.respond, model.verify = nothing, judging(model, {ZERO: answer})
     text = ONE["app.py"].splitlines()[9]
     pull.push(app((10, text), (12, "line_12 = 'new'")))
     run = await runner.run(pull, fail_on="error")
@@ -172,9 +177,9 @@ async def test_without_verification_a_push_asks_about_prior_findings_alone(
 ) -> None:
     pull = github.pull(base=BASE, head=BASE | ONE)
     await runner.run(pull, fail_on="error")
-    model.verify = judging(model, {ZERO: "wrong"})
-    new = (12, "line_12 = None  # BUG warning None is returned")
-    pull.push(app((10, ONE["app.py"].splitlines()[9]), new))
+    model.verify = judging(model, {ZERO: "fixed"})
+    new = (13, "line_13 = None  # BUG warning None is returned")
+    pull.push(app((10, ONE["app.py"].splitlines()[9]), (12, "line_12 = 'new'"), new))
     model.respond = only_new
     run = await runner.run(pull, fail_on="error")
     assert [[finding.title for finding in asked(request)] for request in model.verifications] == [
@@ -187,7 +192,7 @@ async def test_without_verification_a_push_asks_about_prior_findings_alone(
 
 
 @pytest.mark.parametrize("verify", [None, True])
-async def test_the_app_resolves_what_is_refuted_later_and_verifies_new_findings_if_told_to(
+async def test_the_app_resolves_what_is_fixed_later_and_verifies_new_findings_if_told_to(
     github: FakeGitHub, model: FakeAnthropic, tmp_path: Path, verify: bool | None
 ) -> None:
     github.install(github.repository("octo/hello", BASE))
@@ -198,7 +203,7 @@ async def test_the_app_resolves_what_is_refuted_later_and_verifies_new_findings_
         assert bool(model.verifications) is bool(verify)
         # A warning without an unproven step is not verified.
         assert titles(pull) == [f"**error: {ZERO}**", f"**warning: {NONE}**"]
-        model.respond, model.verify = nothing, judging(model, {ZERO: "wrong"})
+        model.respond, model.verify = nothing, judging(model, {ZERO: "fixed"})
         text = ONE["app.py"].splitlines()[9]
         pull.push(app((10, text), (12, "line_12 = 'new'"), (50, TWO["app.py"].splitlines()[49])))
         await server.settle()
