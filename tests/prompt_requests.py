@@ -12,7 +12,8 @@ from pathlib import Path
 
 from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import FileCoverage
-from reviewbot.core.findings.check_tool import CHECK_TOOL
+from reviewbot.core.findings.check_tool import CHECK_TOOL, FOLLOW_UP_TOOL
+from reviewbot.core.findings.prior import PriorFinding, PriorPlace
 from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
 from reviewbot.core.plan.chunk_view import ChunkView, ShownHunk
 from reviewbot.core.prompt.explanation import FindingQuestion, ThreadComment
@@ -137,6 +138,12 @@ FINDING = finding(
     model="claude-sonnet-5-5",
 )
 
+EARLIER = PriorFinding(
+    *("0123456789abcdef", "billing/charge.py", "RIGHT", 99, 99, "bug", "error"),
+    title="Rounding a float loses a cent",
+    rests_on=(PriorPlace("billing/money.py", 7, 8),),
+).as_finding("claude-sonnet-5-5")
+
 
 HELPER = ChunkView(
     id="e1",
@@ -202,6 +209,10 @@ def golden() -> dict[Path, str]:
     )
     about = FindingsToCheck((FINDING,))
     check = render(replace(REQUEST, dossier=(HELPER,), lookups=12, check=about))
+    again = FindingsToCheck(
+        (EARLIER, replace(EARLIER, side="LEFT", rests_on=())), is_follow_up=True
+    )
+    follow_up = render(ModelRequest((CHARGE,), (), lookups=12, check=again))
     texts = {
         "report-tool.json": json.dumps(REPORT_TOOL, indent=2),
         "review-1-system.txt": prompt.system,
@@ -210,6 +221,9 @@ def golden() -> dict[Path, str]:
         "verification-1-system.txt": check.system,
         "verification-3-body.txt": check.body,
         "verification-tool.json": json.dumps(CHECK_TOOL, indent=2),
+        "follow-up-1-system.txt": follow_up.system,
+        "follow-up-3-body.txt": follow_up.body,
+        "follow-up-tool.json": json.dumps(FOLLOW_UP_TOOL, indent=2),
         "cross-file-3-body.txt": render(replace(REQUEST, uses=(HELPER,))).body,
         "dossier-3-body.txt": render(replace(REQUEST, dossier=(HELPER,))).body,
         "look-ups-tools.json": json.dumps([REPORT_WITH_LOOKUPS, *LOOKUP_TOOLS], indent=2),

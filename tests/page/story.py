@@ -232,6 +232,8 @@ TALLY: Final[Json] = {
     "wrong": 2,
     "cannot_tell": 1,
     "unverified": 0,
+    "fixed": 0,
+    "open": 0,
     "usage": {"input": 400, "output": 90, "cache_read": 8000, "cache_write": 0},
     "cost_usd": 0.0123,
 }

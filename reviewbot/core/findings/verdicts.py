@@ -83,7 +83,7 @@ class Verdict:
     """
 
     id: str
-    verdict: Answer | Literal["unverified"] = field(metadata=RENAMED_ANSWERS)
+    verdict: Literal[Answer, "unverified"] = field(metadata=RENAMED_ANSWERS)
     reason: str
     evidence: Evidence | None = None
     rewrite: Rewrite | None = None

@@ -253,6 +253,14 @@ def test_a_finding_is_withdrawn_with_verdict_and_evidence(answer: Any) -> None:
     assert len(ledger) == 0
 
 
+@pytest.mark.parametrize("answer", ["fixed", "open"])
+def test_a_verdict_about_earlier_findings_decides_nothing_about_a_new_one(answer: Any) -> None:
+    ledger = Ledger()
+    ledger.accept(finding(verification="pending"), answer="1")
+    assert ledger.decide(verdict(answer=answer)) == []
+    assert [one.verification for one in ledger.findings] == ["pending"]
+
+
 @pytest.mark.parametrize("state", ["pending", "partly"])
 def test_a_finding_that_an_earlier_run_rewrote_is_not_raised_again(state: Any) -> None:
     rewritten = finding(title="New title", scenario="Other words.", verification=state)

@@ -170,8 +170,12 @@ def test_a_verdict_goes_with_its_finding(later: ev.Event) -> None:
     assert fold([raised(), verified(), later]).verdicts == ()
 
 
-def test_a_verdict_about_an_unknown_finding_changes_nothing() -> None:
-    assert fold([verified()]) == fold([])
+def test_a_verdict_about_an_unknown_finding_is_about_one_of_an_earlier_review() -> None:
+    assert fold([verified()]) == replace(fold([]), earlier=(verified(),))
+    gone = ev.FindingWithdrawn(FINDING.id, "It is fixed.", Evidence("a.py", 4, "x"), "fixed")
+    assert fold([verified(), gone]) == replace(fold([]), earlier=(gone,))
+    assert fold([gone, raised()]).earlier == ()
+    assert fold([raised(), gone]).findings == (FINDING,)
 
 
 def test_a_refuted_finding_keeps_the_evidence() -> None:

@@ -52,11 +52,14 @@ function heldSentence(review) {
 /** `Verification: 3 supported, 1 undecided, 2 wrong ($0.0123).`; empty if there was none. */
 function verificationSentence({ verification }) {
   if (verification === null) return "";
-  const { supported, partly, not_introduced: old, unverified } = verification;
+  const { supported, partly, not_introduced: old, unverified, fixed, open } = verification;
   // Streams of earlier versions have the names after `??`.
   const wrong = verification.wrong ?? verification.refuted;
   const undecided = verification.cannot_tell ?? verification.unproven;
-  const counts = { supported, "partly true": partly, "not introduced": old, wrong, undecided, "not verified": unverified };
+  const counts = {
+    supported, "partly true": partly, "not introduced": old, wrong, undecided, "not verified": unverified,
+    fixed, "still open": open,
+  };
   const parts = Object.entries(counts).filter(([, value]) => value).map(([word, value]) => `${number(value)} ${word}`);
   return `Verification: ${parts.join(", ") || "no verdict"} (${dollars(verification.cost_usd)}).`;
 }
