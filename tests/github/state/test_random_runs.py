@@ -2,8 +2,8 @@
 
 Every bug is a line of its own, so that the truth is simple: a bug is open once a run reported it
 and its verifier supported it, failed, or was not asked; as long as its line is in the file, nobody
-dismissed it, and no verifier refuted it. What a run reported that crashed, or of a line that came
-back, may be open or not.
+dismissed it, and no verifier quoted a new running line that fixes it. What a run reported that
+crashed, or of a line that came back, may be open or not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reviewbot.core.diff.numbered_line import parse_line
 from reviewbot.core.findings.verdicts import ALARM
 from reviewbot.errors import EXIT_INCOMPLETE, ReviewbotError
 from tests.fake_anthropic import Answer, FakeAnthropic, StatusError
-from tests.fake_anthropic.verdicts import asked, says, verdict
+from tests.fake_anthropic.verdicts import asked, follows_up, says, verdict
 from tests.fake_github import FakeGitHub, PullRequest, faults
 from tests.github.action_runs import Runner, find_marked
 from tests.support.examples import examples
@@ -67,7 +67,7 @@ class Verifier:
         answers: its answer about each bug; it fails if there are none.
         is_part: whether the review may be one of a part, in which no line of the file can refute a
             new error.
-        refuted: bugs that it refuted with running code.
+        refuted: bugs that it refuted with running code, or fixed by a new line.
         perhaps: bugs that it refuted so, if the review is not one of a part.
     """
 
@@ -81,11 +81,15 @@ class Verifier:
             return StatusError(400)
         findings = {_bug(one.title): one for one in asked(request)}
         shown = [one for row in request.text.split("\n") if (one := parse_line(row))]
+        if follows_up(request):
+            fixes = {bug: _fix(one, self.answers[bug], shown) for bug, one in findings.items()}
+            self.refuted |= {bug for bug, (_, is_fixed) in fixes.items() if is_fixed}
+            return says(*(made for made, _ in fixes.values()))
         made = {bug: _verdict(one, self.answers[bug], shown) for bug, one in findings.items()}
         refuted = {bug for bug, answer in made.items() if answer["answer"] == "wrong"}
         if len(refuted) < len(made) or len(made) < ALARM:  # else it is not believed
             by_code = {bug for bug in refuted if self.answers[bug] == "wrong"}
-            new = {bug for bug in by_code if self.is_part and not findings[bug].is_prior}
+            new = {bug for bug in by_code if self.is_part}
             self.refuted |= by_code - new
             self.perhaps |= new
         return says(*made.values())
@@ -101,6 +105,23 @@ def _verdict(one: Asked, answer: str, shown: list[NumberedLine]) -> dict[str, An
     if answer == "wrong" and code:
         return verdict(one, "wrong", line=code.number, quote=code.text)
     return verdict(one, "cannot_tell" if answer == "cannot_tell" else "supported")
+
+
+def _fix(one: Asked, answer: str, shown: list[NumberedLine]) -> tuple[dict[str, Any], bool]:
+    """An answer about an earlier finding, and whether it has to close it.
+
+    ``wrong`` becomes ``fixed``: by a new line that runs, or else by any other.
+    """
+    if not answer.startswith("wrong"):
+        return verdict(one, answer), False
+    is_comment = answer.endswith("comment")
+    new = [
+        line
+        for line in shown
+        if line.mark == "+" and line.side == "R" and line.text.startswith("#") is is_comment
+    ]
+    number, quote = (*((line.number, line.text) for line in new), one.code[1:])[0]
+    return verdict(one, "fixed", line=number, quote=quote), bool(new) and not is_comment
 
 
 @dataclass
