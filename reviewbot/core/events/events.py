@@ -149,10 +149,10 @@ class VerificationTally:
     wrong: int = field(default=0, metadata={"formerly": "refuted"})
     cannot_tell: int = field(default=0, metadata={"formerly": "unproven"})
     unverified: int = 0
-    fixed: int = 0
-    open: int = 0
     usage: Usage = field(default_factory=Usage)
     cost_usd: float | None = 0.0
+    fixed: int = 0
+    open: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ REFUTED = Withdrawal(
     "The verifier found it wrong, by the code in a.py:4.",
     Evidence("a.py", 4, "return"),
 )
-TALLY = ev.VerificationTally(2, 1, 1, 2, 1, 0, 1, 3, ev.Usage(10, 2), 0.5)
-COUNTS = "2 supported, 1 partly true, 1 not introduced, 2 wrong, 1 undecided, 1 fixed, 3 still open"
+TALLY = ev.VerificationTally(2, 1, 1, 2, 1, 0, ev.Usage(10, 2), 0.5)
+COUNTS = "2 supported, 1 partly true, 1 not introduced, 2 wrong, 1 undecided"
 
 
 def with_verdicts(*findings: Finding, **changes: Any) -> Report:
@@ -118,3 +118,9 @@ def test_the_end_on_the_terminal_has_no_row_for_what_there_is_none_of() -> None:
     text = plain(terminal.final_lines(report_of(FINDING), width=100))
     assert "held back" not in text
     assert "verified" not in text
+
+
+def test_verdicts_about_findings_of_earlier_reviews_are_counted_apart() -> None:
+    tally = replace(TALLY, fixed=1, open=3)
+    text = verification(replace(report_of(), verification=tally))
+    assert text == f"Verification: {COUNTS}, 1 fixed, 3 still open (10 tokens in, 2 out; $0.50)."
