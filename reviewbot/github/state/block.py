@@ -42,11 +42,15 @@ MOST_OVERVIEW: Final = 1_000
 """Maximum characters of a title, of the line about a file, and of the overview."""
 
 _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:]{5,8}Z")
 
 State = Literal["open", "resolved", "dismissed"]
 Listed = Literal["", "note", "read", "hunk", "doubt"]
-"""The rule of :mod:`reviewbot.github.state.rounds` that lists a finding; empty if none does."""
+"""The rule of :mod:`reviewbot.github.state.rounds` that lists a finding; empty if none does. A
+record never has ``doubt``, which earlier versions cannot read: its ``doubts`` say so."""
+DOUBTS: Final = 2
+"""Answers in a row that do not tell whether a warning is fixed, after which it is listed."""
 Fate = Literal["fixed", "dismissed", "refuted", "open_at_merge"]
 FATES: Final[tuple[Fate, ...]] = get_args(Fate)
 
@@ -114,6 +118,11 @@ class Record:
     def is_posted(self) -> bool:
         """True if a comment or the summary names it, so that people can act on it."""
         return not self.held and not self.left_out
+
+    @property
+    def is_doubted(self) -> bool:
+        """True for a warning about which answers in a row did not tell whether it is fixed."""
+        return self.severity == "warning" and self.doubts >= DOUBTS
 
     @property
     def is_of_a_rule(self) -> bool:
@@ -222,7 +231,9 @@ def unpack(text: str) -> StateBlock | None:
     pause = block.pause is None or (
         _LOGIN.fullmatch(block.pause.by) and _TIME.fullmatch(block.pause.at)
     )
-    return block if block.form == FORM and named and counted and pause else None
+    commits = all(not one.since or _COMMIT.fullmatch(one.since) for one in block.records)
+    is_valid = named and counted and pause and commits
+    return block if block.form == FORM and is_valid else None
 
 
 def _smaller(block: StateBlock, hunks_of: dict[str, list[str]] | None) -> Iterator[StateBlock]:

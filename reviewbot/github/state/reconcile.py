@@ -71,9 +71,9 @@ class Reconciled:
     def listed(self) -> dict[str, Listed]:
         """The open findings that are listed instead of posted, with the rule, by id."""
         return {
-            record.id: record.listed
+            record.id: "doubt" if record.is_doubted else record.listed
             for record in self.records
-            if record.listed and record.state == "open"
+            if (record.listed or record.is_doubted) and record.state == "open"
         }
 
     def since(self, finding_id: str) -> str:

@@ -48,8 +48,6 @@ NOTES: Final = 2
 READ: Final = 3
 HUNK: Final = 4
 """The first round in which each rule applies."""
-DOUBTS: Final = 2
-"""Answers in a row that do not tell whether a warning is fixed, after which it is listed."""
 _SHIFT: Final[Mapping[Rounds, int]] = MappingProxyType({"normal": 0, "strict": 1})
 REASONS: Final[Mapping[Listed, str]] = MappingProxyType(
     {
@@ -143,18 +141,13 @@ def apply_round(
         for finding in done.unposted
     }
     records = tuple(
-        replace(rules.with_hunk(record), listed=_listed(record, listed)) for record in done.records
+        replace(
+            rules.with_hunk(record),
+            listed="" if record.comment is not None else listed.get(record.id, record.listed),
+        )
+        for record in done.records
     )
     return replace(done, records=records, rounds=now.count, contradicted=contradicted)
-
-
-def _listed(record: Record, listed: Mapping[str, Listed]) -> Listed:
-    """Return the rule that lists a record; ``listed`` has those of unposted findings, by id."""
-    if record.severity == "warning" and record.doubts >= DOUBTS:
-        return "doubt"
-    if record.comment is not None:
-        return ""
-    return listed.get(record.id, "" if record.listed == "doubt" else record.listed)
 
 
 class _Rules:

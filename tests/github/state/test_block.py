@@ -20,6 +20,7 @@ from reviewbot.github.state.block import (
     FATES,
     MOST_CHARACTERS,
     ClosedRecord,
+    ProofPlace,
     Record,
     State,
     StateBlock,
@@ -149,9 +150,26 @@ def test_a_block_of_a_version_without_closed_records_is_read() -> None:
     old = asdict(StateBlock("s", records=(RECORD,)))
     for name in ("closed", "dropped", "merged"):
         del old[name]
-    for name in ("model", "prompt_version"):
+    for name in ("model", "prompt_version", "rests_on", "doubts", "since"):
         del old["records"][0][name]
     assert unpack(packed(old)) == StateBlock("s", records=(RECORD,))
+
+
+def test_a_long_block_first_drops_what_its_findings_rest_on() -> None:
+    proofs = (ProofPlace("lib.py", 1, 2, "1.abcd.0123456789abcdef"),)
+    kept = replace(RECORD, rests_on=proofs, doubts=1, since="a" * 40)
+    assert unpack(pack(StateBlock("s", records=(kept,)), {}) or "") == StateBlock(
+        "s", records=(kept,)
+    )
+    many = tuple(
+        replace(kept, id=noise(n, 16), rests_on=(replace(proofs[0], path=noise(n, 60)),) * 5)
+        for n in range(400)
+    )
+    closed = (ClosedRecord("0" * 16, "bug", "claude", "", "fixed"),)
+    read = unpack(pack(StateBlock("s", records=many, closed=closed), {}) or "")
+    assert read
+    assert read.closed == closed
+    assert {record.rests_on for record in read.records} == {()}
 
 
 def test_a_state_that_is_too_long_is_not_packed() -> None:
@@ -173,6 +191,7 @@ def test_an_invalid_block_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
         [],
         {**good, "form": 2},
         {**good, "records": [{"id": 1}]},
+        {**good, "records": [{**good["records"][0], "since": "--upload-pack=x"}]},
         {**good, "hunks": {"a": "b"}},
         {**good, "closed": [{**shut, "fate": "won"}]},
         {**good, "closed": [{**shut, "id": "not an id"}]},

@@ -283,7 +283,7 @@ async def test_a_warning_is_folded_after_two_answers_in_doubt_and_counts(
         pull.push(with_line(f"    step_{number}()"))
         run = await runner.run(pull, fail_on="warning")
         [record] = open_records(pull)
-        assert (record.doubts, record.listed) == (number, "doubt" if number == 2 else "")
+        assert (record.doubts, record.is_doubted) == (number, number == 2)
         assert (run.outputs["warnings"], conclusions(pull)[-1]) == ("1", "failure")
     summary = summary_of(pull)
     assert "Not clear whether fixed (1)" in summary
@@ -296,7 +296,7 @@ async def test_a_warning_is_folded_after_two_answers_in_doubt_and_counts(
     pull.push(with_line("    step_3()"))
     await runner.run(pull, fail_on="warning")
     [record] = open_records(pull)
-    assert (record.doubts, record.listed) == (0, "")
+    assert (record.doubts, record.is_doubted) == (0, False)
     assert "### Findings" in summary_of(pull)
     check(github)
 
@@ -311,7 +311,7 @@ async def test_an_error_is_never_folded(
         pull.push(with_line(f"    step_{number}()"))
         await runner.run(pull, fail_on="error")
     [record] = open_records(pull)
-    assert (record.doubts, record.listed) == (3, "")
+    assert (record.doubts, record.is_doubted) == (3, False)
     assert "### Findings" in summary_of(pull)
     assert conclusions(pull)[-1] == "failure"
 
