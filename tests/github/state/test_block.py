@@ -162,8 +162,12 @@ def test_a_long_block_first_drops_what_its_findings_rest_on() -> None:
         "s", records=(kept,)
     )
     many = tuple(
-        replace(kept, id=noise(n, 16), rests_on=(replace(proofs[0], path=noise(n, 60)),) * 5)
-        for n in range(400)
+        replace(
+            kept,
+            id=noise(n, 16),
+            rests_on=tuple(replace(proofs[0], path=noise(5 * n + k, 60)) for k in range(5)),
+        )
+        for n in range(300)
     )
     closed = (ClosedRecord("0" * 16, "bug", "claude", "", "fixed"),)
     read = unpack(pack(StateBlock("s", records=many, closed=closed), {}) or "")
