@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from reviewbot.core.cache.seen_code import SeenCode  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.decode import decoder
-from reviewbot.core.events.events import ChunkStatus, Usage  # noqa: TC001 - the decoder uses it
+from reviewbot.core.events.events import (  # noqa: TC001 - the decoder looks these up
+    ChunkStatus,
+    ReplyDecision,
+    Usage,
+)
 from reviewbot.core.findings.draft import Draft  # noqa: TC001 - the decoder looks these up
 from reviewbot.core.findings.file_changes import FileChange  # noqa: TC001 - the decoder uses it
 from reviewbot.core.findings.verdicts import Verdict  # noqa: TC001 - the decoder uses it
@@ -67,12 +71,14 @@ class Drafted:
 class Answered:
     """Answer to a question so far, safe to show. Each event replaces the previous answer.
 
-    A ``complete`` event has the final answer. An empty text withdraws the shown text.
+    A ``complete`` event has the final answer. An empty text withdraws the shown text. ``reply`` is
+    set in the answer to a reply to a finding.
     """
 
     text: str
     model: str
     complete: bool = False
+    reply: ReplyDecision | None = None
 
 
 @dataclass(frozen=True, slots=True)

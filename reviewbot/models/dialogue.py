@@ -2,8 +2,8 @@
 
 All calls of a turn are answered together, in their order. The budget holds enough for one more turn
 from the start, in which the model reports. The last results before a limit end with
-:data:`ONLY_REPORT` or :data:`ONLY_CHECK`; look-ups that the model asks for after it are not
-answered.
+:data:`ONLY_REPORT`, :data:`ONLY_CHECK` or :data:`ONLY_ANSWER`; look-ups that the model asks for
+after it are not answered.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ ONLY_REPORT: Final = (
     " reported, and outcome complete."
 )
 ONLY_CHECK: Final = "No look-ups are left. Call check_findings now, with all answers."
+ONLY_ANSWER: Final = "No look-ups are left. Call answer now."
 LEFT: Final = "Look-ups left: {}."
 """End of the results before a turn that may look up."""
 NEVER_COMPLETE: Final = "The model went on without completing its report."
@@ -52,6 +53,7 @@ _CHECK_AGAIN: Final = (
     "Not recorded: look-ups were open in this turn. Call check_findings in a later turn, with all"
     " answers."
 )
+_ANSWER_AGAIN: Final = "Not recorded: look-ups were open in this turn. Call answer in a later turn."
 _UNNAMED: Final = "a look-up"
 """Description of a look-up without one. The name of its tool is a model's text."""
 _NOT_ANSWERED: Final = "Not answered: no look-ups are left."
@@ -105,7 +107,11 @@ class Dialogue:
         self._wanted_tokens = max_tokens
         self._reserved = self._held = 0.0
         self._open = True
-        self._only_report = ONLY_CHECK if request.check else ONLY_REPORT
+        self._only_report, self._still_open = ONLY_REPORT, _STILL_OPEN
+        if request.check:
+            self._only_report, self._still_open = ONLY_CHECK, _CHECK_AGAIN
+        elif request.reply:
+            self._only_report, self._still_open = ONLY_ANSWER, _ANSWER_AGAIN
 
     async def begin(self, conversation: Conversation) -> None:
         """Prepare the first turn, or the next one of a stored ``conversation``.
@@ -140,8 +146,7 @@ class Dialogue:
         results = []
         for place, call in enumerate(calls):
             if call.reports:
-                still_open = _CHECK_AGAIN if self.request.check else _STILL_OPEN
-                text = still_open if looks_up else _RECORDED
+                text = self._still_open if looks_up else _RECORDED
                 results.append(CallResult(ToolResult(call.id, text)))
             elif (task := tasks.get(place)) is None:
                 self.seen.append(NOT_COMPARABLE)

@@ -24,7 +24,7 @@ from reviewbot.models.base import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from reviewbot.core.findings.check_tool import Answer
     from reviewbot.core.findings.toolstream import StreamResult
@@ -117,20 +117,16 @@ class ResponseReader:
         return self._stopped
 
 
-class CheckReader(ResponseReader):
-    """Reader of one response about findings.
+class CallReader(ResponseReader):
+    """Reader of one response that is a call of a tool.
 
     Args:
-        answers: receives the answers by the number of their finding.
-        count: number of the findings.
-        allowed: the answers that count.
+        take: receives the decoded input of the call; raises ValueError if it is not usable.
     """
 
-    def __init__(
-        self, answers: dict[int, RawVerdict], count: int, allowed: Sequence[Answer]
-    ) -> None:
+    def __init__(self, take: Callable[[object], None]) -> None:
         super().__init__()
-        self._answers, self._count, self._allowed = answers, count, allowed
+        self._take = take
         self._text = ""
 
     def _feed(self, text: str) -> Iterator[Draft]:
@@ -156,13 +152,27 @@ class CheckReader(ResponseReader):
             detail = stopped.detail or "The model answered without a call."
             raise ModelFault(detail, fault=Fault.UNUSABLE)
         try:
-            written = json.loads(self._text or "{}")
-            self._answers |= parse_verdicts(written, self._count, self._allowed)
+            self._take(json.loads(self._text or "{}"))
         except (ValueError, RecursionError) as error:
             problem = "it is not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
             message = f"The model's answer is not usable: {problem}."
             raise ModelFault(message, fault=Fault.UNUSABLE) from None
         return Stop.COMPLETE
+
+
+class CheckReader(CallReader):
+    """Reader of one response about findings.
+
+    Args:
+        answers: receives the answers by the number of their finding.
+        count: number of the findings.
+        allowed: the answers that count.
+    """
+
+    def __init__(
+        self, answers: dict[int, RawVerdict], count: int, allowed: Sequence[Answer]
+    ) -> None:
+        super().__init__(lambda value: answers.update(parse_verdicts(value, count, allowed)))
 
 
 class ReportReader(ResponseReader):

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from reviewbot.core.plan.chunk_view import ChunkView
     from reviewbot.models.attempts import AttemptPolicy
     from reviewbot.models.base import Model
-    from reviewbot.models.batch import BatchEvent, Emit, VerifyTask
+    from reviewbot.models.batch import BatchEvent, Emit, Purpose, VerifyTask
     from reviewbot.models.exchange import Exchange
+    from reviewbot.models.report_reader import CallReader
 
 log = logging.getLogger(__name__)
 
@@ -118,27 +119,9 @@ class Verifier:
         judge = await asyncio.to_thread(Judge, code, self._link_hosts)
         paths = judge.withdrawing_paths(raw.values())
         # The old lines of a follow-up are not those of the base, and close nothing.
-        running = await self._running(paths, shown, with_old=not task.is_follow_up)
+        sides = (False,) if task.is_follow_up else (False, True)
+        running = await running_lines(self._running_code, paths, shown, sides)
         return await asyncio.to_thread(judge.verdicts, findings, raw, running)
-
-    async def _running(
-        self, paths: Collection[str], views: Sequence[ChunkView], *, with_old: bool
-    ) -> RunningLines:
-        running: dict[tuple[str, bool], Collection[int] | None] = {}
-        for path in paths:
-            for is_old in (False, True) if with_old else (False,):
-                parts = [
-                    [
-                        (number, line.text)
-                        for line in hunk.lines
-                        if (number := line.old_no if is_old else line.new_no)
-                    ]
-                    for view in views
-                    if view.path == path
-                    for hunk in view.hunks
-                ]
-                running[path, is_old] = await self._running_code(path, parts, is_old)
-        return running
 
     async def _ask(
         self, run: BatchRun, findings: Sequence[Finding], allowed: Sequence[VerifierAnswer]
@@ -148,41 +131,86 @@ class Verifier:
         Raises:
             ModelFault: there are none.
         """
-        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
-
         model = self._model_of(findings[0].model)
         if model is None:
             raise ModelFault("no model is set that can verify", fault=Fault.REJECTED)
-        info, request = model.info, run.task.request
-        tokens = len(text_of(request, info)) // 2
-        request = replace(request, tokens=tokens)
-        max_tokens = min(MAX_TOKENS, info.max_output, info.context - tokens)
-        if max_tokens < MIN_OUTPUT_TOKENS:
-            raise ModelFault(
-                f"the request is too large for the context window of {info.name}",
-                fault=Fault.REJECTED,
-            )
-        retrying = AsyncRetrying(
-            sleep=asyncio.sleep,
-            stop=stop_after_attempt(min(ATTEMPTS, self._policy.max_attempts)),
-            wait=self._policy.wait,
-            retry=retry_if_exception(self._policy.worth_another_try),
-            reraise=True,
-        )
         answers: dict[int, RawVerdict] = {}
-        async for attempt in retrying:
-            with attempt:
-                number = attempt.retry_state.attempt_number
-                answer = Answer(
-                    f"{run.task.id}/{info.name}/{number}",
-                    model,
-                    number,
-                    request.chunks,
-                    purpose="verification",
-                    new_reading=partial(CheckReader, answers, len(findings), allowed),
-                )
-                await self._exchange.run(run, answer, request, max_tokens)
+        reading = partial(CheckReader, answers, len(findings), allowed)
+        await ask(self._exchange, self._policy, model, run, reading, purpose="verification")
         return answers
+
+
+async def ask(
+    exchange: Exchange,
+    policy: AttemptPolicy,
+    model: Model,
+    run: BatchRun,
+    new_reading: Callable[[], CallReader],
+    *,
+    purpose: Purpose,
+) -> None:
+    """Send the request of ``run`` to a model; repeat it once if that may help.
+
+    Raises:
+        ModelFault: there is no usable answer.
+    """
+    from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+
+    info, request = model.info, run.task.request
+    tokens = len(text_of(request, info)) // 2
+    request = replace(request, tokens=tokens)
+    max_tokens = min(MAX_TOKENS, info.max_output, info.context - tokens)
+    if max_tokens < MIN_OUTPUT_TOKENS:
+        raise ModelFault(
+            f"the request is too large for the context window of {info.name}",
+            fault=Fault.REJECTED,
+        )
+    retrying = AsyncRetrying(
+        sleep=asyncio.sleep,
+        stop=stop_after_attempt(min(ATTEMPTS, policy.max_attempts)),
+        wait=policy.wait,
+        retry=retry_if_exception(policy.worth_another_try),
+        reraise=True,
+    )
+    async for attempt in retrying:
+        with attempt:
+            number = attempt.retry_state.attempt_number
+            answer = Answer(
+                f"{run.task.id}/{info.name}/{number}",
+                model,
+                number,
+                request.chunks,
+                purpose=purpose,
+                new_reading=new_reading,
+            )
+            await exchange.run(run, answer, request, max_tokens)
+
+
+async def running_lines(
+    find_code: FindCode,
+    paths: Collection[str],
+    views: Sequence[ChunkView],
+    sides: Sequence[bool] = (False, True),
+) -> RunningLines:
+    """Return the lines of running code of some files, as far as ``views`` show them.
+
+    ``sides`` says for each wanted version of a file whether it is the old one.
+    """
+    running: dict[tuple[str, bool], Collection[int] | None] = {}
+    for path in paths:
+        for is_old in sides:
+            parts = [
+                [
+                    (number, line.text)
+                    for line in hunk.lines
+                    if (number := line.old_no if is_old else line.new_no)
+                ]
+                for view in views
+                if view.path == path
+                for hunk in view.hunks
+            ]
+            running[path, is_old] = await find_code(path, parts, is_old)
+    return running
 
 
 def _request(task: VerifyTask, findings: tuple[Finding, ...], lookups: int) -> ModelRequest:

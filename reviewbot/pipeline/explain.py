@@ -8,6 +8,7 @@ review.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.diff.write import file_diff_text
@@ -17,6 +18,7 @@ from reviewbot.core.plan.policy import Exclusion, exclusion
 from reviewbot.core.plan.routing import MODEL, Chain, Routed
 from reviewbot.core.plan.stored import check_fits
 from reviewbot.core.prompt.question import PullQuestion, redacted, render_question
+from reviewbot.core.prompt.reply import REPLY_LOOKUPS, FindingReply
 from reviewbot.core.prompt.templates import prompt_version
 from reviewbot.core.prompt.views import Views
 from reviewbot.core.safety.redact import redact_file, redact_text
@@ -29,15 +31,20 @@ from reviewbot.pipeline.job import Job, manifest_of
 from reviewbot.pipeline.model_clients import ModelClients
 from reviewbot.pipeline.patterns import policy_of
 from reviewbot.pipeline.prepare import Prepared, files_of, path_instructions_of, resolve_filters
-from reviewbot.pipeline.workers import Workers, budget_of
+from reviewbot.pipeline.workers import Workers, attempt_policy, budget_of, own_pool, verifier_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.config.settings import Settings
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.plan.chunks import Plan
     from reviewbot.core.prompt.question import Inquiry
+    from reviewbot.models.budget import Budget
+    from reviewbot.models.exchange import TurnCheckpoints
+    from reviewbot.models.offline.parser import Parser
+    from reviewbot.models.replies import ReplyAnswerer
 
 OFFLINE_CANNOT: Final = (
     "The offline rules cannot answer questions; the operator of this server can set a model with"
@@ -134,7 +141,7 @@ def _reasons(
     Raises:
         DiffError: no file can be shown.
     """
-    if not isinstance(inquiry, PullQuestion):
+    if not isinstance(inquiry, PullQuestion):  # a question about a finding, or a reply to one
         if len(files) != 1 or not files[0].hunks:
             raise DiffError("a question is about the lines of one file", line=1)
         return [None]
@@ -171,11 +178,25 @@ def _estimate(model: str, prompt: str, settings: Settings) -> Estimate:
 
 @asynccontextmanager
 async def explainers(
-    prepared: Prepared, settings: Settings, inquiry: Inquiry, *, spent_usd: float = 0.0
+    prepared: Prepared,
+    settings: Settings,
+    inquiry: Inquiry,
+    *,
+    spent_usd: float = 0.0,
+    code: CodeAtCommit | None = None,
+    parser: Parser | None = None,
+    turns: TurnCheckpoints | None = None,
 ) -> AsyncIterator[Workers]:
     """Yield the models that answer, within their budget; close the models at the end.
 
-    ``spent_usd`` is what earlier runs have spent.
+    Args:
+        prepared: the job.
+        settings: the loaded settings.
+        inquiry: the question.
+        spent_usd: US dollars that earlier runs have spent.
+        code: the code at the reviewed commit, which the answer to a reply may look up.
+        parser: parser of source code; None starts a process if one is needed.
+        turns: store of the turns of conversations; None stores nothing.
 
     Raises:
         ConfigError: a model has no key, or its overrides are invalid.
@@ -185,6 +206,20 @@ async def explainers(
         clients = ModelClients(settings, parsers.for_tenant("local"))
         stack.push_async_callback(clients.aclose)
         (batch,) = prepared.job.plan.batches
+        if isinstance(inquiry, FindingReply):
+            if parser is None:
+                parser = (await stack.enter_async_context(own_pool())).for_tenant("local")
+            answerer = _reply_answerer(
+                *(prepared, settings, inquiry, clients),
+                budget=budget_of(settings, spent_usd),
+                code=code,
+                parser=parser,
+                turns=turns,
+            )
+            yield Workers(
+                run_batch=answerer, summarize=None, keeps_syntax=parser.keeps_syntax, chains={}
+            )
+            return
         able = [model for model in clients.chain(batch.chain) if isinstance(model, WordsWriter)]
         explainer = Explainer(
             able,
@@ -198,3 +233,42 @@ async def explainers(
             keeps_syntax=parsers.for_tenant("local").keeps_syntax,
             chains={},
         )
+
+
+def _reply_answerer(
+    prepared: Prepared,
+    settings: Settings,
+    reply: FindingReply,
+    clients: ModelClients,
+    *,
+    budget: Budget | None,
+    code: CodeAtCommit | None,
+    parser: Parser,
+    turns: TurnCheckpoints | None,
+) -> ReplyAnswerer:
+    from reviewbot.code.running_code import running_code
+    from reviewbot.models.exchange import Exchange
+    from reviewbot.models.replies import ReplyAnswerer
+    from reviewbot.pipeline.lookups import lookup_files, lookups_of
+
+    limited = replace(settings, lookups=min(settings.lookups, REPLY_LOOKUPS))
+    looked_up = lookups_of(prepared, limited, code, parser)
+    files = looked_up.files if looked_up else lookup_files(prepared, settings, code)
+    find_code = running_code(parser, files)
+    lookups = limited.lookups if looked_up else 0
+    (batch,) = prepared.job.plan.batches
+    answering = Exchange(budget, looked_up.counted if looked_up else None, turns)
+    checking = Exchange(budget, looked_up.checks if looked_up else None, turns)
+    link_hosts = prepared.job.gates.link_hosts
+    return ReplyAnswerer(
+        [model for model in clients.chain(batch.chain) if not model.info.offline],
+        reply,
+        answering,
+        find_code,
+        verify=verifier_of(
+            settings, clients, find_code, checking, lookups=lookups, link_hosts=link_hosts
+        ),
+        policy=attempt_policy(settings),
+        lookups=lookups,
+        link_hosts=link_hosts,
+    )

@@ -302,7 +302,8 @@ class _ReviewRun:
                 await self._put_all(await self._found(event, batch, intake))
             case Answered():
                 if not (event.complete and self._earlier.answered):
-                    await self.events.put(ReviewAnswer(event.text, event.model, event.complete))
+                    answer = ReviewAnswer(event.text, event.model, event.complete, event.reply)
+                    await self.events.put(answer)
             case AnswerRecalled(answer=answer, reason=reason):
                 await self._put_all(self._ledger.recall(answer, reason))
             case ChunkOutcome():

@@ -124,7 +124,15 @@ def _workers(run: RunDescription) -> AbstractAsyncContextManager[Workers]:
     if run.inquiry is not None:
         from reviewbot.pipeline.explain import explainers
 
-        return explainers(run.prepared, run.settings, run.inquiry, spent_usd=run.spent_usd)
+        return explainers(
+            run.prepared,
+            run.settings,
+            run.inquiry,
+            spent_usd=run.spent_usd,
+            code=run.code,
+            parser=run.parser,
+            turns=run.turns,
+        )
     # A part of the diff cannot be compared with the purpose of the whole.
     purpose = NO_PURPOSE if run.prepared.job.is_part else run.purpose
     finished = run.earlier.finished if run.earlier else {}

@@ -184,7 +184,7 @@ async def workers(
             checks = looked_up.checks if looked_up else None
             exchange = Exchange(budget, checks, turns, dossiers)
             files = looked_up.files if looked_up else lookup_files(prepared, settings, code)
-            verify = _verifier(
+            verify = verifier_of(
                 settings,
                 clients,
                 running_code(parser, files),
@@ -231,7 +231,7 @@ def _code(prepared: Prepared, settings: Settings, source: CodeAtCommit | None) -
     return QuotableCode(prepared.job.files, policy, prepared.whole_files, source=source)
 
 
-def _verifier(
+def verifier_of(
     settings: Settings,
     clients: ModelClients,
     find_code: FindCode,
@@ -240,6 +240,7 @@ def _verifier(
     lookups: int,
     link_hosts: Sequence[str],
 ) -> Verify:
+    """Return the verifier of the settings; ``find_code`` finds lines of running code."""
     from reviewbot.models.verifier import Verifier
 
     def model_of(reviewer: str) -> Model | None:
@@ -249,7 +250,7 @@ def _verifier(
 
     return Verifier(
         model_of,
-        _attempt_policy(settings),
+        attempt_policy(settings),
         find_code,
         exchange,
         lookups=lookups,
@@ -257,7 +258,8 @@ def _verifier(
     )
 
 
-def _attempt_policy(settings: Settings) -> AttemptPolicy:
+def attempt_policy(settings: Settings) -> AttemptPolicy:
+    """Return the limits of attempts and waits of the settings."""
     return AttemptPolicy(
         max_attempts=settings.max_attempts, retry_after_cap_s=settings.retry_after_cap_s
     )
@@ -314,7 +316,7 @@ def _runner(
     dossiers: Dossiers | None,
 ) -> RunBatch:
     """Return the function that runs a batch with its chain, and updates the calibration."""
-    policy = _attempt_policy(settings)
+    policy = attempt_policy(settings)
     closed: dict[Model, ModelFault] = {}
     chain_of_batch = {batch.id: batch.chain for batch in prepared.job.plan.batches}
 

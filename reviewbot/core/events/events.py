@@ -351,16 +351,29 @@ class ReviewSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyDecision:
+    """Checked decision about the finding of a reply, and the code that decided it, if any.
+
+    Only ``withdrawn`` changes the finding: the quote was checked, and a second request agreed.
+    """
+
+    decision: Literal["withdrawn", "stands", "missing"]
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewAnswer:
     """Answer to the question so far, as Markdown. Each event replaces the previous answer.
 
-    A ``complete`` event has the final answer. An empty text withdraws the shown text.
+    A ``complete`` event has the final answer. An empty text withdraws the shown text. ``reply`` is
+    set in the answer to a reply to a finding.
     """
 
     type: ClassVar[Literal["review.answer"]] = "review.answer"
     text: str
     model: str
     complete: bool = False
+    reply: ReplyDecision | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.finding import Side  # noqa: TC001 - the decoder resolves it at run time
+from reviewbot.core.safety.redact import redact_text
 from reviewbot.core.safety.shown_text import shown_line, shown_markdown
 
 if TYPE_CHECKING:
@@ -60,12 +61,9 @@ class FindingQuestion:
     @property
     def place(self) -> str:
         """Lines of the finding, numbered as in the prompt."""
-        letter = self.side[0]
         if self.line is None or self.end_line is None:
-            return f"the last {letter} line shown"
-        if self.line == self.end_line:
-            return f"{letter} {self.line}"
-        return f"{letter} {self.line} to {letter} {self.end_line}"
+            return f"the last {self.side[0]} line shown"
+        return place_in_prompt(self.side, self.line, self.end_line)
 
     @property
     def shown_question(self) -> str:
@@ -77,6 +75,12 @@ class FindingQuestion:
         return shown_line(self.question) or NO_WORDS
 
 
+def place_in_prompt(side: Side, line: int, end_line: int) -> str:
+    """Return lines as the prompt numbers them, such as ``R 10 to R 12``."""
+    letter = side[0]
+    return f"{letter} {line}" if line == end_line else f"{letter} {line} to {letter} {end_line}"
+
+
 def latest_comments(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, ...]:
     """Return the latest comments that fit, oldest first."""
     room, kept = THREAD_LIMIT, 0
@@ -86,6 +90,15 @@ def latest_comments(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, .
             break
         kept += 1
     return tuple(replace(one, text=trimmed(one.text)) for one in thread[len(thread) - kept :])
+
+
+def redacted_thread(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, ...]:
+    """Return the latest comments without secrets and personal data.
+
+    Raises:
+        ReviewbotError: the search for secrets failed.
+    """
+    return tuple(replace(one, text=redact_text(one.text)) for one in thread[-MOST_REMARKS:])
 
 
 def trimmed(text: str) -> str:

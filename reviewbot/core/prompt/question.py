@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from reviewbot.core.decode import decoder
 from reviewbot.core.prompt.explanation import (
     FINDING_LIMIT,
-    MOST_REMARKS,
     QUESTION_LIMIT,
     REMARK_LIMIT,
     FindingQuestion,
     ThreadComment,
     latest_comments,
+    redacted_thread,
     trimmed,
 )
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
+from reviewbot.core.prompt.reply import FindingReply, redacted_reply, render_reply
 from reviewbot.core.prompt.request import (
     LISTED_PATH_LIMIT,
     MANIFEST_LIMIT,
@@ -67,7 +68,7 @@ class PullQuestion:
         return shown_line(self.question)
 
 
-Inquiry: TypeAlias = FindingQuestion | PullQuestion
+Inquiry: TypeAlias = FindingQuestion | PullQuestion | FindingReply
 
 
 def to_json(inquiry: Inquiry) -> dict[str, Any]:
@@ -81,6 +82,8 @@ def from_json(data: Mapping[str, Any]) -> Inquiry:
     Raises:
         ValueError: the data is not a question.
     """
+    if "id" in data:
+        return cast("Inquiry", decoder(FindingReply)(data, "inquiry"))
     kind = PullQuestion if "title" in data else FindingQuestion
     return cast("Inquiry", decoder(kind)(data, "inquiry"))
 
@@ -91,8 +94,9 @@ def redacted(inquiry: Inquiry) -> Inquiry:
     Raises:
         ReviewbotError: the search for secrets failed.
     """
-    latest = inquiry.thread[-MOST_REMARKS:]
-    thread = tuple(replace(one, text=redact_text(one.text)) for one in latest)
+    if isinstance(inquiry, FindingReply):
+        return redacted_reply(inquiry)
+    thread = redacted_thread(inquiry.thread)
     inquiry = replace(inquiry, thread=thread, question=redact_text(inquiry.question))
     if isinstance(inquiry, FindingQuestion):
         return replace(inquiry, finding=redact_text(inquiry.finding))
@@ -119,6 +123,8 @@ def render_question(
         manifest: the changed files, of which a question about a finding shows none.
         instructions: the repository's instructions, from its base.
     """
+    if isinstance(inquiry, FindingReply):
+        return render_reply(inquiry, chunks)
     thread = latest_comments(inquiry.thread)
     values: dict[str, Any]
     if isinstance(inquiry, FindingQuestion):

@@ -24,11 +24,13 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from reviewbot.core.findings.answer_tool import ANSWER_TOOL
 from reviewbot.core.findings.check_tool import CHECK_TOOL, FOLLOW_UP_TOOL
 from reviewbot.core.findings.report_tool import report_tool
 from reviewbot.core.prompt.examples import choose_examples
 from reviewbot.core.prompt.guidelines import NO_GUIDELINES, Guidelines
 from reviewbot.core.prompt.numbered import INSTRUCTIONS_LIMIT, chunk_lines
+from reviewbot.core.prompt.reply import render_reply
 from reviewbot.core.prompt.templates import prompt_version, render_template
 from reviewbot.core.prompt.verification import render_verification
 from reviewbot.core.safety.escape import quoted
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reviewbot.core.plan.chunk_view import ChunkView
+    from reviewbot.core.prompt.reply import FindingReply
     from reviewbot.core.prompt.verification import FindingsToCheck
 
 PromptProfile = Literal["full", "compact"]
@@ -99,7 +102,8 @@ class ModelRequest:
     that of the profile. ``uses`` is code elsewhere that uses changed definitions; a request
     with it asks about these uses only. ``lookups`` is the maximum number of look-ups of the review;
     0 offers none. ``dossier`` is code beside the changes, for a model that cannot look it up.
-    ``check`` are findings that the request asks about instead of a review.
+    ``check`` are findings that the request asks about instead of a review, and ``reply`` is a reply
+    to a finding that it asks about.
     """
 
     chunks: tuple[ChunkView, ...]
@@ -115,6 +119,7 @@ class ModelRequest:
     lookups: int = 0
     dossier: tuple[ChunkView, ...] = ()
     check: FindingsToCheck | None = None
+    reply: FindingReply | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +164,15 @@ def render(
             as_text=as_text,
         )
         return Prompt(system, "", user)
+    if request.reply is not None:
+        system, user = render_reply(
+            request.reply,
+            request.chunks,
+            (*request.uses, *request.dossier),
+            lookups=request.lookups,
+            as_text=as_text,
+        )
+        return Prompt(system, "", user)
     chosen = _PROFILES[profile]
     instructions = request.instructions.strip().replace("\r\n", "\n")
     most = chosen.examples if request.examples is None else request.examples
@@ -194,6 +208,8 @@ def render(
 
 def answer_tool(request: ModelRequest) -> dict[str, Any]:
     """Return the tool with which a model answers ``request``."""
+    if request.reply is not None:
+        return ANSWER_TOOL
     if request.check is not None:
         return FOLLOW_UP_TOOL if request.check.is_follow_up else CHECK_TOOL
     return report_tool(lookups=bool(request.lookups))

@@ -13,6 +13,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from reviewbot.core.findings.answer_tool import ANSWER_TOOL
 from reviewbot.core.findings.check_tool import CHECK_TOOL, FOLLOW_UP_TOOL
 from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
 from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS
@@ -134,6 +135,7 @@ def prompt_version() -> str:
     The version is a hash of all templates, all examples and the tools, in a fixed order. It is the
     same in every process. The examples cover the line format, which a test checks.
     """
-    tools = [REPORT_TOOL, REPORT_WITH_LOOKUPS, *LOOKUP_TOOLS, CHECK_TOOL, FOLLOW_UP_TOOL]
+    tools = [REPORT_TOOL, REPORT_WITH_LOOKUPS, *LOOKUP_TOOLS]
+    tools += [CHECK_TOOL, FOLLOW_UP_TOOL, ANSWER_TOOL]
     content = json.dumps([sources(), tools], ensure_ascii=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
