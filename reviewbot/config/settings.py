@@ -112,6 +112,7 @@ class Settings:
     max_notes: int = 0
     max_inline: int = 10
     rounds: Rounds = "normal"
+    replies: bool = True
     link_hosts: tuple[str, ...] = ("github.com",)
     context_lines: int = 10
     chunk_tokens: int | None = None
@@ -295,6 +296,7 @@ _CONVERT: Final[Mapping[str, Any]] = MappingProxyType(
         "max_notes": int,
         "max_inline": int,
         "rounds": str,
+        "replies": bool,
         "link_hosts": tuple,
         "context_lines": int,
         "chunk_tokens": int,

@@ -1,8 +1,8 @@
 """The request that looks at the code again after a reply to a finding, and its answer. Pure.
 
 Strangers wrote the thread, so it is data like the code: each text is one JSON string on one line.
-The answer is a call of :data:`~reviewbot.core.findings.answer_tool.ANSWER_TOOL`. A model wrote it, so its word alone changes nothing:
-its quote is checked against the code (:mod:`reviewbot.core.findings.verdicts`).
+The answer is a call of :data:`~reviewbot.core.findings.answer_tool.ANSWER_TOOL`. A model wrote it,
+so its word alone changes nothing: its quote is checked (:mod:`reviewbot.core.findings.verdicts`).
 """
 
 from __future__ import annotations

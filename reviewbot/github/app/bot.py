@@ -16,6 +16,7 @@ from reviewbot.github.app.head_files import pull_request_files
 from reviewbot.github.app.inbox import Inbox
 from reviewbot.github.app.manifest import web_address
 from reviewbot.github.app.outbox import Outbox
+from reviewbot.github.app.replies import AppReplies
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.reviews import AppReviews
 from reviewbot.github.client.rate_limit import Pace
@@ -87,12 +88,17 @@ class Bot:
         explanations = Explanations(
             service, self.identity, answers, self._publisher, load, limits=limits
         )
+        self._publisher.after_withdrawal = reviews.after_withdrawal
+        replies = AppReplies(
+            *(service, self.identity, self._publisher, load), web_url=web_url, limits=limits
+        )
         work = DeliveryHandler(
             reviews,
             self._github,
             self.identity,
             answers,
             explanations,
+            replies=replies,
             clones=self._clones,
             count_fate=service.runner.kit.hooks.fate,
         )

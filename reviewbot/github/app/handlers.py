@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.app.clones import AppClones
     from reviewbot.github.app.explanations import Explanations
+    from reviewbot.github.app.replies import AppReplies
     from reviewbot.github.app.reviews import AppReviews
     from reviewbot.github.identity import BotIdentity
     from reviewbot.github.webhook.tasks import RepositoryRef, Task
@@ -62,6 +63,7 @@ class DeliveryHandler:
         answers: Answers,
         explanations: Explanations,
         *,
+        replies: AppReplies,
         clones: AppClones,
         count_fate: Callable[[str, str, str, str], object] = lambda *_: None,
     ) -> None:
@@ -72,7 +74,7 @@ class DeliveryHandler:
             answers,
         )
         self._explanations, self._count_fate = explanations, count_fate
-        self._clones = clones
+        self._replies, self._clones = replies, clones
         self._stopped: dict[str, int] = {}  # by delivery, until the reply is posted
 
     async def do(self, task: Task) -> None:
@@ -177,6 +179,11 @@ class DeliveryHandler:
             await self._review(task.repository, number, asked)
 
     async def _comment(self, task: Commented) -> None:
+        identity = await self._identity()
+        if await asyncio.to_thread(commands.find, task.body, identity.mention) is None:
+            if task.reply is not None:
+                await self._replies.take(self._api(task.repository), task)
+            return
         command = await self._command(task)
         api, question = self._api(task.repository), CommandComment.of(task)
         if isinstance(command, Unknown):

@@ -12,7 +12,7 @@ import logging
 import zlib
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from reviewbot.core.diff.parse import parse_diff
@@ -22,11 +22,13 @@ from reviewbot.errors import ReviewbotError
 from reviewbot.github.app import targets
 from reviewbot.github.app.poller import Poller
 from reviewbot.github.app.retries import for_author, pause_after
-from reviewbot.github.app.targets import ReplyTarget, ReviewTarget
+from reviewbot.github.app.targets import DiscussionTarget, ReplyTarget, ReviewTarget
 from reviewbot.github.client.errors import RateLimitedError
 from reviewbot.github.commands.answers import answer_once
 from reviewbot.github.commands.explain import reply_text
+from reviewbot.github.dialogue.answer import answer_text, is_withdrawal, post_answer
 from reviewbot.github.publish.publication import Publication
+from reviewbot.github.webhook.tasks import RepositoryRef
 from reviewbot.store import publications, reviews
 
 if TYPE_CHECKING:
@@ -47,6 +49,14 @@ SHARE: Final = 4
 """One installation may use at most one in ``SHARE`` slots, so that others need not wait."""
 
 log = logging.getLogger(__name__)
+
+
+AfterWithdrawal: TypeAlias = "Callable[[RepositoryRef, int, str], Awaitable[object]]"
+"""Function from a repository, the number of a pull request, and the key of the withdrawal."""
+
+
+async def _nothing(_repository: RepositoryRef, _number: int, _key: str) -> None:
+    pass
 
 
 class _LeftError(Exception):
@@ -71,6 +81,8 @@ class Outbox:
     ) -> None:
         self._database, self._hub, self._github, self._identity = database, hub, github, identity
         self._public_url = public_url
+        self.after_withdrawal: AfterWithdrawal = _nothing
+        """Called after a finding was withdrawn, to review the pull request again."""
         self._poller = Poller(
             "publisher",
             database,
@@ -110,6 +122,8 @@ class Outbox:
             api, identity = self._github.installation(installation), await self._identity()
             if isinstance(target, ReplyTarget):
                 await self._reply(claimed, target, api, identity)
+            elif isinstance(target, DiscussionTarget):
+                await self._discuss(claimed, target, installation, identity)
             else:
                 publication = self._publication(claimed.id, target, api, identity)
                 problems = await self._to_its_end(claimed, target, publication)
@@ -142,6 +156,37 @@ class Outbox:
         text = await asyncio.to_thread(reply_text, builder.report, target.link_hosts)
         async with self._posting_lock(target):
             await answer_once(api, identity, target.question, text)
+            await self._poller.done(claimed)
+
+    async def _discuss(
+        self, claimed: Claimed, target: DiscussionTarget, installation: int, identity: BotIdentity
+    ) -> None:
+        """Post the answer to a reply; a withdrawal also brings the check up to date.
+
+        Raises:
+            _LeftError: the node shuts down before the answer has ended.
+            ReviewbotError: GitHub rejects the answer, or the review after it cannot begin.
+        """
+        builder = ReportBuilder()
+        async for event in self._events(claimed.id):
+            builder.add(event)
+        report, discussion = builder.report, target.discussion
+        if report.outcome is None:
+            raise _LeftError
+        text = await asyncio.to_thread(answer_text, report, discussion, target.link_hosts)
+        async with self._posting_lock(target):
+            await post_answer(
+                self._github.installation(installation),
+                identity,
+                discussion,
+                text,
+                withdrawn=(withdrawn := is_withdrawal(report)),
+                again=claimed.tries > 1,
+            )
+            if withdrawn:
+                pull = discussion.pull
+                where = RepositoryRef(installation, pull.repository_id or 0, pull.repo)
+                await self.after_withdrawal(where, pull.number, discussion.keys[1])
             await self._poller.done(claimed)
 
     def _publication(

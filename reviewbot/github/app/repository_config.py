@@ -69,6 +69,9 @@ class RepositoryConfig:
                 self._keys.add("lookups")
                 most = settings_for(self._load, {}).lookups
                 self.options["lookups"] = min(int(values["lookups"]), most)
+            if values.get("replies") is False:  # answers cost the operator, too
+                publishing["replies"] = False
+            self._keys |= {"replies"} & publishing.keys()
             publishing |= {key: values[key] for key in _PUBLISHING if key in values}
             self.unheeded = tuple(key for key in _OPERATORS if key in values)
         if "link_hosts" in publishing:

@@ -156,6 +156,16 @@ class AppReviews:
             raise OtherHeadError(_OTHER_HEAD)
         return None
 
+    async def after_withdrawal(self, repository: RepositoryRef, number: int, key: str) -> None:
+        """Bring check and summary up to date after a finding was withdrawn.
+
+        ``key`` identifies the withdrawal. Reviewed hunks are not reviewed again.
+
+        Raises:
+            ReviewbotError: as for :meth:`begin`.
+        """
+        await self.begin(repository, number, ReviewTrigger(again=key))
+
     async def _store(
         self,
         repository: RepositoryRef,

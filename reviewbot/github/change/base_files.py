@@ -69,6 +69,24 @@ async def base_files(
     return BaseFiles(config, attributes, branch=branch, commit=tip)
 
 
+async def config_at(
+    api: Api, repo: str, ref: str, *, config_names: Sequence[str] = CONFIG_NAMES
+) -> tuple[str, str] | None:
+    """Return name and text of the first configuration of a branch, with few requests.
+
+    ``ref`` is the branch, as ``refs/heads/NAME``.
+
+    Raises:
+        ConfigError: the configuration is too large or not text.
+        GitHubError: GitHub refuses, or does not respond.
+    """
+    for name in config_names:
+        found = await _config(api, repo, ref, ref.removeprefix("refs/heads/"), (name,))
+        if found is not None:
+            return found
+    return None
+
+
 async def base_tip(api: Api, repo: str, base: Side) -> str:
     """Return the current commit of the base branch."""
     try:

@@ -45,7 +45,7 @@ TRIES: Final = 3
 """Maximum number of attempts to fetch the diff while somebody pushes."""
 _NOT_IN_ONE_PIECE: Final = (DiffTooLargeError, TooLargeError, InvalidError, UnavailableError)
 """Errors that mean a diff is too large: 406, or 422 and 5xx for a timeout at GitHub."""
-_NOT_TOLD: Final = (NotFoundError, ForbiddenError, *_NOT_IN_ONE_PIECE)
+NOT_TOLD: Final = (NotFoundError, ForbiddenError, *_NOT_IN_ONE_PIECE)
 _PUT_TOGETHER: Final = (
     "GitHub does not provide this diff in one piece: it was put together from the list of changed"
     " files."
@@ -146,7 +146,7 @@ async def _diff(api: Api, repo: str, pull: PullRequest, since: str) -> _PullDiff
     try:
         data = await api.pulls.compare_diff(repo, since, pull.head.sha, max_bytes=MAX_DIFF)
         files = await asyncio.to_thread(parse_diff, data)
-    except (*_NOT_TOLD, DiffError):
+    except (*NOT_TOLD, DiffError):
         return None
     diff = _PullDiff(data, len({file.path for file in files}))
     return diff if diff.files >= pull.changed_files else None
@@ -165,7 +165,7 @@ async def _comparison(api: Api, repo: str, pull: PullRequest) -> Comparison | No
         if not _fits(compared, pull):
             then = await api.pulls.compare(repo, pull.base.sha, pull.head.sha)
             return then if _fits(then, pull) else compared
-    except _NOT_TOLD:
+    except NOT_TOLD:
         return None
     return compared
 
@@ -200,7 +200,7 @@ async def _listed_beside(
         return compared.files  # a diff has no more files than a comparison lists
     try:
         return await _list(api, repo, pull, None)
-    except _NOT_TOLD:
+    except NOT_TOLD:
         return None
 
 

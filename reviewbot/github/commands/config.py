@@ -36,6 +36,7 @@ _SHOWN = (
     "max_notes",
     "max_inline",
     "rounds",
+    "replies",
     "instructions",
     "path_instructions",
     "context_lines",

@@ -41,6 +41,7 @@ from reviewbot.github.state.reconcile import SECRETS, reconcile
 from reviewbot.github.state.relocate import head_reader, read_head_code
 from reviewbot.github.state.rounds import Round, apply_round, round_of
 from reviewbot.github.state.scope import reviewed_hunks, reviewed_now
+from reviewbot.github.state.withdrawals import withdrawals_at
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping, Sequence
@@ -193,6 +194,7 @@ class CommentPublisher:
                 code,
                 reread,
                 levels=subject.levels,
+                withdrawn=withdrawals_at(prior.withdrawn, records, files),
                 is_first=prior.is_first and not records,
                 head=(prior.summary[1].head or "") if prior.summary else "",
             )

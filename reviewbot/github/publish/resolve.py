@@ -19,7 +19,7 @@ from reviewbot.github.client.errors import (
 from reviewbot.github.markers import Marker
 from reviewbot.github.publish.comment_text import unmarked, with_marker
 from reviewbot.github.publish.post import create_once
-from reviewbot.github.state.prior import HIDDEN_AS, read_prior
+from reviewbot.github.state.prior import HIDDEN_AS, WITHDRAWN, read_prior
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -87,9 +87,10 @@ class CommentResolver:
         return True
 
     def _says_fixed(self, posted: Posted) -> bool:
-        """Return whether our last reply states that the finding is resolved."""
+        """Return whether our last reply states that the finding is resolved or withdrawn."""
         prior = self.prior
-        return prior.replied("fixed", posted.id) > prior.replied("back", posted.id)
+        ended = prior.replied("fixed", posted.id) + prior.replied(WITHDRAWN, posted.id)
+        return ended > prior.replied("back", posted.id)
 
     async def _say(self, posted: Posted, what: str, text: str) -> None:
         """Reply in the thread, once per head."""

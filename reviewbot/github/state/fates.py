@@ -30,7 +30,7 @@ def after_review(new: StateBlock, before: StateBlock | None, done: Reconciled) -
     earlier = [one for one in before.closed if one.id not in is_open] if before else []
     states = {one.id: one.state for one in before.records} if before else {}
     ended: list[tuple[Record, Fate]] = [(one, "fixed") for one in done.resolved]
-    ended += [(one, "dismissed") for one in done.dismissed]
+    ended += [(one, "refuted" if one.id in done.refuted else "dismissed") for one in done.dismissed]
     # Only what was open: a closed record that was dropped for space must not come back.
     ended = [(one, fate) for one, fate in ended if states.get(one.id, "open") == "open"]
     dropped = before.dropped if before else {}

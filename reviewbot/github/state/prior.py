@@ -14,6 +14,7 @@ without such permission. ``/ignore undo`` takes an earlier ``/ignore`` back.
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
 
 HIDDEN_AS: Final = "outdated"
 """Expected ``minimizedReason`` of comments we hid."""
+WITHDRAWN: Final = "withdrawn"
+"""Beginning of the key of a reply of ours that withdraws a finding. The id of the finding follows,
+the comment that it answers, and a digest of the changes of the file."""
+_WITHDRAWAL: Final = re.compile(rf"{WITHDRAWN}-([0-9a-f]{{16}})-[0-9]{{1,19}}-([0-9a-f]{{16}})")
 WRITERS: Final = ("admin", "write")
 """Permissions of people who may command; GitHub gives ``maintain`` as ``write``."""
 
@@ -105,6 +110,8 @@ class Prior:
         dismissed: the login of the person who dismissed a finding, by finding id.
         set_aside: the login of the author, who may not write, of the pull request, by the id of
             each finding that the author set aside.
+        withdrawn: digests of the withdrawals of findings after a reply, by finding id
+            (:mod:`reviewbot.github.state.withdrawals`).
         replies: keys of our replies.
         duplicates: comments on findings that already have one, posted by concurrent runs, and not
             answered, resolved or hidden by anybody.
@@ -123,6 +130,7 @@ class Prior:
     posted: dict[str, Posted] = field(default_factory=dict)
     dismissed: dict[str, str] = field(default_factory=dict)
     set_aside: dict[str, str] = field(default_factory=dict)
+    withdrawn: dict[str, frozenset[str]] = field(default_factory=dict)
     replies: set[str] = field(default_factory=set)
     duplicates: list[ReviewComment] = field(default_factory=list)
     copies: list[ReviewComment] = field(default_factory=list)
@@ -138,7 +146,9 @@ class Prior:
         found = {one.id: one for one in self.block.records} if self.block else {}
         for id_, one in found.items():
             if one.state != "resolved":
-                found[id_] = replace(one, state="dismissed" if id_ in self.dismissed else "open")
+                is_away = one.state == "dismissed" and id_ in self.withdrawn
+                is_away |= id_ in self.dismissed
+                found[id_] = replace(one, state="dismissed" if is_away else "open")
         for id_, posted in self.posted.items():
             if not posted.ours or (posted.key == key and id_ not in found):
                 continue
@@ -291,6 +301,7 @@ class _PriorReader:
             marker = self._parse(comment.body)
             self._note_reply(marker)
             if comment.in_reply_to is not None or marker is None or marker.kind != "finding":
+                self._note_withdrawal(marker, comment)
                 continue
             noted, thread = marker.findings[0], by_first.get(comment.id)
             finding_of[comment.id] = noted.id
@@ -327,6 +338,13 @@ class _PriorReader:
     def _note_reply(self, marker: Marker | None) -> None:
         if marker is not None and marker.kind == "reply" and marker.key is not None:
             self.found.replies.add(marker.key)
+
+    def _note_withdrawal(self, marker: Marker | None, comment: ReviewComment) -> None:
+        """Note a finding that we withdrew. Only a signed reply counts: others use our login."""
+        match = _WITHDRAWAL.fullmatch((marker and marker.key) or "")
+        if match is not None and self._identity.signed(comment.body, self._pull):
+            digests = self.found.withdrawn.get(match[1], frozenset())
+            self.found.withdrawn[match[1]] = digests | {match[2]}
 
     def _wish(self, comment: Comment | ReviewComment, finding_id: str, command: BotCommand) -> None:
         login, is_undo = comment.author.login, command.name == "ignore undo"

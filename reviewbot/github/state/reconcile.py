@@ -20,6 +20,7 @@ from reviewbot.core.findings.finding import Finding, level_of, rank
 from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.core.wording import count, listed
 from reviewbot.github.state.matching import Matching, carried, places_of, recorded
+from reviewbot.github.state.withdrawals import Withdrawals
 from reviewbot.pipeline.config_check import RULE as CONFIG
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.github.state.relocate import HeadCode
 
 LINTERS: Final = ("ruff", "oxlint", "shellcheck", "hadolint", "zizmor")
+NO_WITHDRAWALS: Final = Withdrawals()
 SECRETS: Final = "secrets/"
 """Beginning of the rules that run in every review, whatever else reads a file."""
 
@@ -49,6 +51,7 @@ class Reconciled:
         unposted: findings of this review that have no comment, and may get one.
         resolved: earlier findings that this review resolves.
         fixed: the code that fixes some of them, by their ids.
+        refuted: ids of those that we withdrew after a reply.
         dismissed: findings that somebody dismissed.
         is_first: whether there was no earlier review.
         rounds: number of complete rounds, with this review.
@@ -62,6 +65,7 @@ class Reconciled:
     unposted: tuple[Finding, ...] = ()
     resolved: tuple[Record, ...] = ()
     fixed: Mapping[str, Evidence] = field(default_factory=dict)
+    refuted: frozenset[str] = frozenset()
     dismissed: tuple[Record, ...] = ()
     is_first: bool = True
     rounds: int = 0
@@ -93,23 +97,26 @@ def reconcile(
     levels: RuleLevels,
     is_first: bool,
     head: str = "",
+    withdrawn: Withdrawals = NO_WITHDRAWALS,
 ) -> Reconciled:
     """Compare a review with earlier findings.
 
     ``prior`` has the findings of earlier reviews, and ``dismissed`` the login of the person who
     dismissed a finding, both by finding id. ``is_first`` is True if there was no earlier review.
     ``head`` is that of the last state. A review under an invalid configuration resolves nothing.
+    ``withdrawn`` are the findings that we withdrew after a reply, which count as dismissed.
     """
     places = places_of(prior.values(), code)
     found, named = Matching(prior, places, code, reread).match(report.findings)
     proofs = {event.id: event.evidence for event in report.verdicts}
     ends = _Ends(code, report.prompt_version or "", proofs)
     for finding in found:
-        ends.take(finding, named.get(finding.id), dismissed)
+        ends.take(finding, named.get(finding.id), dismissed.keys() | withdrawn.current)
     rest = [one for id_, one in prior.items() if id_ not in named]
     status = {file.path: file for file in report.coverage}
     excluded = {file.path for file in report.covered("skipped") if file.reason == EXCLUDED}
     verdicts = {event.id: event for event in report.earlier}
+    away = dismissed.keys() | withdrawn.current | withdrawn.earlier
     for record in rest:
         place = places.get(record.id)
         line = place[0] if place else record.line
@@ -125,13 +132,14 @@ def reconcile(
         elif (proof := _fix_of(record, place, verdicts.get(record.id))) is not None:
             ends.fixed[record.id] = proof
             ends.resolve(now)
-        elif record.id in dismissed:
+        elif record.id in away:
             ends.records.append(replace(now, state="dismissed"))
         else:
             now = _asked(now, verdicts.get(record.id), head)
             ends.records.append(replace(now, state="open"))
             is_known = code.is_known(now.path, now.side)
             ends.open.append(carried(now, place, is_known=is_known))
+    ends.refuted = withdrawn.current - dismissed.keys()
     return ends.reconciled(report, dismissed, is_first=is_first)
 
 
@@ -148,6 +156,7 @@ class _Ends:
     records: list[Record] = field(default_factory=list)
     resolved: list[Record] = field(default_factory=list)
     fixed: dict[str, Evidence] = field(default_factory=dict)
+    refuted: frozenset[str] = frozenset()
     excluded: int = 0
 
     def take(self, finding: Finding, record: Record | None, dismissed: Collection[str]) -> None:
@@ -198,6 +207,7 @@ class _Ends:
             unposted=tuple(self.unposted),
             resolved=tuple(self.resolved),
             fixed=self.fixed,
+            refuted=self.refuted,
             dismissed=away,
             is_first=is_first,
         )
@@ -261,9 +271,12 @@ def _asked(record: Record, event: FindingVerified | FindingWithdrawn | None, hea
 def _notices(
     away: Collection[Record], dismissed: Mapping[str, str], excluded: int
 ) -> Iterator[str]:
-    people = sorted({dismissed[one.id] for one in away})
-    if people:
-        yield f"{count(len(away), 'finding')} dismissed by {listed(people)}."
+    by_people = [dismissed[one.id] for one in away if one.id in dismissed]
+    if by_people:
+        those = count(len(by_people), "finding")
+        yield f"{those} dismissed by {listed(sorted(set(by_people)))}."
+    if len(by_people) < len(away):
+        yield f"{count(len(away) - len(by_people), 'finding')} withdrawn after a reply."
     if excluded:
         those = count(excluded, "finding")
         yield f"{those} of earlier reviews left out: the configuration excludes them."

@@ -13,6 +13,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, get_args
 
 from reviewbot.core.render.inert import well_formed
@@ -26,6 +28,7 @@ from reviewbot.github.webhook.tasks import (
     InstallationChanged,
     Ping,
     PullRequestInactive,
+    ReplyContext,
     RepositoriesChanged,
     RerunWanted,
     ReviewAction,
@@ -46,6 +49,7 @@ MAX_PULLS: Final = 20
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-f]{64})")
 _DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_BRANCH: Final = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\]{1,255}")
 _EXTERNAL_ID: Final = re.compile(r"[!-~]{1,200}")
 _BUTTON: Final = re.compile(r"[a-z-]{1,20}")
 
@@ -127,10 +131,30 @@ def _issue_comment(payload: Payload) -> Task:
 def _review_comment(payload: Payload) -> Task:
     is_reply = payload.at("comment.in_reply_to_id") is not None
     thread = payload.id("comment.in_reply_to_id" if is_reply else "comment.id")
-    return _comment(payload, "pull_request", thread)
+    task = _comment(payload, "pull_request", thread)
+    if not is_reply or payload.at("pull_request.state") != "open":
+        return task
+    with suppress(PayloadError):  # without its context, a reply is only searched for commands
+        task = replace(task, reply=_reply_context(payload))
+    return task
 
 
-def _comment(payload: Payload, pull: str, thread: int | None) -> Task:
+def _reply_context(payload: Payload) -> ReplyContext:
+    """Return the pull request of a reply.
+
+    Raises:
+        PayloadError: a field is missing.
+    """
+    head, base = (payload.at(f"pull_request.{side}.repo.id") for side in ("head", "base"))
+    return ReplyContext(
+        payload.text("pull_request.head.sha", _SHA),
+        payload.text("pull_request.base.sha", _SHA),
+        f"refs/heads/{payload.text('pull_request.base.ref', _BRANCH)}",
+        is_fork=positive(head) is None or head != base,
+    )
+
+
+def _comment(payload: Payload, pull: str, thread: int | None) -> Commented:
     if payload.action != "created":
         raise payload.nothing()
     origin, sender = payload.origin(), payload.login("sender")

@@ -58,12 +58,27 @@ class PullRequestInactive:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyContext:
+    """The open pull request of a reply in a thread: the commits of its head and base.
+
+    ``base_ref`` is the branch of the base, as ``refs/heads/NAME``. ``is_fork`` is True if the head
+    is in another repository.
+    """
+
+    head: str
+    base: str
+    base_ref: str
+    is_fork: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Commented:
     """A person, whose login is ``sender``, commented on a pull request.
 
     ``author`` is the login of the author of the pull request; empty if unknown. ``thread`` is the
     first comment of the thread on a line, which takes the replies; None if the comment is below the
-    pull request as a whole.
+    pull request as a whole. ``reply`` is set for a comment that replies in a thread of an
+    open pull request.
     """
 
     delivery: str
@@ -74,6 +89,7 @@ class Commented:
     thread: int | None
     body: str
     author: str = ""
+    reply: ReplyContext | None = None
 
     @property
     def is_by_author(self) -> bool:

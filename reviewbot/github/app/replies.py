@@ -1,0 +1,134 @@
+"""Turn a reply to a finding into a stored and queued question, or answer it at once."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reviewbot.core.safety.shown_text import shown_line
+from reviewbot.errors import ConfigError
+from reviewbot.github.app import targets
+from reviewbot.github.app.repository_config import RepositoryConfig
+from reviewbot.github.app.reviews import tenant_of
+from reviewbot.github.app.subjects import installation_at
+from reviewbot.github.app.targets import DiscussionTarget
+from reviewbot.github.change.base_files import config_at
+from reviewbot.github.dialogue.answer import NOT_LOOKED, post_reply
+from reviewbot.github.dialogue.look import Disputed, read_reply
+from reviewbot.github.dialogue.replies import FixedAnswer, PersonReply, is_for_us
+from reviewbot.jobs.admission import IdempotencyConflictError, ReviewRequest
+from reviewbot.jobs.options import ReviewOptions
+from reviewbot.pipeline.explain import explanation_models
+from reviewbot.store import publications
+from reviewbot.store.budgets import OverLimitError
+from reviewbot.store.publications import NewPublication
+from reviewbot.store.reviews import packed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from reviewbot.config.settings import Settings
+    from reviewbot.github.api.gateway import Api
+    from reviewbot.github.app.outbox import Outbox
+    from reviewbot.github.identity import BotIdentity
+    from reviewbot.github.webhook.tasks import Commented
+    from reviewbot.jobs.service import ReviewService
+    from reviewbot.store.keys import Limits
+
+log = logging.getLogger(__name__)
+
+_NO_BUDGET = "the installation has reached its daily limit."
+
+
+class AppReplies:
+    """Handler of replies to findings. The outbox posts the answers of models.
+
+    Args:
+        load: resolves options to settings, as the server does.
+        web_url: address of GitHub's pages.
+        limits: usage limits of each installation.
+    """
+
+    def __init__(
+        self,
+        service: ReviewService,
+        identity: Callable[[], Awaitable[BotIdentity]],
+        publisher: Outbox,
+        load: Callable[[Mapping[str, object]], Settings],
+        *,
+        web_url: str,
+        limits: Limits,
+    ) -> None:
+        self._service, self._identity, self._publisher = service, identity, publisher
+        self._load, self._web_url, self._limits = load, web_url, limits
+
+    async def take(self, api: Api, task: Commented) -> None:
+        """Answer a reply, or start its answer, once. Replies that get no answer are ignored.
+
+        Raises:
+            GitHubError: GitHub refuses a request.
+            StoreError: the database is unavailable.
+        """
+        identity, reply = await self._identity(), PersonReply.of(task)
+        if reply is None or not is_for_us(reply.body, identity.mention):
+            return
+        if not self._is_on(self._load({})):
+            return
+        page = f"{self._web_url}/{reply.pull.repo}"
+        found = await read_reply(api, reply, identity, page=page)
+        if found is None:
+            return
+        config = RepositoryConfig(self._load)
+        try:
+            settings = config.settings(await config_at(api, reply.pull.repo, reply.base_ref))
+        except ConfigError:  # the check of the next review names the error
+            return
+        if not self._is_on(settings):
+            return
+        if isinstance(found, FixedAnswer):
+            await post_reply(
+                *(api, identity, reply.pull, reply.thread),
+                key=found.key,
+                text=found.text,
+                again=True,
+            )
+            return
+        asked = ReviewRequest(
+            tenant=tenant_of(installation_at(task.repository)),
+            diff=found.diff,
+            options=ReviewOptions(config.options),
+            title=f"Reply: {shown_line(found.reply.title)}",
+            idempotency_key=f"{str(reply.pull).lower()}/reply-{reply.comment}",
+            inquiry=found.reply,
+            limits=self._limits,
+        )
+        try:
+            await self._store(installation_at(task.repository), asked, found, settings.link_hosts)
+        except OverLimitError:
+            text, key = NOT_LOOKED.format(_NO_BUDGET), found.discussion.keys[0]
+            await post_reply(
+                *(api, identity, reply.pull, reply.thread), key=key, text=text, again=True
+            )
+
+    @staticmethod
+    def _is_on(settings: Settings) -> bool:
+        return settings.replies and bool(explanation_models(settings))
+
+    async def _store(
+        self,
+        installation: int,
+        request: ReviewRequest,
+        found: Disputed,
+        link_hosts: tuple[str, ...],
+    ) -> None:
+        target = DiscussionTarget(found.discussion, link_hosts)
+        new = NewPublication(installation, targets.to_json(target), packed(b""))
+        also = partial(publications.insert, new=new)
+        try:
+            row, known = await self._service.create(request, also=also)
+        except IdempotencyConflictError:  # already stored, with a shorter thread
+            return
+        if not known:
+            log.info("stored a reply", extra={"review_id": row.id})
+            self._publisher.wake()

@@ -1,0 +1,135 @@
+"""Post the answer to a reply, once, and resolve the thread of a finding that it withdraws."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.render.author import without_details
+from reviewbot.core.render.markdown_text import code_span, fence, linked, literal
+from reviewbot.core.safety.safe_text import safe_markdown
+from reviewbot.core.wording import NO_REASON
+from reviewbot.github import markers
+from reviewbot.github.client.errors import ForbiddenError, InvalidError, NotFoundError
+from reviewbot.github.markers import Marker
+from reviewbot.github.publish.comment_text import unmarked, with_marker
+from reviewbot.github.publish.post import create_once
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from reviewbot.core.events.report import Report
+    from reviewbot.core.findings.finding import Evidence
+    from reviewbot.github.api.gateway import Api
+    from reviewbot.github.dialogue.look import Discussion
+    from reviewbot.github.identity import BotIdentity, PullName
+
+NOT_LOOKED: Final = "I could not look at the code: {} The finding stays open."
+WITHDRAWN_TEXT: Final = "Withdrawn."
+RERUN: Final = (
+    "If the job of the review is a required check, run it again: this run cannot change its result."
+)
+_QUOTE_LINES: Final = 6
+
+
+def is_withdrawal(report: Report) -> bool:
+    """Return whether an answer withdraws the finding."""
+    answer = report.answer
+    return bool(
+        answer and answer.complete and answer.reply and answer.reply.decision == "withdrawn"
+    )
+
+
+def answer_text(
+    report: Report, discussion: Discussion, link_hosts: Collection[str], *, rerun: bool = False
+) -> str:
+    """Return the answer to a reply, as Markdown.
+
+    ``rerun`` says whether a withdrawal needs another run of a job. Links of a model may point to
+    ``link_hosts`` only.
+    """
+    answer = report.answer
+    if answer is None or not answer.complete or answer.reply is None:
+        reasons = without_details(report).reasons
+        reason = "it was cancelled." if report.outcome == "cancelled" else next(iter(reasons), "")
+        return NOT_LOOKED.format(literal(reason or NO_REASON))
+    words = safe_markdown(answer.text, link_hosts=link_hosts)
+    blocks = [words]
+    if answer.reply.decision == "withdrawn":
+        blocks = [f"{WITHDRAWN_TEXT} {words}"]
+    if (evidence := answer.reply.evidence) is not None:
+        blocks += [_place(evidence, discussion), fence(evidence.quote, lines=_QUOTE_LINES)]
+    if answer.reply.decision == "withdrawn" and rerun:
+        blocks.append(RERUN)
+    return "\n\n".join((*blocks, f"Answered by {code_span(answer.model)}."))
+
+
+def _place(evidence: Evidence, discussion: Discussion) -> str:
+    """Return path and line of the code that decides, with a link to it at the head."""
+    last = evidence.line + evidence.quote.count("\n")
+    links = discussion.subject.links
+    lines = (evidence.line, last)
+    address = None if evidence.base else links.blob(links.head, evidence.path, lines)
+    old = " of the old version" if evidence.base else ""
+    return f"{linked(f'{evidence.path}:{evidence.line}', address)}{old}:"
+
+
+async def post_answer(
+    api: Api,
+    identity: BotIdentity,
+    discussion: Discussion,
+    text: str,
+    *,
+    withdrawn: bool,
+    again: bool,
+) -> None:
+    """Post an answer, unless it was posted before; resolve the thread if the finding is withdrawn.
+
+    ``again`` says whether an earlier attempt may have posted the answer.
+
+    Raises:
+        GitHubError: GitHub rejects the answer.
+    """
+    key = discussion.keys[withdrawn]
+    where = (discussion.pull, discussion.thread)
+    await post_reply(api, identity, *where, key=key, text=text, again=again)
+    if withdrawn and discussion.node:
+        # Few installations may resolve threads. The answer says that the finding is withdrawn.
+        with suppress(ForbiddenError, InvalidError, NotFoundError):
+            await api.threads.resolve(discussion.node)
+
+
+async def post_reply(
+    api: Api,
+    identity: BotIdentity,
+    pull: PullName,
+    thread: int,
+    *,
+    key: str,
+    text: str,
+    again: bool = False,
+) -> None:
+    """Reply in a thread, unless the reply of this key was posted before.
+
+    ``again`` says whether an earlier attempt may have posted it.
+
+    Raises:
+        GitHubError: GitHub rejects the reply.
+    """
+
+    async def find() -> bool | None:
+        comments = await api.reviews.comments(pull.repo, pull.number)
+        ours = (one for one in comments if identity.wrote(one.author))
+        found = (markers.shape(one.body, pull.bound) for one in ours)
+        return any(marker and marker.key == key for marker in found) or None
+
+    if again and await find():
+        return
+    marker = markers.write(Marker("reply", key=key), pull.bound, identity.secrets)
+    body = with_marker(unmarked(text), marker)
+
+    async def post() -> bool:
+        await api.reviews.reply(pull.repo, pull.number, thread, body)
+        return True
+
+    await create_once(post, find)

@@ -1,0 +1,190 @@
+"""Read what the answer to a reply needs: the thread, and the code of the finding at the head.
+
+A reply takes few requests to GitHub: the payload of its event has the pull request, and each list
+is read once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.diff.parse import FileDiff, parse_diff
+from reviewbot.core.diff.write import file_diff_text
+from reviewbot.core.safety.redact import redact_file
+from reviewbot.errors import DiffError, ReviewbotError
+from reviewbot.github.change.fetch import MAX_DIFF, NOT_TOLD
+from reviewbot.github.change.subject import Subject
+from reviewbot.github.dialogue.replies import (
+    ANSWERED,
+    FixedAnswer,
+    decide,
+    is_open,
+)
+from reviewbot.github.identity import PullName  # noqa: TC001 - decoded
+from reviewbot.github.state.prior import WITHDRAWN, WRITERS
+from reviewbot.github.state.withdrawals import changes_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reviewbot.core.diff.hunks import DiffLine, Hunk, LineKind
+    from reviewbot.core.prompt.reply import FindingReply
+    from reviewbot.github.api.gateway import Api
+    from reviewbot.github.api.reviews import ReviewComment
+    from reviewbot.github.dialogue.replies import PersonReply
+    from reviewbot.github.identity import BotIdentity
+
+_NAMELESS: Final = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n"
+_MARKS: Final[dict[LineKind, str]] = {"added": "+", "removed": "-", "context": " "}
+SHOWN_LINES: Final = 300
+"""Most lines of the diff of the finding's file that a model is shown."""
+NOT_SHOWN: Final = (
+    "I could not look at the code: GitHub does not return the changes of this file. The finding"
+    " stays open."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Discussion:
+    """The place of an answer, and what it may end.
+
+    Attributes:
+        pull: the pull request.
+        head: the commit whose code decides.
+        base: the commit of the base.
+        page: the repository's page, ``https://HOST/OWNER/REPO``.
+        thread: id of the first comment of the thread.
+        node: id of the thread at GraphQL, to resolve it; empty if unknown.
+        key: the ids of finding and reply, which end the key of the answer.
+        digest: digest of the changes of the finding's file, for a withdrawal.
+    """
+
+    pull: PullName
+    head: str
+    base: str
+    page: str
+    thread: int
+    node: str
+    key: str
+    digest: str
+
+    @property
+    def subject(self) -> Subject:
+        """The pull request at the commit whose code decides."""
+        return Subject(self.pull, self.head, self.base, None, self.page, "")
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """The keys of an answer, and of one that withdraws the finding."""
+        return f"{ANSWERED}-{self.key}", f"{WITHDRAWN}-{self.key}-{self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """A reply that a model answers: ``diff`` has the lines to show."""
+
+    discussion: Discussion
+    reply: FindingReply
+    diff: bytes
+
+
+async def read_reply(
+    api: Api, reply: PersonReply, identity: BotIdentity, *, page: str
+) -> FixedAnswer | Disputed | None:
+    """Return the answer to a reply, or what a model is asked; None for silence.
+
+    Raises:
+        GitHubError: GitHub refuses a request.
+    """
+    name = reply.pull
+    comments = await api.reviews.comments(name.repo, name.number)
+    decided = await asyncio.to_thread(decide, reply, comments, identity)
+    if decided is None or not await _may_reply(api, reply):
+        return None
+    threads = await api.threads.all(name.repo, name.number)
+    thread = next((one for one in threads if one.first_comment == reply.thread), None)
+    if isinstance(decided, FixedAnswer):
+        is_closed = thread is not None and thread.resolved
+        return None if is_closed else decided
+    if not is_open(decided.reply.id, thread, comments, name, identity):
+        return None
+    file = await _file_at_head(api, reply, decided.comment)
+    diff = None if file is None else await asyncio.to_thread(_shown, file, decided.reply)
+    if file is None or diff is None:
+        return FixedAnswer(f"{ANSWERED}-{decided.key}", NOT_SHOWN)
+    node = "" if thread is None else thread.id
+    digest = await asyncio.to_thread(changes_digest, file)
+    discussion = Discussion(
+        name, reply.head, reply.base, page, reply.thread, node, decided.key, digest
+    )
+    return Disputed(discussion, decided.reply, diff)
+
+
+async def _may_reply(api: Api, reply: PersonReply) -> bool:
+    """Return whether a person gets answers: the author of the pull request, and who may write."""
+    if reply.sender.lower() == reply.author.lower():
+        return True
+    return await api.pulls.permission(reply.pull.repo, reply.sender) in WRITERS
+
+
+async def _file_at_head(api: Api, reply: PersonReply, comment: ReviewComment) -> FileDiff | None:
+    """Return the changes of the finding's file at the head; None without changed lines."""
+    repo = reply.pull.repo
+    try:
+        data = await api.pulls.compare_diff(repo, reply.base, reply.head, max_bytes=MAX_DIFF)
+        files = await asyncio.to_thread(parse_diff, data)
+    except (*NOT_TOLD, DiffError):
+        return None
+    found = [file for file in files if file.path == comment.path and file.hunks]
+    return found[0] if len(found) == 1 else None
+
+
+def _shown(file: FileDiff, reply: FindingReply) -> bytes | None:
+    """Return the redacted lines around a finding as a diff; None if they cannot be searched.
+
+    Secrets are replaced before lines are left out: a part of a private key does not look like one.
+    """
+    try:
+        replaced = redact_file(file).replacements
+    except ReviewbotError:
+        return None
+    lines = [
+        (number, at, line._replace(text=replaced.get((number, at), line.text)))
+        for number, hunk in enumerate(file.hunks)
+        for at, line in enumerate(hunk.lines)
+    ]
+    numbers = [line.old_no if reply.side == "LEFT" else line.new_no for _, _, line in lines]
+    middle = numbers.index(reply.line) if reply.line in numbers else 0
+    first = max(0, min(middle - SHOWN_LINES // 2, len(lines) - SHOWN_LINES))
+    kept = lines[first : first + SHOWN_LINES]
+    written = b"".join(
+        _hunk_text(file.hunks[number], [(at, line) for other, at, line in kept if other == number])
+        for number in dict.fromkeys(number for number, _, _ in kept)
+    )
+    try:
+        [parsed] = parse_diff(_NAMELESS + written)
+        shown = FileDiff(file.path, file.path, "modified", hunks=parsed.hunks)
+        return file_diff_text(shown)
+    except (DiffError, ValueError):
+        return None
+
+
+def _hunk_text(hunk: Hunk, lines: Sequence[tuple[int, DiffLine]]) -> bytes:
+    """Return a part of a hunk as a hunk. ``lines`` have their index in ``hunk``."""
+    before = hunk.lines[: lines[0][0]]
+    old = _side(hunk.old_start, hunk.old_count, before, [line for _, line in lines], "added")
+    new = _side(hunk.new_start, hunk.new_count, before, [line for _, line in lines], "removed")
+    rows = [f"@@ -{old} +{new} @@"]
+    rows += [_MARKS[line.kind] + line.text for _, line in lines]
+    return "".join(f"{row}\n" for row in rows).encode("utf-8", "surrogateescape")
+
+
+def _side(
+    start: int, count: int, before: Sequence[DiffLine], kept: Sequence[DiffLine], other: LineKind
+) -> str:
+    """Return start and count of one side; the start of a side without lines is the line before."""
+    first = start + (not count) + sum(line.kind != other for line in before)
+    number = sum(line.kind != other for line in kept)
+    return f"{first if number else max(0, first - 1)},{number}"

@@ -1,0 +1,63 @@
+"""Findings that we withdrew after a reply, and how long that holds. Pure.
+
+A withdrawal rests on code, so it names a digest of the changes of the finding's file. While they
+are the same, the finding counts as dismissed, even if a later review reports it again. After other
+changes, a later review may report it, and it is open again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reviewbot.core.cache.unchanged import file_digest, hunk_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reviewbot.core.diff.parse import FileDiff
+    from reviewbot.github.state.block import Record
+
+DIGITS: Final = 16
+"""Digits of the digest in the key of a reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawals:
+    """Ids of withdrawn findings.
+
+    Attributes:
+        current: those whose file has the same changes as at the withdrawal.
+        earlier: those that an earlier review closed, and whose file changed since. They stay closed
+            unless a review reports them.
+    """
+
+    current: frozenset[str] = frozenset()
+    earlier: frozenset[str] = frozenset()
+
+
+def changes_digest(file: FileDiff) -> str:
+    """Return a digest of the changes of a file, without its line numbers."""
+    digests = (hunk_digest(file.path, hunk) for hunk in file.hunks)
+    return file_digest(file.path, digests)[:DIGITS]
+
+
+def withdrawals_at(
+    withdrawn: Mapping[str, frozenset[str]],
+    records: Mapping[str, Record],
+    files: Sequence[FileDiff],
+) -> Withdrawals:
+    """Return the withdrawals that hold for a diff.
+
+    Args:
+        withdrawn: the digests of the withdrawals of each finding, by id.
+        records: the prior findings by id.
+        files: the whole diff.
+    """
+    if not withdrawn:
+        return Withdrawals()
+    digests = {file.path: changes_digest(file) for file in files}
+    known = {id_: records[id_] for id_ in withdrawn if id_ in records}
+    current = {id_ for id_, one in known.items() if digests.get(one.path) in withdrawn[id_]}
+    earlier = {id_ for id_, one in known.items() if one.state == "dismissed"}
+    return Withdrawals(frozenset(current), frozenset(earlier - current))
