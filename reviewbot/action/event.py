@@ -53,6 +53,13 @@ class RequestedCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestedReply:
+    """A reply in a thread without a command, whose author's permission is not checked yet."""
+
+    task: Commented
+
+
+@dataclass(frozen=True, slots=True)
 class Merged:
     """A merge of a pull request, whose findings get their fates."""
 
@@ -67,7 +74,9 @@ class Skipped:
     code: int = EXIT_OK
 
 
-def read_event(inputs: ActionInputs) -> RequestedReview | RequestedCommand | Merged | Skipped:
+def read_event(
+    inputs: ActionInputs,
+) -> RequestedReview | RequestedCommand | RequestedReply | Merged | Skipped:
     """Return the request of the event; the input pull-request is for other kinds of events.
 
     Raises:
@@ -130,11 +139,13 @@ def _lacks_secrets(payload: object) -> bool:
     return at(theirs, "full_name") != ours
 
 
-def _of_comment(task: Task) -> RequestedCommand | Skipped:
+def _of_comment(task: Task) -> RequestedCommand | RequestedReply | Skipped:
     if not isinstance(task, Commented):
         reason = task.reason if isinstance(task, IgnoredDelivery) else "no comment"
         return Skipped(f"the event is {reason}")
     command = commands.find(task.body)
+    if command is None and task.reply is not None:
+        return RequestedReply(task)
     return RequestedCommand(task, command) if command else Skipped("the comment has no command")
 
 

@@ -247,33 +247,10 @@ class ActionReview:
         repository = open_commit(folder, head) if folder and folder.is_dir() else None
         return GitFiles(repository) if repository else None
 
-    async def _code(self, assignment: ReviewScope, folder: Path, ended: Event) -> CodeAtCommit:
-        """Return the code at the head: of a checkout, else of a clone, else of the contents API.
-
-        Args:
-            assignment: the scope of the review.
-            folder: folder for a clone, which is made when the first file is read.
-            ended: set at the end of the review; it ends a fetch.
-        """
-        inputs, subject = self._inputs, assignment.subject
+    async def _code(self, subject: Subject, folder: Path, ended: Event) -> CodeAtCommit:
+        """Return the code at the head; what :func:`checkout_of` lacks is of the contents API."""
         place = ContentSource(self._api, subject.pull.repo, subject.merge_base, subject.head)
-        checkout = await asyncio.to_thread(self._objects, subject)
-        if checkout is None and inputs.workspace is not None:  # of a runner; it may be empty
-            page = f"{web_address(inputs.api_url)}/{subject.pull.repo}"
-            origin = origin_of(subject, page, inputs.token)
-            fetch = partial(
-                fetch_commits, folder / "clone", origin, max_bytes=CLONE_BYTES, stop=ended
-            )
-            return HeadFiles(place, checkout=FetchedFiles(partial(asyncio.to_thread, fetch)))
-        return HeadFiles(place, checkout=checkout)
-
-    def _objects(self, subject: Subject) -> CodeAtCommit | None:
-        """Return the files of head and merge base in the job's checkout; None if it lacks one."""
-        folder, base = self._inputs.workspace, subject.merge_base
-        repository = open_commit(folder, subject.head) if folder and folder.is_dir() else None
-        if repository is None or folder is None or base is None:
-            return GitFiles(repository) if repository else None
-        return GitFiles(replace(repository, start=base)) if open_commit(folder, base) else None
+        return HeadFiles(place, checkout=await checkout_of(self._inputs, subject, folder, ended))
 
     async def _begun(self, identity: BotIdentity, assignment: ReviewScope) -> Publication:
         """Return the started publication; without a token it posts nothing."""
@@ -316,7 +293,7 @@ class ActionReview:
                 prepared=prepared,
                 settings=settings,
                 purpose=assignment.purpose,
-                code=await self._code(assignment, clone, ended),
+                code=await self._code(assignment.subject, clone, ended),
             )
             outputs = stack.enter_context(
                 Outputs(
@@ -333,3 +310,32 @@ class ActionReview:
                 await outputs.take(event)
         with suppress(OSError):  # the calibration of tokens is optional
             await asyncio.to_thread(prepared.calibration.save)
+
+
+async def checkout_of(
+    inputs: ActionInputs, subject: Subject, folder: Path, ended: Event
+) -> CodeAtCommit | None:
+    """Return the code at the head: of a checkout, else of a clone; None outside of a runner.
+
+    Args:
+        inputs: inputs of the Action.
+        subject: the pull request.
+        folder: folder for a clone, which is made when the first file is read.
+        ended: set at the end of the review; it ends a fetch.
+    """
+    checkout = await asyncio.to_thread(_objects, inputs, subject)
+    if checkout is not None or inputs.workspace is None:  # of a runner; it may be empty
+        return checkout
+    page = f"{web_address(inputs.api_url)}/{subject.pull.repo}"
+    origin = origin_of(subject, page, inputs.token)
+    fetch = partial(fetch_commits, folder / "clone", origin, max_bytes=CLONE_BYTES, stop=ended)
+    return FetchedFiles(partial(asyncio.to_thread, fetch))
+
+
+def _objects(inputs: ActionInputs, subject: Subject) -> CodeAtCommit | None:
+    """Return the files of head and merge base in the job's checkout; None if it lacks one."""
+    folder, base = inputs.workspace, subject.merge_base
+    repository = open_commit(folder, subject.head) if folder and folder.is_dir() else None
+    if repository is None or folder is None or base is None:
+        return GitFiles(repository) if repository else None
+    return GitFiles(replace(repository, start=base)) if open_commit(folder, base) else None

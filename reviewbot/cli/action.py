@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reviewbot.action.event import Merged, RequestedReview, Skipped, read_event
+from reviewbot.action.event import Merged, RequestedReply, RequestedReview, Skipped, read_event
 from reviewbot.action.inputs import INPUT_ADVICE, OUTPUT_FILE, SUMMARY_FILE, read_inputs
 from reviewbot.action.report import sarif_target, say
 from reviewbot.action.runner_files import write_outputs, write_summary
@@ -106,6 +106,7 @@ class Action:
             ReviewbotError: the review or the command failed.
         """
         from reviewbot.action.command import ActionCommand
+        from reviewbot.action.reply import ActionReply
         from reviewbot.action.review import ActionReview
         from reviewbot.github.api.gateway import Gateway
         from reviewbot.github.client.rate_limit import Pace
@@ -129,6 +130,9 @@ class Action:
                     done = await review.record_merge(wanted)
                 elif isinstance(wanted, RequestedReview):
                     done = await review.run(wanted)
+                elif isinstance(wanted, RequestedReply):
+                    follows = await ActionReply(inputs, github, stop).run(wanted)
+                    done = follows if isinstance(follows, Skipped) else await review.run(follows)
                 else:
                     command = ActionCommand(inputs, github, stop)
                     result = await command.run(wanted)
