@@ -83,9 +83,7 @@ async def test_a_stranger_gets_no_answer(
 async def test_a_reply_on_a_pull_request_of_a_fork_sends_no_request(
     github: FakeGitHub, runner: Runner, replying: Replying
 ) -> None:
-    repo = github.repository("octo/hello", BASE)
-    fork = github.fork(repo, "mallory")
-    pull = github.pull(base=BASE, head=BASE | ONE, by="mallory", fork=fork)
+    pull = github.pull(base=BASE, head=BASE | ONE, fork="mona", by="mona")
     comment = pull.reply(pull.review_comment("app.py", 10, "Why?", by="octo"), "So.", by="octo")
     github.requests.clear()
     run = await job(runner, pull, comment)

@@ -6,14 +6,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fake_anthropic import FakeAnthropic
-from tests.fake_github import FakeGitHub
-from tests.github.app_runs import AppServer
-from tests.github.dialogue.replying import GUARD, Replying, thread
-from tests.support.github_stories import BASE, ONE, conclusions, summary_of, titles
+from reviewbot.github import markers
+from reviewbot.github.dialogue.replies import (
+    MOST_FOR_PERSON,
+    MOST_IN_THREAD,
+    OF_A_RULE,
+    PERSON_LIMIT,
+    THREAD_LIMIT,
+)
+from reviewbot.github.markers import Marker
+from tests.fake_anthropic import StatusError
+from tests.github.action_runs import bound_to
+from tests.github.app_runs import lose_a_record
+from tests.github.dialogue.replying import GUARD, Replying, answer, thread, verdict
+from tests.support.github_states import state_of
+from tests.support.github_stories import BASE, ONE, app, bug, conclusions, summary_of, titles
 
 if TYPE_CHECKING:
-    from tests.fake_github import PullRequest
+    from tests.fake_anthropic import FakeAnthropic
+    from tests.fake_github import FakeGitHub, PullRequest
+    from tests.github.app_runs import AppServer
+
+ANSWERED = "Answered by `claude-sonnet-5-5`."
+SECRET = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
 
 
 @pytest.fixture
@@ -24,36 +39,256 @@ def replying(model: FakeAnthropic) -> Replying:
 
 @pytest.fixture
 async def pull(github: FakeGitHub, server: AppServer, replying: Replying) -> PullRequest:
-    """A pull request that was reviewed: one finding, in a thread of its own."""
-    found = github.pull(base=BASE, head=BASE | ONE)
+    """A pull request of mona that was reviewed: one finding, in a thread of its own."""
+    found = github.pull(base=BASE, head=BASE | ONE, fork="mona", by="mona")
     await server.settle()
     assert titles(found) == ["**error: Division by zero**"]
-    assert replying.checks == []
+    replying.checks.clear()
     return found
+
+
+async def reply(
+    server: AppServer, pull: PullRequest, text: str = "See line 9.", by: str = "octo"
+) -> None:
+    pull.reply(pull.review_comments[0], text, by=by)
+    await server.settle()
 
 
 async def test_a_right_reply_whose_quotes_are_good_withdraws_the_finding(
     github: FakeGitHub, pull: PullRequest, server: AppServer, replying: Replying
 ) -> None:
     assert conclusions(pull) == ["failure"]
-    github.requests.clear()
-    pull.reply(pull.review_comments[0], "This cannot happen: see line 9.", by="octo")
-    await server.settle()
-    head = pull.head_sha
-    page = f"{github.url.removesuffix('/api/v3')}/octo/hello/blob/{head}/app.py#L9"
+    await reply(server, pull, "This cannot happen: see line 9.")
+    page = f"{github.url.removesuffix('/api/v3')}/octo/hello/blob/{pull.head_sha}/app.py#L9"
     assert thread(pull) == [
         f"Withdrawn. Line 9 sets it before.\n\n[`app.py:9`]({page}):\n\n> ```\n> {GUARD}\n> ```"
-        "\n\nAnswered by `claude-sonnet-5-5`."
+        f"\n\n{ANSWERED}"
     ]
     assert conclusions(pull) == ["failure", "success"]
     assert "1 finding withdrawn after a reply." in summary_of(pull)
+    assert [(one.fate, one.rule) for one in state_of(pull).closed] == [("refuted", "bug")]
     assert (len(replying.replies), len(replying.checks)) == (1, 1)
-    assert 'message: "' in replying.checks[0].text
     assert "This cannot happen" not in replying.checks[0].text
-    for one in github.requests:
-        print(one.key)
-    print(replying.replies[0].system)
-    print(replying.replies[0].text)
-    print(replying.checks[0].text)
-    print(summary_of(pull))
-    assert 0
+
+
+@pytest.mark.parametrize("by", ["octo", "mona"])
+@pytest.mark.parametrize("config", [True, False])
+async def test_a_reply_takes_at_most_eight_requests_to_github(
+    github: FakeGitHub,
+    server: AppServer,
+    replying: Replying,
+    by: str,
+    *,
+    config: bool,
+) -> None:
+    base = BASE if config else {"app.py": BASE["app.py"]}
+    pull = github.pull(base=base, head=base | ONE, fork="mona", by="mona")
+    await server.settle()
+    begun = len(github.requests)
+    await reply(server, pull, by=by)
+    keys = [one.key for one in github.requests[begun:]]
+    review = keys.index("GET /repos/octo/hello/pulls/1")  # of the review that follows
+    assert review <= 8
+    assert sum("/replies" in key for key in keys) == 1
+    assert len(replying.replies) == 1
+
+
+async def test_a_check_that_disagrees_leaves_the_finding_open(
+    pull: PullRequest, server: AppServer, replying: Replying
+) -> None:
+    replying.checked = verdict("supported", line=10, quote="line_10 = 1 / 0")
+    await reply(server, pull)
+    [said] = thread(pull)
+    assert said.startswith("I looked again, and could not confirm this from the code: a second")
+    assert conclusions(pull) == ["failure"]
+    assert len(replying.checks) == 1
+
+
+async def test_the_author_is_answered_without_write_access_and_a_stranger_is_not(
+    pull: PullRequest, server: AppServer, replying: Replying
+) -> None:
+    replying.said = answer("stands")
+    await reply(server, pull, "No!", by="mallory")
+    assert thread(pull) == []
+    await reply(server, pull, "No!", by="mona")
+    assert len(thread(pull)) == len(replying.replies) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["@octo what do you think?", "/lgtm", "/ask Why?", "No. <!-- reviewbot v=1 -->"]
+)
+async def test_what_is_not_for_us_gets_no_answer(
+    pull: PullRequest, server: AppServer, replying: Replying, text: str
+) -> None:
+    await reply(server, pull, text, by="mona")
+    assert thread(pull) == []
+    assert replying.replies == []
+
+
+async def test_a_repeated_delivery_is_answered_once(
+    github: FakeGitHub, pull: PullRequest, server: AppServer, replying: Replying
+) -> None:
+    replying.said = answer("stands")
+    pull.reply(pull.review_comments[0], "No!", by="mona")
+    deliveries = [one for one in github.postman.waiting if one.app is github.app]
+    await server.settle()
+    for again in deliveries:
+        await server.take(again)
+    await server.settle()
+    assert len(thread(pull)) == len(replying.replies) == 1
+
+
+async def test_a_node_that_ends_after_posting_answers_once(
+    pull: PullRequest, server: AppServer, replying: Replying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = lose_a_record(monkeypatch)
+    await reply(server, pull)
+    assert lost
+    assert len(thread(pull)) == len(replying.replies) == 1
+    assert conclusions(pull)[-1] == "success"
+
+
+async def test_a_thread_gets_three_answers_and_one_line_about_the_limit(
+    pull: PullRequest, server: AppServer, replying: Replying
+) -> None:
+    replying.said = answer("missing")
+    for number in range(MOST_IN_THREAD + 2):
+        await reply(server, pull, f"Objection {number}.", by="mona")
+    assert len(replying.replies) == MOST_IN_THREAD
+    assert thread(pull)[MOST_IN_THREAD:] == [THREAD_LIMIT]
+    assert 'reviewbot: "Line 9' in replying.replies[1].text
+    assert 'a person: "Objection 0."' in replying.replies[1].text
+
+
+async def test_several_replies_at_once_do_not_exceed_the_limit(
+    pull: PullRequest, server: AppServer, replying: Replying
+) -> None:
+    replying.said = answer("missing")
+    for number in range(MOST_IN_THREAD + 3):
+        pull.reply(pull.review_comments[0], f"Objection {number}.", by="mona")
+    await server.settle()
+    assert len(replying.replies) == MOST_IN_THREAD
+    assert thread(pull).count(THREAD_LIMIT) == 1
+
+
+async def test_a_person_gets_ten_answers_on_a_pull_request(
+    github: FakeGitHub, server: AppServer, replying: Replying
+) -> None:
+    lines = [bug(number) for number in (5, 15, 25, 35)]
+    pull = github.pull(base=BASE, head=BASE | app(*lines), fork="mona", by="mona")
+    await server.settle()
+    replying.said = answer("missing")
+    firsts = [one for one in pull.review_comments if one.in_reply_to is None]
+    for first in firsts:
+        for number in range(MOST_IN_THREAD):
+            pull.reply(first, f"Objection {number}.", by="mona")
+    await server.settle()
+    assert len(replying.replies) == MOST_FOR_PERSON
+    assert thread(pull).count(PERSON_LIMIT) == 1
+
+
+async def test_a_finding_of_a_rule_gets_one_fixed_answer_and_no_request(
+    github: FakeGitHub, server: AppServer, replying: Replying
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((10, f"token = '{SECRET}'")), by="octo")
+    await server.settle()
+    for _ in range(2):
+        await reply(server, pull, "This is a test token.")
+    assert thread(pull) == [OF_A_RULE]
+    assert replying.replies == []
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_a_setting_of_the_repository_turns_answers_off(
+    github: FakeGitHub, server: AppServer, replying: Replying
+) -> None:
+    config = {".reviewbot.yml": "summary: false\nreplies: false\n"}
+    pull = github.pull(base=BASE | config, head=BASE | config | ONE, by="octo")
+    await server.settle()
+    await reply(server, pull)
+    assert thread(pull) == []
+    assert replying.replies == []
+
+
+async def test_a_resolved_finding_gets_no_answer(
+    pull: PullRequest, server: AppServer, replying: Replying
+) -> None:
+    pull.resolve(pull.threads[0], by="octo")
+    await reply(server, pull)
+    assert thread(pull) == []
+    assert replying.replies == []
+
+
+async def test_a_rejected_request_is_said_once(
+    pull: PullRequest, server: AppServer, replying: Replying
+) -> None:
+    replying.said = StatusError(400)
+    await reply(server, pull)
+    assert thread(pull) == [
+        "I could not look at the code: The model service rejected the request; a maintainer of this"
+        " repository must correct the settings of the model. The finding stays open."
+    ]
+    assert conclusions(pull) == ["failure"]
+
+
+async def test_a_full_review_of_the_same_code_does_not_reopen_a_withdrawn_finding(
+    pull: PullRequest, server: AppServer
+) -> None:
+    await reply(server, pull)
+    pull.comment("/review full", by="octo")
+    await server.settle()
+    assert conclusions(pull)[-1] == "success"
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert "1 finding withdrawn after a reply." in summary_of(pull)
+
+
+async def test_a_review_of_changed_code_may_report_a_withdrawn_finding_again(
+    pull: PullRequest, server: AppServer, replying: Replying
+) -> None:
+    await reply(server, pull)
+    assert conclusions(pull)[-1] == "success"
+    replying.checked = verdict("supported")
+    pull.push(app((9, "line_9 = None"), (10, "line_10 = 1 / 0  # BUG error Division by zero")))
+    await server.settle()
+    assert conclusions(pull)[-1] == "failure"
+    assert titles(pull) == ["**error: Division by zero**"]
+    assert any(text.startswith("Reopened in ") for text in thread(pull))
+    pull.push({"other.txt": "x\n"})
+    await server.settle()
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_a_change_elsewhere_keeps_a_withdrawn_finding_closed(
+    pull: PullRequest, server: AppServer
+) -> None:
+    await reply(server, pull)
+    pull.push({"other.py": "x = 1\n"})
+    await server.settle()
+    assert conclusions(pull)[-1] == "success"
+
+
+async def test_an_unsigned_withdrawal_under_our_login_closes_nothing(
+    github: FakeGitHub, pull: PullRequest, server: AppServer
+) -> None:
+    first = pull.review_comments[0]
+    found = first.body.split("findings=")[1][:16]
+    key = f"withdrawn-{found}-1-{'0' * 16}"
+    forged = markers.write(Marker("reply", key=key), bound_to(pull), ("a guessed key",))
+    pull.reply(first, f"Withdrawn.\n\n{forged}", by=first.user.login)
+    pull.push({"other.py": "x = 1\n"})
+    await server.settle()
+    assert conclusions(pull)[-1] == "failure"
+    assert github.requests
+
+
+async def test_a_withdrawal_copied_from_another_finding_closes_nothing(
+    github: FakeGitHub, server: AppServer, replying: Replying
+) -> None:
+    both = app((10, "x = 1 / 0  # BUG error One"), (50, "y = 1 / 0  # BUG error Two"))
+    pull = github.pull(base=BASE, head=BASE | both, by="octo")
+    await server.settle()
+    await reply(server, pull)
+    assert thread(pull)[0].startswith("Withdrawn.")
+    assert conclusions(pull)[-1] == "failure"
+    assert [one.title for one in state_of(pull).records if one.state == "open"] == ["Two"]
+    assert len(replying.checks) >= 1
