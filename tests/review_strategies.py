@@ -207,7 +207,16 @@ middle = st.one_of(
         st.none() | texts,
         st.sampled_from(("model", "computed")),
     ),
-    st.builds(ev.ReviewAnswer, texts, words, st.booleans()),
+    st.builds(
+        ev.ReviewAnswer,
+        texts,
+        words,
+        st.booleans(),
+        st.none()
+        | st.builds(
+            ev.ReplyDecision, st.sampled_from(("withdrawn", "stands", "missing")), evidence
+        ),
+    ),
 )
 events: st.SearchStrategy[ev.Event] = st.one_of(started, middle, finished)
 """Any one event."""

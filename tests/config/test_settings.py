@@ -109,6 +109,7 @@ def test_every_key_of_the_file_reaches_the_settings() -> None:
         "max_notes": 3,
         "max_inline": 3,
         "rounds": "strict",
+        "replies": False,
         "link_hosts": [],
         "context_lines": 0,
         "chunk_tokens": 3000,

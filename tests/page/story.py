@@ -222,7 +222,13 @@ def summary(**changes: Any) -> Json:
 
 
 def answer(text: str, *, complete: bool = False) -> Json:
-    return {"type": "review.answer", "text": text, "model": MODEL, "complete": complete}
+    return {
+        "type": "review.answer",
+        "text": text,
+        "model": MODEL,
+        "complete": complete,
+        "reply": None,
+    }
 
 
 TALLY: Final[Json] = {

@@ -32,6 +32,7 @@ BODIES = {
     "guideline": Guideline,
     "walkthrough_entry": ev.WalkthroughEntry,
     "requirement": ev.Requirement,
+    "reply_decision": ev.ReplyDecision,
     "file_coverage": ev.FileCoverage,
     "placement": Placement,
     "evidence": Evidence,
