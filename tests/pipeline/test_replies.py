@@ -284,7 +284,7 @@ async def test_the_text_of_a_model_is_short_and_safe_to_show(scene: Scene) -> No
 
 
 async def test_code_that_was_looked_up_withdraws_and_is_shown_to_the_check(scene: Scene) -> None:
-    rates = {"path": "shop/rates.py", "line": 2, "quote": "    return 1"}
+    rates: dict[str, Any] = {"path": "shop/rates.py", "line": 2, "quote": "    return 1"}
     reads = ("read_code", {"path": "shop/rates.py", "first": 1, "last": 2})
     looking = Answer(call=False, lookups=[reads])
     scene.model.enqueue(looking)

@@ -25,6 +25,7 @@ from reviewbot.code.running_code import running_code
 from reviewbot.config.load import read_settings
 from reviewbot.core.events.events import ReviewAnswer
 from reviewbot.core.events.report import Report
+from reviewbot.core.findings.finding import Evidence
 from reviewbot.core.findings.verdicts import Verdict
 from reviewbot.core.prompt.explanation import ThreadComment
 from reviewbot.core.prompt.reply import FindingReply, redacted_reply, render_reply
@@ -83,7 +84,7 @@ class Story:
         env = {"ANTHROPIC_API_KEY": "none", "REVIEWBOT_STATE_DIR": tempfile.gettempdir()}
         settings = read_settings({"model": MODEL}, cwd=Path(tempfile.gettempdir()), env=env)
         prepared = prepare_explanation(given["diff"].encode(), settings, reply)
-        views, _ = Views(prepared.job.files).of(prepared.job.plan.chunks)
+        views, _ = Views(prepared.job.files, lambda _: ()).of(prepared.job.plan.chunks)
         return cls(reply, prepared, settings, views)
 
     def request(self) -> dict[str, str]:
@@ -107,7 +108,9 @@ class Story:
             task = BatchTask("b1", ModelRequest(tuple(self.views), ()))
             result = await answerer(task, ignore)
             said, asked = result.answer, check.asked
-            shown = said and ReviewAnswer(said.text, said.model, said.complete, said.reply)
+            shown = None
+            if said is not None:
+                shown = ReviewAnswer(said.text, said.model, said.complete, said.reply)
             reasons = tuple(one.reason or "" for one in result.outcomes)
             report = Report("answered" if shown else "incomplete", reasons, answer=shown)
             texts.append(answer_text(report, PLACE, ("github.com",)))
@@ -168,8 +171,6 @@ class Check:
         self.asked = True
         [finding] = task.findings
         [quoted] = finding.rests_on
-        from reviewbot.core.findings.finding import Evidence
-
         evidence = Evidence(quoted.path, quoted.line, quoted.quote)
         verdict = Verdict(finding.id, self._verdict, "", evidence)  # type: ignore[arg-type]
         return BatchResult((), (), (), verdicts=(verdict,))

@@ -245,7 +245,7 @@ def _asked(
 ) -> FindingReply:
     [noted] = marker.findings
     category: Category = next(one for one in CATEGORIES if one == marker.rule)
-    title, finding = finding_text(without_marker(first.body), category)
+    title, finding = finding_text(without_marker(first.body))
     last = first.line
     return FindingReply(
         id=noted.id,
@@ -261,13 +261,11 @@ def _asked(
     )
 
 
-def finding_text(body: str, category: str) -> tuple[str, str]:
+def finding_text(body: str) -> tuple[str, str]:
     """Return the title and the other words of our comment, without what would sway a verifier.
 
-    Severity, confidence and the models are left out, and all that follows them.
+    Severity, confidence and the models are left out: they are in the headline and the details.
     """
-    headline, *blocks = body.split("\n\n")
+    headline, _, words = body.partition("\n\n")
     match = _HEADLINE.match(headline)
-    facts = [at for at, block in enumerate(blocks) if re.match(rf"{category}(?:, |\Z)", block)]
-    words = blocks[: facts[-1]] if facts else blocks
-    return (match[1] if match else headline), "\n\n".join(words).strip()
+    return (match[1] if match else headline), words.rpartition("<details>")[0].strip()

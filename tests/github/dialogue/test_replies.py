@@ -30,7 +30,7 @@ from reviewbot.github.publish.comment_text import on_line
 from tests.support.github_comments import US, comment, found
 
 if TYPE_CHECKING:
-    from reviewbot.core.findings.finding import Category, Finding
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.github.api.reviews import ReviewComment
 
 PULL = PullName("o/r", 7, 1)
@@ -191,22 +191,22 @@ def test_a_finding_is_open_until_its_thread_says_otherwise(
     assert is_open(name, thread, comments, PULL, WE) is expected
 
 
-def text_of(finding: Finding, category: Category) -> tuple[str, str]:
+def text_of(finding: Finding) -> tuple[str, str]:
     body = on_line(finding, marker="<!-- reviewbot x -->", offer=False, link_hosts=())
-    return finding_text(without_marker(body), category)
+    return finding_text(without_marker(body))
 
 
 def test_the_text_for_the_check_has_no_judgement() -> None:
     one = found(1, severity="error", model="claude-x", confidence=0.83)
-    title, words = text_of(one, "bug")
+    title, words = text_of(one)
     assert title == "Stale x"
-    assert words == f"{one.scenario}\n\n{one.message}"
+    assert words == f"{one.scenario} {one.message}"
 
 
-def test_words_of_a_finding_that_look_like_its_facts_are_kept() -> None:
-    one = found(1, message="The cause.\n\nbug, or not.")
-    assert text_of(one, "bug")[1].endswith("bug, or not.")
+def test_words_of_a_finding_that_look_like_its_details_are_kept() -> None:
+    one = found(1, message="The cause.\n\n<details>\n\nor not.")
+    assert text_of(one)[1].endswith("or not.")
 
 
-def test_a_comment_of_another_form_is_shown_as_it_is() -> None:
-    assert finding_text("Something\n\nelse", "bug") == ("Something", "else")
+def test_a_comment_of_another_form_has_a_title_alone() -> None:
+    assert finding_text("Something\n\nelse") == ("Something", "")
