@@ -18,7 +18,7 @@ from reviewbot.config.settings import CONFIG_NAMES
 from reviewbot.core.render.author import without_details
 from reviewbot.errors import ConfigError
 from reviewbot.github.change.base_files import config_at
-from reviewbot.github.dialogue.answer import answer_text, is_withdrawal, post_answer, post_reply
+from reviewbot.github.dialogue.answer import answer_text, post_answer, post_reply, withdrawn_by
 from reviewbot.github.dialogue.look import Disputed, read_reply
 from reviewbot.github.dialogue.replies import FixedAnswer, PersonReply, is_for_us
 from reviewbot.github.identity import BotIdentity
@@ -81,15 +81,15 @@ class ActionReply:
         if not isinstance(found, Disputed):
             return Skipped(_ANSWERED if found else _SILENT)
         report = await self._report(found, settings)
-        withdrawn = is_withdrawal(report)
+        file = withdrawn_by(report)
         text = await asyncio.to_thread(
             answer_text, report, found.discussion, settings.link_hosts, rerun=True
         )
-        await post_answer(api, identity, found.discussion, text, withdrawn=withdrawn, again=False)
+        await post_answer(api, identity, found.discussion, text, withdrawn_by=file, again=False)
         if report.answer is None:
             reasons = "; ".join(without_details(report).reasons)
             raise NotAnsweredError(f"The reply is not answered: {reasons}")
-        return RequestedReview(reply.pull.number) if withdrawn else Skipped(_ANSWERED)
+        return Skipped(_ANSWERED) if file is None else RequestedReview(reply.pull.number)
 
     async def _settings(self, reply: PersonReply, identity: BotIdentity) -> Settings | str:
         """Return the settings, or the reason why replies get no answer, as the end of a sentence.

@@ -64,7 +64,9 @@ PLACE = Discussion(
     thread=1,
     node="",
     key="0123456789abcdef-1",
+    path="",
     digest="0" * 16,
+    whole_digest="0" * 16,
 )
 
 

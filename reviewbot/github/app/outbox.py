@@ -26,7 +26,7 @@ from reviewbot.github.app.targets import DiscussionTarget, ReplyTarget, ReviewTa
 from reviewbot.github.client.errors import RateLimitedError
 from reviewbot.github.commands.answers import answer_once
 from reviewbot.github.commands.explain import reply_text
-from reviewbot.github.dialogue.answer import answer_text, is_withdrawal, post_answer
+from reviewbot.github.dialogue.answer import answer_text, post_answer, withdrawn_by
 from reviewbot.github.publish.publication import Publication
 from reviewbot.github.webhook.tasks import RepositoryRef
 from reviewbot.store import publications, reviews
@@ -180,13 +180,13 @@ class Outbox:
                 identity,
                 discussion,
                 text,
-                withdrawn=(withdrawn := is_withdrawal(report)),
+                withdrawn_by=(file := withdrawn_by(report)),
                 again=claimed.tries > 1,
             )
-            if withdrawn:
+            if file is not None:
                 pull = discussion.pull
                 where = RepositoryRef(installation, pull.repository_id or 0, pull.repo)
-                await self.after_withdrawal(where, pull.number, discussion.keys[1])
+                await self.after_withdrawal(where, pull.number, discussion.answer_key(file))
             await self._poller.done(claimed)
 
     def _publication(

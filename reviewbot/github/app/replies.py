@@ -106,7 +106,7 @@ class AppReplies:
         try:
             await self._store(installation_at(task.repository), asked, found, settings.link_hosts)
         except OverLimitError:
-            text, key = NOT_LOOKED.format(_NO_BUDGET), found.discussion.keys[0]
+            text, key = NOT_LOOKED.format(_NO_BUDGET), found.discussion.answer_key()
             await post_reply(
                 *(api, identity, reply.pull, reply.thread), key=key, text=text, again=True
             )

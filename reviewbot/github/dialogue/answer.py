@@ -32,12 +32,12 @@ RERUN: Final = (
 _QUOTE_LINES: Final = 6
 
 
-def is_withdrawal(report: Report) -> bool:
-    """Return whether an answer withdraws the finding."""
-    answer = report.answer
-    return bool(
-        answer and answer.complete and answer.reply and answer.reply.decision == "withdrawn"
-    )
+def withdrawn_by(report: Report) -> str | None:
+    """Return the file with the line that withdraws the finding; None if the finding stands."""
+    reply = report.answer.reply if report.answer and report.answer.complete else None
+    if reply is None or reply.decision != "withdrawn" or reply.evidence is None:
+        return None
+    return reply.evidence.path
 
 
 def answer_text(
@@ -80,20 +80,21 @@ async def post_answer(
     discussion: Discussion,
     text: str,
     *,
-    withdrawn: bool,
+    withdrawn_by: str | None,
     again: bool,
 ) -> None:
     """Post an answer, unless it was posted before; resolve the thread if the finding is withdrawn.
 
-    ``again`` says whether an earlier attempt may have posted the answer.
+    ``withdrawn_by`` is the file with the line that withdraws it, if any. ``again`` says whether an
+    earlier attempt may have posted the answer.
 
     Raises:
         GitHubError: GitHub rejects the answer.
     """
-    key = discussion.keys[withdrawn]
+    key = discussion.answer_key(withdrawn_by)
     where = (discussion.pull, discussion.thread)
     await post_reply(api, identity, *where, key=key, text=text, again=again)
-    if withdrawn and discussion.node:
+    if withdrawn_by is not None and discussion.node:
         # Few installations may resolve threads. The answer says that the finding is withdrawn.
         with suppress(ForbiddenError, InvalidError, NotFoundError):
             await api.threads.resolve(discussion.node)

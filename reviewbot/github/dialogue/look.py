@@ -24,7 +24,7 @@ from reviewbot.github.dialogue.replies import (
 )
 from reviewbot.github.identity import PullName  # noqa: TC001 - decoded
 from reviewbot.github.state.prior import WITHDRAWN, WRITERS
-from reviewbot.github.state.withdrawals import changes_digest
+from reviewbot.github.state.withdrawals import all_changes_digest, changes_digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.hunks import DiffLine, Hunk, LineKind
     from reviewbot.core.prompt.reply import FindingReply
     from reviewbot.github.api.gateway import Api
-    from reviewbot.github.api.reviews import ReviewComment
     from reviewbot.github.dialogue.replies import PersonReply
     from reviewbot.github.identity import BotIdentity
 
@@ -58,7 +57,9 @@ class Discussion:
         thread: id of the first comment of the thread.
         node: id of the thread at GraphQL, to resolve it; empty if unknown.
         key: the ids of finding and reply, which end the key of the answer.
-        digest: digest of the changes of the finding's file, for a withdrawal.
+        path: the finding's file.
+        digest: digest of the changes of this file, for a withdrawal.
+        whole_digest: digest of all changes, for a withdrawal by code elsewhere.
     """
 
     pull: PullName
@@ -68,17 +69,24 @@ class Discussion:
     thread: int
     node: str
     key: str
+    path: str
     digest: str
+    whole_digest: str
 
     @property
     def subject(self) -> Subject:
         """The pull request at the commit whose code decides."""
         return Subject(self.pull, self.head, self.base, None, self.page, "")
 
-    @property
-    def keys(self) -> tuple[str, str]:
-        """The keys of an answer, and of one that withdraws the finding."""
-        return f"{ANSWERED}-{self.key}", f"{WITHDRAWN}-{self.key}-{self.digest}"
+    def answer_key(self, withdrawn_by: str | None = None) -> str:
+        """Return the key of an answer.
+
+        ``withdrawn_by`` is the file with the line that withdraws the finding; None if it stands.
+        """
+        if withdrawn_by is None:
+            return f"{ANSWERED}-{self.key}"
+        digest = self.digest if withdrawn_by == self.path else self.whole_digest
+        return f"{WITHDRAWN}-{self.key}-{digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +118,22 @@ async def read_reply(
         return None if is_closed else decided
     if not is_open(decided.reply.id, thread, comments, name, identity):
         return None
-    file = await _file_at_head(api, reply, decided.comment)
-    diff = None if file is None else await asyncio.to_thread(_shown, file, decided.reply)
-    if file is None or diff is None:
+    files = await _changes_at_head(api, reply)
+    found = [file for file in files if file.path == decided.comment.path and file.hunks]
+    diff = await asyncio.to_thread(_shown, found[0], decided.reply) if len(found) == 1 else None
+    if diff is None:
         return FixedAnswer(f"{ANSWERED}-{decided.key}", NOT_SHOWN)
-    node = "" if thread is None else thread.id
-    digest = await asyncio.to_thread(changes_digest, file)
     discussion = Discussion(
-        name, reply.head, reply.base, page, reply.thread, node, decided.key, digest
+        pull=name,
+        head=reply.head,
+        base=reply.base,
+        page=page,
+        thread=reply.thread,
+        node="" if thread is None else thread.id,
+        key=decided.key,
+        path=found[0].path,
+        digest=await asyncio.to_thread(changes_digest, found[0]),
+        whole_digest=await asyncio.to_thread(all_changes_digest, files),
     )
     return Disputed(discussion, decided.reply, diff)
 
@@ -129,16 +145,14 @@ async def _may_reply(api: Api, reply: PersonReply) -> bool:
     return await api.pulls.permission(reply.pull.repo, reply.sender) in WRITERS
 
 
-async def _file_at_head(api: Api, reply: PersonReply, comment: ReviewComment) -> FileDiff | None:
-    """Return the changes of the finding's file at the head; None without changed lines."""
+async def _changes_at_head(api: Api, reply: PersonReply) -> tuple[FileDiff, ...]:
+    """Return the changes at the head; none if GitHub does not return them in one piece."""
     repo = reply.pull.repo
     try:
         data = await api.pulls.compare_diff(repo, reply.base, reply.head, max_bytes=MAX_DIFF)
-        files = await asyncio.to_thread(parse_diff, data)
+        return await asyncio.to_thread(parse_diff, data)
     except (*NOT_TOLD, DiffError):
-        return None
-    found = [file for file in files if file.path == comment.path and file.hunks]
-    return found[0] if len(found) == 1 else None
+        return ()
 
 
 def _shown(file: FileDiff, reply: FindingReply) -> bytes | None:

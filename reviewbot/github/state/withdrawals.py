@@ -1,8 +1,9 @@
 """Findings that we withdrew after a reply, and how long that holds. Pure.
 
-A withdrawal rests on code, so it names a digest of the changes of the finding's file. While they
-are the same, the finding counts as dismissed, even if a later review reports it again. After other
-changes, a later review may report it, and it is open again.
+A withdrawal rests on code, so it names a digest: of the changes of the finding's file if the line
+that decides is there, else of all changes. While they are the same, the finding counts as
+dismissed, even if a later review reports it again. After other changes, a later review may report
+it, and it is open again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from reviewbot.core.cache.unchanged import file_digest, hunk_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.github.state.block import Record
@@ -27,8 +28,8 @@ class Withdrawals:
     """Ids of withdrawn findings.
 
     Attributes:
-        current: those whose file has the same changes as at the withdrawal.
-        earlier: those that an earlier review closed, and whose file changed since. They stay closed
+        current: those with the same changes as at the withdrawal.
+        earlier: those that an earlier review closed, with other changes since. They stay closed
             unless a review reports them.
     """
 
@@ -40,6 +41,12 @@ def changes_digest(file: FileDiff) -> str:
     """Return a digest of the changes of a file, without its line numbers."""
     digests = (hunk_digest(file.path, hunk) for hunk in file.hunks)
     return file_digest(file.path, digests)[:DIGITS]
+
+
+def all_changes_digest(files: Iterable[FileDiff]) -> str:
+    """Return a digest of the changes of all files, without line numbers."""
+    digests = sorted(changes_digest(file) for file in files if file.hunks)
+    return file_digest("", digests)[:DIGITS]
 
 
 def withdrawals_at(
@@ -58,6 +65,7 @@ def withdrawals_at(
         return Withdrawals()
     digests = {file.path: changes_digest(file) for file in files}
     known = {id_: records[id_] for id_ in withdrawn if id_ in records}
-    current = {id_ for id_, one in known.items() if digests.get(one.path) in withdrawn[id_]}
+    whole = all_changes_digest(files)
+    current = {id_ for id_, one in known.items() if {digests.get(one.path), whole} & withdrawn[id_]}
     earlier = {id_ for id_, one in known.items() if one.state == "dismissed"}
     return Withdrawals(frozenset(current), frozenset(earlier - current))

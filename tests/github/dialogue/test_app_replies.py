@@ -115,7 +115,7 @@ async def test_the_author_is_answered_without_write_access_and_a_stranger_is_not
 
 
 @pytest.mark.parametrize(
-    "text", ["@octo what do you think?", "/lgtm", "/ask Why?", "No. <!-- reviewbot v=1 -->"]
+    "text", ["@octo what do you think?", "/lgtm", "No. <!-- reviewbot v=1 -->"]
 )
 async def test_what_is_not_for_us_gets_no_answer(
     pull: PullRequest, server: AppServer, replying: Replying, text: str
