@@ -10,9 +10,17 @@ import pytest
 import sqlalchemy as sa
 
 from reviewbot.core.findings.levels import PathRules, RuleLevels
-from reviewbot.github.app.targets import ReplyTarget, ReviewTarget, Target, from_json, to_json
+from reviewbot.github.app.targets import (
+    DiscussionTarget,
+    ReplyTarget,
+    ReviewTarget,
+    Target,
+    from_json,
+    to_json,
+)
 from reviewbot.github.change.subject import PublishOptions, Subject
 from reviewbot.github.commands.answers import CommandComment
+from reviewbot.github.dialogue.look import Discussion
 from reviewbot.github.identity import PullName
 from reviewbot.store import turns
 from reviewbot.store.tables import PUBLICATIONS
@@ -66,6 +74,25 @@ def test_a_target_is_read_from_its_own_form_and_from_the_flat_form(
 ) -> None:
     assert from_json(json.loads(json.dumps(to_json(target)))) == target
     assert from_json(json.loads(flat)) == target
+
+
+def test_the_target_of_a_reply_to_a_finding_is_read_from_its_own_form() -> None:
+    pull = PullName("octo/hello", 7, 3000000001)
+    discussion = Discussion(
+        pull=pull,
+        head="a" * 40,
+        base="b" * 40,
+        page="https://github.com/octo/hello",
+        thread=40,
+        node="T_1",
+        key="0123456789abcdef-41",
+        path="app.py",
+        digest="1" * 16,
+        whole_digest="2" * 16,
+    )
+    target = DiscussionTarget(discussion, ("github.com",))
+    assert from_json(json.loads(json.dumps(to_json(target)))) == target
+    assert target.pull == pull
 
 
 @pytest.mark.parametrize("data", [{}, {"kind": "reply"}, {"subject": {}}, {"question": None}])

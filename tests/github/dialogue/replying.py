@@ -38,6 +38,8 @@ class Replying:
     checked: dict[str, Any] | Reply = field(default_factory=verdict)
     replies: list[Recorded] = field(default_factory=list)
     checks: list[Recorded] = field(default_factory=list)
+    looks_up: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """Look-ups of the first turn about a reply."""
 
     @classmethod
     def of(cls, model: FakeAnthropic) -> Replying:
@@ -50,6 +52,8 @@ class Replying:
         if not request.system.startswith("A reviewer reported the finding below"):
             return find_marked(request)
         self.replies.append(request)
+        if self.looks_up and len(self.replies) == 1:
+            return Answer(call=False, lookups=self.looks_up)
         return _call("answer", self.said)
 
     def check(self, request: Recorded) -> Reply:

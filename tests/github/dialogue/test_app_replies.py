@@ -17,12 +17,14 @@ from reviewbot.github.dialogue.replies import (
 from reviewbot.github.markers import Marker
 from tests.fake_anthropic import StatusError
 from tests.github.action_runs import bound_to
-from tests.github.app_runs import lose_a_record
+from tests.github.app_runs import app_server, lose_a_record
 from tests.github.dialogue.replying import GUARD, Replying, answer, thread, verdict
 from tests.support.github_states import state_of
 from tests.support.github_stories import BASE, ONE, app, bug, conclusions, summary_of, titles
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.fake_anthropic import FakeAnthropic
     from tests.fake_github import FakeGitHub, PullRequest
     from tests.github.app_runs import AppServer
@@ -292,3 +294,28 @@ async def test_a_withdrawal_copied_from_another_finding_closes_nothing(
     assert conclusions(pull)[-1] == "failure"
     assert [one.title for one in state_of(pull).records if one.state == "open"] == ["Two"]
     assert len(replying.checks) >= 1
+
+
+async def test_code_of_another_file_is_looked_up_in_a_clone_and_withdraws_for_all_changes(
+    github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
+) -> None:
+    """The finding is closed until any file of the pull request changes and it is reported again."""
+    base = BASE | {"lib.py": "def rate():\n    return 1\n"}
+    github.install(github.repository("octo/hello", base))
+    other = {"path": "lib.py", "line": 2, "quote": "    return 1"}
+    async with app_server(github, model, tmp_path, clone_bytes=100_000_000) as server:
+        replying = Replying.of(model)
+        pull = github.pull(base=base, head=base | ONE, by="octo")
+        await server.settle()
+        replying.said, replying.checked = answer(**other), verdict(**other)
+        replying.looks_up = [("read_code", {"path": "lib.py", "first": 1, "last": 2})]
+        begun = len(github.requests)
+        await reply(server, pull)
+        assert thread(pull)[0].startswith("Withdrawn.")
+        keys = [one.key for one in github.requests[begun:]]
+        assert keys.index("GET /repos/octo/hello/pulls/1") <= 9  # one is for the token of the fetch
+        assert conclusions(pull)[-1] == "success"
+        pull.push({"lib.py": "def rate():\n    return 0\n"})
+        pull.comment("/review full", by="octo")
+        await server.settle()
+    assert conclusions(pull)[-1] == "failure"

@@ -16,8 +16,9 @@ from reviewbot.core.findings.finding import Evidence, Placement, RestsOn, finger
 from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.github.state.fingerprint import Fingerprint, normal
-from reviewbot.github.state.reconcile import Reconciled, reconcile
+from reviewbot.github.state.reconcile import NO_WITHDRAWALS, Reconciled, reconcile
 from reviewbot.github.state.relocate import HeadCode
+from reviewbot.github.state.withdrawals import Withdrawals
 from tests.support.examples import examples
 from tests.support.findings import finding
 from tests.support.reports import HELD
@@ -72,6 +73,7 @@ class Pull:
         withdrawn: tuple[Withdrawal, ...] = (),
         verdicts: tuple[FindingVerified, ...] = (),
         earlier: tuple[FindingVerified | FindingWithdrawn, ...] = (),
+        withdrawals: Withdrawals = NO_WITHDRAWALS,
     ) -> Reconciled:
         """Review the file as it is, and keep the records for the next time."""
         texts = [normal(line) for line in (*lines, "end")]
@@ -100,6 +102,7 @@ class Pull:
             levels=RuleLevels(rules or {}),
             is_first=not self.prior,
             head="last",
+            withdrawn=withdrawals,
         )
         # Each open finding that may have a comment gets one, as the first ten would.
         self.prior = {one.id: replace(one, comment=one.comment or 1) for one in done.records}
@@ -541,3 +544,36 @@ def test_a_dismissed_finding_stays_dismissed_when_it_is_fixed() -> None:
     done = pull.review(["bad"], earlier=fixed(first))
     assert [one.id for one in done.dismissed] == [first.id]
     assert done.resolved == ()
+
+
+@pytest.mark.parametrize("reread", [True, False])
+def test_a_finding_that_was_withdrawn_for_this_code_counts_as_dismissed(*, reread: bool) -> None:
+    pull = Pull()
+    [found] = pull.review(["bad"], at(1, "bad")).report.findings
+    withdrawals = Withdrawals(current=frozenset({found.id}))
+    again = (at(1, "bad"),) if reread else ()
+    done = pull.review(["bad"], *again, reread=reread, withdrawals=withdrawals)
+    assert open_lines(done) == []
+    assert [one.id for one in done.dismissed] == [found.id]
+    assert done.refuted == {found.id}
+    assert done.report.notices == ("1 finding withdrawn after a reply.",)
+    assert done.report.outcome == "clean"
+
+
+def test_a_finding_that_was_withdrawn_for_other_code_is_open_once_it_is_reported() -> None:
+    pull = Pull()
+    [found] = pull.review(["bad"], at(1, "bad")).report.findings
+    pull.review(["bad"], withdrawals=Withdrawals(current=frozenset({found.id})))
+    earlier = Withdrawals(earlier=frozenset({found.id}))
+    assert open_lines(pull.review(["bad", "x"], withdrawals=earlier)) == []
+    assert open_lines(pull.review(["bad", "y"], at(1, "bad"), withdrawals=earlier)) == [1]
+
+
+def test_a_person_who_dismissed_a_withdrawn_finding_is_named() -> None:
+    pull = Pull()
+    [found] = pull.review(["bad"], at(1, "bad")).report.findings
+    pull.dismissed = {found.id: "mona"}
+    withdrawals = Withdrawals(current=frozenset({found.id}))
+    done = pull.review(["bad"], withdrawals=withdrawals)
+    assert done.report.notices == ("1 finding dismissed by mona.",)
+    assert done.refuted == frozenset()

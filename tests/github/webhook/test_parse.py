@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from reviewbot.github.webhook.tasks import (
     InstallationChanged,
     Ping,
     PullRequestInactive,
+    ReplyContext,
     RepositoriesChanged,
     RepositoryRef,
     RerunWanted,
@@ -117,6 +119,51 @@ def test_a_comment_in_a_thread_knows_the_first_one(reply_to: int | None, thread:
     task = sent("pull_request_review_comment", payload)
     assert isinstance(task, Commented)
     assert (task.comment, task.thread, task.number) == (284312630, thread, 2)
+
+
+def replying(**changes: Any) -> dict[str, Any]:
+    """A reply in a thread of an open pull request, with changes of the pull request."""
+    payload = real("pull_request_review_comment", "created")
+    payload["comment"]["in_reply_to_id"] = 99
+    payload["pull_request"] |= {"state": "open", **changes}
+    return payload
+
+
+def test_a_reply_has_the_commits_of_its_pull_request() -> None:
+    payload = replying()
+    task = sent("pull_request_review_comment", payload)
+    assert isinstance(task, Commented)
+    pull = payload["pull_request"]
+    assert task.reply == ReplyContext(
+        pull["head"]["sha"], pull["base"]["sha"], f"refs/heads/{pull['base']['ref']}"
+    )
+    assert task.author == pull["user"]["login"]
+
+
+def test_a_reply_knows_that_its_pull_request_is_of_a_fork() -> None:
+    payload = replying()
+    for repo in ({"id": 7}, None):
+        payload["pull_request"]["head"]["repo"] = repo
+        task = sent("pull_request_review_comment", payload)
+        assert isinstance(task, Commented)
+        assert task.reply is not None
+        assert task.reply.is_fork
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": "closed"},
+        {"head": {"sha": "HEAD"}},
+        {"base": {"sha": "0" * 40, "ref": "a b"}},
+        {"base": {"sha": "0" * 40, "ref": "../x?y"}},
+        {"base": None},
+    ],
+)
+def test_a_reply_without_its_context_is_only_searched_for_commands(changes: Any) -> None:
+    task = sent("pull_request_review_comment", replying(**changes))
+    assert isinstance(task, Commented)
+    assert task.reply is None
 
 
 @pytest.mark.parametrize("action", ["edited", "deleted"])
