@@ -83,9 +83,9 @@ class ActionReply:
         report = await self._report(found, settings)
         file = withdrawn_by(report)
         text = await asyncio.to_thread(
-            answer_text, report, found.discussion, settings.link_hosts, rerun=True
+            answer_text, report, found.place, settings.link_hosts, rerun=True
         )
-        await post_answer(api, identity, found.discussion, text, withdrawn_by=file, again=False)
+        await post_answer(api, identity, found.place, text, withdrawn_by=file, again=False)
         if report.answer is None:
             reasons = "; ".join(without_details(report).reasons)
             raise NotAnsweredError(f"The reply is not answered: {reasons}")
@@ -114,7 +114,7 @@ class ActionReply:
             clone = Path(stack.enter_context(folder))
             stack.callback(ended.set)
             # Without a checkout or a clone, each file would take a request.
-            code = await checkout_of(self._inputs, found.discussion.subject, clone, ended)
+            code = await checkout_of(self._inputs, found.place.subject, clone, ended)
             outputs = stack.enter_context(Outputs("terminal", None, prepared.job.files))
             run = RunDescription(
                 prepared=prepared, settings=settings, inquiry=found.reply, code=code

@@ -32,7 +32,7 @@ from reviewbot.core.prompt.reply import FindingReply, redacted_reply, render_rep
 from reviewbot.core.prompt.request import ModelRequest
 from reviewbot.core.prompt.views import Views
 from reviewbot.github.dialogue.answer import answer_text
-from reviewbot.github.dialogue.look import Discussion
+from reviewbot.github.dialogue.look import AnswerPlace
 from reviewbot.github.identity import PullName
 from reviewbot.models.attempts import AttemptPolicy
 from reviewbot.models.base import Stop, Stopped, ToolInput
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.prepare import Prepared
 
 MODEL = "claude-sonnet-5-5"
-PLACE = Discussion(
+PLACE = AnswerPlace(
     pull=PullName("octo/hello", 1, 1),
     head="a" * 40,
     base="b" * 40,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reviewbot.code.fetched_files import FetchedFiles
 from reviewbot.github.app import targets
-from reviewbot.github.app.targets import DiscussionTarget, ReviewTarget
+from reviewbot.github.app.targets import AnswerTarget, ReviewTarget
 from reviewbot.github.change.compare import ContentSource
 from reviewbot.github.change.head_files import HeadFiles
 from reviewbot.store import publications
@@ -30,9 +30,9 @@ async def pull_request_files(
     """
     found = await database.read(partial(publications.find, review_id=row.id))
     target = None if found is None else targets.from_json(found[1])
-    if found is not None and isinstance(target, DiscussionTarget) and clones.is_on:
+    if found is not None and isinstance(target, AnswerTarget) and clones.is_on:
         # Without a clone, each file would take a request.
-        return FetchedFiles(partial(clones.fetch, found[0], target.discussion.subject))
+        return FetchedFiles(partial(clones.fetch, found[0], target.place.subject))
     if found is None or not isinstance(target, ReviewTarget):
         return None
     api = github.installation(found[0])

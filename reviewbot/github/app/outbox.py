@@ -22,7 +22,7 @@ from reviewbot.errors import ReviewbotError
 from reviewbot.github.app import targets
 from reviewbot.github.app.poller import Poller
 from reviewbot.github.app.retries import for_author, pause_after
-from reviewbot.github.app.targets import DiscussionTarget, ReplyTarget, ReviewTarget
+from reviewbot.github.app.targets import AnswerTarget, ReplyTarget, ReviewTarget
 from reviewbot.github.client.errors import RateLimitedError
 from reviewbot.github.commands.answers import answer_once
 from reviewbot.github.commands.explain import reply_text
@@ -122,8 +122,8 @@ class Outbox:
             api, identity = self._github.installation(installation), await self._identity()
             if isinstance(target, ReplyTarget):
                 await self._reply(claimed, target, api, identity)
-            elif isinstance(target, DiscussionTarget):
-                await self._discuss(claimed, target, installation, identity)
+            elif isinstance(target, AnswerTarget):
+                await self._answer(claimed, target, installation, identity)
             else:
                 publication = self._publication(claimed.id, target, api, identity)
                 problems = await self._to_its_end(claimed, target, publication)
@@ -158,8 +158,8 @@ class Outbox:
             await answer_once(api, identity, target.question, text)
             await self._poller.done(claimed)
 
-    async def _discuss(
-        self, claimed: Claimed, target: DiscussionTarget, installation: int, identity: BotIdentity
+    async def _answer(
+        self, claimed: Claimed, target: AnswerTarget, installation: int, identity: BotIdentity
     ) -> None:
         """Post the answer to a reply; a withdrawal also brings the check up to date.
 
@@ -170,23 +170,23 @@ class Outbox:
         builder = ReportBuilder()
         async for event in self._events(claimed.id):
             builder.add(event)
-        report, discussion = builder.report, target.discussion
+        report, place = builder.report, target.place
         if report.outcome is None:
             raise _LeftError
-        text = await asyncio.to_thread(answer_text, report, discussion, target.link_hosts)
+        text = await asyncio.to_thread(answer_text, report, place, target.link_hosts)
         async with self._posting_lock(target):
             await post_answer(
                 self._github.installation(installation),
                 identity,
-                discussion,
+                place,
                 text,
                 withdrawn_by=(file := withdrawn_by(report)),
                 again=claimed.tries > 1,
             )
             if file is not None:
-                pull = discussion.pull
+                pull = place.pull
                 where = RepositoryRef(installation, pull.repository_id or 0, pull.repo)
-                await self.after_withdrawal(where, pull.number, discussion.answer_key(file))
+                await self.after_withdrawal(where, pull.number, place.answer_key(file))
             await self._poller.done(claimed)
 
     def _publication(

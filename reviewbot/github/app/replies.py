@@ -12,7 +12,7 @@ from reviewbot.github.app import targets
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.reviews import tenant_of
 from reviewbot.github.app.subjects import installation_at
-from reviewbot.github.app.targets import DiscussionTarget
+from reviewbot.github.app.targets import AnswerTarget
 from reviewbot.github.change.base_files import config_at
 from reviewbot.github.dialogue.answer import NOT_LOOKED, post_reply
 from reviewbot.github.dialogue.look import Disputed, read_reply
@@ -106,7 +106,7 @@ class AppReplies:
         try:
             await self._store(installation_at(task.repository), asked, found, settings.link_hosts)
         except OverLimitError:
-            text, key = NOT_LOOKED.format(_NO_BUDGET), found.discussion.answer_key()
+            text, key = NOT_LOOKED.format(_NO_BUDGET), found.place.answer_key()
             await post_reply(
                 *(api, identity, reply.pull, reply.thread), key=key, text=text, again=True
             )
@@ -122,7 +122,7 @@ class AppReplies:
         found: Disputed,
         link_hosts: tuple[str, ...],
     ) -> None:
-        target = DiscussionTarget(found.discussion, link_hosts)
+        target = AnswerTarget(found.place, link_hosts)
         new = NewPublication(installation, targets.to_json(target), packed(b""))
         also = partial(publications.insert, new=new)
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from reviewbot.core.decode import decoder
 from reviewbot.github.change.subject import PublishOptions, Subject  # noqa: TC001 - decoded
 from reviewbot.github.commands.answers import CommandComment  # noqa: TC001 - decoded
-from reviewbot.github.dialogue.look import Discussion  # noqa: TC001 - decoded
+from reviewbot.github.dialogue.look import AnswerPlace  # noqa: TC001 - decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,19 +43,19 @@ class ReplyTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class DiscussionTarget:
+class AnswerTarget:
     """The thread of a reply that is answered, and the hosts that links may point to."""
 
-    discussion: Discussion
+    place: AnswerPlace
     link_hosts: tuple[str, ...]
 
     @property
     def pull(self) -> PullName:
         """The pull request."""
-        return self.discussion.pull
+        return self.place.pull
 
 
-Target: TypeAlias = ReviewTarget | ReplyTarget | DiscussionTarget
+Target: TypeAlias = ReviewTarget | ReplyTarget | AnswerTarget
 
 
 def to_json(target: Target) -> dict[str, Any]:
@@ -69,8 +69,8 @@ def from_json(data: Mapping[str, Any]) -> Target:
     Raises:
         ValueError: the data is not a target.
     """
-    if "discussion" in data:
-        return cast("Target", decoder(DiscussionTarget)(data, "target"))
+    if "place" in data:
+        return cast("Target", decoder(AnswerTarget)(data, "target"))
     nested = data if data.keys() & {"subject", "question"} else _from_flat(data)
     kind = ReplyTarget if "question" in nested else ReviewTarget
     return cast("Target", decoder(kind)(nested, "target"))

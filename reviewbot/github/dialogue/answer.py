@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Evidence
     from reviewbot.github.api.gateway import Api
-    from reviewbot.github.dialogue.look import Discussion
+    from reviewbot.github.dialogue.look import AnswerPlace
     from reviewbot.github.identity import BotIdentity, PullName
 
 NOT_LOOKED: Final = "I could not look at the code: {} The finding stays open."
@@ -41,7 +41,7 @@ def withdrawn_by(report: Report) -> str | None:
 
 
 def answer_text(
-    report: Report, discussion: Discussion, link_hosts: Collection[str], *, rerun: bool = False
+    report: Report, place: AnswerPlace, link_hosts: Collection[str], *, rerun: bool = False
 ) -> str:
     """Return the answer to a reply, as Markdown.
 
@@ -58,16 +58,16 @@ def answer_text(
     if answer.reply.decision == "withdrawn":
         blocks = [f"{WITHDRAWN_TEXT} {words}"]
     if (evidence := answer.reply.evidence) is not None:
-        blocks += [_place(evidence, discussion), fence(evidence.quote, lines=_QUOTE_LINES)]
+        blocks += [_place(evidence, place), fence(evidence.quote, lines=_QUOTE_LINES)]
     if answer.reply.decision == "withdrawn" and rerun:
         blocks.append(RERUN)
     return "\n\n".join((*blocks, f"Answered by {code_span(answer.model)}."))
 
 
-def _place(evidence: Evidence, discussion: Discussion) -> str:
+def _place(evidence: Evidence, place: AnswerPlace) -> str:
     """Return path and line of the code that decides, with a link to it at the head."""
     last = evidence.line + evidence.quote.count("\n")
-    links = discussion.subject.links
+    links = place.subject.links
     lines = (evidence.line, last)
     address = None if evidence.base else links.blob(links.head, evidence.path, lines)
     old = " of the old version" if evidence.base else ""
@@ -77,7 +77,7 @@ def _place(evidence: Evidence, discussion: Discussion) -> str:
 async def post_answer(
     api: Api,
     identity: BotIdentity,
-    discussion: Discussion,
+    place: AnswerPlace,
     text: str,
     *,
     withdrawn_by: str | None,
@@ -91,13 +91,13 @@ async def post_answer(
     Raises:
         GitHubError: GitHub rejects the answer.
     """
-    key = discussion.answer_key(withdrawn_by)
-    where = (discussion.pull, discussion.thread)
+    key = place.answer_key(withdrawn_by)
+    where = (place.pull, place.thread)
     await post_reply(api, identity, *where, key=key, text=text, again=again)
-    if withdrawn_by is not None and discussion.node:
+    if withdrawn_by is not None and place.node:
         # Few installations may resolve threads. The answer says that the finding is withdrawn.
         with suppress(ForbiddenError, InvalidError, NotFoundError):
-            await api.threads.resolve(discussion.node)
+            await api.threads.resolve(place.node)
 
 
 async def post_reply(

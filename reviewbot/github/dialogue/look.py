@@ -46,7 +46,7 @@ NOT_SHOWN: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Discussion:
+class AnswerPlace:
     """The place of an answer, and what it may end.
 
     Attributes:
@@ -55,7 +55,7 @@ class Discussion:
         base: the commit of the base.
         page: the repository's page, ``https://HOST/OWNER/REPO``.
         thread: id of the first comment of the thread.
-        node: id of the thread at GraphQL, to resolve it; empty if unknown.
+        node: id of the thread at GraphQL, to resolve it; empty if we may not.
         key: the ids of finding and reply, which end the key of the answer.
         path: the finding's file.
         digest: digest of the changes of this file, for a withdrawal.
@@ -93,7 +93,7 @@ class Discussion:
 class Disputed:
     """A reply that a model answers: ``diff`` has the lines to show."""
 
-    discussion: Discussion
+    place: AnswerPlace
     reply: FindingReply
     diff: bytes
 
@@ -123,19 +123,19 @@ async def read_reply(
     diff = await asyncio.to_thread(_shown, found[0], decided.reply) if len(found) == 1 else None
     if diff is None:
         return FixedAnswer(f"{ANSWERED}-{decided.key}", NOT_SHOWN)
-    discussion = Discussion(
+    place = AnswerPlace(
         pull=name,
         head=reply.head,
         base=reply.base,
         page=page,
         thread=reply.thread,
-        node="" if thread is None else thread.id,
+        node=thread.id if thread is not None and thread.can_resolve else "",
         key=decided.key,
         path=found[0].path,
         digest=await asyncio.to_thread(changes_digest, found[0]),
         whole_digest=await asyncio.to_thread(all_changes_digest, files),
     )
-    return Disputed(discussion, decided.reply, diff)
+    return Disputed(place, decided.reply, diff)
 
 
 async def _may_reply(api: Api, reply: PersonReply) -> bool:

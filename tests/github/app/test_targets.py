@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from reviewbot.core.findings.levels import PathRules, RuleLevels
 from reviewbot.github.app.targets import (
-    DiscussionTarget,
+    AnswerTarget,
     ReplyTarget,
     ReviewTarget,
     Target,
@@ -20,7 +20,7 @@ from reviewbot.github.app.targets import (
 )
 from reviewbot.github.change.subject import PublishOptions, Subject
 from reviewbot.github.commands.answers import CommandComment
-from reviewbot.github.dialogue.look import Discussion
+from reviewbot.github.dialogue.look import AnswerPlace
 from reviewbot.github.identity import PullName
 from reviewbot.store import turns
 from reviewbot.store.tables import PUBLICATIONS
@@ -78,7 +78,7 @@ def test_a_target_is_read_from_its_own_form_and_from_the_flat_form(
 
 def test_the_target_of_a_reply_to_a_finding_is_read_from_its_own_form() -> None:
     pull = PullName("octo/hello", 7, 3000000001)
-    discussion = Discussion(
+    place = AnswerPlace(
         pull=pull,
         head="a" * 40,
         base="b" * 40,
@@ -90,7 +90,7 @@ def test_the_target_of_a_reply_to_a_finding_is_read_from_its_own_form() -> None:
         digest="1" * 16,
         whole_digest="2" * 16,
     )
-    target = DiscussionTarget(discussion, ("github.com",))
+    target = AnswerTarget(place, ("github.com",))
     assert from_json(json.loads(json.dumps(to_json(target)))) == target
     assert target.pull == pull
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -302,7 +302,7 @@ async def test_code_of_another_file_is_looked_up_in_a_clone_and_withdraws_for_al
     """The finding is closed until any file of the pull request changes and it is reported again."""
     base = BASE | {"lib.py": "def rate():\n    return 1\n"}
     github.install(github.repository("octo/hello", base))
-    other = {"path": "lib.py", "line": 2, "quote": "    return 1"}
+    other: dict[str, Any] = {"path": "lib.py", "line": 2, "quote": "    return 1"}
     async with app_server(github, model, tmp_path, clone_bytes=100_000_000) as server:
         replying = Replying.of(model)
         pull = github.pull(base=base, head=base | ONE, by="octo")

@@ -123,7 +123,7 @@ def test_a_comment_in_a_thread_knows_the_first_one(reply_to: int | None, thread:
 
 def replying(**changes: Any) -> dict[str, Any]:
     """A reply in a thread of an open pull request, with changes of the pull request."""
-    payload = real("pull_request_review_comment", "created")
+    payload: dict[str, Any] = real("pull_request_review_comment", "created")
     payload["comment"]["in_reply_to_id"] = 99
     payload["pull_request"] |= {"state": "open", **changes}
     return payload
