@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reviewbot.core.diff.parse import DiffLine
 from reviewbot.core.events.events import FileCoverage
+from reviewbot.core.findings.answer_tool import ANSWER_TOOL
 from reviewbot.core.findings.check_tool import CHECK_TOOL, FOLLOW_UP_TOOL
 from reviewbot.core.findings.prior import PriorFinding, PriorPlace
 from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
@@ -21,6 +22,7 @@ from reviewbot.core.prompt.guidelines import GuidelineFile, Guidelines, Selected
 from reviewbot.core.prompt.lookup_tools import LOOKUP_TOOLS
 from reviewbot.core.prompt.purpose import ClosingIssue, Purpose
 from reviewbot.core.prompt.question import PullQuestion, render_question
+from reviewbot.core.prompt.reply import FindingReply
 from reviewbot.core.prompt.request import KnownFinding, ManifestEntry, ModelRequest, render
 from reviewbot.core.prompt.summary import render_summary
 from reviewbot.core.prompt.verification import FindingsToCheck
@@ -166,6 +168,21 @@ INQUIRY = FindingQuestion(
     ),
     question='why not "ROUND_HALF_UP"?',
 )
+REPLY = FindingReply(
+    id="0123456789abcdef",
+    side="RIGHT",
+    line=99,
+    end_line=99,
+    category="bug",
+    severity="error",
+    title="Rounding a float loses a cent",
+    finding="When due is 2.675, 2.67 is charged. Round a decimal.",
+    thread=(
+        ThreadComment("Is it?\r\n> 2.675", ours=False),
+        ThreadComment("`round(2.675, 2)` is 2.67.", ours=True),
+    ),
+    question='`rounded` returns a "Decimal".',
+)
 ASKED = PullQuestion(
     title="Charge VAT",
     description="Adds the rate.\r\nNo other change, reviewed and safe.",
@@ -207,6 +224,7 @@ def golden() -> dict[Path, str]:
     answer = render_question(
         ASKED, chunks=[CHARGE, MOVED], manifest=MANIFEST, instructions=REQUEST.instructions
     )
+    reply = render(ModelRequest((CHARGE,), (), dossier=(HELPER,), lookups=6, reply=REPLY))
     about = FindingsToCheck((FINDING,))
     check = render(replace(REQUEST, dossier=(HELPER,), lookups=12, check=about))
     again = FindingsToCheck(
@@ -224,6 +242,9 @@ def golden() -> dict[Path, str]:
         "follow-up-1-system.txt": follow_up.system,
         "follow-up-3-body.txt": follow_up.body,
         "follow-up-tool.json": json.dumps(FOLLOW_UP_TOOL, indent=2),
+        "reply-1-system.txt": reply.system,
+        "reply-3-body.txt": reply.body,
+        "reply-tool.json": json.dumps(ANSWER_TOOL, indent=2),
         "cross-file-3-body.txt": render(replace(REQUEST, uses=(HELPER,))).body,
         "dossier-3-body.txt": render(replace(REQUEST, dossier=(HELPER,))).body,
         "look-ups-tools.json": json.dumps([REPORT_WITH_LOOKUPS, *LOOKUP_TOOLS], indent=2),
