@@ -99,7 +99,8 @@ class ReplyAnswerer:
     async def __call__(self, task: BatchTask, emit: Emit) -> BatchResult:
         """Return the answer of the first model that gives one; fails only by cancellation."""
         chunks = tuple(chunk.id for chunk in task.request.chunks)
-        request = ModelRequest(task.request.chunks, (), lookups=self._lookups)
+        views = tuple(replace(view, instructions=()) for view in task.request.chunks)
+        request = ModelRequest(views, (), lookups=self._lookups)
         run = BatchRun(BatchTask(task.id, request), emit)
         answer: Answered | None = None
         failed = ModelFault("There is no model to ask.", fault=Fault.REJECTED)
