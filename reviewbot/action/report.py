@@ -16,6 +16,7 @@ from reviewbot.core.render.layout import plain
 from reviewbot.core.render.markdown import MIN_LIMIT, render
 from reviewbot.core.render.terminal import final_lines
 from reviewbot.errors import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK, SourceError
+from reviewbot.github.publish.check_run import told_in_comments
 from reviewbot.github.publish.verdict import verdict
 from reviewbot.pipeline.output import PLAIN_WIDTH, exit_code
 from reviewbot.pipeline.rule_texts import render_sarif
@@ -115,7 +116,7 @@ def _summary(report: Report, published: Published) -> str:
             limit=limit,
             links=published.comments,
             address_of=links.of_rests_on if links else None,
-            brief=published.comments,
+            brief=told_in_comments(report, published.comments),
         )
         if len(text.encode()) <= SUMMARY_LIMIT or limit <= MIN_LIMIT:
             return text

@@ -197,7 +197,7 @@ def completed(
         if finding.id not in without and (entry := annotation(finding)) is not None
     }
     kept = list(made.values())[:MAX_ANNOTATIONS]
-    brief = {*list(made)[:MAX_ANNOTATIONS], *comments}
+    brief = {*list(made)[:MAX_ANNOTATIONS], *told_in_comments(safe, comments)}
     first = verdict(safe, options.fail_on, by_rules=by_rules)
     output = _output(first, _summary(safe, first, len(made) - len(kept)))
     output["text"] = _text(safe, marker, comments, links, brief)
@@ -206,6 +206,19 @@ def completed(
     return tuple(
         end | {"output": output | ({"annotations": batch} if batch else {})} for batch in batches
     )
+
+
+def told_in_comments(report: Report, comments: Collection[str]) -> set[str]:
+    """Return the ids of findings of which a comment has the whole text.
+
+    ``comments`` are the ids of findings with a comment. A finding of a rule and of a model is left
+    out, because its comment may be older than the explanation of the model.
+    """
+    return {
+        finding.id
+        for finding in report.findings
+        if finding.id in comments and len(finding.sources) <= 1
+    }
 
 
 def ended(conclusion: Conclusion, sentence: str, *, completed_at: str) -> Json:
