@@ -111,7 +111,9 @@ class ActionCommand:
         question = CommandComment.of(task)
         permission = await api.pulls.permission(question.pull.repo, task.sender)
         may_write = permission in WRITERS
-        command = permitted(asked.command, may_write=may_write, is_by_author=task.is_by_author)
+        # The review after an author's comment below a fork would have the key of the repository.
+        is_by_author = task.is_by_author and task.thread is not None
+        command = permitted(asked.command, may_write=may_write, is_by_author=is_by_author)
         if isinstance(command, Refused) and task.is_by_author:
             await self._answers.say(api, replace(question, only="author"), command.text)
         if isinstance(command, Refused | None):

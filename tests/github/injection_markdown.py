@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from markdown_it import MarkdownIt
 
 from reviewbot.github.markers import has_marker
-from reviewbot.github.publish.comment_text import HELP
+from reviewbot.github.publish.comment_text import HELP, HELP_WITH_REPLIES
 from tests.github.injection_corpus import Property  # noqa: TC001 - the fields of a dataclass
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _NOTIFYING: Final = re.compile(r"/(?:issues|pulls?|discussions)(?:/|$)", re.IGNO
 _MARKER: Final = re.compile(r"<!-- reviewbot [^<>]* -->")
 _FOLDED: Final = re.compile(
     r"<details>\s*<summary>(?:[A-Z][A-Za-z ,()0-9]*|\d+ look-ups?|"
-    rf"{re.escape(HELP)})</summary>|</details>"
+    rf"{re.escape(HELP)}|{re.escape(HELP_WITH_REPLIES)})</summary>|</details>"
 )
 _HEADINGS: Final = re.compile(
     r"Summary|Findings|Not on a line|Coverage|Unproven errors, not counted"

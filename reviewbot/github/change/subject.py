@@ -75,6 +75,7 @@ class PublishOptions:
         max_inline: maximum number of inline comments of a review.
         max_notes: maximum number of notes among them.
         rounds: when later rounds list findings instead of posting them.
+        replies: whether replies to findings get an answer.
         link_hosts: hosts that links of a model may point to.
         details_url: page with the progress of the review.
     """
@@ -88,6 +89,7 @@ class PublishOptions:
     max_inline: int = 10
     max_notes: int = 0
     rounds: Rounds = "normal"
+    replies: bool = True
     link_hosts: tuple[str, ...] = LINK_HOSTS
     details_url: str | None = None
 
@@ -100,5 +102,6 @@ class PublishOptions:
             max_inline=settings.max_inline,
             max_notes=settings.max_notes,
             rounds=settings.rounds,
+            replies=settings.replies,
             link_hosts=settings.link_hosts,
         )

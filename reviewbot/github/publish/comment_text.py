@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 MAX_BODY: Final = 65_536
 """Maximum characters of a comment or a review."""
 
-HELP: Final = "<sub>Reply to discuss · <code>/ignore</code> to dismiss · details</sub>"
+HELP: Final = "<sub><code>/ignore</code> to dismiss · details</sub>"
 """The small line at the end of each inline comment, which unfolds to the details, as HTML."""
+HELP_WITH_REPLIES: Final = "<sub>Reply to discuss · <code>/ignore</code> to dismiss · details</sub>"
+"""The same for a finding that people can discuss."""
 
 _TITLE: Final = 200
 _LINE: Final = 600
@@ -119,13 +121,15 @@ def on_line(
     link_hosts: tuple[str, ...],
     links: Permalinks | None = None,
     contradicted: str = "",
+    replies: bool = True,
 ) -> str:
     """Return the body of an inline comment.
 
     ``marker`` is the hidden marker of the comment. ``offer`` says whether the comment covers
     exactly the lines that the suggestion replaces. Links of a model may point to ``link_hosts``
     only. ``links`` are the addresses of the team's rule and of code that the finding rests on.
-    ``contradicted`` is the location of an earlier finding, as inline Markdown.
+    ``contradicted`` is the location of an earlier finding, as inline Markdown. ``replies`` says
+    whether a reply to a model's finding gets an answer.
     """
     safe = safe_finding(finding, link_hosts)
     words = [f"**{titled(safe)}: {title_of(safe)}**", *_explanation(safe)]
@@ -133,7 +137,8 @@ def on_line(
         words.append(f"{_CONTRADICTS} {contradicted}.")
     before = unmarked("\n\n".join(filter(str.strip, words)))
     details = "\n\n".join((f"{_facts(safe)}, id {code_span(safe.id)}", *_proofs(safe, links)))
-    after = unmarked(f"<details>\n<summary>{HELP}</summary>\n\n{details}\n\n</details>")
+    small = HELP_WITH_REPLIES if replies and safe.is_from_model else HELP
+    after = unmarked(f"<details>\n<summary>{small}</summary>\n\n{details}\n\n</details>")
     room = MAX_BODY - size(before) - size(after) - MAX_LENGTH - 8
     block = _offered(safe, room) if offer else None
     blocks = [before, *([unmarked(_shown(safe))] if block is None else [block]), after]

@@ -231,6 +231,7 @@ class CommentPublisher:
             link_hosts=options.link_hosts,
             most=options.max_inline,
             max_notes=options.max_notes,
+            replies=options.replies,
             unshown=self._subject.unshown,
             listed=done.listed,
             contradicted={

@@ -119,6 +119,7 @@ def plan_comments(
     taken: Mapping[tuple[str, str, int], Severity] = MappingProxyType({}),
     listed: Mapping[str, Listed] = MappingProxyType({}),
     contradicted: Mapping[str, str] = MappingProxyType({}),
+    replies: bool = True,
 ) -> CommentPlan:
     """Decide which findings get an inline comment, worst first.
 
@@ -129,7 +130,8 @@ def plan_comments(
     GitHub. ``taken`` has the severity of existing comments by path, side and last line;
     an error gets a comment beside one of a lower severity. ``listed`` has the rules of
     rounds that list findings, by finding id. ``contradicted`` has the location of the earlier
-    finding that a finding contradicts, as inline Markdown; such a finding counts as no note.
+    finding that a finding contradicts, as inline Markdown; such a finding counts as no
+    note. ``replies`` says whether replies get an answer.
     """
     diff = _CommentableDiff(files, frozenset(unshown))
     inline: list[Inline] = []
@@ -161,6 +163,7 @@ def plan_comments(
                 link_hosts=link_hosts,
                 links=links,
                 contradicted=contradicted.get(finding.id, ""),
+                replies=replies,
             )
             comment = _comment(finding.path, place, text)
             inline.append(Inline(finding, comment, link, links))

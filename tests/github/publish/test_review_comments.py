@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.finding import Finding, Placement, RestsOn, Severity
 from reviewbot.github.markers import MAX_FINDINGS, Marker, Noted, parse, write
-from reviewbot.github.publish.comment_text import HELP, MAX_BODY
+from reviewbot.github.publish.comment_text import HELP, HELP_WITH_REPLIES, MAX_BODY
 from reviewbot.github.publish.listed_findings import MAX_TEXT, review_text
 from reviewbot.github.publish.review_comments import CommentPlan, plan_comments, review_payload
 from tests.github.diff_strategies import FORGED, PULL, Change, changes
@@ -22,7 +22,7 @@ from tests.support.documents import report_of
 from tests.support.github_comments import DIFF, FILES, LINKS
 from tests.support.reports import FINDING, HELD
 
-FOLD = (f"<details>\n<summary>{HELP}</summary>", "</details>")
+FOLD = (f"<details>\n<summary>{HELP_WITH_REPLIES}</summary>", "</details>")
 """HTML around the details of a comment."""
 
 
@@ -202,7 +202,7 @@ def test_a_comment_says_what_is_wrong_and_ends_with_its_marker() -> None:
     assert found["body"] == (
         "**🛑 error: Wrong**\n\nIt fails. Do `this`:\n\n```python\nx = 1\n\ny = 2\n```\n\n"
         "```suggestion\nx = 1\n```\n\n"
-        f"<details>\n<summary>{HELP}</summary>\n\n"
+        f"<details>\n<summary>{HELP_WITH_REPLIES}</summary>\n\n"
         f"bug, `m`, confidence 0.80, id `{FINDING.id}`\n\n</details>\n\n"
         f"{marked(replace(FINDING, severity='error'))}"
     )
@@ -246,6 +246,17 @@ def test_a_suggestion_is_only_shown_where_it_must_not_be_applied(changes: dict[s
     assert body.count("<!--") == 1
 
 
+def test_a_comment_offers_a_discussion_only_if_a_reply_gets_an_answer() -> None:
+    for finding, replies, is_offered in (
+        (FINDING, True, True),
+        (FINDING, False, False),
+        (replace(FINDING, rule="python/eval"), True, False),
+    ):
+        (inline,) = planned(finding, replies=replies).inline
+        assert ("Reply to discuss" in inline.comment["body"]) == is_offered
+        assert "<code>/ignore</code> to dismiss" in inline.comment["body"]
+
+
 def test_hostile_words_stay_words() -> None:
     bad = (
         "@bob ![i](https://evil.example/i.png) [l](https://evil.example) <img src=x> fixes #1 "
@@ -255,7 +266,7 @@ def test_hostile_words_stay_words() -> None:
     body = comment(**fields, suggestion=bad)["body"]
     assert acting(body) == []
     assert links(body) == []
-    assert html(body) == [*FOLD, marked(FINDING)]
+    assert html(body) == [f"<details>\n<summary>{HELP}</summary>", "</details>", marked(FINDING)]
     assert "\u202e" not in body
     assert re.findall("<!--.*?-->", body) == [marked(FINDING)]
 
