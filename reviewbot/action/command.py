@@ -30,7 +30,8 @@ from reviewbot.github.commands.answers import Answers, CommandComment, answer_on
 from reviewbot.github.commands.config import settings_table
 from reviewbot.github.commands.explain import read_question, reply_text
 from reviewbot.github.identity import BotIdentity
-from reviewbot.github.state.prior import WRITERS, read_prior
+from reviewbot.github.state.prior import WRITERS
+from reviewbot.github.state.read_prior import read_prior
 from reviewbot.github.webhook import commands
 from reviewbot.github.webhook.commands import (
     AUTHOR_COMMANDS,

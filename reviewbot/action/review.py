@@ -42,7 +42,8 @@ from reviewbot.github.identity import BotIdentity, PullName
 from reviewbot.github.publish.merge import record_merge
 from reviewbot.github.publish.pause import paused_result, post_check
 from reviewbot.github.publish.publication import Publication, Published
-from reviewbot.github.state.prior import Prior, read_prior
+from reviewbot.github.state.prior import Prior
+from reviewbot.github.state.read_prior import read_prior
 from reviewbot.github.state.scope import NoSuchFileError, assign
 from reviewbot.pipeline.output import Outputs
 from reviewbot.pipeline.prepare import prepare

@@ -14,7 +14,7 @@ from reviewbot.github.app.reviews import tenant_of
 from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.commands.explain import read_question
-from reviewbot.github.state.prior import read_prior
+from reviewbot.github.state.read_prior import read_prior
 from reviewbot.jobs.admission import IdempotencyConflictError, ReviewRequest
 from reviewbot.jobs.options import ReviewOptions
 from reviewbot.pipeline.explain import OFFLINE_CANNOT, explanation_models

@@ -21,7 +21,7 @@ from reviewbot.github.change.subject import PublishOptions
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError
 from reviewbot.github.identity import PullName
 from reviewbot.github.publish.pause import paused_result, post_check
-from reviewbot.github.state.prior import read_prior
+from reviewbot.github.state.read_prior import read_prior
 from reviewbot.github.state.scope import NoSuchFileError, assign
 from reviewbot.jobs.admission import IdempotencyConflictError, ReviewRequest
 from reviewbot.jobs.options import ReviewOptions

@@ -21,7 +21,7 @@ from reviewbot.github.publish.pause import NotPausedError, set_pause
 from reviewbot.github.publish.post import create_once
 from reviewbot.github.publish.publication import now
 from reviewbot.github.state.block import Pause
-from reviewbot.github.state.prior import read_prior
+from reviewbot.github.state.read_prior import read_prior
 from reviewbot.github.webhook import commands
 from reviewbot.pipeline.guidelines import wants_guidelines
 

@@ -1,6 +1,6 @@
 """Replies to ``/ignore`` and ``/ignore undo``. Pure.
 
-The comment with the command is the record of a dismissal (:mod:`reviewbot.github.state.prior`).
+The comment with the command is the record of a dismissal (:mod:`reviewbot.github.state.read_prior`).
 These functions only say what it does.
 """
 

@@ -9,7 +9,7 @@ from reviewbot.github import markers
 from reviewbot.github.publish.post import put_summary
 from reviewbot.github.state.block import pack
 from reviewbot.github.state.fates import at_merge
-from reviewbot.github.state.prior import read_prior
+from reviewbot.github.state.read_prior import read_prior
 
 if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api

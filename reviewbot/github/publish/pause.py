@@ -23,7 +23,7 @@ from reviewbot.github.publish.comment_text import with_marker
 from reviewbot.github.publish.post import put_summary
 from reviewbot.github.publish.publication import MOST_OVERTAKEN, now
 from reviewbot.github.state.block import StateBlock, pack
-from reviewbot.github.state.prior import read_prior
+from reviewbot.github.state.read_prior import read_prior
 
 if TYPE_CHECKING:
     from reviewbot.config.settings import Settings

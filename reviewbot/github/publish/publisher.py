@@ -35,8 +35,8 @@ from reviewbot.github.publish.review_comments import (
 from reviewbot.github.publish.verdict import is_modelled
 from reviewbot.github.state import fates
 from reviewbot.github.state.block import StateBlock, pack
-from reviewbot.github.state.prior import read_prior
 from reviewbot.github.state.proposals import merged_states, proposals
+from reviewbot.github.state.read_prior import read_prior
 from reviewbot.github.state.reconcile import SECRETS, reconcile
 from reviewbot.github.state.relocate import head_reader, read_head_code
 from reviewbot.github.state.rounds import Round, apply_round, round_of

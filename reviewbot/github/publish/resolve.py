@@ -19,7 +19,8 @@ from reviewbot.github.client.errors import (
 from reviewbot.github.markers import Marker
 from reviewbot.github.publish.comment_text import unmarked, with_marker
 from reviewbot.github.publish.post import create_once
-from reviewbot.github.state.prior import HIDDEN_AS, WITHDRAWN, read_prior
+from reviewbot.github.state.prior import HIDDEN_AS, WITHDRAWN
+from reviewbot.github.state.read_prior import read_prior
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -9,13 +9,14 @@ from reviewbot.github.api.threads import Discussion
 from reviewbot.github.identity import BotIdentity, PullName
 from reviewbot.github.markers import Marker, Noted, write
 from reviewbot.github.state.block import StateBlock
-from reviewbot.github.state.prior import Prior, read_prior
+from reviewbot.github.state.read_prior import read_prior
 from tests.support.github_comments import US, comment, found
 from tests.support.github_records import record
 
 if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.api.reviews import ReviewComment
+    from reviewbot.github.state.prior import Prior
 
 PULL = PullName("o/r", 7, 1)
 WE = BotIdentity(US.login, ("secret",))
