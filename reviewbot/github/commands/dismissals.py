@@ -1,7 +1,7 @@
 """Replies to ``/ignore`` and ``/ignore undo``. Pure.
 
-The comment with the command is the record of a dismissal (:mod:`reviewbot.github.state.read_prior`).
-These functions only say what it does.
+The comment with the command is the record of a dismissal, which
+:mod:`reviewbot.github.state.read_prior` reads. These functions only say what it does.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from reviewbot.github.client.errors import (
 from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.publish import summary as summary_comment
 from reviewbot.github.publish.listed_findings import review_text
+from reviewbot.github.publish.next_state import state_after, walkthrough_of
 from reviewbot.github.publish.post import ReviewPoster, put_summary
 from reviewbot.github.publish.resolve import CommentResolver
 from reviewbot.github.publish.review_comments import (
@@ -32,10 +33,8 @@ from reviewbot.github.publish.review_comments import (
     FindingWithoutComment,
     plan_comments,
 )
-from reviewbot.github.publish.verdict import is_modelled
-from reviewbot.github.state import fates
 from reviewbot.github.state.block import StateBlock, pack
-from reviewbot.github.state.proposals import merged_states, proposals
+from reviewbot.github.state.proposals import read_proposals
 from reviewbot.github.state.read_prior import read_prior
 from reviewbot.github.state.reconcile import SECRETS, reconcile
 from reviewbot.github.state.relocate import head_reader, read_head_code
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
-    from reviewbot.core.events.events import Outcome, ReviewSummary
+    from reviewbot.core.events.events import Outcome
     from reviewbot.core.events.report import Report
     from reviewbot.core.findings.finding import Evidence, Finding, Side
     from reviewbot.github.api.gateway import Api
@@ -138,7 +137,11 @@ class CommentPublisher:
             self.listed |= {one.finding.id for one in rest}
         self.by_rules = bool(prior.block and prior.block.by_rules and not subject.full)
         if self._options.summary:
-            proposed = await self._proposed() if done.is_first else ()
+            proposed = (
+                await read_proposals(self._api, subject.pull, self._identity, subject.levels)
+                if done.is_first
+                else ()
+            )
             render = partial(self._summary, done, prior, now, rest, files, proposed=proposed)
             text = await asyncio.to_thread(render)
             put = put_summary(self._api, subject.pull, self._identity, prior, text)
@@ -264,22 +267,18 @@ class CommentPublisher:
         proposed: Sequence[Proposal],
     ) -> str:
         """Return the text of the summary comment, with the state for the next review."""
-        block, walkthrough = prior.block, _walkthrough(done.report, prior, files)
-        overview = block.overview if block and not self._subject.full else ""
-        state = StateBlock(
-            self._subject.settings,
-            overview=overview or _overview(done.report.summary),
-            walkthrough=walkthrough,
-            records=done.records,
-            pause=prior.pause,
-            rounds=done.rounds,
-            by_rules=self.by_rules or not is_modelled(done.report),
-        )
-        if done.report.is_list_only:  # it counts as no review of the code
-            state = replace(block or StateBlock(""), records=done.records)
-        state = fates.after_review(state, block, done)
         # A later review finds them again, and posts their comments.
         again = {one.finding.path for one in rest if one.reason == _UNPOSTED}
+        walkthrough = walkthrough_of(done.report, prior, files)
+        overview = prior.block.overview if prior.block and not self._subject.full else ""
+        state = state_after(
+            done,
+            prior,
+            self._subject.settings,
+            walkthrough,
+            overview=overview,
+            by_rules=self.by_rules,
+        )
         hunks = None if done.report.is_list_only else reviewed_hunks(files, done.report, again)
         packed = pack(state, hunks)
         if packed is None:
@@ -300,19 +299,6 @@ class CommentPublisher:
             set_aside=prior.set_aside,
             proposed=proposed,
         )
-
-    async def _proposed(self) -> tuple[Proposal, ...]:
-        """Return the rules that people dismissed again and again on merged pull requests."""
-        pull = self._subject.pull
-        if not self._identity.secrets or pull.repository_id is None:
-            return ()  # nothing is signed, so no state can be trusted
-        try:
-            pulls = await self._api.comments.of_merged(pull.repo)
-        except GitHubError as error:
-            log.warning("the merged pull requests could not be read: %s", error)
-            return ()
-        states = merged_states(pulls, self._identity, pull.repository_id)
-        return await asyncio.to_thread(proposals, states, self._subject.levels)
 
     async def _review(
         self, report: Report, plan: CommentPlan, prior: Prior
@@ -434,19 +420,6 @@ def _has_comment(finding: Finding, posted: Posted | None) -> bool:
         return posted is not None
     place = (finding.path, finding.side, max(finding.line, finding.end_line))
     return (posted.comment.path, posted.comment.side, posted.comment.line) == place
-
-
-def _overview(summary: ReviewSummary | None) -> str:
-    """Return what a model wrote about the change; empty for a computed summary."""
-    return summary.what if summary is not None and summary.source == "model" else ""
-
-
-def _walkthrough(report: Report, prior: Prior, files: Sequence[FileDiff]) -> dict[str, str]:
-    """Return a line about each file: of this review, or of an earlier one."""
-    earlier: Mapping[str, str] = prior.block.walkthrough if prior.block else {}
-    new = {one.path: one.summary for one in report.summary.files} if report.summary else {}
-    lines = {**earlier, **new}
-    return {file.path: lines[file.path] for file in files if file.path in lines}
 
 
 def _only_listed(

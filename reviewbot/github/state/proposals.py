@@ -6,7 +6,9 @@ nothing: somebody must commit the lines to the configuration.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.findings.finding import CATEGORIES
 from reviewbot.github import markers
+from reviewbot.github.client.errors import GitHubError
 from reviewbot.github.identity import PullName
 from reviewbot.github.state.block import unpack
 
@@ -22,8 +25,11 @@ if TYPE_CHECKING:
 
     from reviewbot.core.findings.levels import RuleLevels
     from reviewbot.github.api.comments import MergedPull
+    from reviewbot.github.api.gateway import Api
     from reviewbot.github.identity import BotIdentity
     from reviewbot.github.state.block import StateBlock
+
+log = logging.getLogger(__name__)
 
 DISMISSALS: Final = 3
 """Number of dismissals of one rule in one folder that make a proposal."""
@@ -68,6 +74,24 @@ def proposals(states: Iterable[StateBlock], levels: RuleLevels) -> tuple[Proposa
     )
     ordered = sorted(found, key=lambda proposal: (-proposal.dismissals, proposal.rule))
     return tuple(ordered[:MOST])
+
+
+async def read_proposals(
+    api: Api, pull: PullName, identity: BotIdentity, levels: RuleLevels
+) -> tuple[Proposal, ...]:
+    """Return the proposals for the repository of a pull request, in one request to GitHub.
+
+    There are none if nothing is signed, so that no state can be trusted, or if GitHub refuses.
+    """
+    if not identity.secrets or pull.repository_id is None:
+        return ()
+    try:
+        pulls = await api.comments.of_merged(pull.repo)
+    except GitHubError as error:
+        log.warning("the merged pull requests could not be read: %s", error)
+        return ()
+    states = merged_states(pulls, identity, pull.repository_id)
+    return await asyncio.to_thread(proposals, states, levels)
 
 
 def configuration(found: Iterable[Proposal]) -> str:
