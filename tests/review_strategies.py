@@ -62,7 +62,7 @@ rests_on = st.builds(
 def findings(draw: st.DrawFn) -> Finding:
     placement = draw(placements)
     suggestion = draw(st.none() | texts)
-    line = draw(st.integers(1 if placement.kind == "inline" else 0, 9999))
+    line = draw(st.integers(1, 9999))  # a verdict may place any of them inline
     side: Side = draw(st.sampled_from(get_args(Side)))
     return Finding(
         id=draw(ids),
@@ -156,7 +156,7 @@ finished = st.builds(
     depth=texts,
     verification=st.none()
     | st.builds(ev.VerificationTally, *[counts] * 6, usages, st.none() | numbers),
-    lookups=st.none() | st.builds(ev.LookupTally, counts, _tuples(texts)),
+    lookups=st.none() | st.builds(ev.LookupTally, st.integers(1, 99), _tuples(texts)),
 )
 evidence = st.none() | st.builds(Evidence, paths, st.integers(1, 9999), texts, st.booleans())
 verified = st.builds(
