@@ -99,7 +99,10 @@ class ActionReply:
         inputs = self._inputs
         names = (inputs.config,) if inputs.config else CONFIG_NAMES
         config = await config_at(self._api, reply.pull.repo, reply.base_ref, config_names=names)
-        settings = settings_of(inputs, config)
+        try:
+            settings = settings_of(inputs, config)
+        except ConfigError as error:
+            return f"the configuration cannot be used: {error}"
         if not settings.replies:
             return "the setting replies is off"
         is_able = identity.secrets and explanation_models(settings) and not settings.model.problem

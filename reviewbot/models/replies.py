@@ -38,7 +38,7 @@ from reviewbot.models.report_reader import CallReader
 from reviewbot.models.verifier import ask, running_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from reviewbot.core.events.events import ChunkStatus
     from reviewbot.core.findings.check_tool import Answer
@@ -179,7 +179,7 @@ class ReplyAnswerer:
         """Return the verdict that the quote of an answer bears out."""
         answer: Answer = "wrong" if raw.decision == "withdraw" else "supported"
         written = RawVerdict(answer, raw.path, raw.line, raw.quote)
-        judge = await asyncio.to_thread(Judge, KnownCode(views, {}))
+        judge = await asyncio.to_thread(Judge, KnownCode(views, _added(views)))
         paths = judge.withdrawing_paths([written])
         running = await running_lines(self._find_code, paths, views)
         [verdict] = await asyncio.to_thread(judge.verdicts, (finding,), {1: written}, running)
@@ -213,7 +213,19 @@ class ReplyAnswerer:
             request=request,
             findings=(replace(finding, rests_on=(quoted,)),),
             drafts={},
-            added={},
+            added=_added(run.task.request.chunks),
         )
         result = await self._verify(task, run.say)
         return result.verdicts[0]
+
+
+def _added(views: Iterable[ChunkView]) -> dict[str, set[int]]:
+    """Return the numbers of the lines that the change adds, as far as ``views`` show it."""
+    added: dict[str, set[int]] = {}
+    for view in views:
+        numbers = added.setdefault(view.path, set())
+        for hunk in view.hunks:
+            numbers.update(
+                line.new_no for line in hunk.lines if line.kind == "added" and line.new_no
+            )
+    return added

@@ -78,6 +78,7 @@ def started(
         "prompt_version": None,
         "beside": [],
         "question": question,
+        "rules_only": None,
     }
 
 

@@ -179,12 +179,9 @@ class DeliveryHandler:
             await self._review(task.repository, number, asked)
 
     async def _comment(self, task: Commented) -> None:
-        identity = await self._identity()
-        if await asyncio.to_thread(commands.find, task.body, identity.mention) is None:
-            if task.reply is not None:
-                await self._replies.take(self._api(task.repository), task)
-            return
         command = await self._command(task)
+        if command is None and task.reply is not None:
+            await self._replies.take(self._api(task.repository), task)
         api, question = self._api(task.repository), CommandComment.of(task)
         if isinstance(command, Unknown):
             if command.meant is None:  # perhaps for another bot: reply once per unknown command
@@ -207,7 +204,12 @@ class DeliveryHandler:
         if command is None:
             return None
         may_write = await self._may_write(task)
-        return permitted(command, may_write=may_write, is_by_author=task.is_by_author)
+        allowed = permitted(command, may_write=may_write, is_by_author=task.is_by_author)
+        if isinstance(allowed, Refused) and task.reply is not None:
+            # In a thread, a mention of us is a reply.
+            is_mention = await asyncio.to_thread(commands.find, task.body) is None
+            return None if is_mention else allowed
+        return allowed
 
     async def _may_write(self, task: Commented) -> bool:
         """Return whether the author of a comment may write to the repository now."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_NO_SETTINGS = "the configuration of the base is invalid."
 _NO_BUDGET = "the installation has reached its daily limit."
 
 
@@ -83,6 +84,13 @@ class AppReplies:
         try:
             settings = config.settings(await config_at(api, reply.pull.repo, reply.base_ref))
         except ConfigError:  # the check of the next review names the error
+            if isinstance(found, Disputed):
+                await post_reply(
+                    *(api, identity, reply.pull, reply.thread),
+                    key=found.place.answer_key(),
+                    text=NOT_LOOKED.format(_NO_SETTINGS),
+                    again=True,
+                )
             return
         if not self._is_on(settings):
             return

@@ -40,6 +40,8 @@ def undone(prior: Prior, finding_id: str, *, may_write: bool) -> tuple[str, bool
     if not _is_known(prior, finding_id):
         return f"No finding here has the id {code_span(finding_id)}.", False
     name, by = _name(prior, finding_id), prior.dismissed.get(finding_id)
+    if by is None and finding_id in prior.withdrawn:  # only people who may write undo this
+        return f"{name} was withdrawn. Only people who may write here can undo this.", False
     if by is None:
         return f"{name} is reported again.", True
     if may_write:  # a comment no longer dismisses it, so its resolved thread does

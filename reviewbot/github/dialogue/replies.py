@@ -33,6 +33,8 @@ MOST_IN_THREAD: Final = 3
 """Most answers in a thread."""
 MOST_FOR_PERSON: Final = 10
 """Most answers to a person on a pull request. Each has at most two requests with look-ups."""
+MOST_ON_PULL: Final = 30
+"""Most answers on a pull request, which count although people delete their replies."""
 ANSWERED: Final = "reply"
 """Beginning of the key of an answer; that of one that withdraws is :data:`.WITHDRAWN`."""
 _LIMIT: Final = "limit"
@@ -41,6 +43,10 @@ _RULE: Final = "rule"
 THREAD_LIMIT: Final = (
     f"This thread has {MOST_IN_THREAD} answers of reviewbot, the most that it gets. The finding"
     " stays open; `/explain` answers a question, and `/ignore` dismisses the finding."
+)
+PULL_LIMIT: Final = (
+    f"This pull request has {MOST_ON_PULL} answers of reviewbot, the most that it gets. The finding"
+    " stays open."
 )
 PERSON_LIMIT: Final = (
     f"You have had {MOST_FOR_PERSON} answers of reviewbot on this pull request, the most that a"
@@ -170,6 +176,8 @@ def decide(
         fixed = FixedAnswer(f"{_LIMIT}-{noted.id}", THREAD_LIMIT)
     elif max(len(theirs), to_person) >= MOST_FOR_PERSON:
         fixed = FixedAnswer(f"{_LIMIT}-by-{_key_of(reply.sender)}", PERSON_LIMIT)
+    elif len(answers) >= MOST_ON_PULL:
+        fixed = FixedAnswer(f"{_LIMIT}-pull", PULL_LIMIT)
     if fixed is not None:
         return None if fixed.key in keys else fixed
     thread = [
@@ -268,4 +276,6 @@ def finding_text(body: str) -> tuple[str, str]:
     """
     headline, _, words = body.partition("\n\n")
     match = _HEADLINE.match(headline)
-    return (match[1] if match else headline), words.rpartition("<details>")[0].strip()
+    # Comments of earlier versions have a line of facts in place of the details.
+    text = words.rpartition("<details>")[0] or words.rpartition("\n\n")[0] or words
+    return (match[1] if match else headline), text.strip()

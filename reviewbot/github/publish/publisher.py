@@ -133,8 +133,10 @@ class CommentPublisher:
         ]
         done = replace(done, records=tuple(records))
         self.listed = frozenset(done.listed)
-        if report.is_list_only:
-            self.listed |= {one.finding.id for one in rest}
+        if report.is_list_only and self._options.summary:
+            self.listed |= {
+                one.finding.id for one in rest if not one.finding.rule.startswith(SECRETS)
+            }
         self.by_rules = bool(prior.block and prior.block.by_rules and not subject.full)
         if self._options.summary:
             proposed = (

@@ -19,6 +19,7 @@ from reviewbot.github import markers
 from reviewbot.github.client.errors import GitHubError
 from reviewbot.github.identity import PullName
 from reviewbot.github.state.block import unpack
+from reviewbot.rules.names import problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,7 +54,8 @@ def proposals(states: Iterable[StateBlock], levels: RuleLevels) -> tuple[Proposa
     """Return proposals from the states of pull requests, those with the most dismissals first.
 
     Only dismissed notes and warnings of rules and linters on merged pull requests count. Rules that
-    ``levels`` turn off are left out, and so are files at the root.
+    ``levels`` turn off are left out, and so are those of the repository itself, rules that no
+    longer exist, and files at the root.
     """
     counts = Counter(
         (record.rule, record.folder)
@@ -64,6 +66,7 @@ def proposals(states: Iterable[StateBlock], levels: RuleLevels) -> tuple[Proposa
         and record.severity in ("warning", "note")
         and record.rule not in CATEGORIES
         and _RULE.fullmatch(record.rule)
+        and problem_of(record.rule, ()) is None
         and record.folder
         and _FOLDER.fullmatch(record.folder)
     )

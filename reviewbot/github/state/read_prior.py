@@ -86,6 +86,7 @@ async def _dismiss(api: Api, pull: PullName, reader: _PriorReader, author: str) 
             if wish.is_undo:
                 found.dismissed.pop(wish.finding, None)
                 found.set_aside.pop(wish.finding, None)
+                found.withdrawn.pop(wish.finding, None)
             else:
                 found.dismissed.setdefault(wish.finding, wish.login)
         elif wish.login.lower() == author.lower():

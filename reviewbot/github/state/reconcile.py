@@ -20,7 +20,6 @@ from reviewbot.core.findings.finding import Finding, level_of, rank
 from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.core.wording import count, listed
 from reviewbot.github.state.matching import Matching, carried, places_of, recorded
-from reviewbot.github.state.withdrawals import Withdrawals
 from reviewbot.pipeline.config_check import RULE as CONFIG
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from reviewbot.github.state.relocate import HeadCode
 
 LINTERS: Final = ("ruff", "oxlint", "shellcheck", "hadolint", "zizmor")
-NO_WITHDRAWALS: Final = Withdrawals()
 SECRETS: Final = "secrets/"
 """Beginning of the rules that run in every review, whatever else reads a file."""
 
@@ -97,26 +95,27 @@ def reconcile(
     levels: RuleLevels,
     is_first: bool,
     head: str = "",
-    withdrawn: Withdrawals = NO_WITHDRAWALS,
+    withdrawn: frozenset[str] = frozenset(),
 ) -> Reconciled:
     """Compare a review with earlier findings.
 
     ``prior`` has the findings of earlier reviews, and ``dismissed`` the login of the person who
     dismissed a finding, both by finding id. ``is_first`` is True if there was no earlier review.
     ``head`` is that of the last state. A review under an invalid configuration resolves nothing.
-    ``withdrawn`` are the findings that we withdrew after a reply, which count as dismissed.
+    ``withdrawn`` are the ids of findings whose withdrawal after a reply holds; they count as
+    dismissed.
     """
     places = places_of(prior.values(), code)
     found, named = Matching(prior, places, code, reread).match(report.findings)
     proofs = {event.id: event.evidence for event in report.verdicts}
+    away = dismissed.keys() | withdrawn
     ends = _Ends(code, report.prompt_version or "", proofs)
     for finding in found:
-        ends.take(finding, named.get(finding.id), dismissed.keys() | withdrawn.current)
+        ends.take(finding, named.get(finding.id), away)
     rest = [one for id_, one in prior.items() if id_ not in named]
     status = {file.path: file for file in report.coverage}
     excluded = {file.path for file in report.covered("skipped") if file.reason == EXCLUDED}
     verdicts = {event.id: event for event in report.earlier}
-    away = dismissed.keys() | withdrawn.current | withdrawn.earlier
     for record in rest:
         place = places.get(record.id)
         line = place[0] if place else record.line
@@ -139,7 +138,7 @@ def reconcile(
             ends.records.append(replace(now, state="open"))
             is_known = code.is_known(now.path, now.side)
             ends.open.append(carried(now, place, is_known=is_known))
-    ends.refuted = withdrawn.current - dismissed.keys()
+    ends.refuted = withdrawn - dismissed.keys()
     return ends.reconciled(report, dismissed, is_first=is_first)
 
 

@@ -2,13 +2,12 @@
 
 A withdrawal rests on code, so it names a digest: of the changes of the finding's file if the line
 that decides is there, else of all changes. While they are the same, the finding counts as
-dismissed, even if a later review reports it again. After other changes, a later review may report
-it, and it is open again.
+dismissed, even if a later review reports it again. After other changes it is open again, since the
+line that decided may be gone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.cache.unchanged import file_digest, hunk_digest
@@ -21,20 +20,6 @@ if TYPE_CHECKING:
 
 DIGITS: Final = 16
 """Digits of the digest in the key of a reply."""
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawals:
-    """Ids of withdrawn findings.
-
-    Attributes:
-        current: those with the same changes as at the withdrawal.
-        earlier: those that an earlier review closed, with other changes since. They stay closed
-            unless a review reports them.
-    """
-
-    current: frozenset[str] = frozenset()
-    earlier: frozenset[str] = frozenset()
 
 
 def changes_digest(file: FileDiff) -> str:
@@ -53,8 +38,10 @@ def withdrawals_at(
     withdrawn: Mapping[str, frozenset[str]],
     records: Mapping[str, Record],
     files: Sequence[FileDiff],
-) -> Withdrawals:
-    """Return the withdrawals that hold for a diff.
+) -> frozenset[str]:
+    """Return the ids of the findings whose withdrawal holds for a diff.
+
+    A finding that is a rule's by now is not withdrawn.
 
     Args:
         withdrawn: the digests of the withdrawals of each finding, by id.
@@ -62,10 +49,12 @@ def withdrawals_at(
         files: the whole diff.
     """
     if not withdrawn:
-        return Withdrawals()
+        return frozenset()
     digests = {file.path: changes_digest(file) for file in files}
-    known = {id_: records[id_] for id_ in withdrawn if id_ in records}
+    known = {
+        id_: records[id_] for id_ in withdrawn if id_ in records and not records[id_].is_of_a_rule
+    }
     whole = all_changes_digest(files)
-    current = {id_ for id_, one in known.items() if {digests.get(one.path), whole} & withdrawn[id_]}
-    earlier = {id_ for id_, one in known.items() if one.state == "dismissed"}
-    return Withdrawals(frozenset(current), frozenset(earlier - current))
+    return frozenset(
+        id_ for id_, record in known.items() if {digests.get(record.path), whole} & withdrawn[id_]
+    )

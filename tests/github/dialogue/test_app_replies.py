@@ -49,6 +49,9 @@ async def pull(github: FakeGitHub, server: AppServer, replying: Replying) -> Pul
     return found
 
 
+BUG = "line_10 = 1 / 0  # BUG error Division by zero"
+
+
 async def reply(
     server: AppServer, pull: PullRequest, text: str = "See line 9.", by: str = "octo"
 ) -> None:
@@ -258,6 +261,57 @@ async def test_a_review_of_changed_code_may_report_a_withdrawn_finding_again(
     pull.push({"other.txt": "x\n"})
     await server.settle()
     assert conclusions(pull)[-1] == "failure"
+
+
+async def test_a_withdrawn_finding_is_open_again_once_the_deciding_line_may_be_gone(
+    pull: PullRequest, server: AppServer
+) -> None:
+    """No review reports it again: the push changes another hunk of its file."""
+    await reply(server, pull)
+    assert conclusions(pull)[-1] == "success"
+    pull.push(app((9, "line_9 = 9"), (10, BUG), (40, "line_40 = 0")))
+    await server.settle()
+    assert conclusions(pull)[-1] == "failure"
+    assert "1 error is open" in summary_of(pull)
+
+
+async def test_a_person_who_may_write_undoes_a_withdrawal(
+    pull: PullRequest, server: AppServer
+) -> None:
+    await reply(server, pull)
+    assert conclusions(pull)[-1] == "success"
+    await reply(server, pull, "/ignore undo", by="octo")
+    assert "“Division by zero” is reported again." in thread(pull)
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_the_author_does_not_undo_a_withdrawal(pull: PullRequest, server: AppServer) -> None:
+    await reply(server, pull)
+    await reply(server, pull, "/ignore undo", by="mona")
+    assert thread(pull)[-1] == (
+        "“Division by zero” was withdrawn. Only people who may write here can undo this."
+    )
+    assert conclusions(pull)[-1] == "success"
+
+
+async def test_a_line_that_the_change_adds_withdraws_no_error(
+    github: FakeGitHub, server: AppServer, replying: Replying
+) -> None:
+    pull = github.pull(base=BASE, head=BASE | app((9, "line_9 = 99"), (10, BUG)))
+    await server.settle()
+    added: dict[str, Any] = {"line": 9, "quote": "line_9 = 99"}
+    replying.said, replying.checked = answer(**added), verdict(**added)
+    await reply(server, pull)
+    assert thread(pull)[0].startswith("I looked again, and could not confirm this from the code:")
+    assert conclusions(pull)[-1] == "failure"
+
+
+async def test_a_mention_by_the_author_is_a_reply(
+    pull: PullRequest, server: AppServer, replying: Replying
+) -> None:
+    replying.said = answer("stands")
+    await reply(server, pull, "@reviewbot this is guarded above", by="mona")
+    assert len(thread(pull)) == len(replying.replies) == 1
 
 
 async def test_a_change_elsewhere_keeps_a_withdrawn_finding_closed(

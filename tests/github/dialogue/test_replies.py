@@ -12,8 +12,10 @@ from reviewbot.github.api.threads import ReviewThread
 from reviewbot.github.dialogue.replies import (
     MOST_FOR_PERSON,
     MOST_IN_THREAD,
+    MOST_ON_PULL,
     OF_A_RULE,
     PERSON_LIMIT,
+    PULL_LIMIT,
     THREAD_LIMIT,
     DisputedFinding,
     FixedAnswer,
@@ -135,6 +137,12 @@ def test_a_person_has_ten_answers_on_a_pull_request() -> None:
     assert isinstance(decide(REPLY, (*firsts, *talk, person(100)), WE), DisputedFinding)
 
 
+def test_answers_to_deleted_replies_count_on_a_pull_request() -> None:
+    answered = [ours(10 + one, f"reply-{one + 2:016x}-{one}", to=2) for one in range(MOST_ON_PULL)]
+    limit = decide(REPLY, (first(), first(2), *answered, person(100)), WE)
+    assert limit == FixedAnswer("limit-pull", PULL_LIMIT)
+
+
 @pytest.mark.parametrize("login", ["a-b", "A_b_", "x" * 90])
 def test_the_limit_of_any_login_can_be_written(login: str) -> None:
     firsts = [first(number) for number in range(1, 7)]
@@ -208,5 +216,7 @@ def test_words_of_a_finding_that_look_like_its_details_are_kept() -> None:
     assert text_of(one)[1].endswith("or not.")
 
 
-def test_a_comment_of_another_form_has_a_title_alone() -> None:
-    assert finding_text("Something\n\nelse") == ("Something", "")
+def test_a_comment_of_an_earlier_version_has_its_words_without_the_facts() -> None:
+    body = "**error: Stale x**\n\nIt fails.\n\nThe cause.\n\nbug, `claude-x`, confidence 0.83"
+    assert finding_text(body)[1] == "It fails.\n\nThe cause."
+    assert finding_text("Something\n\nelse") == ("Something", "else")

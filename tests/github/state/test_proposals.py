@@ -65,6 +65,8 @@ def test_three_dismissals_of_a_rule_in_a_folder_are_a_proposal() -> None:
                 {"folder": "!src"},
                 {"folder": 'a"]\nmodel: x'},
                 {"rule": "x: off}\nmodel: y"},
+                {"rule": "custom/no-print"},
+                {"rule": "python/no-such-rule"},
             )
         ),
         [state(*THREE[:2], dismissed(3, folder="src"))],

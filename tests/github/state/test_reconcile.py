@@ -16,9 +16,8 @@ from reviewbot.core.findings.finding import Evidence, Placement, RestsOn, finger
 from reviewbot.core.findings.levels import RuleLevels
 from reviewbot.core.plan.policy import EXCLUDED
 from reviewbot.github.state.fingerprint import Fingerprint, normal
-from reviewbot.github.state.reconcile import NO_WITHDRAWALS, Reconciled, reconcile
+from reviewbot.github.state.reconcile import Reconciled, reconcile
 from reviewbot.github.state.relocate import HeadCode
-from reviewbot.github.state.withdrawals import Withdrawals
 from tests.support.examples import examples
 from tests.support.findings import finding
 from tests.support.reports import HELD
@@ -73,7 +72,7 @@ class Pull:
         withdrawn: tuple[Withdrawal, ...] = (),
         verdicts: tuple[FindingVerified, ...] = (),
         earlier: tuple[FindingVerified | FindingWithdrawn, ...] = (),
-        withdrawals: Withdrawals = NO_WITHDRAWALS,
+        withdrawals: frozenset[str] = frozenset(),
     ) -> Reconciled:
         """Review the file as it is, and keep the records for the next time."""
         texts = [normal(line) for line in (*lines, "end")]
@@ -550,7 +549,7 @@ def test_a_dismissed_finding_stays_dismissed_when_it_is_fixed() -> None:
 def test_a_finding_that_was_withdrawn_for_this_code_counts_as_dismissed(*, reread: bool) -> None:
     pull = Pull()
     [found] = pull.review(["bad"], at(1, "bad")).report.findings
-    withdrawals = Withdrawals(current=frozenset({found.id}))
+    withdrawals = frozenset({found.id})
     again = (at(1, "bad"),) if reread else ()
     done = pull.review(["bad"], *again, reread=reread, withdrawals=withdrawals)
     assert open_lines(done) == []
@@ -560,20 +559,18 @@ def test_a_finding_that_was_withdrawn_for_this_code_counts_as_dismissed(*, rerea
     assert done.report.outcome == "clean"
 
 
-def test_a_finding_that_was_withdrawn_for_other_code_is_open_once_it_is_reported() -> None:
+def test_a_finding_that_was_withdrawn_for_other_code_is_open_again() -> None:
     pull = Pull()
     [found] = pull.review(["bad"], at(1, "bad")).report.findings
-    pull.review(["bad"], withdrawals=Withdrawals(current=frozenset({found.id})))
-    earlier = Withdrawals(earlier=frozenset({found.id}))
-    assert open_lines(pull.review(["bad", "x"], withdrawals=earlier)) == []
-    assert open_lines(pull.review(["bad", "y"], at(1, "bad"), withdrawals=earlier)) == [1]
+    assert open_lines(pull.review(["bad"], withdrawals=frozenset({found.id}))) == []
+    assert open_lines(pull.review(["bad", "x"])) == [1]
 
 
 def test_a_person_who_dismissed_a_withdrawn_finding_is_named() -> None:
     pull = Pull()
     [found] = pull.review(["bad"], at(1, "bad")).report.findings
     pull.dismissed = {found.id: "mona"}
-    withdrawals = Withdrawals(current=frozenset({found.id}))
+    withdrawals = frozenset({found.id})
     done = pull.review(["bad"], withdrawals=withdrawals)
     assert done.report.notices == ("1 finding dismissed by mona.",)
     assert done.refuted == frozenset()
