@@ -191,7 +191,7 @@ class ReportBuilder:
                 self._verdicts[event.id] = event
             case FindingVerified() | FindingWithdrawn(verdict="fixed"):
                 self._earlier[event.id] = event
-            case FindingWithdrawn():
+            case _:
                 self._withdraw(event)
 
     def _withdraw(self, event: FindingWithdrawn) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reviewbot.core.diff.parse import FileDiff, parse_diff
 from reviewbot.core.plan import weigh
-from reviewbot.core.plan.chunk_view import view
+from reviewbot.core.plan.chunk_view import view, whole_view
 from reviewbot.core.plan.split import OVERLAP_LINES, boundary_score
 from reviewbot.core.plan.stored import check_fits, plan_from_json, plan_to_json
 from reviewbot.core.plan.weigh import CHUNK_HEADER, CUT_MARK, HUNK_HEADER, LINE_PREFIX, LineCost
@@ -174,6 +174,17 @@ def test_a_comment_or_decorator_stays_with_its_function() -> None:
     for chunk in planned(file, budget=2_000).chunks:
         (piece,) = chunk.segments
         assert file.hunks[0].lines[piece.start].text == "# What it costs."
+
+
+def test_a_whole_view_shows_every_hunk_of_a_file_at_its_numbers() -> None:
+    text = b"--- a/x.py\n+++ b/x.py\n@@ -1,2 +1,2 @@\n a = 1\n-b = 2\n+b = 3\n@@ -9 +9 @@\n-c\n+d\n"
+    (file,) = parse_diff(text)
+    shown = whole_view(file, "later")
+    assert (shown.id, shown.part, shown.parts) == ("later", 1, 1)
+    assert [line for line in chunk_lines(shown) if line[:1] in "RL"] == [
+        *("R1 |a = 1", "L2-|b = 2", "R2+|b = 3"),
+        *("L9-|c", "R9+|d"),
+    ]
 
 
 def starts_of(made: Plan) -> list[int]:

@@ -95,6 +95,7 @@ def test_a_request_about_a_reply_has_its_own_prompt_and_tool() -> None:
     assert (prompt.system, prompt.body) == render_reply(REPLY, [CODE])
     assert prompt.shared == ""
     assert answer_tool(request) is ANSWER_TOOL
+    assert answer_tool(replace(request, reply=None))["name"] != ANSWER_TOOL["name"]
     assert render_question(REPLY, chunks=[CODE], manifest=()) == render_reply(REPLY, [CODE])
 
 
