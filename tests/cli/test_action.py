@@ -38,7 +38,8 @@ async def test_a_recorded_event_can_be_run_by_hand(github: FakeGitHub, tmp_path:
     )
     assert (done.code, done.err) == (0, "")
     assert "Nothing equals NaN" in done.out
-    assert "::error file=new.js,line=1" in done.out
+    assert "::notice title=reviewbot::1 error is open. https://" in done.out
+    assert "::error" not in done.out  # the comment has it
     assert len(pull.review_comments) == 1
     assert (tmp_path / "reviewbot.sarif").exists()
 
