@@ -119,6 +119,7 @@ def test_without_inputs_the_command_gets_the_defaults_and_the_token_of_the_run(
         "check-run": "true",
         "check-name": "reviewbot",
         "full": "false",
+        "forks": "rules",
     }
 
 
@@ -303,7 +304,7 @@ async def test_a_pull_request_is_reviewed_by_the_steps_as_they_are(
         check(github)
     assert ran.outputs["outcome"] == "findings"
     assert ran.outputs["errors"] == "1"
-    assert "::error file=app.py,line=10" in ran.log
+    assert "::error title=reviewbot::1 error is open. https://" in ran.log
     assert "Division by zero" in ran.summary
     assert exists(ran.outputs["sarif-file"])
     assert not exists(runner.env["PLANTED"])
