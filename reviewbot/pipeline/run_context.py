@@ -82,7 +82,8 @@ def context_from_json(stored: Mapping[str, Any]) -> RunContext:
         if selected is None
         else cast("Guidelines", guidelines(selected, "selected_guidelines")),
         follow_ups=tuple(
-            cast("FollowUp", follow_up(one, "follow_ups")) for one in stored.get("follow_ups", ())
+            cast("FollowUp", follow_up(entry, "follow_ups"))
+            for entry in stored.get("follow_ups", ())
         ),
         heed_added_suppressions=bool(stored.get("heed_added_suppressions", True)),
         config_findings=tuple(

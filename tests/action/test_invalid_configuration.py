@@ -78,7 +78,7 @@ async def test_an_invalid_file_resolves_nothing_and_counts_as_no_review(
     await runner.run(pull)
     during = state_of(pull)
     assert (during.hunks, during.files, during.rounds) == (before.hunks, before.files, 1)
-    assert {one.title: one.state for one in records_in(summary_of(pull))}.items() >= {
+    assert {record.title: record.state for record in records_in(summary_of(pull))}.items() >= {
         ("Division by zero", "open"),
         ("None is returned", "open"),
     }
@@ -86,7 +86,7 @@ async def test_an_invalid_file_resolves_nothing_and_counts_as_no_review(
     assert len(model.requests) == asked
     pull.rebase({FILE: "summary: false\n"})
     await runner.run(pull)
-    after = {one.title: one.state for one in records_in(summary_of(pull))}
+    after = {record.title: record.state for record in records_in(summary_of(pull))}
     assert after["None is returned"] == "resolved"
     assert len(titles(pull)) == 3  # what was listed is posted
     assert state_of(pull).rounds == 2
@@ -132,7 +132,7 @@ async def test_a_mistake_in_a_change_of_the_file_is_an_error_on_its_line(
     wrong = "summary: false\njobs: many\nexclud:\n  - docs/\n"
     pull = github.pull(base=BASE, head=BASE | {FILE: wrong})
     run = await runner.run(pull, fail_on="error")
-    posted = {one.thread.anchor.line: one.body for one in pull.review_comments}
+    posted = {comment.thread.anchor.line: comment.body for comment in pull.review_comments}
     assert posted.keys() == {2, 3}
     assert "jobs: must be a whole number" in posted[2].replace("`", "")
     assert "did you mean exclude?" in posted[3]
@@ -147,7 +147,7 @@ async def test_a_corrected_file_resolves_its_mistakes(github: FakeGitHub, runner
     pull.push({FILE: "summary: false\njobs: 2\n"})
     run = await runner.run(pull)
     assert run.outputs["errors"] == "0"
-    assert [one.state for one in records_in(summary_of(pull))] == ["resolved"]
+    assert [record.state for record in records_in(summary_of(pull))] == ["resolved"]
 
 
 async def test_a_mistake_outside_of_the_diff_is_listed_and_counts(

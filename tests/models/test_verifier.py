@@ -402,7 +402,7 @@ async def test_of_many_new_findings_the_worst_are_verified() -> None:
     async with verifier(supporting) as (fake, verify):
         result = await verify(task((mild, *errors)), ignore)
     assert [len(asked(request)) for request in fake.requests] == [MOST_FINDINGS]
-    verdicts = {one.id: one.verdict for one in result.verdicts}
+    verdicts = {verdict.id: verdict.verdict for verdict in result.verdicts}
     assert verdicts.pop("mild") == "unverified"
     assert set(verdicts.values()) == {"supported"}
 

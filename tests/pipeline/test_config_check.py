@@ -28,8 +28,8 @@ def found(text: str) -> list[tuple[int, str, str]]:
     findings = config_findings(
         parse_diff(added(text)), {FILE: text.encode(), ".reviewbot.yaml": None}
     )
-    assert all(one.placement == Placement("inline") for one in findings)
-    return [(one.line, one.title, one.message) for one in findings]
+    assert all(finding.placement == Placement("inline") for finding in findings)
+    return [(finding.line, finding.title, finding.message) for finding in findings]
 
 
 @pytest.mark.parametrize(

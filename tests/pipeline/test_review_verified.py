@@ -264,10 +264,10 @@ async def test_a_verdict_about_an_earlier_finding_is_published_once_even_after_a
     one = job(numbered("a.py"), follow_ups=follow_ups)
     first = await run(one, run_batch=checkpoints, verify=verify)
     _, task = verify.asked
-    checks = {one.id: await Verifying(verify.answers)(one, ignore) for one in verify.asked}
+    checks = {task.id: await Verifying(verify.answers)(task, ignore) for task in verify.asked}
     results = {**checkpoints.results, **checks}
     published = {event.id for event in (*first.of(FindingWithdrawn), *first.of(FindingVerified))}
-    assert {one.id for one in task.findings} <= published
+    assert {finding.id for finding in task.findings} <= published
     again = await resumed(results, first, verify, follow_ups=follow_ups)
     assert [*again.of(FindingWithdrawn), *again.of(FindingVerified)] == []
     assert again.end.verification == first.end.verification
@@ -475,7 +475,7 @@ async def test_earlier_findings_are_asked_about_in_one_request_after_the_batches
     seen = await run(review_job, Scripted(Say()), verify=verify)
     [task] = verify.asked
     assert (task.id, task.is_follow_up) == ("earlier-1/verify", True)
-    assert [(one.title, one.model) for one in task.findings] == [
+    assert [(finding.title, finding.model) for finding in task.findings] == [
         (f"Prior {number}", "m") for number in (1, 2, 3)
     ]
     [shown] = task.request.chunks

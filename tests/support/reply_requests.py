@@ -113,7 +113,7 @@ class Story:
             shown = None
             if said is not None:
                 shown = ReviewAnswer(said.text, said.model, said.complete, said.reply)
-            reasons = tuple(one.reason or "" for one in result.outcomes)
+            reasons = tuple(outcome.reason or "" for outcome in result.outcomes)
             report = Report("answered" if shown else "incomplete", reasons, answer=shown)
             texts.append(answer_text(report, PLACE, ("github.com",)))
         agrees, disagrees = texts

@@ -55,7 +55,7 @@ def parse_answer(value: object) -> RawAnswer:
         name: text if isinstance(text := value.get(name), str) else ""
         for name in ("decision", "text", "path", "quote")
     }
-    decision = next((one for one in DECISIONS if one == texts["decision"].lower()), None)
+    decision = next((known for known in DECISIONS if known == texts["decision"].lower()), None)
     if decision is None:
         raise ValueError("it has no valid decision")
     if not texts["text"].strip():

@@ -98,7 +98,9 @@ def redacted_thread(thread: tuple[ThreadComment, ...]) -> tuple[ThreadComment, .
     Raises:
         ReviewbotError: the search for secrets failed.
     """
-    return tuple(replace(one, text=redact_text(one.text)) for one in thread[-MOST_REMARKS:])
+    return tuple(
+        replace(comment, text=redact_text(comment.text)) for comment in thread[-MOST_REMARKS:]
+    )
 
 
 def trimmed(text: str) -> str:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from functools import partial
 from typing import TYPE_CHECKING
 
 from reviewbot.core.render.markdown_text import literal
 from reviewbot.errors import ConfigError, DiffError
-from reviewbot.github.app import targets
+from reviewbot.github.app.inquiries import queue_inquiry
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.reviews import tenant_of
 from reviewbot.github.app.targets import ReplyTarget
 from reviewbot.github.change.base_files import base_files
 from reviewbot.github.commands.explain import read_question
 from reviewbot.github.state.read_prior import read_prior
-from reviewbot.jobs.admission import IdempotencyConflictError, ReviewRequest
+from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.options import ReviewOptions
 from reviewbot.pipeline.explain import OFFLINE_CANNOT, explanation_models
-from reviewbot.store import publications
-from reviewbot.store.publications import NewPublication
-from reviewbot.store.reviews import packed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -33,8 +28,6 @@ if TYPE_CHECKING:
     from reviewbot.github.webhook.commands import BotCommand
     from reviewbot.jobs.service import ReviewService
     from reviewbot.store.keys import Limits
-
-log = logging.getLogger(__name__)
 
 
 class Explanations:
@@ -91,7 +84,8 @@ class Explanations:
             limits=self._limits,
         )
         try:
-            await self._store(installation, asked, question, settings.link_hosts)
+            target = ReplyTarget(question, settings.link_hosts)
+            await queue_inquiry(self._service, self._publisher, installation, asked, target)
         except DiffError as error:
             await self._answers.say(api, question, f"Not answered: {error.message}.", prior=prior)
 
@@ -106,21 +100,3 @@ class Explanations:
         except ConfigError as error:
             return f"Not answered: {literal(str(error))}"
         return settings if explanation_models(settings) else OFFLINE_CANNOT
-
-    async def _store(
-        self,
-        installation: int,
-        request: ReviewRequest,
-        question: CommandComment,
-        link_hosts: tuple[str, ...],
-    ) -> None:
-        target = ReplyTarget(question, link_hosts)
-        new = NewPublication(installation, targets.to_json(target), packed(b""))
-        also = partial(publications.insert, new=new)
-        try:
-            row, known = await self._service.create(request, also=also)
-        except IdempotencyConflictError:  # already stored, with a shorter thread
-            return
-        if not known:
-            log.info("stored a question", extra={"review_id": row.id})
-            self._publisher.wake()

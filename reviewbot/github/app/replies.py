@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from functools import partial
 from typing import TYPE_CHECKING
 
 from reviewbot.core.safety.shown_text import shown_line
 from reviewbot.errors import ConfigError
-from reviewbot.github.app import targets
+from reviewbot.github.app.inquiries import queue_inquiry
 from reviewbot.github.app.repository_config import RepositoryConfig
 from reviewbot.github.app.reviews import tenant_of
 from reviewbot.github.app.subjects import installation_at
@@ -17,13 +15,10 @@ from reviewbot.github.change.base_files import config_at
 from reviewbot.github.dialogue.answer import NOT_LOOKED, post_reply
 from reviewbot.github.dialogue.look import Disputed, read_reply
 from reviewbot.github.dialogue.replies import FixedAnswer, PersonReply, is_for_us
-from reviewbot.jobs.admission import IdempotencyConflictError, ReviewRequest
+from reviewbot.jobs.admission import ReviewRequest
 from reviewbot.jobs.options import ReviewOptions
 from reviewbot.pipeline.explain import explanation_models
-from reviewbot.store import publications
 from reviewbot.store.budgets import OverLimitError
-from reviewbot.store.publications import NewPublication
-from reviewbot.store.reviews import packed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -35,8 +30,6 @@ if TYPE_CHECKING:
     from reviewbot.github.webhook.tasks import Commented
     from reviewbot.jobs.service import ReviewService
     from reviewbot.store.keys import Limits
-
-log = logging.getLogger(__name__)
 
 _NO_SETTINGS = "the configuration of the base is invalid."
 _NO_BUDGET = "the installation has reached its daily limit."
@@ -111,8 +104,11 @@ class AppReplies:
             inquiry=found.reply,
             limits=self._limits,
         )
+        target = AnswerTarget(found.place, settings.link_hosts)
         try:
-            await self._store(installation_at(task.repository), asked, found, settings.link_hosts)
+            await queue_inquiry(
+                self._service, self._publisher, installation_at(task.repository), asked, target
+            )
         except OverLimitError:
             text, key = NOT_LOOKED.format(_NO_BUDGET), found.place.answer_key()
             await post_reply(
@@ -122,21 +118,3 @@ class AppReplies:
     @staticmethod
     def _is_on(settings: Settings) -> bool:
         return settings.replies and bool(explanation_models(settings))
-
-    async def _store(
-        self,
-        installation: int,
-        request: ReviewRequest,
-        found: Disputed,
-        link_hosts: tuple[str, ...],
-    ) -> None:
-        target = AnswerTarget(found.place, link_hosts)
-        new = NewPublication(installation, targets.to_json(target), packed(b""))
-        also = partial(publications.insert, new=new)
-        try:
-            row, known = await self._service.create(request, also=also)
-        except IdempotencyConflictError:  # already stored, with a shorter thread
-            return
-        if not known:
-            log.info("stored a reply", extra={"review_id": row.id})
-            self._publisher.wake()

@@ -54,7 +54,7 @@ def _is_known(prior: Prior, finding_id: str) -> bool:
     if prior.record(finding_id) or finding_id in prior.posted:
         return True
     summary = prior.summary[0].body if prior.summary else ""
-    return any(finding_id in text for text in (summary, *(one.body for one in prior.reviews)))
+    return any(finding_id in text for text in (summary, *(review.body for review in prior.reviews)))
 
 
 def _name(prior: Prior, finding_id: str) -> str:

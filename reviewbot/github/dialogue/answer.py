@@ -120,8 +120,8 @@ async def post_reply(
 
     async def find() -> bool | None:
         comments = await api.reviews.comments(pull.repo, pull.number)
-        ours = (one for one in comments if identity.wrote(one.author))
-        found = (markers.shape(one.body, pull.bound) for one in ours)
+        ours = (comment for comment in comments if identity.wrote(comment.author))
+        found = (markers.shape(comment.body, pull.bound) for comment in ours)
         return any(marker and marker.key == key for marker in found) or None
 
     if again and await find():

@@ -112,7 +112,7 @@ async def read_reply(
     if decided is None or not await _may_reply(api, reply):
         return None
     threads = await api.threads.all(name.repo, name.number)
-    thread = next((one for one in threads if one.first_comment == reply.thread), None)
+    thread = next((known for known in threads if known.first_comment == reply.thread), None)
     if isinstance(decided, FixedAnswer):
         is_closed = thread is not None and thread.resolved
         return None if is_closed else decided

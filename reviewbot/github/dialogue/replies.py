@@ -151,7 +151,7 @@ def decide(
 
     ``comments`` are all comments on lines of the pull request, oldest first.
     """
-    first = next((one for one in comments if one.id == reply.thread), None)
+    first = next((comment for comment in comments if comment.id == reply.thread), None)
     found = None if first is None else _finding_in(first, reply.pull, identity)
     if first is None or found is None:
         return None
@@ -162,12 +162,12 @@ def decide(
     is_known = str(reply.comment) in {match["reply"] for match in answers}
     if is_known:
         return None
-    theirs = [one for one in comments if _is_reply_of(one, reply, identity.mention)]
-    of_us = {one.id for one in comments if _finding_in(one, reply.pull, identity)}
-    theirs = [one for one in theirs if one.in_reply_to in of_us]
-    in_thread = sum(one.in_reply_to == reply.thread for one in theirs)
+    theirs = [comment for comment in comments if _is_reply_of(comment, reply, identity.mention)]
+    of_us = {comment.id for comment in comments if _finding_in(comment, reply.pull, identity)}
+    theirs = [comment for comment in theirs if comment.in_reply_to in of_us]
+    in_thread = sum(comment.in_reply_to == reply.thread for comment in theirs)
     to_thread = sum(match["finding"] == noted.id for match in answers)
-    their_ids = {str(one.id) for one in theirs}
+    their_ids = {str(comment.id) for comment in theirs}
     to_person = sum(match["reply"] in their_ids for match in answers)
     fixed: FixedAnswer | None = None
     if found.rule not in CATEGORIES:
@@ -181,9 +181,9 @@ def decide(
     if fixed is not None:
         return None if fixed.key in keys else fixed
     thread = [
-        ThreadComment(without_marker(one.body), identity.wrote(one.author))
-        for one in comments
-        if one.in_reply_to == reply.thread and one.id < reply.comment
+        ThreadComment(without_marker(comment.body), identity.wrote(comment.author))
+        for comment in comments
+        if comment.in_reply_to == reply.thread and comment.id < reply.comment
     ]
     return DisputedFinding(
         f"{noted.id}-{reply.comment}",
@@ -252,7 +252,7 @@ def _asked(
     first: ReviewComment, marker: Marker, thread: tuple[ThreadComment, ...], text: str
 ) -> FindingReply:
     [noted] = marker.findings
-    category: Category = next(one for one in CATEGORIES if one == marker.rule)
+    category: Category = next(known for known in CATEGORIES if known == marker.rule)
     title, finding = finding_text(without_marker(first.body))
     last = first.line
     return FindingReply(

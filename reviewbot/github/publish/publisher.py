@@ -126,16 +126,18 @@ class CommentPublisher:
         surplus = {one.finding.id for one in rest if one.is_surplus}
         records = [
             replace(
-                await self._threaded(one, now, comments, done.fixed.get(one.id)),
-                left_out=one.left_out or one.id in surplus,
+                await self._threaded(record, now, comments, done.fixed.get(record.id)),
+                left_out=record.left_out or record.id in surplus,
             )
-            for one in done.records
+            for record in done.records
         ]
         done = replace(done, records=tuple(records))
         self.listed = frozenset(done.listed)
         if report.is_list_only and self._options.summary:
             self.listed |= {
-                one.finding.id for one in rest if not one.finding.rule.startswith(SECRETS)
+                unposted.finding.id
+                for unposted in rest
+                if not unposted.finding.rule.startswith(SECRETS)
             }
         self.by_rules = bool(prior.block and prior.block.by_rules and not subject.full)
         if self._options.summary:
@@ -213,7 +215,7 @@ class CommentPublisher:
     def _plan(self, done: Reconciled, prior: Prior, files: Sequence[FileDiff]) -> CommentPlan:
         """Return which new findings get a comment on their lines, and which are only listed."""
         options = self._options
-        closed = {one.id for one in done.records if one.state != "open"}
+        closed = {record.id for record in done.records if record.state != "open"}
         there = [
             (posted.comment, posted.severity)
             for id_, posted in prior.posted.items()
@@ -227,7 +229,7 @@ class CommentPublisher:
             if one.id not in prior.listed and not _has_comment(one, prior.posted.get(one.id))
         ]
         is_list_only = done.report.is_list_only
-        secrets = [one for one in new if one.rule.startswith(SECRETS)]
+        secrets = [finding for finding in new if finding.rule.startswith(SECRETS)]
         plan = plan_comments(
             secrets if is_list_only else new,
             files,
@@ -252,7 +254,7 @@ class CommentPublisher:
             },
         )
         if is_list_only:
-            others = [one for one in new if one not in secrets]
+            others = [finding for finding in new if finding not in secrets]
             plan = replace(plan, rest=(*plan.rest, *_only_listed(others, files, self._subject)))
         if options.review:
             return plan

@@ -124,7 +124,9 @@ def render(
     ]
     listed_before = [finding for finding in listed_before if finding.severity != "note"]
     without_row = {unposted.finding.id for unposted in rest if unposted.is_listed_warning}
-    aside = [one for one in counted if one.id in set_aside and one.severity != "error"]
+    aside = [
+        finding for finding in counted if finding.id in set_aside and finding.severity != "error"
+    ]
     listed_before = [finding for finding in listed_before if finding not in aside]
     doubted = [finding for finding in doubted if finding not in aside]
     folded = (*listed_before, *aside, *doubted)

@@ -231,7 +231,7 @@ def unpack(text: str) -> StateBlock | None:
     pause = block.pause is None or (
         _LOGIN.fullmatch(block.pause.by) and _TIME.fullmatch(block.pause.at)
     )
-    commits = all(not one.since or _COMMIT.fullmatch(one.since) for one in block.records)
+    commits = all(not record.since or _COMMIT.fullmatch(record.since) for record in block.records)
     is_valid = named and counted and pause and commits
     return block if block.form == FORM and is_valid else None
 
@@ -250,7 +250,7 @@ def _smaller(block: StateBlock, hunks_of: dict[str, list[str]] | None) -> Iterat
         block, hunks=hunks, files=kept, overview=overview, walkthrough=lines, records=records
     )
     yield block
-    records = tuple(replace(one, rests_on=()) for one in records)
+    records = tuple(replace(record, rests_on=()) for record in records)
     block = replace(block, records=records)
     yield block
     while block.closed:

@@ -26,11 +26,14 @@ def after_review(new: StateBlock, before: StateBlock | None, done: Reconciled) -
     """
     if before is not None and before.merged:  # the merge came first, and is counted
         return replace(new, closed=before.closed, dropped=before.dropped, merged=True)
-    is_open = {one.id for one in done.records if one.state == "open" and one.is_posted}
-    earlier = [one for one in before.closed if one.id not in is_open] if before else []
+    is_open = {record.id for record in done.records if record.state == "open" and record.is_posted}
+    earlier = [record for record in before.closed if record.id not in is_open] if before else []
     states = {one.id: one.state for one in before.records} if before else {}
-    ended: list[tuple[Record, Fate]] = [(one, "fixed") for one in done.resolved]
-    ended += [(one, "refuted" if one.id in done.refuted else "dismissed") for one in done.dismissed]
+    ended: list[tuple[Record, Fate]] = [(record, "fixed") for record in done.resolved]
+    ended += [
+        (record, "refuted" if record.id in done.refuted else "dismissed")
+        for record in done.dismissed
+    ]
     # Only what was open: a closed record that was dropped for space must not come back.
     ended = [(one, fate) for one, fate in ended if states.get(one.id, "open") == "open"]
     dropped = before.dropped if before else {}

@@ -106,15 +106,15 @@ async def _compare(before: str, after: str, old: LookupFiles, new: LookupFiles) 
     try:
         for files, path in ((old, before), (new, after)):
             files.check_access(path)
-        lines = [(await old.load(before)).lines, (await new.load(after)).lines]
-        texts = [encoded("".join(f"{line}\n" for line in one)) for one in lines]
+        versions = [(await old.load(before)).lines, (await new.load(after)).lines]
+        texts = [encoded("".join(f"{line}\n" for line in lines)) for lines in versions]
         diff = await local_diff(*texts, as_text=True, context=CONTEXT)
     except (LookupRefusedError, ReviewbotError):
         return None
     if diff is not None:
         status: FileStatus = "modified" if before == after else "renamed"
         diff = replace(diff, old_path=before, new_path=after, status=status)
-    return _Compared(lines[0], lines[1], diff)
+    return _Compared(versions[0], versions[1], diff)
 
 
 def _chosen(

@@ -242,7 +242,7 @@ def recorded(
 
 def _proofs(finding: Finding, evidence: Evidence | None) -> Iterator[ProofPlace]:
     """Yield where the code is that a finding of a model rests on, apart from its own lines."""
-    places = [(one.path, one.line, one.quote, one.base) for one in finding.rests_on]
+    places = [(place.path, place.line, place.quote, place.base) for place in finding.rests_on]
     if evidence is not None:
         places.append((evidence.path, evidence.line, evidence.quote, evidence.base))
     for path, line, quote, is_old in places if finding.is_from_model else ():

@@ -126,7 +126,7 @@ class Prior:
         A comment that the block does not know was posted by a run that ended early, or there is no
         block. The review ``key`` is not an earlier one.
         """
-        found = {one.id: one for one in self.block.records} if self.block else {}
+        found = {record.id: record for record in self.block.records} if self.block else {}
         for id_, one in found.items():
             if one.state != "resolved":
                 is_away = one.state == "dismissed" and id_ in self.withdrawn

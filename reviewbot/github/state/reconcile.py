@@ -270,7 +270,7 @@ def _asked(record: Record, event: FindingVerified | FindingWithdrawn | None, hea
 def _notices(
     away: Collection[Record], dismissed: Mapping[str, str], excluded: int
 ) -> Iterator[str]:
-    by_people = [dismissed[one.id] for one in away if one.id in dismissed]
+    by_people = [dismissed[record.id] for record in away if record.id in dismissed]
     if by_people:
         those = count(len(by_people), "finding")
         yield f"{those} dismissed by {listed(sorted(set(by_people)))}."

@@ -221,7 +221,7 @@ async def _follow_ups(
             source = HeadFiles(replace(place, head=commit, merge_base=None), checkout=local)
             old = LookupFiles((), policy, source=source)
             found.append(await follow_up(records, whole.files, old, new))
-    return tuple(one for one in found if one is not None)
+    return tuple(asked for asked in found if asked is not None)
 
 
 def _suppressed(files: Sequence[FileDiff], *, linters: bool) -> list[str]:

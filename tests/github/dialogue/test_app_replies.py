@@ -71,7 +71,7 @@ async def test_a_right_reply_whose_quotes_are_good_withdraws_the_finding(
     ]
     assert conclusions(pull) == ["failure", "success"]
     assert "1 finding withdrawn after a reply." in summary_of(pull)
-    assert [(one.fate, one.rule) for one in state_of(pull).closed] == [("refuted", "bug")]
+    assert [(record.fate, record.rule) for record in state_of(pull).closed] == [("refuted", "bug")]
     assert (len(replying.replies), len(replying.checks)) == (1, 1)
     assert "This cannot happen" not in replying.checks[0].text
 
@@ -91,7 +91,7 @@ async def test_a_reply_takes_at_most_eight_requests_to_github(
     await server.settle()
     begun = len(github.requests)
     await reply(server, pull, by=by)
-    keys = [one.key for one in github.requests[begun:]]
+    keys = [request.key for request in github.requests[begun:]]
     review = keys.index("GET /repos/octo/hello/pulls/1")  # of the review that follows
     assert review <= 8
     assert sum("/replies" in key for key in keys) == 1
@@ -135,7 +135,7 @@ async def test_a_repeated_delivery_is_answered_once(
 ) -> None:
     replying.said = answer("stands")
     pull.reply(pull.review_comments[0], "No!", by="mona")
-    deliveries = [one for one in github.postman.waiting if one.app is github.app]
+    deliveries = [delivery for delivery in github.postman.waiting if delivery.app is github.app]
     await server.settle()
     for again in deliveries:
         await server.take(again)
@@ -183,7 +183,7 @@ async def test_a_person_gets_ten_answers_on_a_pull_request(
     pull = github.pull(base=BASE, head=BASE | app(*lines), fork="mona", by="mona")
     await server.settle()
     replying.said = answer("missing")
-    firsts = [one for one in pull.review_comments if one.in_reply_to is None]
+    firsts = [comment for comment in pull.review_comments if comment.in_reply_to is None]
     for first in firsts:
         for number in range(MOST_IN_THREAD):
             pull.reply(first, f"Objection {number}.", by="mona")

@@ -80,7 +80,7 @@ async def test_a_long_file_is_cut_around_the_finding_with_its_line_numbers(
 ) -> None:
     lines = await shown(added(2_000), line=line)
     assert len(lines) == SHOWN_LINES
-    assert [one.new_no for one in lines] == [*range(begin, begin + SHOWN_LINES)]
+    assert [line.new_no for line in lines] == [*range(begin, begin + SHOWN_LINES)]
     assert all(one.text == f"line_{one.new_no} = {one.new_no}" for one in lines)
 
 

@@ -106,14 +106,14 @@ def test_a_finding_of_a_rule_gets_one_fixed_answer(rule: str) -> None:
 
 
 def test_a_thread_has_three_answers_whoever_asked() -> None:
-    answered = [ours(10 + one, f"reply-{1:016x}-{one}") for one in range(MOST_IN_THREAD)]
+    answered = [ours(10 + number, f"reply-{1:016x}-{number}") for number in range(MOST_IN_THREAD)]
     thread = (first(), *answered, person(100))
     assert decide(REPLY, thread, WE) == FixedAnswer(f"limit-{1:016x}", THREAD_LIMIT)
     assert decide(REPLY, (*thread, ours(99, f"limit-{1:016x}")), WE) is None
 
 
 def test_replies_that_are_not_answered_yet_count() -> None:
-    thread = (first(), *(person(10 + one) for one in range(MOST_IN_THREAD)), person(100))
+    thread = (first(), *(person(10 + number) for number in range(MOST_IN_THREAD)), person(100))
     assert decide(REPLY, thread, WE) == FixedAnswer(f"limit-{1:016x}", THREAD_LIMIT)
     others = [person(10 + one, by=replace(MONA, login="zoe")) for one in range(MOST_IN_THREAD)]
     assert isinstance(decide(REPLY, (first(), *others, person(100)), WE), DisputedFinding)
@@ -121,7 +121,7 @@ def test_replies_that_are_not_answered_yet_count() -> None:
 
 @pytest.mark.parametrize("body", ["/explain", "@zoe look", "x <!-- reviewbot v=1 -->"])
 def test_what_is_not_a_reply_does_not_count(body: str) -> None:
-    thread = (first(), *(person(10 + one, body) for one in range(9)), person(100))
+    thread = (first(), *(person(10 + number, body) for number in range(9)), person(100))
     assert isinstance(decide(REPLY, thread, WE), DisputedFinding)
 
 
@@ -133,7 +133,7 @@ def test_a_person_has_ten_answers_on_a_pull_request() -> None:
     ]
     limit = decide(REPLY, (*firsts, *elsewhere, person(100)), WE)
     assert limit == FixedAnswer("limit-by-mona", PERSON_LIMIT)
-    talk = [person(40 + one, to=77) for one in range(MOST_FOR_PERSON)]  # in threads of people
+    talk = [person(40 + number, to=77) for number in range(MOST_FOR_PERSON)]  # in threads of people
     assert isinstance(decide(REPLY, (*firsts, *talk, person(100)), WE), DisputedFinding)
 
 

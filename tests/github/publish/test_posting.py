@@ -151,7 +151,7 @@ async def test_a_lost_response_duplicates_no_annotation(github: FakeGitHub, runn
     github.fail(faults.error_after("PATCH", "/check-runs/", times=2))
     await runner.run(pull)
     [check_run] = pull.repo.check_runs.values()
-    lines = [one["start_line"] for one in check_run.annotations]
+    lines = [annotation["start_line"] for annotation in check_run.annotations]
     commented = [comment.thread.anchor.line or 0 for comment in pull.review_comments]
     assert len(commented) == 10
     assert sorted([*lines, *commented]) == list(range(1, 71))

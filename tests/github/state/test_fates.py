@@ -59,7 +59,7 @@ async def work(
 
 
 def fates(pull: PullRequest) -> list[str]:
-    return [one.fate for one in state_of(pull).closed]
+    return [record.fate for record in state_of(pull).closed]
 
 
 def fix_all(request: Recorded) -> Answer:

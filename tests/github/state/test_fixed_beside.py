@@ -50,7 +50,7 @@ def reports(*changes: dict[str, Any]) -> Callable[[Recorded], Answer]:
 
 def answers(answer: str, **code: Any) -> Callable[[Recorded], Answer]:
     """A verifier that says the same about every finding, with the quote of ``code``."""
-    return lambda request: says(*(verdict(one, answer, **code) for one in asked(request)))
+    return lambda request: says(*(verdict(finding, answer, **code) for finding in asked(request)))
 
 
 FIXED = answers("fixed", path="shop.py", line=6, quote=COMMIT)
@@ -83,7 +83,7 @@ async def test_the_running_line_that_fixes_a_finding_closes_it_and_the_commit_is
     run = await runner.run(pull, fail_on="error")
     [request] = model.verifications
     assert follows_up(request)
-    assert [(one.path, one.title) for one in asked(request)] == [("shop.py", TITLE)]
+    assert [(finding.path, finding.title) for finding in asked(request)] == [("shop.py", TITLE)]
     assert "R6+|    session.commit()" in request.text
     assert run.outputs["errors"] == "0"
     assert conclusions(pull)[-1] == "success"
@@ -96,7 +96,7 @@ async def test_the_running_line_that_fixes_a_finding_closes_it_and_the_commit_is
     assert f"{TITLE} (fixed by `shop.py:6`)" in summary_of(pull)
     assert "Done: nothing blocks this." in summary_of(pull)
     assert "Verification: 1 fixed" in summary_of(pull)
-    assert [one.fate for one in state_of(pull).closed] == ["fixed"]
+    assert [record.fate for record in state_of(pull).closed] == ["fixed"]
     check(github)
 
 
@@ -121,7 +121,7 @@ async def test_the_app_closes_what_a_push_fixes_and_says_so_once(
         assert len(model.verifications) == 1
         assert len(replies(pull)) == 1
         assert replies(pull)[0].startswith(f"Fixed in {pull.head_sha[:7]}: ")
-        assert [one.fate for one in state_of(pull).closed] == ["fixed"]
+        assert [record.fate for record in state_of(pull).closed] == ["fixed"]
         assert conclusions(pull)[-1] == "success"
         check(github)
 
@@ -140,7 +140,7 @@ async def test_a_job_that_ends_before_its_summary_is_posted_asks_once_more_and_r
     await runner.run(pull)
     assert len(model.verifications) == 2
     assert len(replies(pull)) == 1
-    assert [one.fate for one in state_of(pull).closed] == ["fixed"]
+    assert [record.fate for record in state_of(pull).closed] == ["fixed"]
     check(github)
 
 
@@ -181,7 +181,7 @@ async def test_five_findings_that_one_push_fixes_are_closed_by_one_request(
     pull.push({"shop.py": "".join(fixed)})
     await runner.run(pull)
     assert len(model.verifications) == 1
-    assert [one.fate for one in state_of(pull).closed] == ["fixed"] * 5
+    assert [record.fate for record in state_of(pull).closed] == ["fixed"] * 5
     check(github)
 
 

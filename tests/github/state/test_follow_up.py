@@ -82,7 +82,7 @@ async def test_code_that_is_gone_is_not_asked_about() -> None:
 async def test_code_that_moved_is_asked_about_where_it_is_now() -> None:
     found = await asked(text(), text((1, "top = 1\ntop = 2\nline_1 = 1")))
     assert found is not None
-    assert [one.line for one in found.findings] == [12]
+    assert [finding.line for finding in found.findings] == [12]
 
 
 async def test_a_change_near_code_that_a_finding_rests_on_is_asked_about() -> None:
@@ -105,11 +105,11 @@ async def test_a_finding_about_removed_code_is_asked_about_by_the_line_after_it(
     removed = prior("y", side="LEFT")
     found = await asked(text(), text((12, "fixed = 1")), removed)
     assert found is not None
-    assert [(one.side, one.line) for one in found.findings] == [("LEFT", 10)]
+    assert [(finding.side, finding.line) for finding in found.findings] == [("LEFT", 10)]
     last = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -9,2 +9 @@\n x\n-y\n"
     found = await asked(text(), text((12, "fixed = 1")), removed, diff=last)
     assert found is not None
-    assert [(one.side, one.line) for one in found.findings] == [("LEFT", 9)]
+    assert [(finding.side, finding.line) for finding in found.findings] == [("LEFT", 9)]
 
 
 async def test_a_renamed_file_is_compared_with_its_old_name() -> None:

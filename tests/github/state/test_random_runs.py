@@ -79,7 +79,7 @@ class Verifier:
     def __call__(self, request: Recorded) -> Reply:
         if not self.answers:
             return StatusError(400)
-        findings = {_bug(one.title): one for one in asked(request)}
+        findings = {_bug(finding.title): finding for finding in asked(request)}
         shown = [one for row in request.text.split("\n") if (one := parse_line(row))]
         if follows_up(request):
             fixes = {bug: _fix(one, self.answers[bug], shown) for bug, one in findings.items()}

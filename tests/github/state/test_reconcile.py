@@ -467,7 +467,7 @@ def test_a_finding_of_a_model_is_resolved_by_the_code_that_fixes_it() -> None:
     first, second = at(1, "bad"), at(2, "worse", rule="python/eval")
     pull.review(["bad", "worse"], first, second)
     done = pull.review(["bad", "worse"], second, reread=False, earlier=fixed(first, second))
-    assert [one.id for one in done.resolved] == [first.id]
+    assert [record.id for record in done.resolved] == [first.id]
     assert done.fixed == {first.id: PROOF}
     assert open_lines(done) == [2]
 
@@ -511,9 +511,9 @@ def test_a_question_without_an_answer_keeps_the_commit_that_it_compared_with() -
     pull.review(["bad"], first)
     pull.prior = {id_: replace(one, since="before") for id_, one in pull.prior.items()}
     pull.review(["bad"], earlier=still(first, "unverified"))
-    assert [one.since for one in pull.prior.values()] == ["before"]
+    assert [record.since for record in pull.prior.values()] == ["before"]
     pull.review(["bad"])
-    assert [one.since for one in pull.prior.values()] == ["before"]
+    assert [record.since for record in pull.prior.values()] == ["before"]
 
 
 def test_the_code_that_a_finding_rests_on_is_recorded() -> None:
@@ -527,7 +527,7 @@ def test_the_code_that_a_finding_rests_on_is_recorded() -> None:
     )
     pull.review(["bad"], first, verdicts=(said,))
     [record] = pull.prior.values()
-    places = [(one.path, one.line, one.end_line) for one in record.rests_on]
+    places = [(place.path, place.line, place.end_line) for place in record.rests_on]
     assert places == [("b.py", 4, 5), ("c.py", 7, 7)]
     assert record.rests_on[0].fingerprint == str(Fingerprint.of(["x", "y"]))
     pull.review(["bad"], at(1, "bad"))
