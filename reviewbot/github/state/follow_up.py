@@ -1,10 +1,11 @@
 """Choose the open findings that a review asks about, and show what changed near them.
 
-An open finding of a model is asked about if its code still stands, and code near it or near the
-code that it rests on changed since the last review, or since the review before a question that got
-no answer. Both versions are read as a whole, and secrets
-are replaced before they are compared. A file that cannot be read in both versions is left out: its
-findings stay open.
+A review asks about an open finding of a model if the code of the finding is still there, and if
+lines near it, or near code that it rests on, changed since the last review. After a question
+without an answer, the next review compares with the same version again.
+
+Both versions of a file are read as a whole, and secrets are replaced before they are compared. A
+file that cannot be read in both versions is left out: its findings stay open.
 """
 
 from __future__ import annotations
