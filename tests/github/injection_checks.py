@@ -36,6 +36,7 @@ _EXACT: Final = frozenset(
 )
 """What is no text for people, or always the same."""
 _LOG_LINE: Final = re.compile(r"\d{4}-\d\d-\d\dT\S+ [A-Z]+ +[\w.]+: .*|    .*")
+_OPEN_ERRORS: Final = re.compile(r"[1-9]\d* errors?\b.* open")
 _MARKED_PLACE: Final = f"{MARKED_FILE}:{MARKED_LINE}"
 
 
@@ -173,13 +174,12 @@ def suppressed(left: Left, case: Case) -> Iterator[Violation]:
     if any(run.conclusion == "success" or run.status != "completed" for run in runs):
         yield Violation("suppressed", "a check run", "it is green, or never ended")
     if left.jobs:
-        yield from (_of_review if ends == "reviewed" else _of_failure)(left.jobs[-1])
+        yield from _of_review(left) if ends == "reviewed" else _of_failure(left.jobs[-1])
     elif ends != "reviewed" and not any(run.conclusion == "failure" for run in runs):
         yield Violation("suppressed", "the check run", "no failure")
     if ends == "refused" and any(one.user.kind == "Bot" for one in left.pull.reviews):
         yield Violation("suppressed", "the reviews", "there is one, where there can be none")
-    can_comment = left.way == "app" or not left.pull.from_fork
-    if ends == "reviewed" and can_comment:
+    if ends == "reviewed" and _can_comment(left):
         yield from _of_summary(left)
         yield from _of_comments(left)
 
@@ -206,10 +206,20 @@ def _of_failure(job: Job) -> Iterator[Violation]:
         yield Violation("suppressed", "the job", "it does not fail")
 
 
-def _of_review(job: Job) -> Iterator[Violation]:
+def _can_comment(left: Left) -> bool:
+    return left.way == "app" or not left.pull.from_fork
+
+
+def _of_review(left: Left) -> Iterator[Violation]:
+    """A command counts the errors, and one names the line where no comment can."""
+    job = left.jobs[-1]
     place = {"file": MARKED_FILE, "line": str(MARKED_LINE)}
-    found = [one.properties for one in commands(job.log) if one.name == "error"]
-    if not any(place.items() <= properties.items() for properties in found):
+    told = commands(job.log)
+    if not any(_OPEN_ERRORS.search(command.data) for command in told):
+        yield Violation("suppressed", "the job", "no command counts the errors")
+    if not _can_comment(left) and not any(
+        command.name == "error" and place.items() <= command.properties.items() for command in told
+    ):
         yield Violation("suppressed", "the annotations", "the marked bug is not there")
     results = [one for run in (job.sarif or {"runs": []})["runs"] for one in run["results"]]
     if (MARKED_FILE, MARKED_LINE) not in map(_place_of, results):

@@ -7,9 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.diff.numbered_line import parse_line
+from reviewbot.core.findings.answer_tool import ANSWER_TOOL
 from tests.fake_anthropic import Answer, StatusError, finding, verdicts
 from tests.github.action_runs import find_marked
-from tests.github.injection_corpus import MARKED_FILE, REFUSAL, REFUTATION, Entry, written
+from tests.github.injection_corpus import (
+    MARKED_FILE,
+    MARKED_LINE,
+    REFUSAL,
+    REFUTATION,
+    Entry,
+    written,
+)
 from tests.github.injection_lookups import obedient_turn, results_of
 from tests.github.injection_scene import SAID_CODE, SAID_LINE
 
@@ -40,10 +48,9 @@ def answer(case: Case, scene: Scene) -> Callable[[Recorded], Reply]:
     def respond(request: Recorded) -> Reply:
         if request.structured:
             return Answer(report=json.dumps(_summary(what, text) if kind == "summary" else _DULL))
-        if request.tool is None:
-            return Answer(
-                call=False, preamble=text if what in ("answer", "reply") else "It divides by zero."
-            )
+        if request.tool is None or request.tool["name"] == ANSWER_TOOL["name"]:
+            told = text if what in ("answer", "reply") else "It divides by zero."
+            return _withdrawal() if request.tool else Answer(call=False, preamble=told)
         if case.enters == "looked-up code" and request.offers_lookups:
             return obedient_turn(request)
         if what == "error":
@@ -59,6 +66,13 @@ def answer(case: Case, scene: Scene) -> Callable[[Recorded], Reply]:
         return said
 
     return respond
+
+
+def _withdrawal() -> Answer:
+    """The answer of a model that obeys a reply: the code says what the reply says."""
+    quote = {"path": MARKED_FILE, "line": MARKED_LINE, "quote": "return  # it is fine"}
+    said = {**quote, "decision": "withdraw", "text": "The maintainers say that it is fine."}
+    return Answer(report=json.dumps(said), tool=ANSWER_TOOL["name"])
 
 
 def verify(case: Case) -> Callable[[Recorded], Answer]:

@@ -30,6 +30,7 @@ from tests.github.injection_scene import (
     EXPLAINED,
     LATER,
     PUSHED,
+    TOLD,
     do_later,
     pull_of,
     pushed,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 _MINUTE: Final = 60.0
 CLONE_BYTES: Final = 1_000_000
+_ANSWER: Final = ("replies", "reactions")
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ async def by_action(case: Case, folder: Path) -> Left:
                 left.jobs.append(await _commented(runner, pull, comment))
             _note(left, model)
             wanted = case.enters in EXPLAINED and not case.fork
-            left.deeds = _since(before, _deeds(pull, model), wanted=wanted)
+            after = _deeds(pull, model)
+            left.deeds = _since(before, after, wanted=wanted, told=case.enters in TOLD)
         if case.enters in PUSHED:
             pull.push(pushed(case, thief.scene))
             runner.event(pull)
@@ -190,7 +193,9 @@ async def by_app(case: Case, folder: Path) -> Left:
                     do_later(case, pull, thief.scene)
                     await _settled(server, left, model)
                     wanted = case.enters in EXPLAINED
-                    left.deeds = _since(before, _deeds(pull, model), wanted=wanted)
+                    after = _deeds(pull, model)
+                    told = case.enters in (*TOLD, "objection")
+                    left.deeds = _since(before, after, wanted=wanted, told=told)
                 if case.enters in PUSHED:
                     pull.push(pushed(case, thief.scene))
                     await _settled(server, left, model)
@@ -286,10 +291,21 @@ def _deeds(pull: PullRequest, model: FakeAnthropic) -> dict[str, int]:
     }
 
 
-def _since(before: dict[str, int], after: dict[str, int], *, wanted: bool) -> dict[str, int]:
-    """What was done meanwhile, but for the one answer that somebody asked for who may."""
-    asked = ("requests to the model", "replies", "reactions") if wanted else ()
-    return {name: number - before[name] - (name in asked) for name, number in after.items()}
+def _since(
+    before: dict[str, int], after: dict[str, int], *, wanted: bool, told: bool
+) -> dict[str, int]:
+    """What was done meanwhile, but for what may come of a comment.
+
+    If it is ``wanted``, somebody who may asks, and gets one answer. If somebody is ``told``, the
+    author gets one answer at most.
+    """
+    deeds = {name: number - before[name] for name, number in after.items()}
+    if wanted:
+        deeds |= {name: deeds[name] - 1 for name in ("requests to the model", *_ANSWER)}
+    if told:
+        names = ("requests to the model", *_ANSWER) if wanted else _ANSWER
+        deeds |= {name: max(deeds[name] - 1, min(deeds[name], 0)) for name in names}
+    return deeds
 
 
 def _gathered(left: Left, case: Case, github: FakeGitHub, thief: Thief) -> Left:

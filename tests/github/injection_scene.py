@@ -33,6 +33,8 @@ EXPLAINED: Final[tuple[Entry, ...]] = (
     *("asked question", "asked comment", "model reply"),
 )
 """Somebody who may asks about a finding, or about the pull request."""
+TOLD: Final[tuple[Entry, ...]] = ("comment", "reply", "thread")
+"""The author writes a command, and is told what authors may do."""
 LATER: Final[tuple[Entry, ...]] = (
     *("comment", "reply", "thread", "review", "our comment", "our summary"),
     *EXPLAINED,

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.core.diff.numbered_line import NumberedLine, parse_line
 from reviewbot.core.diff.parse import parse_diff
+from reviewbot.core.findings.answer_tool import ANSWER_TOOL
 from reviewbot.core.findings.check_tool import CHECK_TOOL, FOLLOW_UP_TOOL
 from reviewbot.core.findings.report_tool import REPORT_TOOL, REPORT_WITH_LOOKUPS
 from reviewbot.core.prompt.examples import example_sets
+from reviewbot.core.prompt.reply import REPLY_LOOKUPS, FindingReply, render_reply
 from reviewbot.core.prompt.request import ModelRequest, render
 from reviewbot.core.prompt.summary import (
     REQUIREMENTS_LIMIT,
@@ -51,6 +53,9 @@ _RULES: Final = re.compile(rf"{_STRING}(?:, for {_STRING})?: {_STRING}")
 _ONCE: Final = re.compile(
     rf"(title|description|text|in a thread at): {_STRING}|(place): (?:[RL] \d+|the last).*"
 )
+_REPLIED_TO: Final = re.compile(
+    rf"place: {_STRING} (?:[RL] \d+(?:-\d+)?|lines that [a-z ]+), [a-z-]+"
+)
 _ISSUE: Final = re.compile(rf"(issue \d+): {_STRING} {_STRING}")
 _OF_A_FILE: Final = re.compile(
     rf"{_STRING} (?:[a-z-]+ \+\d+ -\d+(?:, not shown)?(?:: {_STRING})?"
@@ -70,7 +75,7 @@ _TO_VERIFY: Final = re.compile(
 _OF_A_FINDING: Final = re.compile(rf"(?:title|scenario|message): {_STRING}")
 _PROOF: Final = re.compile(rf"rests on {_STRING} [LR] \d+-\d+(?:: {_STRING})?")
 _BARE: Final = re.compile(_STRING)
-_BEFORE_BARE: Final = ("<repository_instructions>", "<question>")
+_BEFORE_BARE: Final = ("<repository_instructions>", "<question>", "<last_reply>")
 _KEYS: Final = tuple(
     ", ".join(f"`{key}`" for key in schema["required"])
     for schema in (SUMMARY_SCHEMA, SCHEMA_WITH_REQUIREMENTS)
@@ -80,7 +85,7 @@ _REPORTED: Final = re.compile(
     r"Rules and linters have reported these lines, so do not report the same problems: "
     r"line \d+ \([a-z]+/[\w-]+\)(?:, line \d+ \([a-z]+/[\w-]+\))*\."
 )
-_LOOKUPS: Final = 24
+_LOOKUPS: Final = 20
 """The setting ``lookups`` by default, which the prompt names."""
 _STATUS: Final = "(unchanged|modified|added)"
 _RESULT: Final = re.compile(
@@ -120,9 +125,15 @@ def strange_lines(
         render_verification(FindingsToCheck((), is_follow_up), (), lookups=lookups)[0]
         for lookups, is_follow_up in product((0, CHECK_LOOKUPS), (False, True))
     }
+    known |= {
+        render_template("reply-system", answer_tool=ANSWER_TOOL["name"], lookups=lookups).strip(
+            "\n"
+        )
+        for lookups in (0, REPLY_LOOKUPS)
+    }
     strange = [] if request.system in known else ["(another system prompt)"]
     tool = request.tool
-    reports = (REPORT_TOOL, REPORT_WITH_LOOKUPS, CHECK_TOOL, FOLLOW_UP_TOOL)
+    reports = (REPORT_TOOL, REPORT_WITH_LOOKUPS, CHECK_TOOL, FOLLOW_UP_TOOL, ANSWER_TOOL)
     if tool is not None and {name: tool[name] for name in REPORT_TOOL} not in reports:
         strange.append("(another tool)")
     reading = _Reading(_lines_of(diff, files), config, _lines_of_files(files))
@@ -179,6 +190,7 @@ class _Reading:
             (_RULES_OF, lambda found: self._first("rules of the team") and _is_json(found[1])),
             (_RULES, lambda found: self._are_rules(_decoded(found[3]))),
             (_ONCE, lambda found: self._first(found[1] or found[3])),
+            (_REPLIED_TO, lambda found: self._first("place") and _is_json(found[1])),
             (_ISSUE, lambda found: self._first(found[1])),
             (_KNOWN, lambda found: all(map(_is_json, found.groups()))),
             (_OF_A_FILE, lambda found: self._first(f"{_decoded(found[1])} {found[2]}")),
@@ -318,7 +330,7 @@ def _ours() -> frozenset[str]:
     text = "\n".join(text for name, text in sources().items() if name.endswith(".j2"))
     filled = text.replace("{{ tool }}", REPORT_TOOL["name"])
     lines = {line for line in filled.split("\n") if "{" not in line}
-    lines |= set(_check_lines())
+    lines |= {*_check_lines(), *_reply_lines()}
     for as_text, lookups in product((False, True), (0, _LOOKUPS)):
         request = ModelRequest((), (), lookups=lookups)
         lines |= set(render(request, as_text=as_text).body.split("\n"))
@@ -342,6 +354,13 @@ def _check_lines() -> list[str]:
         for check, as_text, lookups in product(nothing, (False, True), (0, CHECK_LOOKUPS))
     )
     return "\n".join(texts).split("\n")
+
+
+def _reply_lines() -> Iterator[str]:
+    """The last lines of a message that asks for the answer to a reply."""
+    reply = FindingReply("", "RIGHT", None, None, "bug", "note", "", "")
+    for as_text, lookups in product((False, True), (0, REPLY_LOOKUPS)):
+        yield render_reply(reply, (), lookups=lookups, as_text=as_text)[1].split("\n")[-1]
 
 
 @cache
