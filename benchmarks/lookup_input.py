@@ -95,7 +95,7 @@ async def measured(repository: GitRepository, diff: bytes, *, looks_up: bool) ->
 
     async with FakeAnthropic(answer) as server:
         env = {"ANTHROPIC_API_KEY": server.key}
-        flags = {"model": MODEL, "base_url": server.base_url, "lookups": 24 if looks_up else 0}
+        flags = {"model": MODEL, "base_url": server.base_url, "lookups": 20 if looks_up else 0}
         settings = load_settings(flags=flags, env=env)
         prepared = prepare(diff, settings)
         async with workers(prepared, settings, code=GitFiles(repository)) as crew:
