@@ -26,10 +26,12 @@ from tests.github.app_runs import app_server
 from tests.github.injection_corpus import Scene, written
 from tests.github.injection_model import answer, verify
 from tests.github.injection_scene import (
+    AUTHORS,
     BASE,
     EXPLAINED,
     LATER,
     PUSHED,
+    REPLIED,
     TOLD,
     do_later,
     pull_of,
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
 _MINUTE: Final = 60.0
 CLONE_BYTES: Final = 1_000_000
+_REQUESTS: Final = "requests to the model"
 _ANSWER: Final = ("replies", "reactions")
 
 
@@ -120,8 +123,7 @@ async def by_action(case: Case, folder: Path) -> Left:
                 left.jobs.append(await _commented(runner, pull, comment))
             _note(left, model)
             wanted = case.enters in EXPLAINED and not case.fork
-            after = _deeds(pull, model)
-            left.deeds = _since(before, after, wanted=wanted, told=case.enters in TOLD)
+            left.deeds = _since(before, _deeds(pull, model), case, wanted=wanted)
         if case.enters in PUSHED:
             pull.push(pushed(case, thief.scene))
             runner.event(pull)
@@ -193,9 +195,7 @@ async def by_app(case: Case, folder: Path) -> Left:
                     do_later(case, pull, thief.scene)
                     await _settled(server, left, model)
                     wanted = case.enters in EXPLAINED
-                    after = _deeds(pull, model)
-                    told = case.enters in (*TOLD, "objection")
-                    left.deeds = _since(before, after, wanted=wanted, told=told)
+                    left.deeds = _since(before, _deeds(pull, model), case, wanted=wanted)
                 if case.enters in PUSHED:
                     pull.push(pushed(case, thief.scene))
                     await _settled(server, left, model)
@@ -283,7 +283,7 @@ def _deeds(pull: PullRequest, model: FakeAnthropic) -> dict[str, int]:
     ours = [one.body for one in every if one.user.kind == "Bot"]
     settled = [thread for thread in pull.threads if thread.resolved_by is not None]
     return {
-        "requests to the model": len(model.requests),
+        _REQUESTS: len(model.requests),
         "check runs": len(pull.repo.check_runs),
         "replies": sum("kind=reply" in body for body in ours),
         "reactions": sum(len(one.reactions) for one in every),
@@ -292,19 +292,19 @@ def _deeds(pull: PullRequest, model: FakeAnthropic) -> dict[str, int]:
 
 
 def _since(
-    before: dict[str, int], after: dict[str, int], *, wanted: bool, told: bool
+    before: dict[str, int], after: dict[str, int], case: Case, *, wanted: bool
 ) -> dict[str, int]:
     """What was done meanwhile, but for what may come of a comment.
 
-    If it is ``wanted``, somebody who may asks, and gets one answer. If somebody is ``told``, the
-    author gets one answer at most.
+    If it is ``wanted``, somebody who may asks, and gets one answer. The author of the change gets
+    one answer at most: to a command what authors may do, to a reply to a finding the model's.
     """
     deeds = {name: number - before[name] for name, number in after.items()}
     if wanted:
-        deeds |= {name: deeds[name] - 1 for name in ("requests to the model", *_ANSWER)}
-    if told:
-        names = ("requests to the model", *_ANSWER) if wanted else _ANSWER
-        deeds |= {name: max(deeds[name] - 1, min(deeds[name], 0)) for name in names}
+        deeds |= {name: deeds[name] - 1 for name in (_REQUESTS, *_ANSWER)}
+    if case.by in AUTHORS and case.enters in TOLD:
+        names = (_REQUESTS, *_ANSWER) if case.enters in REPLIED else _ANSWER
+        deeds |= {name: deeds[name] - (deeds[name] > 0) for name in names}
     return deeds
 
 

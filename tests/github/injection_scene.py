@@ -33,8 +33,12 @@ EXPLAINED: Final[tuple[Entry, ...]] = (
     *("asked question", "asked comment", "model reply"),
 )
 """Somebody who may asks about a finding, or about the pull request."""
-TOLD: Final[tuple[Entry, ...]] = ("comment", "reply", "thread")
-"""The author writes a command, and is told what authors may do."""
+AUTHORS: Final = ("mallory", "triager")
+"""Who opens the pull request of a case, in which they may not write."""
+REPLIED: Final[tuple[Entry, ...]] = ("reply", "objection")
+"""Somebody replies to a finding."""
+TOLD: Final[tuple[Entry, ...]] = ("comment", "thread", *REPLIED)
+"""Somebody writes to us, and gets an answer if it is the author."""
 LATER: Final[tuple[Entry, ...]] = (
     *("comment", "reply", "thread", "review", "our comment", "our summary"),
     *EXPLAINED,
