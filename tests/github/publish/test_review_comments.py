@@ -22,8 +22,11 @@ from tests.support.documents import report_of
 from tests.support.github_comments import DIFF, FILES, LINKS
 from tests.support.reports import FINDING, HELD
 
-FOLD = (f"<details>\n<summary>{HELP_WITH_REPLIES}</summary>", "</details>")
-"""HTML around the details of a comment."""
+
+def fold_of(finding: Finding) -> list[str]:
+    """HTML around the details of a comment. People can discuss what a model reported."""
+    small = HELP_WITH_REPLIES if finding.is_from_model else HELP
+    return [f"<details>\n<summary>{small}</summary>", "</details>"]
 
 
 def marker_of(finding: Finding) -> Marker:
@@ -95,7 +98,7 @@ def test_a_comment_is_on_lines_of_its_finding_and_a_suggestion_replaces_exactly_
 def test_nothing_that_a_model_wrote_acts_in_a_comment(change: Change) -> None:
     for one in plan_comments(change.findings, change.files, marker=marked, links=LINKS).inline:
         body = one.comment["body"]
-        assert html(body) == [*FOLD, marked(one.finding)]
+        assert html(body) == [*fold_of(one.finding), marked(one.finding)]
         assert body.endswith(f"\n\n{marked(one.finding)}")
         assert parse(body, PULL) == marker_of(one.finding)
         assert acting(body) == []
