@@ -97,6 +97,14 @@ def syntax_trees() -> dict[str, ast.Module]:
     }
 
 
+def modules_with_patterns() -> Iterator[str]:
+    """Yield the modules that may compile patterns, in order, without parsing them."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text, module = path.read_text("utf-8"), path.relative_to(PACKAGE).as_posix()
+        if module != LATE and ("import re\n" in text or "late_pattern" in text):
+            yield module
+
+
 def imported_modules(tree: ast.Module) -> set[str]:
     """Return the modules that ``import`` statements name."""
     return {

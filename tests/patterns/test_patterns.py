@@ -20,6 +20,7 @@ from tests.patterns.registry import (
     calls_in_functions,
     imported_modules,
     imported_names,
+    modules_with_patterns,
     registered_patterns,
     syntax_trees,
 )
@@ -86,21 +87,11 @@ WORST: Final = {
 }
 """Shapes that were slow once, by the name of the pattern, or are likely to be."""
 
-LATE_PATTERN: Final = ("reviewbot.core.late_pattern", "late_pattern")
 SCREENED: Final = 1_000
 LEAST: Final = 8_000
 NOISE_S: Final = 0.002
 CATASTROPHE_S: Final = 0.05
-MODULES: Final = sorted(
-    {"models/linters/rules.toml"}
-    | {
-        module
-        for module, tree in syntax_trees().items()
-        if module not in WORKER
-        and ("re" in imported_modules(tree) or LATE_PATTERN in imported_names(tree))
-        and module != LATE
-    }
-)
+MODULES: Final = ("models/linters/rules.toml", *modules_with_patterns())
 
 
 def seconds(registered: RegisteredPattern, text: str) -> float:
@@ -133,8 +124,12 @@ def slowest(registered: RegisteredPattern) -> Shape | None:
     return max(shapes, key=lambda it: seconds(registered, it.text(SCREENED)), default=None)
 
 
+def test_each_module_with_a_pattern_is_measured() -> None:
+    assert {registered.module for registered in registered_patterns()} <= {*MODULES, LATE}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [module for module in MODULES if module not in WORKER])
 def test_the_time_of_each_pattern_is_linear_on_its_worst_shape(module: str) -> None:
     for registered in registered_patterns():
         if registered.module != module or registered.key in OURS:
