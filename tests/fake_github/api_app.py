@@ -21,6 +21,7 @@ NEEDED_FOR = {
     "check_run": "checks",
     "check_suite": "checks",
     "issue_comment": "issues",
+    "merge_group": "merge_queues",
     "pull_request": "pull_requests",
     "pull_request_review": "pull_requests",
     "pull_request_review_comment": "pull_requests",

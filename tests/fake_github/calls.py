@@ -10,9 +10,13 @@ from tests.fake_github import (
     api_pulls,
     api_repos,
     api_reviews,
+    api_workflows,
 )
 
-MODULES = (api_app, api_checks, api_comments, api_graphql, api_pulls, api_repos, api_reviews)
+MODULES = (
+    *(api_app, api_checks, api_comments, api_graphql, api_pulls, api_repos, api_reviews),
+    api_workflows,
+)
 
 
 def load() -> int:

@@ -30,7 +30,13 @@ KEPT: dict[str, str] = {
     "User": "login url id databaseId",
     "Bot": "login url id databaseId",
     "Organization": "login url id databaseId",
-    "Repository": "id databaseId name nameWithOwner isPrivate pullRequest pullRequests",
+    "Repository": "id databaseId name nameWithOwner isPrivate pullRequest pullRequests "
+    "mergeQueue ref",
+    "MergeQueue": "id entries",
+    "MergeQueueEntry": "id position baseCommit headCommit pullRequest",
+    "GitObject": "id oid",
+    "Commit": "id oid",
+    "Ref": "id name target",
     "PullRequest": f"{_COMMENT} databaseId fullDatabaseId number state isDraft title headRefOid "
     "headRefName baseRefOid baseRefName url reviewThreads reviews comments "
     "closingIssuesReferences",
@@ -49,14 +55,14 @@ KEPT: dict[str, str] = {
         f"{name}Connection": _CONNECTION
         for name in (
             *("PullRequestReviewThread", "PullRequestReviewComment", "PullRequestReview"),
-            *("IssueComment", "Issue", "PullRequest"),
+            *("IssueComment", "Issue", "PullRequest", "MergeQueueEntry"),
         )
     },
     **{
         f"{name}Edge": "node cursor"
         for name in (
             *("PullRequestReviewThread", "PullRequestReviewComment", "PullRequestReview"),
-            *("IssueComment", "Issue", "PullRequest"),
+            *("IssueComment", "Issue", "PullRequest", "MergeQueueEntry"),
         )
     },
     "IssueOrder": "field direction",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo
 
     from tests.fake_github.comments import Comment
+    from tests.fake_github.merge_queue import QueueEntry
     from tests.fake_github.routing import Call
 
     Info: TypeAlias = GraphQLResolveInfo[Call]
@@ -151,6 +152,19 @@ def repository(call: Call, repo: Repository) -> JSON:
             found.sort(key=lambda one: getattr(one, key), reverse=is_down)
         return connection("pullRequests", found, lambda one: pull_request(call, one))(info, **page)
 
+    def queue(_: Info, branch: str | None = None) -> JSON | None:
+        is_app = call.actor.kind == "installation" and not call.app.is_actions
+        if is_app and not call.actor.holds({"merge_queues": "read"}):
+            raise GraphQLError(INTEGRATION, extensions={"type": "FORBIDDEN"})
+        found = repo.queues.get(branch or repo.default_branch)
+        return None if found is None else _merge_queue(call, found)
+
+    def ref(_: Info, qualifiedName: str) -> JSON | None:  # noqa: N803 - a name of GitHub's
+        sha = repo.branches.get(qualifiedName.removeprefix("refs/heads/"))
+        if sha is None:
+            return None
+        return {"name": qualifiedName, "target": {"__typename": "Commit", "oid": sha}}
+
     return {
         "__typename": "Repository",
         "id": repo.node_id,
@@ -160,7 +174,25 @@ def repository(call: Call, repo: Repository) -> JSON:
         "isPrivate": repo.private,
         "pullRequest": pull,
         "pullRequests": pulls,
+        "mergeQueue": queue,
+        "ref": ref,
     }
+
+
+def _merge_queue(call: Call, entries: list[QueueEntry]) -> JSON:
+    def commit(sha: str | None) -> JSON | None:
+        return None if sha is None else {"__typename": "Commit", "oid": sha}
+
+    def entry(one: QueueEntry) -> JSON:
+        return {
+            "id": one.node_id,
+            "position": one.position,
+            "baseCommit": commit(one.base),
+            "headCommit": commit(one.head),
+            "pullRequest": pull_request(call, one.pull),
+        }
+
+    return {"entries": connection("entries", entries, entry)}
 
 
 def pull_request(call: Call, pull: PullRequest) -> JSON:

@@ -19,12 +19,13 @@ REVIEWER = {
     "checks": "write",
     "contents": "read",
     "issues": "read",
+    "merge_queues": "read",
     "metadata": "read",
     "pull_requests": "write",
 }
 """What the App asks for unless a test says otherwise."""
 EVENTS = [
-    *("check_run", "check_suite", "issue_comment"),
+    *("check_run", "check_suite", "issue_comment", "merge_group"),
     *("pull_request", "pull_request_review_comment", "pull_request_review", "repository"),
 ]
 LEVELS = {"none": 0, "read": 1, "write": 2, "admin": 3}

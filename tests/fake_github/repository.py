@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from tests.fake_github.checks import CheckRun, CheckSuite
     from tests.fake_github.comments import IssueComment, ReviewComment
     from tests.fake_github.git import Files, GitStore
+    from tests.fake_github.merge_queue import QueueEntry
     from tests.fake_github.people import User
+    from tests.fake_github.workflow_runs import WorkflowRun
     from tests.fake_github.world import World
 
 ROLES = {"read": "read", "triage": "read", "write": "write", "maintain": "write", "admin": "admin"}
@@ -40,6 +42,8 @@ class Repository:
     check_suites: dict[int, CheckSuite] = field(default_factory=dict)
     issue_comments: dict[int, IssueComment] = field(default_factory=dict)
     review_comments: dict[int, ReviewComment] = field(default_factory=dict)
+    queues: dict[str, list[QueueEntry]] = field(default_factory=dict)
+    workflow_runs: list[WorkflowRun] = field(default_factory=list)
 
     @property
     def full_name(self) -> str:

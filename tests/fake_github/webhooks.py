@@ -109,6 +109,29 @@ def _installation_repositories(world: World, about: dict[str, Any]) -> JSON:
     }
 
 
+def _merge_group(world: World, about: dict[str, Any]) -> JSON:
+    entry = about["entry"]
+    commit = entry.repo.store.commits[entry.head]
+    who = {"name": commit.author, "email": f"{commit.author}@users.noreply.github.com"}
+    shown: JSON = {
+        "merge_group": {
+            "head_sha": entry.head,
+            "head_ref": f"refs/heads/{entry.branch}",
+            "base_sha": entry.base,
+            "base_ref": f"refs/heads/{entry.pull.base_ref}",
+            "head_commit": {
+                "id": commit.sha,
+                "tree_id": commit.tree,
+                "message": commit.message,
+                "timestamp": world.clock.stamp(commit.at),
+                "author": who,
+                "committer": who,
+            },
+        }
+    }
+    return shown | ({"reason": about["reason"]} if "reason" in about else {})
+
+
 def _repository(_: World, _about: dict[str, Any]) -> JSON:
     return {}
 
@@ -119,6 +142,7 @@ _SUBJECTS = {
     "installation": _installation,
     "installation_repositories": _installation_repositories,
     "issue_comment": _issue_comment,
+    "merge_group": _merge_group,
     "pull_request": _pull_request,
     "pull_request_review": _review,
     "pull_request_review_comment": _review_comment,
