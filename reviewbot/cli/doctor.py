@@ -227,7 +227,7 @@ def _github(state_folder: Path) -> Check:
     if config is None:
         detail = "no App; reviewbot serve prints a link that sets one up, an Action needs none"
         return Check(OK, "github", detail)
-    from reviewbot.github.app.manifest import shortfalls
+    from reviewbot.github.app.manifest import queue_shortfalls, shortfalls
     from reviewbot.github.client.errors import NotFoundError
 
     try:
@@ -240,6 +240,9 @@ def _github(state_folder: Path) -> Check:
     if lacks := shortfalls(app.permissions, app.events):
         where = f"the settings of {app.url}, under Permissions & events; then accept them where"
         return Check(WRONG, "github", f"{who}: {'; '.join(lacks)}. Change {where} it is installed")
+    if lacks := queue_shortfalls(app.permissions, app.events):
+        detail = f"{who}: for merge queues, {'; '.join(lacks)}. Change the settings of {app.url}"
+        return Check(WARNING, "github", f"{detail}, unless no repository has a merge queue")
     if app.installations == 0:
         detail = f"{who} is not installed anywhere: open {app.url}/installations/new"
         return Check(WARNING, "github", detail)

@@ -462,6 +462,18 @@ async def test_what_the_app_lacks_is_wrong_and_named(
     ) in out
 
 
+async def test_an_app_from_before_merge_queues_is_a_warning(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FakeGitHub() as github:
+        github.install(github.repository())
+        del github.app.permissions["merge_queues"]
+        github.app.events.remove("merge_group")
+        code, out = await at_github(doctor, monkeypatch, github)
+    assert code == 0
+    assert "for merge queues, the permission merge_queues must be read, not none; the event" in out
+
+
 async def test_an_app_that_is_installed_nowhere_is_a_warning(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

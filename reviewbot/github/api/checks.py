@@ -16,7 +16,14 @@ MOST: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class CheckRun:
-    """A check run, with the number of its annotations and the id of its App."""
+    """A check run.
+
+    Attributes:
+        annotations: number of its annotations.
+        app_id: id of the App that created it.
+        url: its page on GitHub; may be empty.
+        started_at: RFC 3339 time of its start; empty if unknown.
+    """
 
     id: int
     name: str
@@ -26,6 +33,8 @@ class CheckRun:
     conclusion: str | None
     annotations: int
     app_id: int | None
+    url: str = ""
+    started_at: str = ""
 
 
 class Checks:
@@ -98,4 +107,6 @@ def _run(found: Record) -> CheckRun:
         conclusion=found.get("conclusion"),
         annotations=(found.get("output") or {}).get("annotations_count") or 0,
         app_id=(found.get("app") or {}).get("id"),
+        url=found.get("html_url") or "",
+        started_at=found.get("started_at") or "",
     )

@@ -29,9 +29,11 @@ from reviewbot.github.api.app import AppApi, converted, login
 from reviewbot.github.api.checks import Checks
 from reviewbot.github.api.comments import Comments
 from reviewbot.github.api.contents import Contents
+from reviewbot.github.api.merge_queues import MergeQueues
 from reviewbot.github.api.pulls import Pulls
 from reviewbot.github.api.reviews import Reviews
 from reviewbot.github.api.threads import Threads
+from reviewbot.github.api.workflow_runs import WorkflowRuns
 from reviewbot.github.client.auth import (
     AppCredentials,
     AppToken,
@@ -77,6 +79,8 @@ class Api:
         self.reviews = Reviews(caller)
         self.comments = Comments(caller)
         self.threads = Threads(caller)
+        self.merge_queues = MergeQueues(caller)
+        self.workflow_runs = WorkflowRuns(caller)
 
 
 class Gateway:

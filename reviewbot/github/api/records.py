@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 from urllib.parse import quote
 
 from reviewbot.errors import ConfigError
@@ -55,6 +55,11 @@ def repository(name: str) -> str:
     if not _REPOSITORY.fullmatch(name):
         raise ConfigError(f"{name[:200]!r} is not a repository: it must be OWNER/REPO")
     return f"/repos/{name}"
+
+
+def is_commit(sha: object) -> TypeGuard[str]:
+    """Return whether ``sha`` is a commit id."""
+    return isinstance(sha, str) and _SHA.fullmatch(sha) is not None
 
 
 def commit(sha: str) -> str:

@@ -15,6 +15,7 @@ from reviewbot.github.app.handlers import DeliveryHandler
 from reviewbot.github.app.head_files import pull_request_files
 from reviewbot.github.app.inbox import Inbox
 from reviewbot.github.app.manifest import web_address
+from reviewbot.github.app.merge_groups import AppMergeGroups
 from reviewbot.github.app.outbox import Outbox
 from reviewbot.github.app.replies import AppReplies
 from reviewbot.github.app.repository_config import RepositoryConfig
@@ -24,6 +25,7 @@ from reviewbot.github.commands.answers import Answers
 from reviewbot.github.identity import BotIdentity
 from reviewbot.github.webhook.payload import App
 from reviewbot.jobs.background import in_background
+from reviewbot.store import nodes
 from reviewbot.store.keys import Limits
 
 if TYPE_CHECKING:
@@ -100,6 +102,9 @@ class Bot:
             explanations,
             replies=replies,
             clones=self._clones,
+            merge_groups=AppMergeGroups(
+                self._github, web_url=web_url, clock=partial(database.read, nodes.clock)
+            ),
             count_fate=service.runner.kit.hooks.fate,
         )
         self.inbox = Inbox(

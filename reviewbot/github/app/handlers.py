@@ -24,6 +24,8 @@ from reviewbot.github.webhook.tasks import (
     Commented,
     IgnoredDelivery,
     InstallationChanged,
+    MergeGroupDestroyed,
+    MergeGroupRequested,
     Ping,
     PullRequestInactive,
     RepositoriesChanged,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from reviewbot.github.api.gateway import Api, Gateway
     from reviewbot.github.app.clones import AppClones
     from reviewbot.github.app.explanations import Explanations
+    from reviewbot.github.app.merge_groups import AppMergeGroups
     from reviewbot.github.app.replies import AppReplies
     from reviewbot.github.app.reviews import AppReviews
     from reviewbot.github.identity import BotIdentity
@@ -65,6 +68,7 @@ class DeliveryHandler:
         *,
         replies: AppReplies,
         clones: AppClones,
+        merge_groups: AppMergeGroups,
         count_fate: Callable[[str, str, str, str], object] = lambda *_: None,
     ) -> None:
         self._reviews, self._github, self._identity, self._answers = (
@@ -74,7 +78,7 @@ class DeliveryHandler:
             answers,
         )
         self._explanations, self._count_fate = explanations, count_fate
-        self._replies, self._clones = replies, clones
+        self._replies, self._clones, self._merge_groups = replies, clones, merge_groups
         self._stopped: dict[str, int] = {}  # by delivery, until the reply is posted
 
     async def do(self, task: Task) -> None:
@@ -98,6 +102,10 @@ class DeliveryHandler:
                 await self._rerun(task)
             case Commented():
                 await self._comment(task)
+            case MergeGroupRequested():
+                await self._merge_groups.check(task)
+            case MergeGroupDestroyed():
+                await self._merge_groups.stop(task)
             case InstallationChanged():
                 await self._installation(task)
             case RepositoriesChanged():
@@ -136,6 +144,8 @@ class DeliveryHandler:
         elif isinstance(task, RerunWanted):
             for number in _numbers(task):
                 await self._reviews.tell_failure(task.repository, number, sentence)
+        elif isinstance(task, MergeGroupRequested):
+            await self._merge_groups.fail(task, reason)
         elif isinstance(task, Commented) and isinstance(
             await self._command(task), BotCommand | Unknown
         ):

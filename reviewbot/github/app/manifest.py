@@ -29,6 +29,9 @@ PERMISSIONS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Permissions that the App needs."""
+QUEUE_PERMISSIONS: Final[Mapping[str, str]] = MappingProxyType({"merge_queues": "read"})
+"""Permissions for merge queues alone. An App without them reviews as before, but GitHub does not
+tell it about merge groups."""
 REASONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "checks": "to show the progress and the result of a review as a check run",
@@ -36,6 +39,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         " not enough",
         "issues": "to receive comments, for commands such as /review, and to read the issues that a"
         " pull request closes",
+        "merge_queues": "to find the pull requests of a merge group, for its check run",
         "metadata": "GitHub gives it to every App",
         "pull_requests": "to read the diff, and to post the review and its summary",
     }
@@ -45,6 +49,9 @@ EVENTS: Final = ("issue_comment", "pull_request", "pull_request_review_comment")
 """Event subscriptions of the App. ``checks: write`` includes ``check_run`` and ``check_suite`` for
 the App's own checks. Every App receives ``installation`` and ``ping`` (docs.github.com, "Webhook
 events and payloads"). ``issue_comment`` needs ``issues``, even for pull requests."""
+QUEUE_EVENTS: Final = ("merge_group",)
+"""Event that requests the check of a merge group. It needs ``merge_queues`` (docs.github.com,
+"Webhook events and payloads")."""
 CLONE_EVENTS: Final = ("repository",)
 """Events after which a clone is removed. An App without them works: its clones are removed at their
 next use, or once nothing has used them for days."""
@@ -114,8 +121,8 @@ def manifest(registration: Registration, redirect_url: str) -> dict[str, Any]:
         "hook_attributes": {"url": registration.webhook_url, "active": active},
         "redirect_url": redirect_url,
         "public": False,
-        "default_permissions": dict(PERMISSIONS),
-        "default_events": [*EVENTS, *CLONE_EVENTS],
+        "default_permissions": {**PERMISSIONS, **QUEUE_PERMISSIONS},
+        "default_events": [*EVENTS, *QUEUE_EVENTS, *CLONE_EVENTS],
     }
 
 
@@ -170,12 +177,26 @@ def is_base_address(text: str) -> bool:
 
 
 def shortfalls(permissions: Mapping[str, str], events: tuple[str, ...]) -> list[str]:
-    """Return the permissions and events that an existing App lacks, in sentences."""
+    """Return the permissions and events for reviews that an existing App lacks, in sentences."""
+    return _lacking(permissions, events, PERMISSIONS, EVENTS)
+
+
+def queue_shortfalls(permissions: Mapping[str, str], events: tuple[str, ...]) -> list[str]:
+    """Return the permissions and events for merge queues that an existing App lacks."""
+    return _lacking(permissions, events, QUEUE_PERMISSIONS, QUEUE_EVENTS)
+
+
+def _lacking(
+    permissions: Mapping[str, str],
+    events: tuple[str, ...],
+    needed: Mapping[str, str],
+    needed_events: tuple[str, ...],
+) -> list[str]:
     found = []
-    for name, level in PERMISSIONS.items():
+    for name, level in needed.items():
         has = permissions.get(name, "none")
         if has not in _LEVELS or _LEVELS.index(has) < _LEVELS.index(level):
             found.append(f"the permission {name} must be {level}, not {has}")
-    missing = [event for event in EVENTS if event not in events]
+    missing = [event for event in needed_events if event not in events]
     found += [f"the event {event} is not subscribed to" for event in missing]
     return found

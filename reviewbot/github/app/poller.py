@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.wording import count
 from reviewbot.errors import ReviewbotError
-from reviewbot.github.app.retries import for_log, sentence
+from reviewbot.github.app.retries import WaitError, for_log, sentence
 from reviewbot.store import nodes
 from reviewbot.store.database import StoreError
 from reviewbot.store.queue import CLAIMS
@@ -141,7 +141,11 @@ class Poller:
             until = at + round(pause * 1000)
             return self._queue.retry(connection, claimed, at, reason, until=until)
 
-        if await self._settle(change):
+        if not await self._settle(change):
+            return
+        if isinstance(error, WaitError) and pause is not None:
+            log.info("waiting for %d s: %s", pause, error, extra={self._log_as[1]: claimed.id})
+        else:
             message, field = self._log_as
             log.log(
                 logging.ERROR if pause is None else logging.WARNING,

@@ -26,7 +26,7 @@ MOST_TRIES: Final = 20
 GitHub asks us to wait. The limit counts attempts, not hours: time without a running server does not
 count."""
 LIMITED_TRIES: Final = 200
-"""Attempts that a rate limit of GitHub may refuse."""
+"""Attempts that a rate limit of GitHub may refuse, or that wait for something else."""
 FEW_TRIES: Final = 5
 """Attempts for refusals that GitHub would repeat: they take half a minute."""
 REASON_LIMIT: Final = 1_000
@@ -35,6 +35,14 @@ REASON_LIMIT: Final = 1_000
 
 class OtherHeadError(ReviewbotError):
     """GitHub returns another head than its webhook named: a replica may lag."""
+
+
+class WaitError(ReviewbotError):
+    """The task waits for something else, and looks again after ``seconds``."""
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(message)
 
 
 HOPELESS: Final = (ConfigError, DiffError, UnreadableError)
@@ -56,6 +64,8 @@ def pause_after(error: Exception | None, tries: int) -> float | None:
     """
     if isinstance(error, HOPELESS) or tries >= _most_tries(error):
         return None
+    if isinstance(error, WaitError):
+        return error.seconds
     pause = min(2.0 ** (tries - 1), LONGEST_PAUSE_S)
     if isinstance(error, RateLimitedError):
         return max(pause, min(error.seconds, LONGEST_LIMIT_S))
@@ -65,7 +75,7 @@ def pause_after(error: Exception | None, tries: int) -> float | None:
 def _most_tries(error: Exception | None) -> int:
     if isinstance(error, OverLimitError):
         return 1  # the budget is renewed tomorrow; then somebody must ask again
-    if isinstance(error, RateLimitedError):
+    if isinstance(error, RateLimitedError | WaitError):
         return LIMITED_TRIES
     return FEW_TRIES if isinstance(error, REFUSED) else MOST_TRIES
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from reviewbot.github.webhook.tasks import (
     IgnoredDelivery,
     InstallationChanged,
+    MergeGroupDestroyed,
+    MergeGroupRequested,
     Ping,
     RepositoriesChanged,
     RerunWanted,
@@ -41,10 +43,12 @@ def installation_at(repository: RepositoryRef) -> int:
 def subject_of(task: Task) -> str | None:
     """Return the ordering key of a task, such as ``octo/repo#7``; None if it needs no order."""
     match task:
-        case Ping() | IgnoredDelivery():
-            return None
+        case Ping() | IgnoredDelivery() | MergeGroupDestroyed():
+            return None  # the check of a merge group must not delay the end of the group
         case InstallationChanged() | RepositoriesChanged():
             return f"installation {task.installation}"
+        case MergeGroupRequested():
+            about = f"@{task.head_sha}"
         case RerunWanted() if len(task.numbers) != 1:
             about = f"@{task.head_sha}"
         case RerunWanted():

@@ -52,6 +52,11 @@ class CheckReporter:
         self.is_ended = False
         """True once the run has ended. Duplicate runs may still be unfinished."""
 
+    @property
+    def run(self) -> CheckRun | None:
+        """The run; None if it was not created."""
+        return self._run
+
     async def begin(self, *, make: bool = True) -> None:
         """Create the run, unless an earlier attempt did. Store a refusal in :attr:`refused`.
 

@@ -26,6 +26,8 @@ from reviewbot.github.webhook.tasks import (
     IgnoredDelivery,
     InstallationAction,
     InstallationChanged,
+    MergeGroupDestroyed,
+    MergeGroupRequested,
     Ping,
     PullRequestInactive,
     ReplyContext,
@@ -50,6 +52,7 @@ _SIGNATURE: Final = re.compile(r"sha256=([0-9a-f]{64})")
 _DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH: Final = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\]{1,255}")
+_BRANCH_REF: Final = re.compile(rf"refs/heads/{_BRANCH.pattern}")
 _EXTERNAL_ID: Final = re.compile(r"[!-~]{1,200}")
 _BUTTON: Final = re.compile(r"[a-z-]{1,20}")
 
@@ -244,6 +247,16 @@ def _numbers(pulls: object, repository: int) -> tuple[int, ...]:
     )
 
 
+def _merge_group(payload: Payload) -> Task:
+    if payload.action not in ("checks_requested", "destroyed"):
+        raise payload.nothing()
+    origin, head = payload.origin(), payload.text("merge_group.head_sha", _SHA)
+    if payload.action == "destroyed":
+        return MergeGroupDestroyed(*origin, head)
+    base = payload.text("merge_group.base_ref", _BRANCH_REF)
+    return MergeGroupRequested(*origin, head, base.removeprefix("refs/heads/"))
+
+
 def _installation(payload: Payload) -> Task:
     action = _INSTALLATION.get(payload.action)
     if action is None:
@@ -278,6 +291,7 @@ _READERS: Final[dict[str, Callable[[Payload], Task]]] = {
     "pull_request_review_comment": _review_comment,
     "check_run": _check_run,
     "check_suite": _check_suite,
+    "merge_group": _merge_group,
     "installation": _installation,
     "installation_repositories": _installation_repositories,
     "repository": _repository,

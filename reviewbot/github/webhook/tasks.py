@@ -115,6 +115,29 @@ class RerunWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class MergeGroupRequested:
+    """A merge queue requests the checks of a merge group.
+
+    ``head_sha`` is the commit that the queue made for the group. ``branch`` is the branch that the
+    group would be merged into.
+    """
+
+    delivery: str
+    repository: RepositoryRef
+    head_sha: str
+    branch: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeGroupDestroyed:
+    """A merge group was merged or taken out of its queue: nobody waits for its checks."""
+
+    delivery: str
+    repository: RepositoryRef
+    head_sha: str
+
+
+@dataclass(frozen=True, slots=True)
 class InstallationChanged:
     """The App came to an account, left it, or is suspended there."""
 
@@ -156,6 +179,8 @@ Task = (
     | PullRequestInactive
     | Commented
     | RerunWanted
+    | MergeGroupRequested
+    | MergeGroupDestroyed
     | InstallationChanged
     | RepositoriesChanged
     | Ping

@@ -32,6 +32,7 @@ from reviewbot.github.app.conversion import NotConvertedError, convert
 from reviewbot.github.app.manifest import (
     NAME_LIMIT,
     PERMISSIONS,
+    QUEUE_PERMISSIONS,
     REASONS,
     Registration,
     form_action,
@@ -228,6 +229,7 @@ class GitHubSetup:
             "organization": registration.organization or "",
             "public_url": registration.public_url,
         }
+        asked = {**PERMISSIONS, **QUEUE_PERMISSIONS}
         return page(
             "confirm",
             root=ROOT,
@@ -237,7 +239,7 @@ class GitHubSetup:
             reach=reach(registration.public_url),
             action=form_action(registration, self._web_url, self._link.state),
             manifest=json.dumps(manifest(registration, base + DONE_PATH)),
-            permissions=[(name, level, REASONS[name]) for name, level in PERMISSIONS.items()],
+            permissions=[(name, level, REASONS[name]) for name, level in asked.items()],
             back=f"setup?{urlencode(fields)}",
             github=urlsplit(self._web_url).netloc,
             web_url=self._web_url,

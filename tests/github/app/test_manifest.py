@@ -13,11 +13,14 @@ from reviewbot.github.app.manifest import (
     CLONE_EVENTS,
     EVENTS,
     PERMISSIONS,
+    QUEUE_EVENTS,
+    QUEUE_PERMISSIONS,
     REASONS,
     WEBHOOK_PATH,
     Registration,
     form_action,
     manifest,
+    queue_shortfalls,
     reach,
     shortfalls,
     web_address,
@@ -34,8 +37,8 @@ async def test_github_makes_the_app_that_the_manifest_describes() -> None:
         code = github.manifest_code(manifest(OURS, REDIRECT))
         new = await gateway.new_app(code)
         (made,) = (app for app in github.world.apps.values() if app.id == new.id)
-        assert made.permissions == dict(PERMISSIONS)
-        assert made.events == [*EVENTS, *CLONE_EVENTS]
+        assert made.permissions == {**PERMISSIONS, **QUEUE_PERMISSIONS}
+        assert made.events == [*EVENTS, *QUEUE_EVENTS, *CLONE_EVENTS]
         assert made.webhook_url == "https://reviews.example/webhooks/github"
         assert new.private_key.reveal() == made.private_key
         assert new.webhook_secret.reveal() == made.webhook_secret
@@ -53,15 +56,17 @@ def test_the_manifest_asks_for_what_a_review_needs_and_no_more() -> None:
             "checks": "write",
             "contents": "read",
             "issues": "read",
+            "merge_queues": "read",
             "metadata": "read",
             "pull_requests": "write",
         },
         "default_events": [
             *("issue_comment", "pull_request", "pull_request_review_comment"),
+            "merge_group",
             "repository",
         ],
     }
-    assert REASONS.keys() == PERMISSIONS.keys()
+    assert REASONS.keys() == {**PERMISSIONS, **QUEUE_PERMISSIONS}.keys()
 
 
 def test_what_comes_to_every_app_is_not_subscribed_to() -> None:
@@ -203,6 +208,15 @@ def test_an_app_that_has_all_it_needs_lacks_nothing() -> None:
     assert shortfalls(PERMISSIONS, EVENTS) == []
     more = {**PERMISSIONS, "contents": "write", "actions": "read", "checks": "admin"}
     assert shortfalls(more, ("push", *EVENTS)) == []
+
+
+def test_an_app_from_before_merge_queues_is_complete_for_reviews() -> None:
+    assert shortfalls(PERMISSIONS, EVENTS) == []
+    assert queue_shortfalls(PERMISSIONS, EVENTS) == [
+        "the permission merge_queues must be read, not none",
+        "the event merge_group is not subscribed to",
+    ]
+    assert queue_shortfalls({**PERMISSIONS, **QUEUE_PERMISSIONS}, (*EVENTS, *QUEUE_EVENTS)) == []
 
 
 def test_what_an_app_lacks_is_named() -> None:

@@ -49,6 +49,7 @@ def test_of_real_payloads_only_those_without_work_are_ignored() -> None:
         elif not isinstance(task, IgnoredDelivery):
             assert event in (
                 *("pull_request", "installation", "installation_repositories", "repository"),
+                "merge_group",
             )
 
 
