@@ -10,7 +10,13 @@ from reviewbot.errors import EXIT_OK, ConfigError
 from reviewbot.github.webhook import commands
 from reviewbot.github.webhook import parse as webhook
 from reviewbot.github.webhook.payload import at, positive
-from reviewbot.github.webhook.tasks import CancelAction, Commented, IgnoredDelivery
+from reviewbot.github.webhook.tasks import (
+    CancelAction,
+    Commented,
+    IgnoredDelivery,
+    MergeGroupDestroyed,
+    MergeGroupRequested,
+)
 
 if TYPE_CHECKING:
     from reviewbot.action.inputs import ActionInputs
@@ -23,7 +29,9 @@ DEPENDABOT: Final = "dependabot[bot]"
 _EVENTS: Final = {"pull_request_target": "pull_request"}
 """Events that have the payload of another event."""
 _COMMENTS: Final = ("issue_comment", "pull_request_review_comment")
-_NAMES: Final = "pull_request, pull_request_target, issue_comment or pull_request_review_comment"
+_NAMES: Final = (
+    "pull_request, pull_request_target, merge_group, issue_comment or pull_request_review_comment"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ class Skipped:
 
 def read_event(
     inputs: ActionInputs,
-) -> RequestedReview | RequestedCommand | RequestedReply | Merged | Skipped:
+) -> RequestedReview | RequestedCommand | RequestedReply | MergeGroupRequested | Merged | Skipped:
     """Return the request of the event; the input pull-request is for other kinds of events.
 
     Raises:
@@ -90,6 +98,10 @@ def read_event(
         return _of_comment(webhook.read(name, "event", body, None))
     if name == "pull_request":
         return _of_pull_request(inputs, _checked(inputs, _body(inputs)))
+    if name == "merge_group":
+        body = _body(inputs)
+        _checked(inputs, body)
+        return _of_merge_group(webhook.read(name, "event", body, None), inputs)
     if inputs.pull_request is not None:
         return RequestedReview(inputs.pull_request, inputs.full, explicit=True)
     raise ConfigError(
@@ -147,6 +159,20 @@ def _of_comment(task: Task) -> RequestedCommand | RequestedReply | Skipped:
     if command is None and task.reply is not None:
         return RequestedReply(task)
     return RequestedCommand(task, command) if command else Skipped("the comment has no command")
+
+
+def _of_merge_group(task: Task, inputs: ActionInputs) -> MergeGroupRequested | Skipped:
+    """Return the merge group whose checks are requested.
+
+    Raises:
+        ConfigError: the event is not usable. To skip it would let the group pass.
+    """
+    if isinstance(task, MergeGroupRequested):
+        return task
+    if isinstance(task, MergeGroupDestroyed):
+        return Skipped("the merge group was merged or taken out of the queue")
+    reason = task.reason if isinstance(task, IgnoredDelivery) else "unknown"
+    raise ConfigError(f"the event names no merge group: {reason}", source=str(inputs.event_path))
 
 
 def _checked(inputs: ActionInputs, body: bytes) -> object:

@@ -38,6 +38,7 @@ class ActionInputs:
     Attributes:
         pull_request: number of the pull request, for events that do not contain the number.
         run_key: name of the job in this attempt of this run.
+        workflow: name of the file of the workflow in this repository; None for another one.
         forks: what a job without secrets does, as of a fork: the ``rules`` review, or ``fail``.
         config: path of the configuration file in the repository; None for the default paths.
         sarif: path of the SARIF file to write.
@@ -61,6 +62,7 @@ class ActionInputs:
     summary_comment: bool
     full: bool
     sarif: Path
+    workflow: str | None = None
     forks: Forks = "rules"
     workspace: Path | None = None
     temp: Path | None = None
@@ -109,6 +111,7 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
         event_path=given.path("GITHUB_EVENT_PATH"),
         run_id=given.variable("GITHUB_RUN_ID") or "",
         run_key=_run_key(given),
+        workflow=_workflow(given),
         pull_request=int(number) if number else None,
         flags={
             "model": given.input("model"),
@@ -176,6 +179,15 @@ def _run_key(given: _Given) -> str:
     names = ("GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB")
     parts = (re.sub("[^A-Za-z0-9]", "", given.variable(name) or "") for name in names)
     return "-".join(("run", *(part[:20] for part in parts if part)))
+
+
+def _workflow(given: _Given) -> str | None:
+    """Return the file of ``OWNER/REPO/.github/workflows/FILE@REF``."""
+    path = (given.variable("GITHUB_WORKFLOW_REF") or "").partition("@refs/")[0]
+    folder = f"{given.needed('GITHUB_REPOSITORY')}/.github/workflows/"
+    name = path[len(folder) :]
+    is_here = path.lower().startswith(folder.lower()) and name and "/" not in name
+    return name if is_here else None
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -106,10 +106,12 @@ class Action:
             ReviewbotError: the review or the command failed.
         """
         from reviewbot.action.command import ActionCommand
+        from reviewbot.action.merge_group import ActionMergeGroup
         from reviewbot.action.reply import ActionReply
         from reviewbot.action.review import ActionReview
         from reviewbot.github.api.gateway import Gateway
         from reviewbot.github.client.rate_limit import Pace
+        from reviewbot.github.webhook.tasks import MergeGroupRequested
 
         inputs = self._inputs
         wanted = await asyncio.to_thread(read_event, inputs)
@@ -128,6 +130,8 @@ class Action:
             try:
                 if isinstance(wanted, Merged):
                     done = await review.record_merge(wanted)
+                elif isinstance(wanted, MergeGroupRequested):
+                    done = await ActionMergeGroup(inputs, github, stop).run(wanted)
                 elif isinstance(wanted, RequestedReview):
                     done = await review.run(wanted)
                 elif isinstance(wanted, RequestedReply):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CONFIG = {".reviewbot.yml": "summary: false\n"}
 """Of the base: the model is asked for findings alone."""
 WRITES = {
+    "actions": "read",
     "contents": "read",
     "pull_requests": "write",
     "checks": "write",
