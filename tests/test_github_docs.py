@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from reviewbot.cli.init import workflow_template
 from reviewbot.config.variables import MACHINE
 from reviewbot.github.webhook import parse as webhook
 from reviewbot.github.webhook.tasks import ReviewRequested
 from tests.composite_runner import CompositeRunner
 from tests.fake_github import FakeGitHub
-from tests.support.action_files import ROOT, documented_workflows
+from tests.support.action_files import ROOT, documented_workflows, yaml_blocks
 from tests.support.action_steps import install
 
 if TYPE_CHECKING:
@@ -114,6 +115,36 @@ def test_alerts_are_not_closed_by_a_review_that_was_incomplete() -> None:
         if "upload-sarif" in step.get("uses", "")
     ]
     assert "outputs.outcome" in upload["if"]
+
+
+REVIEWS = {
+    "init": yaml.safe_load(workflow_template()),
+    "README": yaml.safe_load(yaml_blocks((ROOT / "README.md").read_text("utf-8"))[0]),
+    **{
+        name: workflow
+        for name, workflow in EXAMPLES.items()
+        if "pull_request" in events(workflow) and "upload-sarif" not in str(workflow)
+    },
+}
+"""The workflows that review each pull request, so that their job may be a required check."""
+
+
+@pytest.mark.parametrize("name", sorted(REVIEWS))
+def test_each_workflow_that_may_be_required_runs_in_a_merge_queue(name: str) -> None:
+    workflow = REVIEWS[name]
+    assert "merge_group" in events(workflow)
+    (job,) = workflow["jobs"].values()
+    assert job["permissions"]["actions"] == "read"
+    assert "event_name" not in str(job.get("if")), "a skipped job would let every group pass"
+    group = workflow.get("concurrency", {}).get("group", "github.event.merge_group.head_sha")
+    assert "github.event.merge_group.head_sha" in group, "merge groups would cancel each other"
+
+
+def test_the_reusable_workflow_may_read_the_results_of_forks() -> None:
+    text = (ROOT / ".github" / "workflows" / "reusable-review.yml").read_text("utf-8")
+    (job,) = yaml.safe_load(text)["jobs"].values()
+    assert job["permissions"]["actions"] == "read"
+    assert "permissions: {actions: read," in text  # of its example
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
