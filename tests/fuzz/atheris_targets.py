@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FIXTURES: Final = Path(__file__).parents[2] / "fixtures"
 EVENTS: Final = (
     *("pull_request", "issue_comment", "pull_request_review_comment"),
-    *("check_run", "check_suite", "installation", "ping"),
+    *("check_run", "check_suite", "installation", "ping", "merge_group"),
 )
 DELIVERY: Final = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
 

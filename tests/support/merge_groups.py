@@ -51,3 +51,8 @@ def group_checks(pull: PullRequest) -> list[CheckRun]:
     """The check runs at merge groups, without those at heads of pull requests."""
     heads = {one.head_sha for one in pull.repo.pulls}
     return [run for run in pull.repo.check_runs.values() if run.head_sha not in heads]
+
+
+def checks_at(pull: PullRequest) -> list[CheckRun]:
+    """The check runs at the head of a pull request."""
+    return [run for run in pull.repo.check_runs.values() if run.head_sha == pull.head_sha]

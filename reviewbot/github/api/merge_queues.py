@@ -95,6 +95,8 @@ def group_of(queue: MergeQueue, head: str) -> tuple[QueueEntry, ...] | None:
     The result is None if the queue does not list the group, or not all of it.
     """
     by_head = {entry.head: entry for entry in queue.entries}
+    if len(by_head) < len(queue.entries):
+        return None  # one commit for several entries: the chain would miss some of them
     group: list[QueueEntry] = []
     at = head
     while at != queue.tip or not group:

@@ -260,7 +260,8 @@ def summary(group: GroupResult, source: CheckSource) -> str:
     """Return the results of a merge group as Markdown: a sentence, and a line a pull request."""
     if group.problem:
         return literal(group.problem, 1_000)
-    by = [f"by their checks {code_span(source.name)}"] if source.app_id is not None else []
+    only_runs = source.app_id is None and source.workflow is not None
+    by = [] if only_runs else [f"by their checks {code_span(source.name)}"]
     by += ["by the newest run of this workflow"] if source.workflow is not None else []
     first = f"A merge group gets the worst result of its pull requests, {', else '.join(by)}."
     lines = [_line(result, source.page, timed_out=group.waits) for result in group.results]

@@ -10,9 +10,14 @@ import pytest
 from reviewbot.github.publish.merge_group import WAIT_S
 from tests.fake_github import faults
 from tests.fake_github.merge_queue import enqueue, leave, merge_first
-from tests.support.merge_groups import end_check, group_checks, pulls, put_check
+from tests.github.app_runs import app_server
+from tests.support.github_stories import app
+from tests.support.merge_groups import checks_at, end_check, group_checks, pulls, put_check
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.fake_anthropic import FakeAnthropic
     from tests.fake_github import FakeGitHub, PullRequest
     from tests.fake_github.checks import CheckRun
     from tests.fake_github.merge_queue import Method
@@ -146,6 +151,39 @@ async def test_a_check_that_still_runs_is_waited_for(github: FakeGitHub, server:
     end_check(review, "success")
     await server.settle()
     assert [run.conclusion for run in group_checks(pull)] == ["success"]
+
+
+async def test_a_wait_survives_a_restart_of_the_server(
+    github: FakeGitHub, model: FakeAnthropic, tmp_path: Path
+) -> None:
+    (pull,) = pulls(github, 1)
+    github.install(pull.repo)
+    review = put_check(pull, None, by=github.app)
+    enqueue(pull)
+    async with app_server(github, model, tmp_path) as server:
+        await server.deliver()
+        await asyncio.sleep(60)
+    end_check(review, "success")
+    async with app_server(github, model, tmp_path) as server:
+        await server.settle()
+    assert [run.conclusion for run in group_checks(pull)] == ["success"]
+
+
+@pytest.mark.unended
+async def test_groups_that_wait_delay_no_review(github: FakeGitHub, server: AppServer) -> None:
+    waiting = pulls(github, 6)
+    for pull in waiting:
+        put_check(pull, None, by=github.app)
+        enqueue(pull)
+    await server.deliver()
+    await asyncio.sleep(60)
+    new = github.repository().open_pull(app((40, "x = 40")))
+    await server.deliver()
+    await asyncio.sleep(60)
+    assert [run.status for run in group_checks(new)] == ["in_progress"] * 6
+    assert "completed" in [run.status for run in checks_at(new)]
+    await server.settle()
+    assert {run.conclusion for run in group_checks(new)} == {"failure"}
 
 
 @pytest.mark.unended

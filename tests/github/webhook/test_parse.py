@@ -16,6 +16,8 @@ from reviewbot.github.webhook.tasks import (
     Commented,
     IgnoredDelivery,
     InstallationChanged,
+    MergeGroupDestroyed,
+    MergeGroupRequested,
     Ping,
     PullRequestInactive,
     ReplyContext,
@@ -302,6 +304,32 @@ def test_installations_come_and_go(action: str) -> None:
     assert isinstance(task, InstallationChanged)
     assert task.action == action
     assert task.installation > 1
+
+
+def test_a_merge_group_whose_checks_are_requested_is_checked() -> None:
+    task = sent("merge_group", real("merge_group", "checks_requested"))
+    repository = RepositoryRef(installation=1, id=17273051, full_name="octo-org/octo-repo")
+    head = "2ffea6db159f6b6c47a24e778fb9ef40cf6b1c7d"
+    assert task == MergeGroupRequested(DELIVERY, repository, head, "main")
+    payload = real("merge_group", "checks_requested") | {"action": "destroyed"}
+    assert sent("merge_group", payload) == MergeGroupDestroyed(DELIVERY, repository, head)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"head_sha": "main"},
+        {"head_sha": None},
+        {"base_ref": "main"},
+        {"base_ref": "refs/tags/main"},
+        {"base_ref": "refs/heads/a b"},
+        {"base_ref": "refs/heads/x\n::error::"},
+    ],
+)
+def test_a_merge_group_without_commit_or_branch_is_ignored(changed: dict[str, object]) -> None:
+    payload = real("merge_group", "checks_requested")
+    payload["merge_group"] |= changed
+    assert "no usable merge_group." in reason(sent("merge_group", payload))
 
 
 def test_a_ping_is_a_ping() -> None:
