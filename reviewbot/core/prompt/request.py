@@ -99,11 +99,11 @@ class ModelRequest:
     the whole input. ``verified`` is True if a later request verifies the findings, for templates of
     an operator. ``shared_reads`` is the expected number of further requests of the review with the
     same shared block; it affects no text. ``examples`` is the maximum number of examples; None for
-    that of the profile, or for none with look-ups. ``uses`` is code elsewhere that uses changed definitions; a request
-    with it asks about these uses only. ``lookups`` is the maximum number of look-ups of the review;
-    0 offers none. ``dossier`` is code beside the changes, for a model that cannot look it up.
-    ``check`` are findings that the request asks about instead of a review, and ``reply`` is a reply
-    to a finding that it asks about.
+    that of the profile, or for none with look-ups. ``uses`` is code elsewhere that uses changed
+    definitions; a request with it asks about these uses only. ``lookups`` is the maximum number of
+    look-ups of the review; 0 offers none. ``dossier`` is code beside the changes, for a model that
+    cannot look it up. ``check`` are findings that the request asks about instead of a review, and
+    ``reply`` is a reply to a finding that it asks about.
     """
 
     chunks: tuple[ChunkView, ...]
