@@ -22,7 +22,7 @@ from reviewbot.jobs.truncation import middle_to_leave_out
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.pipeline.estimate import VERIFICATION_OUTPUT, VERIFICATION_PROMPT, output_tokens
 from reviewbot.pipeline.explain import prepare_explanation
-from reviewbot.pipeline.job import opening
+from reviewbot.pipeline.job import opening, started
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.run_context import NO_CONTEXT, RunContext, context_to_json
 from reviewbot.store import budgets, reviews, turns
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from reviewbot.config.settings import Settings
-    from reviewbot.core.events.events import Event, FileCoverage
+    from reviewbot.core.events.events import Event, FileCoverage, ReviewStarted
     from reviewbot.core.plan.chunks import Batch
     from reviewbot.core.prompt.purpose import ClosingIssue
     from reviewbot.core.prompt.question import Inquiry
@@ -139,6 +139,31 @@ class Admitted:
     new: NewReview
     limits: Limits
     opening: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The plan of a review that was not requested yet, and its budget.
+
+    ``budget_usd`` is the most dollars that the review may cost; None without a limit.
+    """
+
+    plan: ReviewStarted
+    budget_usd: float | None
+
+
+def expect(request: ReviewRequest, load: Callable[[Mapping[str, object]], Settings]) -> Expected:
+    """Plan the requested review as :func:`admit` does, and store nothing. Call in a thread.
+
+    Raises:
+        DiffError: the diff cannot be read.
+        ConfigError: an option is invalid, or a model has no price and the key a limit in dollars.
+        TooManyTokensError: the review would use more tokens than one request may.
+    """
+    settings = settings_for(load, request.options.settings)
+    prepared = _prepared(request, settings)
+    _left_out(request, prepared.job, _most(prepared, settings, request))
+    return Expected(started(prepared.job), settings.budget_usd)
 
 
 def admit(request: ReviewRequest, load: Callable[[Mapping[str, object]], Settings]) -> Admitted:

@@ -19,10 +19,17 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.exc import IntegrityError
 
 from reviewbot.errors import ConfigError, ReviewbotError
-from reviewbot.jobs.admission import DuplicateRequestError, IdempotencyConflictError, admit, store
+from reviewbot.jobs.admission import (
+    DuplicateRequestError,
+    IdempotencyConflictError,
+    admit,
+    expect,
+    store,
+)
 from reviewbot.jobs.background import in_background
 from reviewbot.jobs.engine import Engine
 from reviewbot.jobs.janitor import Janitor
+from reviewbot.jobs.model_list import list_models
 from reviewbot.jobs.run_dependencies import Hooks, ModelRetryPolicy, RunDependencies
 from reviewbot.jobs.runner import Runner
 from reviewbot.jobs.warm_up import warm_up
@@ -44,7 +51,8 @@ if TYPE_CHECKING:
     from reviewbot.code.at_commit import CodeAtCommit
     from reviewbot.config.settings import Settings
     from reviewbot.core.events.events import Outcome
-    from reviewbot.jobs.admission import Also, ReviewRequest
+    from reviewbot.jobs.admission import Also, Expected, ReviewRequest
+    from reviewbot.jobs.model_list import ModelList
     from reviewbot.jobs.run_dependencies import FindCode
     from reviewbot.models.offline.parser import Parser
     from reviewbot.store.encryption import StoreCipher
@@ -319,6 +327,21 @@ class ReviewService:
         row = await self.find(new.id)
         assert row is not None  # noqa: S101 - it was committed above
         return row, False
+
+    async def expect(self, request: ReviewRequest) -> Expected:
+        """Plan a review without storing it.
+
+        Raises:
+            DiffError: the diff cannot be read.
+            ConfigError: an option is invalid.
+            TooManyTokensError: the review would use more tokens than one request may.
+        """
+        async with self.runner.kit.preparing:
+            return await asyncio.to_thread(expect, request, self._load)
+
+    async def models(self) -> ModelList:
+        """Return the models that a request can name."""
+        return await asyncio.to_thread(list_models, self._load)
 
     async def _known(self, request: ReviewRequest) -> ReviewRow | None:
         if request.idempotency_key is None:

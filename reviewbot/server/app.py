@@ -25,6 +25,8 @@ from reviewbot.server.github.webhook import webhook_routes
 from reviewbot.server.http.guard import Guard, GuardMiddleware
 from reviewbot.server.openapi import openapi_json
 from reviewbot.server.reviews import ReviewApi
+from reviewbot.server.routes import OnlyRoute
+from reviewbot.server.statistics import StatisticsApi
 from reviewbot.server.streams import InTimeMiddleware
 from reviewbot.server.telemetry.instrumentation import ObservedMiddleware, Telemetry
 
@@ -84,6 +86,7 @@ def make_app(
     observed.watch(service)
     access = Access(service.database, need_key=config.need_key)
     calls = ReviewApi(service, access, body_limit=config.body_limit)
+    statistics = StatisticsApi(service, access)
 
     async def healthy(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -128,6 +131,9 @@ def make_app(
             Route("/v1/reviews/{id}/sarif", calls.sarif, methods=["GET"]),
             Route("/v1/reviews/{id}/markdown", calls.markdown, methods=["GET"]),
             Route("/v1/reviews/{id}/rerun", calls.rerun, methods=["POST"]),
+            OnlyRoute("/v1/estimates", calls.estimate, methods=["POST"]),
+            Route("/v1/models", calls.models, methods=["GET"]),
+            Route("/v1/statistics", statistics.show, methods=["GET"]),
             Route("/healthz", healthy),
             Route("/readyz", ready),
             Route("/metrics", metrics),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from reviewbot.core.render.inert import well_formed
 from reviewbot.core.render.redacted_diff import redact_for_display
+from reviewbot.core.render.wording import asked_first
 from reviewbot.store.eventlog import rfc3339
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import ReviewProgress
     from reviewbot.core.events.report import Report
+    from reviewbot.jobs.admission import Expected
+    from reviewbot.jobs.model_list import ModelList
     from reviewbot.store.reviews import ReviewRow
 
 Json = dict[str, Any]
@@ -79,6 +82,43 @@ def entry_document(
         "files": files,
         "cost_usd": cost_usd,
     }
+
+
+def models_document(models: ModelList) -> Json:
+    """Return the models that a request can name."""
+    return {
+        "default": models.default,
+        "others": list(models.others),
+        "offline_reason": models.offline_reason,
+        "budget_usd": models.budget_usd,
+        "models": [
+            {
+                "name": info.name,
+                "offline": info.offline,
+                "prices": None
+                if info.prices is None
+                else {"input": info.prices.input, "output": info.prices.output},
+            }
+            for info in models.models
+        ],
+    }
+
+
+def estimate_document(expected: Expected) -> Json:
+    """Return the expected usage of a review that was not requested yet."""
+    plan = expected.plan
+    additional = [part.cost_usd for part in plan.estimate.verification]
+    found = {
+        "models": list(asked_first(plan)),
+        "files": sum(bool(file.chunks) and not file.unread for file in plan.files),
+        "requests": plan.estimate.requests,
+        "input_tokens": plan.estimate.input_tokens,
+        "output_tokens": plan.estimate.output_tokens,
+        "cost_usd": plan.estimate.cost_usd,
+        "verification_usd": None if None in additional else sum(cost or 0.0 for cost in additional),
+        "budget_usd": expected.budget_usd,
+    }
+    return cast("Json", well_formed(found))
 
 
 def diff_document(files: Sequence[FileDiff]) -> Json:

@@ -73,7 +73,8 @@ def openapi_document(*, need_key: bool = False) -> Json:
     security: list[Json] = [{"key": []}] if need_key else [{}, {"key": []}]
     for path, operation in _operations(document):
         _complete(operation, path, security)
-    document["paths"]["/v1/reviews"]["post"]["parameters"] += _option_parameters()
+    for path in ("/v1/reviews", "/v1/estimates"):
+        document["paths"][path]["post"]["parameters"] += _option_parameters()
     return document
 
 

@@ -16,14 +16,19 @@ from reviewbot.core.events.report import fold
 from reviewbot.core.render import markdown
 from reviewbot.core.render.redacted_diff import redact_diff
 from reviewbot.jobs.admission import ReviewRequest
-from reviewbot.jobs.options import options_from_query, parse_options, stored_options
+from reviewbot.jobs.options import stored_options
 from reviewbot.pipeline.rule_texts import render_sarif
 from reviewbot.pipeline.run_context import context_from_json
-from reviewbot.server.bodies import read_body
-from reviewbot.server.documents import diff_document, entry_document, review_document
-from reviewbot.server.fields import read_fields
+from reviewbot.server.documents import (
+    diff_document,
+    entry_document,
+    estimate_document,
+    models_document,
+    review_document,
+)
 from reviewbot.server.in_flight import InFlight
-from reviewbot.server.problems import CLOSE, Problem
+from reviewbot.server.problems import Problem
+from reviewbot.server.requests import idempotency_key, read_request
 from reviewbot.server.shared_results import SharedResults
 from reviewbot.server.streams import event_stream
 from reviewbot.store import reviews
@@ -42,23 +47,11 @@ if TYPE_CHECKING:
     from reviewbot.server.access import Access, Principal
     from reviewbot.store.reviews import ReviewInput, ReviewRow
 
-DIFF_TYPES: Final = frozenset(
-    {
-        "text/x-diff",
-        "text/x-patch",
-        "text/plain",
-        "application/octet-stream",
-        "application/x-www-form-urlencoded",  # the default of curl --data-binary
-        "",
-    }
-)
 EVENT_STREAM: Final = "text/event-stream"
-TEXT_LIMITS: Final[Mapping[str, int]] = {"title": 500, "description": 20_000, "subject": 500}
 PAGE_LIMIT: Final = 100
 BODIES_IN_FLIGHT: Final = 10
 """Maximum number of bodies of the largest size in flight for all keys together; half of that for
 one key."""
-_IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
@@ -96,9 +89,22 @@ class ReviewApi:
 
         The body is freed when this call ends.
         """
-        asked = await self._request_of(request, caller, reserve)
+        asked = await read_request(request, caller, reserve, limit=self._body_limit)
         row, replayed = await self._service.create(asked)
         return row, replayed, asked.options.cancel_on_disconnect
+
+    async def estimate(self, request: Request) -> Response:
+        """Answer ``POST /v1/estimates``."""
+        caller = await self._access.caller(request, counted=True)
+        with self._in_flight.reserve(caller.tenant) as reserve:
+            asked = await read_request(request, caller, reserve, limit=self._body_limit)
+            expected = await self._service.expect(asked)
+        return JSONResponse(estimate_document(expected))
+
+    async def models(self, request: Request) -> Response:
+        """Answer ``GET /v1/models``."""
+        await self._access.caller(request)
+        return JSONResponse(models_document(await self._service.models()))
 
     async def latest(self, request: Request) -> Response:
         """Answer ``GET /v1/reviews``."""
@@ -138,7 +144,7 @@ class ReviewApi:
         """Answer ``POST /v1/reviews/{id}/rerun``."""
         caller = await self._access.caller(request, counted=True)
         row = await self._find(request, caller)
-        key = _idempotency_key(request)
+        key = idempotency_key(request)
         with self._in_flight.reserve(caller.tenant) as reserve:
             work = await self._service.database.read(partial(reviews.work_of, review_id=row.id))
             reserve(len(work.diff))
@@ -209,41 +215,6 @@ class ReviewApi:
         events = hub.follow(review_id, after)
         return event_stream(events, headers=headers, gone=gone, closing=hub.closing)
 
-    async def _request_of(
-        self, request: Request, caller: Principal, reserve: Callable[[int], None]
-    ) -> ReviewRequest:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json" and kind not in DIFF_TYPES:
-            raise Problem(
-                415,
-                "send a diff as text/x-diff, or JSON as application/json",
-                headers={"Accept": "application/json, text/x-diff", **CLOSE},
-            )
-        key = _idempotency_key(request)
-        body = await read_body(request, reserve=reserve, limit=self._body_limit)
-        query = dict(request.query_params)
-
-        def read() -> ReviewRequest:
-            values: dict[str, Any] = {"diff": body, "options": {}}
-            if kind == "application/json":
-                values = _object_of(body)
-            values = _with_query(values, query)
-            if not values["diff"].strip():
-                raise Problem(400, "Nothing to review: the diff is empty")
-            texts = {name: _text(values, name, most) for name, most in TEXT_LIMITS.items()}
-            return ReviewRequest(
-                tenant=caller.tenant,
-                diff=values["diff"],
-                options=parse_options(values["options"]),
-                title=texts["title"] or "",
-                description=texts["description"] or "",
-                subject=texts["subject"],
-                idempotency_key=key,
-                limits=caller.limits,
-            )
-
-        return await asyncio.to_thread(read)  # the body may be long
-
 
 def _repeated(
     row: ReviewRow, work: ReviewInput, caller: Principal, key: str | None
@@ -269,47 +240,6 @@ def _created(row: ReviewRow, *, replayed: bool) -> dict[str, str]:
     """Return the headers of a response with a new review."""
     location = {"Location": f"/v1/reviews/{row.id}"}
     return location | ({"Idempotent-Replayed": "true"} if replayed else {})
-
-
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise Problem(
-            400, "an Idempotency-Key must have 1 to 255 visible ASCII characters", headers=CLOSE
-        )
-    return key
-
-
-def _object_of(body: bytes) -> dict[str, Any]:
-    """Return the fields of a JSON request; ``diff`` as bytes."""
-    values = read_fields(body, ("diff", *TEXT_LIMITS, "options"))
-    if not isinstance(values.get("diff"), str):
-        raise Problem(400, 'the body must be an object with the diff as text: {"diff": "..."}')
-    options = values.get("options", {})
-    if not isinstance(options, dict):
-        raise Problem(400, "options must be an object", key="options")
-    # JSON can contain a lone surrogate, which has no bytes in UTF-8.
-    return {**values, "diff": values["diff"].encode("utf-8", "replace"), "options": options}
-
-
-def _with_query(values: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
-    """Return the fields, with fields of the query in place of fields of the body."""
-    if not query:
-        return values
-    parse_options(values["options"])  # replaced values must be valid too
-    for name, most in TEXT_LIMITS.items():
-        _text(values, name, most)
-    texts = {name: query.pop(name) for name in TEXT_LIMITS if name in query}
-    return {**values, **texts, "options": {**values["options"], **options_from_query(query)}}
-
-
-def _text(values: Mapping[str, Any], name: str, most: int) -> str | None:
-    text = values.get(name)
-    if text is None:
-        return None
-    if not isinstance(text, str) or len(text) > most:
-        raise Problem(400, f"{name} must be a text of at most {most:,} characters", key=name)
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _report(connection: sa.Connection, review_id: str) -> Report:

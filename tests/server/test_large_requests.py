@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from reviewbot.jobs.options import parse_options
-from reviewbot.server import reviews as calls
+from reviewbot.server import requests as calls
 from reviewbot.server.access import Access
 from reviewbot.server.fields import VALUE_LIMIT, read_fields
 from reviewbot.server.problems import Problem

@@ -14,7 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
-from starlette.routing import Match, Route
 
 from reviewbot.github.app.manifest import WEBHOOK_PATH
 from reviewbot.github.webhook.parse import is_signed
@@ -22,12 +21,13 @@ from reviewbot.server.bodies import Large, read_body
 from reviewbot.server.faults import AGAIN_S
 from reviewbot.server.in_flight import InFlight
 from reviewbot.server.problems import CLOSE, Problem
+from reviewbot.server.routes import OnlyRoute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from starlette.requests import Request
-    from starlette.types import Scope
+    from starlette.routing import Route
 
     from reviewbot.config.settings import SecretText
     from reviewbot.github.app.inbox import Inbox
@@ -57,16 +57,7 @@ def webhook_routes(current: Callable[[], tuple[Inbox, Sequence[SecretText]] | No
         current: function that returns the inbox and the secrets of the webhook; None while there
             is no App. There are two secrets while the secret is being changed.
     """
-    return [_OnlyRoute(WEBHOOK_PATH, _Webhook(current).receive, methods=["POST"])]
-
-
-class _OnlyRoute(Route):
-    """Route that handles each method of its path: 405 where the page would respond with 404."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match like any route, but claim the path for other methods too."""
-        match, found = super().matches(scope)
-        return (Match.FULL if match is Match.PARTIAL else match), found
+    return [OnlyRoute(WEBHOOK_PATH, _Webhook(current).receive, methods=["POST"])]
 
 
 class _Webhook:
