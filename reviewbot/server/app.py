@@ -140,6 +140,7 @@ def make_app(
             Route("/openapi.json", described),
             *(github.routes if github else webhook_routes(lambda: None)),
             # No mount: a mount takes every method, and would respond instead of the routes above.
+            Route("/reviews", _Page("reviews.html"), methods=["GET"]),
             Route("/{path:path}", _Page(), methods=["GET"]),
         ],
         exception_handlers=HANDLERS,
@@ -163,9 +164,12 @@ class _Page:
     """The files of the page, each with its content security policy.
 
     Their media types are set here: a machine may have others, and browsers do not guess.
+
+    ``name`` is the file to send for every path; None sends the file of the path.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str | None = None) -> None:
+        self._name = name
         mimetypes.add_type("text/javascript", ".js")
         mimetypes.add_type("image/svg+xml", ".svg")
         self._files = StaticFiles(directory=str(files("reviewbot.server") / "page"), html=True)
@@ -178,4 +182,6 @@ class _Page:
                 headers["Cache-Control"] = "no-cache"
             await send(message)
 
+        if self._name is not None:
+            scope = {**scope, "path": f"{scope.get('root_path', '')}/{self._name}"}
         await self._files(scope, receive, with_policy)

@@ -48,6 +48,31 @@ POLICY: Final = (
 """What the page must live with."""
 
 
+MODELS: Final[Json] = {
+    "default": "claude-sonnet-5-5",
+    "others": [],
+    "offline_reason": None,
+    "budget_usd": None,
+    "models": [
+        {"name": "claude-sonnet-5-5", "offline": False, "prices": {"input": 3.0, "output": 15.0}},
+        {"name": "claude-haiku-5-5", "offline": False, "prices": {"input": 1.0, "output": 5.0}},
+        {"name": "offline", "offline": True, "prices": {"input": 0.0, "output": 0.0}},
+    ],
+}
+"""What ``/v1/models`` answers unless a test says otherwise."""
+
+ESTIMATE: Final[Json] = {
+    "models": ["claude-sonnet-5-5"],
+    "files": 4,
+    "requests": 2,
+    "input_tokens": 12_400,
+    "output_tokens": 2_100,
+    "cost_usd": 0.0432,
+    "verification_usd": 0.0,
+    "budget_usd": None,
+}
+"""What ``/v1/estimates`` answers unless a test says otherwise."""
+
 _VERDICT: Final = ("id", "verdict", "reason", "evidence", "placement")
 
 
@@ -189,6 +214,10 @@ class ScriptedServer:
         self.calls: list[Call] = []
         self.key: str | None = None
         self.next_review: Review | None = None
+        self.models: Json = MODELS
+        self.estimate: Json = ESTIMATE
+        self.statistics: dict[int, Json] = {}
+        """The answers of ``/v1/statistics`` by the number of days."""
         self._refusals: dict[tuple[str, str], list[Refusal]] = defaultdict(list)
         self._cuts = 0
         self._loop = asyncio.new_event_loop()
@@ -280,6 +309,9 @@ class ScriptedServer:
                 Route("/v1/reviews/{id}/sarif", self._exported, methods=["GET"]),
                 Route("/v1/reviews/{id}/markdown", self._exported, methods=["GET"]),
                 Route("/v1/reviews/{id}/rerun", self._create, methods=["POST"]),
+                Route("/v1/models", self._models, methods=["GET"]),
+                Route("/v1/estimates", self._estimate, methods=["POST"]),
+                Route("/v1/statistics", self._statistics, methods=["GET"]),
                 Mount("/", _Page()),
             ]
         )
@@ -355,6 +387,17 @@ class ScriptedServer:
                 "next": shown[-1] if len(rest) > len(shown) else None,
             }
         )
+
+    async def _models(self, request: Request) -> Response:
+        return await self._refusal(request) or _json(self.models)
+
+    async def _estimate(self, request: Request) -> Response:
+        return await self._refusal(request) or _json(self.estimate)
+
+    async def _statistics(self, request: Request) -> Response:
+        if refusal := await self._refusal(request):
+            return refusal
+        return _json(self.statistics[int(request.query_params["days"])])
 
     async def _show(self, request: Request) -> Response:
         if refusal := await self._refusal(request):
@@ -444,7 +487,7 @@ def cancelled(review: Review) -> Json:
 
 
 class _Page:
-    """The folder of the page, under the policy."""
+    """The folder of the page, under the policy. ``/reviews`` is a file of another name."""
 
     def __init__(self) -> None:
         self._files = StaticFiles(directory=PAGE, html=True)
@@ -460,6 +503,8 @@ class _Page:
                 message = {**message, "headers": [*message["headers"], *headers]}
             await send(message)
 
+        if scope["path"] == "/reviews":
+            scope = {**scope, "path": "/reviews.html"}
         await self._files(scope, receive, with_policy)
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OURS = sorted(path for path in PAGE.rglob("*.js") if "vendor" not in path.parts)
+SCRIPTS = {"index.html": "app.js", "reviews.html": "reviews.js"}
+PAGES = ("./", "reviews")
+"""Addresses of the two pages."""
 WORKER = {"highlight-worker.js", "theme-first.js"}
 IMPORT = re.compile(r'^import [^;]*?from "(\.[^"]+)";|^import "(\.[^"]+)";', re.MULTILINE)
 
@@ -80,9 +83,10 @@ class _Attributes(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
-def test_the_html_has_no_inline_script_or_style_and_asks_no_other_server() -> None:
+@pytest.mark.parametrize("html", SCRIPTS)
+def test_the_html_has_no_inline_script_or_style_and_asks_no_other_server(html: str) -> None:
     parser = _Attributes()
-    parser.feed((PAGE / "index.html").read_text("utf-8"))
+    parser.feed((PAGE / html).read_text("utf-8"))
     for tag, attributes in parser.tags:
         assert tag not in ("style", "base", "iframe", "object", "embed")
         assert not [name for name in attributes if name == "style" or name.startswith("on")]
@@ -91,14 +95,13 @@ def test_the_html_has_no_inline_script_or_style_and_asks_no_other_server() -> No
         for name in ("src", "href"):
             address = attributes.get(name) or ""
             assert not re.match(r"[a-z]+:|//|/", address)
-            if address and not address.startswith("#"):
+            if address and not address.startswith("#") and address not in PAGES:
                 assert (PAGE / address).is_file()
 
 
-def test_every_module_is_asked_for_at_once() -> None:
-    html = (PAGE / "index.html").read_text("utf-8")
-    preloaded = set(re.findall(r'rel="modulepreload" href="([^"]+)"', html))
-    needed, queue = set(), [PAGE / "app.js"]
+def needed_by(script: str) -> set[str]:
+    """The modules that a script imports, directly or not."""
+    needed, queue = set[str](), [PAGE / script]
     while queue:
         path = queue.pop()
         for match in IMPORT.findall(path.read_text("utf-8")):
@@ -107,10 +110,20 @@ def test_every_module_is_asked_for_at_once() -> None:
             if name not in needed:
                 needed.add(name)
                 queue.append(target)
-    assert preloaded == needed
-    assert {path.name for path in OURS} == {name.rpartition("/")[2] for name in needed} | WORKER | {
-        "app.js"
-    }
+    return needed
+
+
+@pytest.mark.parametrize("html", SCRIPTS)
+def test_every_module_is_asked_for_at_once(html: str) -> None:
+    text = (PAGE / html).read_text("utf-8")
+    preloaded = set(re.findall(r'rel="modulepreload" href="([^"]+)"', text))
+    assert preloaded == needed_by(SCRIPTS[html])
+
+
+def test_every_script_is_used() -> None:
+    needed = set[str]().union(*map(needed_by, SCRIPTS.values()))
+    used = {name.rpartition("/")[2] for name in needed} | WORKER | set(SCRIPTS.values())
+    assert {path.name for path in OURS} == used
 
 
 @pytest.mark.slow

@@ -160,3 +160,13 @@ async def test_other_periods_are_refused(server: Node, days: str) -> None:
         answer = await client.get("/v1/statistics", params={"days": days})
     assert answer.status_code == 400
     assert answer.json()["detail"] == "days must be 7, 30 or 90"
+
+
+async def test_the_page_of_statistics_is_html_with_the_policy_of_the_page(server: Node) -> None:
+    async with Node(server.folder, url=server.url).client() as client:
+        page = await client.get("/reviews")
+        home = await client.get("/")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    policy = page.headers["content-security-policy"]
+    assert policy == home.headers["content-security-policy"]

@@ -1,9 +1,10 @@
 /** The page: which view is shown, by the address. */
 
 import { onUnauthorised } from "./js/api.js";
-import { askForKey, askToCancel, startDialogs } from "./js/dialogs.js";
+import { askToCancel, startDialogs } from "./js/dialogs.js";
 import { byId } from "./js/dom.js";
 import { Home } from "./js/home.js";
+import { askForKey } from "./js/key-dialog.js";
 import { startKeys } from "./js/keys.js";
 import { Recent } from "./js/recent.js";
 import { ReviewPage } from "./js/review-page.js";
@@ -15,7 +16,11 @@ let starting = null;
 let shown = false;
 
 startTheme(byId("theme-button"));
-startDialogs();
+startDialogs(() => {
+  // Another key has other reviews.
+  if (page) return;
+  recent.refresh();
+});
 onUnauthorised(askForKey);
 startKeys(() => page);
 
