@@ -165,7 +165,7 @@ def test_the_address_is_text_too(page: Page, server: ScriptedServer, where: str)
     page.goto(f"{server.url}/{where}")
     expect(page.locator("#recent-list, #outcome").locator("visible=true")).to_be_visible()
     assert page.locator(PLANTED).count() == 0
-    assert all(call.path.startswith("/v1/reviews") for call in server.calls)
+    assert all(call.path.startswith(("/v1/reviews", "/v1/models")) for call in server.calls)
     assert all(".." not in call.path for call in server.calls)
 
 

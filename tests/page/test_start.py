@@ -54,7 +54,7 @@ def test_a_pasted_diff_starts_a_review_with_the_options(page: Page, server: Scri
     paste(page, DIFF)
     page.get_by_label("Title").fill("Round totals")
     page.get_by_text("Options", exact=True).click()
-    page.get_by_label("Model").fill("offline")
+    page.get_by_label("Model").select_option("offline")
     page.get_by_label("Budget in dollars").fill("0.5")
     page.get_by_label("Purpose of the change").fill("Tax is due.")
     start.click()

@@ -17,15 +17,16 @@ let shown = false;
 
 startTheme(byId("theme-button"));
 startDialogs(() => {
-  // Another key has other reviews.
+  // Another key has other reviews, and may have other models.
   if (page) return;
   recent.refresh();
+  home.refresh();
 });
 onUnauthorised(askForKey);
 startKeys(() => page);
 
 const recent = new Recent();
-new Home(
+const home = new Home(
   (id, start = null) => {
     starting = start ? { id, ...start } : null;
     const link = reviewLink(id);
@@ -57,6 +58,7 @@ function show() {
   if (review === null) {
     document.title = "reviewbot";
     recent.refresh();
+    home.refresh();
     return;
   }
   const start = starting?.id === review ? starting : {};

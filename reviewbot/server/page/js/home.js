@@ -3,8 +3,10 @@
 import { announce } from "./announce.js";
 import { json, newKey, Problem } from "./api.js";
 import { byId, setText } from "./dom.js";
+import { Estimate } from "./estimate.js";
 import { EXAMPLE } from "./example.js";
 import { bytes } from "./format.js";
+import { Models } from "./models.js";
 import { hideProblem, showProblem } from "./problem.js";
 import { idIn } from "./route.js";
 
@@ -22,8 +24,16 @@ export class Home {
     /** What was pasted, exactly: a field changes line ends. */
     this.pasted = null;
     this.attempt = null;
+    this.models = new Models();
+    this.estimate = new Estimate(() => this.#request());
     this.#composer();
     this.#dropping();
+  }
+
+  /** Loads what may have changed since this view was shown. */
+  refresh() {
+    this.models.refresh();
+    this.#changed();
   }
 
   #composer() {
@@ -60,6 +70,8 @@ export class Home {
     byId("pick-button").addEventListener("click", () => byId("file-picker").click());
     byId("detach-button").addEventListener("click", () => this.#detach());
     byId("example-button").addEventListener("click", () => this.#start(exampleRequest()));
+    byId("model-field").addEventListener("change", () => this.#changed());
+    byId("budget-field").addEventListener("change", () => this.#changed());
   }
 
   #paste(event) {
@@ -76,9 +88,15 @@ export class Home {
     }
   }
 
+  #filled() {
+    return this.field.value.trim() !== "" || this.attached !== null;
+  }
+
+  /** The diff, the model or the budget is another one. */
   #changed() {
-    const filled = this.field.value.trim() !== "" || this.attached !== null;
+    const filled = this.#filled();
     byId("start-button").disabled = !filled;
+    this.estimate.changed(filled ? (this.attached?.blob.size ?? this.field.value.length) : 0);
   }
 
   #dropping() {
@@ -149,7 +167,7 @@ export class Home {
 
   #options() {
     const options = {};
-    const model = byId("model-field").value.trim();
+    const model = byId("model-field").value;
     const budget = byId("budget-field").value.trim();
     if (model) options.model = model;
     if (budget) options.budget_usd = Number(budget);
@@ -198,6 +216,7 @@ export class Home {
       });
       if (typeof described?.id !== "string") throw new Problem(0, "The server's answer is not a review.");
       this.attempt = null;
+      this.estimate.stop();
       this.open(described.id, { described, cancelOnLeave: !other && byId("leave-field").checked });
     } catch (error) {
       if (error.status) this.attempt = null;
@@ -208,7 +227,7 @@ export class Home {
       this.starting = false;
       button.disabled = false;
       button.classList.remove("busy");
-      this.#changed();
+      byId("start-button").disabled = !this.#filled();
     }
   }
 }

@@ -3,7 +3,7 @@
 import { append, bdi, h, icon, replace } from "./dom.js";
 import { clock } from "./format.js";
 
-/** `title`: a heading, where this is all that the page has to show. */
+/** `title`: a heading, where this is all that the page has to show; then it has the way home, too. */
 export function showProblem(box, problem, { title = null } = {}) {
   const text = h("div", { class: "problem-text" });
   if (title) append(text, h("h1", {}, title));
@@ -12,6 +12,7 @@ export function showProblem(box, problem, { title = null } = {}) {
     append(text, h("p", {}, `It is in line ${problem.line} of the diff.`));
   }
   if (problem.retryAfter) append(text, h("p", {}, `Try again in ${clock(problem.retryAfter)} min.`));
+  if (title) append(text, h("p", { class: "way-home" }, h("a", { href: "#" }, "Start a review"), h("a", { href: "reviews" }, "See your reviews")));
   replace(box, icon("error"), text);
   box.hidden = false;
 }

@@ -59,8 +59,16 @@ export function showAnswer({ question, answer, finished }) {
   append(body, words, h("p", { class: "source" }, bdi(answer.model), ` ${state}`));
 }
 
+// How the server begins the notice that nobody chose the rules (reviewbot/pipeline/prepare.py).
+const OFFLINE = "Reviewed offline: ";
+
+/** That no model reviewed, as a chip, and the other notices in a box. */
 export function showNotices(notices) {
-  const box = byId("notices");
-  box.hidden = notices.length === 0;
-  replace(byId("notice-list"), ...notices.map((one) => h("li", {}, bdi(one))));
+  const offline = notices.filter((one) => one.startsWith(OFFLINE));
+  const others = notices.filter((one) => !one.startsWith(OFFLINE));
+  const chip = byId("offline-notice");
+  chip.hidden = offline.length === 0;
+  replace(chip, ...offline.map((one) => h("span", { class: "model-chip", "data-tone": "offline" }, bdi(one))));
+  byId("notices").hidden = others.length === 0;
+  replace(byId("notice-list"), ...others.map((one) => h("li", {}, bdi(one))));
 }
