@@ -59,7 +59,7 @@ async def test_a_summary_that_the_model_did_not_write_leaves_no_trace(
     run = await runner.run(pull)
     shown = seen_by_the_author(github, pull, run, capsys.readouterr().out)
     assert len(model.requests) > 1
-    assert "### Summary" not in summary_of(pull)
+    assert "Walkthrough (1 file)</summary>\n\n- `app.py`: " in summary_of(pull)
     assert "summary:" not in shown
     assert not re.search(r"\b401\b", shown)  # a hidden marker may have these digits within a digest
 
@@ -73,11 +73,12 @@ async def test_a_known_finding_leads_to_its_comment_from_the_check_and_the_job_s
     pull.push({"b.py": "x = 1\n"})
     run = await runner.run(pull)
     check = list(pull.repo.check_runs.values())[-1]
-    link = f"[`app.py:10`](https://github.com/octo/hello/pull/1#discussion_r{comment.id})"
+    url = f"https://github.com/octo/hello/pull/1#discussion_r{comment.id}"
+    link = f"[`app.py:10`]({url})"
     assert link in run.summary
     assert "### " not in run.summary  # the comment has all of it
     assert link in (check.text or "")
-    assert f"| {link} | Division by zero | still open |" in summary_of(pull)
+    assert f"- 🛑 error: [Division by zero]({url}) `app.py:10`" in summary_of(pull)
 
 
 async def test_a_missing_permission_is_named_for_the_author_without_its_request(

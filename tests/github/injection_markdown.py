@@ -40,13 +40,12 @@ _FOLDED: Final = re.compile(
     rf"{re.escape(HELP)}|{re.escape(HELP_WITH_REPLIES)})</summary>|</details>"
 )
 _HEADINGS: Final = re.compile(
-    r"Summary|Findings|Not on a line|Coverage|Unproven errors, not counted"
+    r"Summary|Findings|Not on a line"
     r"|(?:🛑 error|⚠️ warning|💡 note)(?:, [a-z ]+)?: .*",
     re.DOTALL,
 )
 _TABLES: Final = (
     ["Severity", "Where", "Finding"],
-    ["Severity", "Where", "Finding", "Since"],
     ["Setting", "Value", "From"],
 )
 _DRAWN: Final = frozenset({"suggestion", "mermaid", "geojson", "topojson", "stl", "math"})

@@ -50,7 +50,7 @@ async def test_a_review_on_github_links_checked_code_and_folds_look_ups(
     for text in (run.summary, check.text or ""):
         assert line not in text  # the comment has it
         assert folded in text
-    assert folded in summary_of(pull)
+    assert "\n2 look-ups:\n\n- `reading lib/tax.py 1-4`\n" in summary_of(pull)
     assert run.sarif is not None
     [result] = run.sarif["runs"][0]["results"]
     [related] = result["relatedLocations"]

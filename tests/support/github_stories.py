@@ -34,6 +34,8 @@ _TITLE = re.compile(
     ^ (?: \*\*\S+[ ]\w+(?:,[ ][a-z ]+)?:[ ](.+)\*\*  # above a comment, and in a review
       | \#\#\#[ ]\S+[ ]\w+(?:,[ ][a-z ]+)?:[ ](.+)      # in the summary of a job
       | \|[ ]\S+[ ]\w[^|]*\|[ ][^|]+\|[ ](.+?)(?:[ ]\(id[ ]`\w+`\))?[ ]\|.*  # in a table
+      | -[ ]\S+[ ]\w[^:`]*:[ ]\[(.+)\]\(\S+\)[ ]`.*      # in the list of a summary
+      | -[ ]\S+[ ]\w[^:`]*:[ ]([^\[].*?)[ ]`+[^`]+`+(?:[ ]\(id[ ]`\w+`\))?  # without a link
       | -[ ]\[?`.+?:\d+[ ]?`+(?:\]\(\S+\))?[ ](.+)  # among what is resolved or dismissed
       | [ ]{2}-[ ]\S+[ ]\w+:[ ]\[?`.+?`+(?:\]\(\S+\))?[ ](.+)[ ]\(id[ ]`\w+`\)  # by file
       | (?:>[ ])?A[ ]model[ ]reports:[ ](.+)           # folded into the finding of a rule
@@ -103,9 +105,9 @@ def check(github: FakeGitHub, *, ended: bool = True) -> None:
 def _unlisted(summary: str, posted: list[str]) -> list[str]:
     """Return the titles of the open findings that neither a summary nor a comment shows.
 
-    Those beyond the table are counted by rule.
+    Those without room are counted.
     """
-    if "### More findings" in summary:
+    if "more findings: no room here" in summary:
         return []
     text = _words(summary)
     return [

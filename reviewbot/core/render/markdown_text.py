@@ -6,11 +6,11 @@ Format: GitHub Flavored Markdown Spec 0.29.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from reviewbot.core.render.inert import neutralize_commands
 from reviewbot.core.safety.escape import show
-from reviewbot.core.safety.markdown import longest_ticks
+from reviewbot.core.safety.markdown import CODE_SPAN, longest_ticks
 from reviewbot.core.safety.safe_text import safe_line
 from reviewbot.core.wording import count
 
@@ -25,6 +25,7 @@ _LINKED: Final = re.compile(
 """Plain text that GitHub turns into a link, mention or formula, even if it is escaped. See
 "Autolinked references and URLs", "Writing mathematical expressions" and section 6.9."""
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+")
+_BRACKET: Final = re.compile(r"(?<!\\)\\*+[\[\]]")
 _CUT: Final = "..."
 
 
@@ -60,7 +61,32 @@ def code_span(text: str, limit: int = 200) -> str:
 def linked(text: str, address: str | None) -> str:
     """Return ``text`` as inline code, with a link to ``address`` if the address is safe."""
     shown = code_span(text)
-    return f"[{shown}]({address})" if address and _ADDRESS.fullmatch(address) else shown
+    return f"[{shown}]({address})" if is_address(address) else shown
+
+
+def link(markdown: str, address: str | None) -> str:
+    """Return a safe line of Markdown with a link to ``address`` if the address is safe.
+
+    Brackets of the line are shown, so that they cannot end the text of the link.
+    """
+    if not is_address(address):
+        return markdown
+    pieces, end = [], 0
+    for span in CODE_SPAN.finditer(markdown):
+        pieces += [_BRACKET.sub(_shown_bracket, markdown[end : span.start()]), span[0]]
+        end = span.end()
+    pieces.append(_BRACKET.sub(_shown_bracket, markdown[end:]))
+    return f"[{''.join(pieces)}]({address})"
+
+
+def _shown_bracket(match: re.Match[str]) -> str:
+    is_escaped = len(match[0]) % 2 == 0
+    return match[0] if is_escaped else f"{match[0][:-1]}\\{match[0][-1]}"
+
+
+def is_address(text: str | None) -> TypeGuard[str]:
+    """Return whether ``text`` is an address that can stand in Markdown as it is."""
+    return text is not None and _ADDRESS.fullmatch(text) is not None
 
 
 def cell(markdown: str) -> str:

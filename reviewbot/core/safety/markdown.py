@@ -66,7 +66,7 @@ _BLOCK_START: Final = late_pattern(
     r"(?: (?:>|~{3,}|/[A-Za-z])[^\s`]* | (?:[#*+=~|:-]+|[0-9]{1,9}[.)])(?!\S) )", re.VERBOSE
 )
 _ENTITY: Final = late_pattern(r"&#?\w+\Z")
-_SPAN: Final = late_pattern(r"(?<!`)(?P<ticks>`+)(?!`)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)")
+CODE_SPAN: Final = late_pattern(r"(?<!`)(?P<ticks>`+)(?!`)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)")
 _LANGUAGE: Final = late_pattern(r"[A-Za-z0-9_+#.\-]{1,20}")
 # GitHub draws these, or offers the block as a change to apply.
 _ACTING_LANGUAGES: Final = frozenset(
@@ -133,7 +133,7 @@ class MarkdownWriter:
         start = _BLOCK_START.match(text)
         at = start.end() if start else 0
         pieces = [code_span(text[:at])] if at else []
-        for span in _SPAN.finditer(text, at):
+        for span in CODE_SPAN.finditer(text, at):
             code = span["code"]
             padded = code[0] == " " == code[-1] and code.strip(" ")  # section 6.1 removes these
             pieces += [self._text(text[at : span.start()])]

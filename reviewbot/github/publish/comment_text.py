@@ -102,9 +102,9 @@ def with_marker(text: str, marker: str) -> str:
     return f"{text.rstrip()}\n\n{marker}" if marker else text.rstrip()
 
 
-def title_of(finding: Finding) -> str:
+def title_of(finding: Finding, limit: int = _TITLE) -> str:
     """Return the title of a safe finding as inline Markdown; the rule if the title is empty."""
-    return one_line(finding.title, _TITLE).strip() or code_span(finding.rule)
+    return one_line(finding.title, limit).strip() or code_span(finding.rule)
 
 
 def place_of(finding: Finding, address: str | None) -> str:

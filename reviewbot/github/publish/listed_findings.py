@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.render.markdown_text import code_span, literal
 from reviewbot.core.render.wording import outcome, titled
@@ -20,13 +20,16 @@ from reviewbot.github.publish.comment_text import (
 from reviewbot.github.publish.sections import Section, fitted, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from reviewbot.core.events.report import Report
+    from reviewbot.core.findings.finding import Finding
     from reviewbot.github.publish.review_comments import FindingWithoutComment
 
+T = TypeVar("T")
+
 MAX_TEXT: Final = 20_000
-"""Maximum characters of the text of a review, and of what people read of a summary comment."""
+"""Maximum characters of the text of a review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,74 +68,81 @@ def review_text(
 
 
 def rest_sections(
-    rest: Iterable[FindingWithoutComment], link_hosts: tuple[str, ...]
+    rest: Iterable[FindingWithoutComment], link_hosts: tuple[str, ...], *, fold: str = ""
 ) -> list[Section]:
-    """Return sections for findings without an inline comment and for held-back findings."""
-    surplus: list[FindingWithoutComment] = []
-    notes: list[FindingWithoutComment] = []
-    others: list[FindingWithoutComment] = []
-    listed: list[FindingWithoutComment] = []
-    held: list[FindingWithoutComment] = []
+    """Return sections for findings without an inline comment and for held-back findings.
+
+    All of them are in the fold with the label ``fold``. Without one, only the less important ones
+    are folded.
+    """
+    groups: dict[str, list[FindingWithoutComment]] = {
+        name: [] for name in ("surplus", "listed", "others", "notes", "held")
+    }
     for unposted in rest:
-        group = surplus if unposted.is_surplus else notes if unposted.is_listed_note else others
-        if unposted.is_listed_warning:
-            group = listed
-        if unposted.finding.placement.held:
-            group = held
-        group.append(unposted)
-    blocks = [_block(unposted, link_hosts) for unposted in others]
-    held_blocks = [_block(unposted, link_hosts) for unposted in held]
-    heading = f"### More findings ({len(surplus):,})"
-    return [
-        Section(heading, list(_lines(surplus, link_hosts)), 72, noun="finding", share=0.5),
-        Section(
-            f"Listed without a comment ({len(listed):,})",
-            [_block(unposted, link_hosts) for unposted in listed],
-            71,
-            noun="finding",
-            gap="\n\n",
-            folded=True,
-            share=0.5,
-        ),
-        Section("### Not on a line", blocks, 70, noun="finding", gap="\n\n", share=0.7),
-        Section(
-            f"Notes ({len(notes):,})",
-            [
-                _block(replace(unposted, reason=""), link_hosts)
-                for in_file in _by_file(notes)
-                for unposted in in_file
-            ],
-            22,
-            noun="note",
-            gap="\n\n",
-            folded=True,
-        ),
-        Section(
-            f"Held back ({len(held):,})", held_blocks, 20, noun="finding", gap="\n\n", folded=True
-        ),
+        groups[_group(unposted)].append(unposted)
+    surplus, notes = groups["surplus"], groups["notes"]
+    by_line = [
+        line for in_file in by_file(surplus, _path) for line in _lines_of_file(in_file, link_hosts)
     ]
+    plain = [replace(note, reason="") for in_file in by_file(notes, _path) for note in in_file]
+    named: tuple[tuple[str, Sequence[FindingWithoutComment], int, float], ...] = (
+        ("Not on a line", groups["others"], 70, 0.7),
+        ("Listed without a comment", groups["listed"], 71, 0.5),
+        ("Notes", plain, 22, 1.0),
+        ("Held back", groups["held"], 20, 1.0),
+    )
+    heading = f"### More findings ({len(surplus):,})"
+    sections = [Section(heading, by_line, 72, noun="finding", fold=fold, share=0.5)]
+    for name, unposted_ones, importance, share in named:
+        label = f"{name} ({len(unposted_ones):,})"
+        is_open = not fold and name == "Not on a line"
+        sections.append(
+            Section(
+                f"**{label}**" if fold else f"### {name}" if is_open else "",
+                [_block(unposted, link_hosts) for unposted in unposted_ones],
+                importance,
+                noun="finding",
+                gap="\n\n",
+                fold=fold or ("" if is_open else label),
+                share=share,
+            )
+        )
+    return sections
 
 
-def _by_file(rest: Iterable[FindingWithoutComment]) -> list[list[FindingWithoutComment]]:
-    """Return the findings of each file. Files and their findings keep their order."""
-    files: dict[str, list[FindingWithoutComment]] = {}
-    for unposted in rest:
-        files.setdefault(unposted.finding.path, []).append(unposted)
+def _group(unposted: FindingWithoutComment) -> str:
+    if unposted.finding.placement.held:
+        return "held"
+    if unposted.is_listed_warning:
+        return "listed"
+    return "surplus" if unposted.is_surplus else "notes" if unposted.is_listed_note else "others"
+
+
+def _path(unposted: FindingWithoutComment) -> str:
+    return unposted.finding.path
+
+
+def by_file(entries: Iterable[T], path_of: Callable[[T], str]) -> list[list[T]]:
+    """Return the entries of each file. Files and their entries keep their order."""
+    files: dict[str, list[T]] = {}
+    for entry in entries:
+        files.setdefault(path_of(entry), []).append(entry)
     return list(files.values())
 
 
-def _lines(rest: Iterable[FindingWithoutComment], link_hosts: tuple[str, ...]) -> Iterator[str]:
-    """Yield a line for each finding, below the name of its file."""
-    for in_file in _by_file(rest):
-        heading = unmarked(f"- {code_span(in_file[0].finding.path)}\n")
-        for number, unposted in enumerate(in_file):
-            yield f"{'' if number else heading}  - {_line(unposted, link_hosts)}"
+def _lines_of_file(
+    in_file: Sequence[FindingWithoutComment], link_hosts: tuple[str, ...]
+) -> Iterator[str]:
+    """Yield a line for each finding of a file, the first one below the name of the file."""
+    heading = unmarked(f"- {code_span(in_file[0].finding.path)}\n")
+    for number, unposted in enumerate(in_file):
+        line = line_of(safe_finding(unposted.finding, link_hosts), unposted.link)
+        yield f"{'' if number else heading}  - {line}"
 
 
-def _line(unposted: FindingWithoutComment, link_hosts: tuple[str, ...]) -> str:
-    """Return a finding in one line: its severity, place, title and id."""
-    safe = safe_finding(unposted.finding, link_hosts)
-    where = place_of(unposted.finding, unposted.link)
+def line_of(safe: Finding, address: str | None) -> str:
+    """Return a safe finding in one line: its severity, place, title and id."""
+    where = place_of(safe, address)
     return unmarked(f"{titled(safe)}: {where} {title_of(safe)} (id {code_span(safe.id)})")
 
 

@@ -13,8 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reviewbot.core.events.report import counts_for_fail_on
-from reviewbot.core.findings.finding import SEVERITIES
-from reviewbot.core.render.wording import placement_reason
 from reviewbot.github import markers
 from reviewbot.github.client.errors import (
     ForbiddenError,
@@ -24,36 +22,33 @@ from reviewbot.github.client.errors import (
 )
 from reviewbot.github.markers import Marker, Noted
 from reviewbot.github.publish import summary as summary_comment
+from reviewbot.github.publish.choose_comments import choose_comments, without_comments
 from reviewbot.github.publish.listed_findings import review_text
 from reviewbot.github.publish.next_state import state_after, walkthrough_of
 from reviewbot.github.publish.post import ReviewPoster, put_summary
+from reviewbot.github.publish.reconciling import Reconciling
 from reviewbot.github.publish.resolve import CommentResolver
-from reviewbot.github.publish.review_comments import (
-    CommentPlan,
-    FindingWithoutComment,
-    plan_comments,
-)
-from reviewbot.github.state.block import StateBlock, pack
+from reviewbot.github.publish.review_comments import CommentPlan
+from reviewbot.github.publish.thread_notes import thread_notes
+from reviewbot.github.state.block import pack
 from reviewbot.github.state.proposals import read_proposals
 from reviewbot.github.state.read_prior import read_prior
-from reviewbot.github.state.reconcile import SECRETS, reconcile
-from reviewbot.github.state.relocate import head_reader, read_head_code
-from reviewbot.github.state.rounds import Round, apply_round, round_of
-from reviewbot.github.state.scope import reviewed_hunks, reviewed_now
-from reviewbot.github.state.withdrawals import withdrawals_at
+from reviewbot.github.state.reconcile import SECRETS
+from reviewbot.github.state.scope import reviewed_hunks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from reviewbot.core.diff.parse import FileDiff
     from reviewbot.core.events.events import Outcome
     from reviewbot.core.events.report import Report
-    from reviewbot.core.findings.finding import Evidence, Finding, Side
+    from reviewbot.core.findings.finding import Evidence, Finding
     from reviewbot.github.api.gateway import Api
     from reviewbot.github.change.subject import PublishOptions, Subject
     from reviewbot.github.identity import BotIdentity
+    from reviewbot.github.publish.review_comments import FindingWithoutComment
     from reviewbot.github.state.block import Record
-    from reviewbot.github.state.prior import Posted, Prior
+    from reviewbot.github.state.prior import Prior
     from reviewbot.github.state.proposals import Proposal
     from reviewbot.github.state.reconcile import Reconciled
 
@@ -61,8 +56,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_TURNED_OFF: Final = "Comments on lines are turned off."
-_INVALID: Final = "The configuration of the base is invalid, so only secrets get comments."
 _UNPOSTED: Final = "GitHub rejected the review that contained this comment."
 _NO_ROOM: Final = "The state is too large for the summary. The next review reads everything."
 _DRAFT: Final = (
@@ -115,9 +108,11 @@ class CommentPublisher:
         self.problems.clear()
         subject = self._subject
         prior = await read_prior(self._api, subject.pull, self._identity)
-        done = await self._reconciled(report, prior, files)
+        reconciling = Reconciling(self._api, self._identity, subject, self._options, key=self._key)
+        done = await reconciling.reconciled(report, prior, files)
         comments = CommentResolver(self._api, self._identity, subject, prior)
-        plan = await asyncio.to_thread(self._plan, done, prior, files)
+        choose = partial(choose_comments, done, prior, files, subject, self._options)
+        plan = await asyncio.to_thread(choose, marker=self._marker_of)
         rest = await self._review(done.report, plan, prior)
         now = await read_prior(self._api, subject.pull, self._identity) if self._tried else prior
         self.comments = {id_: one.comment.url for id_, one in now.posted.items()}
@@ -175,91 +170,6 @@ class CommentPublisher:
             hidden &= not done
         return replace(record, comment=posted.comment.id, hidden=hidden)
 
-    async def _reconciled(
-        self, report: Report, prior: Prior, files: Sequence[FileDiff]
-    ) -> Reconciled:
-        """Reconcile the review with the prior state."""
-        records = prior.records(self._identity, self._key)
-        named = {one.id for one in report.findings if counts_for_fail_on(one)}
-        sought = [one for one in records.values() if one.state != "resolved"]
-        subject = self._subject
-        read_file = head_reader(self._api, subject.pull.repo, subject.head, files)
-        code = await read_head_code(files, sought, named, read_file)
-
-        block = prior.summary[1].key if prior.summary else None
-
-        def compare() -> Reconciled:
-            reread = reviewed_now(files, prior.block, full=subject.full, only=subject.only)
-            known = report
-            if block != subject.block:  # another review, or this one, wrote the state meanwhile
-                reread = reread if subject.full else _nothing
-                known = replace(report, earlier=())
-            done = reconcile(
-                known,
-                records,
-                prior.dismissed,
-                code,
-                reread,
-                levels=subject.levels,
-                withdrawn=withdrawals_at(prior.withdrawn, records, files),
-                is_first=prior.is_first and not records,
-                head=(prior.summary[1].head or "") if prior.summary else "",
-            )
-            now = Round(0, StateBlock(""))
-            if self._identity.secrets and self._options.summary:
-                now = round_of(done.report, prior, subject, files, key=self._key)
-            return apply_round(done, now, records, files, code, mode=self._options.rounds)
-
-        return await asyncio.to_thread(compare)
-
-    def _plan(self, done: Reconciled, prior: Prior, files: Sequence[FileDiff]) -> CommentPlan:
-        """Return which new findings get a comment on their lines, and which are only listed."""
-        options = self._options
-        closed = {record.id for record in done.records if record.state != "open"}
-        there = [
-            (posted.comment, posted.severity)
-            for id_, posted in prior.posted.items()
-            if id_ not in closed
-        ]
-        there += [(comment, "error") for comment in prior.copies]
-        there.sort(key=lambda pair: SEVERITIES.index(pair[1]), reverse=True)  # the worst decides
-        new = [
-            one
-            for one in done.unposted
-            if one.id not in prior.listed and not _has_comment(one, prior.posted.get(one.id))
-        ]
-        is_list_only = done.report.is_list_only
-        secrets = [finding for finding in new if finding.rule.startswith(SECRETS)]
-        plan = plan_comments(
-            secrets if is_list_only else new,
-            files,
-            marker=self._marker_of,
-            links=self._subject.links,
-            link_hosts=options.link_hosts,
-            most=options.max_inline,
-            max_notes=options.max_notes,
-            replies=options.replies,
-            unshown=self._subject.unshown,
-            listed=done.listed,
-            contradicted={
-                id_: summary_comment.record_line(
-                    record, posted.comment.url if (posted := prior.posted.get(record.id)) else None
-                )
-                for id_, record in done.contradicted.items()
-            },
-            taken={
-                (comment.path, comment.side, comment.line): severity
-                for comment, severity in there
-                if comment.line is not None
-            },
-        )
-        if is_list_only:
-            others = [finding for finding in new if finding not in secrets]
-            plan = replace(plan, rest=(*plan.rest, *_only_listed(others, files, self._subject)))
-        if options.review:
-            return plan
-        return CommentPlan((), _listed(plan, _TURNED_OFF))
-
     def _summary(
         self,
         done: Reconciled,
@@ -302,6 +212,7 @@ class CommentPublisher:
             by_rules=self.by_rules,
             set_aside=prior.set_aside,
             proposed=proposed,
+            threads=thread_notes(done.records, now.posted),
         )
 
     async def _review(
@@ -316,7 +227,7 @@ class CommentPublisher:
             return plan.rest
         if prior.drafts:
             self.problems.append(_DRAFT)
-            return _listed(plan, _UNPOSTED)
+            return without_comments(plan, _UNPOSTED)
         poster = ReviewPoster(
             self._api,
             pull,
@@ -338,7 +249,7 @@ class CommentPublisher:
             poster.post(plan, text, pending), "The review could not be posted"
         )
         if posted is None:
-            return _listed(plan, _UNPOSTED)
+            return without_comments(plan, _UNPOSTED)
         if posted.review is not None:
             self.wrote = True
             self.review_url = self.review_url or posted.review.url
@@ -412,32 +323,3 @@ class CommentPublisher:
     def _note(self, what: str, error: GitHubError) -> None:
         log.warning("%s: %s", what, error)
         self.problems.append(f"{what}: {error.for_author}.")
-
-
-def _nothing(_path: str, _side: Side, _lines: range | None) -> bool:
-    return False
-
-
-def _has_comment(finding: Finding, posted: Posted | None) -> bool:
-    """Return whether a finding has a comment. An unsigned comment must be on its line."""
-    if posted is None or posted.ours:
-        return posted is not None
-    place = (finding.path, finding.side, max(finding.line, finding.end_line))
-    return (posted.comment.path, posted.comment.side, posted.comment.line) == place
-
-
-def _only_listed(
-    findings: Sequence[Finding], files: Sequence[FileDiff], subject: Subject
-) -> Iterable[FindingWithoutComment]:
-    """Yield findings that an invalid configuration keeps from being posted."""
-    by_path = {file.path: file for file in files}
-    links = subject.links
-    for finding in findings:
-        link = links.of(finding, by_path.get(finding.path))
-        reason = placement_reason(finding) or _INVALID
-        yield FindingWithoutComment(finding, reason, link, links)
-
-
-def _listed(plan: CommentPlan, reason: str) -> tuple[FindingWithoutComment, ...]:
-    """Return all findings of a plan whose comments are not posted for that reason."""
-    return (*(one.without_comment(reason) for one in plan.inline), *plan.rest)

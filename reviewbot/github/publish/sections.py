@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.wording import count
@@ -23,7 +24,8 @@ class Section:
         importance: sections of lower importance are cut first.
         noun: noun for an item, to count omitted items.
         gap: text between two items.
-        folded: whether the section is shown only after a click on the heading.
+        fold: label of the fold that shows the section after a click; empty for a visible section.
+            Neighbours with the same label share a fold.
         share: maximum share of the remaining room that the section may take.
     """
 
@@ -32,7 +34,7 @@ class Section:
     importance: int
     noun: str = "line"
     gap: str = "\n"
-    folded: bool = False
+    fold: str = ""
     share: float = 1.0
 
 
@@ -53,7 +55,9 @@ def fitted(sections: Sequence[Section], limit: int) -> str:
         ValueError: not even the headings fit.
     """
     shown = [section for section in sections if section.items]
-    room = limit - sum(size(_text(section, 0)) + len(_GAP) for section in shown)
+    room = limit - sum(
+        size(folded(section.fold, _text(section, 0))) + len(_GAP) for section in shown
+    )
     if room < 0:
         raise ValueError(f"a limit of {limit} characters is too small for the headings")
     kept = [0] * len(shown)
@@ -61,7 +65,18 @@ def fitted(sections: Sequence[Section], limit: int) -> str:
         section = shown[index]
         kept[index], used = _fitting(section, int(room * section.share))
         room -= used
-    return _GAP.join(map(_text, shown, kept))
+    blocks = groupby(zip(shown, kept, strict=True), key=lambda pair: pair[0].fold)
+    return _GAP.join(
+        folded(fold, _GAP.join(_text(section, number) for section, number in pairs))
+        for fold, pairs in blocks
+    )
+
+
+def folded(label: str, text: str) -> str:
+    """Return ``text``, which is shown only after a click on ``label`` unless that is empty."""
+    if not label:
+        return text
+    return f"<details>\n<summary>{label}</summary>\n\n{text}\n\n</details>"
 
 
 def _fitting(section: Section, room: int) -> tuple[int, int]:
@@ -80,11 +95,4 @@ def _text(section: Section, kept: int) -> str:
     items = section.gap.join(section.items[:kept])
     left = len(section.items) - kept
     note = f"{count(left, f'more {section.noun}')}: no room here." if left else ""
-    if section.heading.endswith("|") and items:  # the rows of a table follow its head
-        body, heading = [f"{section.heading}\n{items}"], ""
-    else:
-        body, heading = [items], section.heading
-    if section.folded:
-        inside = _GAP.join(filter(None, (*body, note)))
-        return f"<details>\n<summary>{heading}</summary>\n\n{inside}\n\n</details>"
-    return _GAP.join(filter(None, (heading, *body, note)))
+    return _GAP.join(filter(None, (section.heading, items, note)))

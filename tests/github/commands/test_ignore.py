@@ -77,7 +77,8 @@ async def test_the_author_sets_a_warning_aside_and_it_still_counts(
     )
     assert second.startswith(ASIDE)
     summary = summary_of(pull)
-    assert "<summary>Set aside by the author, and still counted (1)</summary>" in summary
+    fold = "<summary>More open findings (1)</summary>"
+    assert f"{fold}\n\nSet aside by the author, and still counted:" in summary
     assert "1 error and 1 warning are open" in summary
     assert [thread.resolved_by for thread in pull.threads] == [None, None]
     assert conclusions(pull)[-1] == "failure"

@@ -31,7 +31,7 @@ def shown_to(model: FakeAnthropic, since: int = 0) -> set[str]:
 
 
 def coverage_of(pull: PullRequest) -> str:
-    return summary_of(pull).partition("### Coverage")[2]
+    return summary_of(pull).partition("Coverage and cost")[2]
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ async def test_a_note_is_listed_in_full_and_counts(
         pull = github.pull(base=BASE | config, head=BASE | config | note)
         await runner.run(pull)
     assert titles(pull) == ([] if by_app else ["**warning: Bug 50**"])
-    folded = summary_of(pull).partition("<summary>Notes (1)</summary>")[2]
+    folded = summary_of(pull).partition("**Notes (1)**")[2]
     for text in ("note: The name is vague", "app.py:10", "When it runs,", "Change this line."):
         assert text in folded
     assert conclusions(pull) == ["failure"]
@@ -124,7 +124,7 @@ async def test_a_note_stays_listed_after_a_push_elsewhere(
     pull.push({"other.py": "x = 1\n"})
     await runner.run(pull)
     assert titles(pull) == []
-    folded = summary_of(pull).partition("<summary>Notes (1)</summary>")[2]
+    folded = summary_of(pull).partition("**Notes (1)**")[2]
     assert "The name is vague" in folded.partition("</details>")[0]
 
 

@@ -10,12 +10,12 @@ from reviewbot.github.publish.sections import Section, fitted, size
 
 sections = st.builds(
     Section,
-    st.sampled_from(("", "Heading:", "### T\n\n| a |\n| --- |")),
+    st.sampled_from(("", "Heading:", "**T**")),
     st.lists(st.text("ab\U0001f308", min_size=1, max_size=30), max_size=12),
     st.integers(0, 3),
     st.just("file"),
     st.sampled_from(("\n", "\n\n")),
-    st.booleans(),
+    st.sampled_from(("", "Fold", "Other fold")),
     st.sampled_from((0.5, 1.0)),
 )
 
@@ -37,13 +37,24 @@ def test_what_fits_is_whole_and_without_a_note() -> None:
     parts = [
         Section("", ["a", "b"], 1),
         Section("Empty:", [], 9),
-        Section("Folded (1)", ["c"], 2, folded=True),
-        Section("### T\n\n| x |\n| --- |", ["| 1 |", "| 2 |"], 3),
+        Section("", ["c"], 2, fold="Folded (1)"),
+        Section("Heading:", ["d"], 3),
     ]
     assert fitted(parts, 999) == (
-        "a\nb\n\n<details>\n<summary>Folded (1)</summary>\n\nc\n\n</details>\n\n"
-        "### T\n\n| x |\n| --- |\n| 1 |\n| 2 |"
+        "a\nb\n\n<details>\n<summary>Folded (1)</summary>\n\nc\n\n</details>\n\nHeading:\n\nd"
     )
+
+
+def test_neighbours_with_one_label_share_a_fold() -> None:
+    parts = [
+        Section("A:", ["a"], 1, fold="F"),
+        Section("Empty:", [], 1, fold="F"),
+        Section("B:", ["b"], 1, fold="F"),
+        Section("", ["c"], 1, fold="G"),
+    ]
+    first, second = fitted(parts, 999).split("\n\n<details>")
+    assert first == "<details>\n<summary>F</summary>\n\nA:\n\na\n\nB:\n\nb\n\n</details>"
+    assert second == "\n<summary>G</summary>\n\nc\n\n</details>"
 
 
 def test_a_share_leaves_room_for_the_less_important() -> None:

@@ -93,7 +93,7 @@ async def test_a_comment_that_was_edited_in_the_browser_is_still_read(
     pull.push({"c.py": "x = 1\n"})
     run = await runner.run(pull)
     assert run.outputs["errors"] == "1"
-    assert "| Division by zero |" in summary_of(pull)
+    assert ": [Division by zero](" in summary_of(pull)
 
 
 async def test_a_maintainer_adds_a_line_at_the_end_of_a_comment(

@@ -48,10 +48,10 @@ async def test_rounds_end_although_each_fix_has_a_new_warning(
     assert titles(pull) == [*faults, "**warning: Fault 3**"]
     summary = summary_of(pull)
     assert summary.startswith("**Done: nothing blocks this; 1 warning is open.**\n")
-    assert "<summary>Listed without a comment (1)</summary>" in summary
+    assert "**Listed without a comment (1)**" in summary
     assert "This hunk had a finding in an earlier round." in summary
     assert "When it runs, fault 5 happens." in summary
-    assert "<summary>Notes (1)</summary>" in summary
+    assert "**Notes (1)**" in summary
     assert (run.code, run.outputs["warnings"], run.outputs["notes"]) == (0, "1", "1")
     assert conclusions(pull)[-1] == "neutral"
     [*_, last] = pull.repo.check_runs.values()
@@ -71,7 +71,8 @@ async def test_a_listed_finding_is_named_later_and_can_be_dismissed(
     pull.push({"b.py": "b = 1\n"})
     await runner.run(pull)
     summary = summary_of(pull)
-    assert "<summary>Listed before, without a comment (1)</summary>" in summary
+    fold = "<summary>More open findings (1)</summary>\n\nListed before, without a comment:"
+    assert fold in summary
     link = f"[`app.py:10`](https://github.com/{pull.repo.full_name}/blob/{pull.head_sha}/app.py#L10"
     [row] = [row for row in summary.splitlines() if f"`/ignore {listed.id}`" in row]
     assert "Fault 4" in row

@@ -53,7 +53,7 @@ async def test_the_summary_and_walkthrough_outlive_a_push_that_changes_nothing(
     pull.rebase({"other.py": "x = 1\n"})
     await runner.run(pull)
     assert len(model.requests) == asked
-    assert "### Summary\n\n> It adds a division.\n\n" in summary_of(pull)
+    assert "Walkthrough (1 file)</summary>\n\n> It adds a division.\n\n" in summary_of(pull)
     assert "- `app.py`: Changes app.py" in summary_of(pull)
 
 
