@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reviewbot.config.settings import OFFLINE
 from reviewbot.core.render.author import cause
-from reviewbot.models.base import Fault
+from reviewbot.models.base import PASSING
 from reviewbot.models.batch import Answered, ChunkOutcome, Spent
 from reviewbot.pipeline.job import Postponed
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PASSING: Final = frozenset({Fault.TRANSIENT.value, Fault.RATE_LIMITED.value})
 LONGEST_PAUSE_S: Final = 300
+_PASSING: Final = frozenset(fault.value for fault in PASSING)
 _REQUEST: Final = re.compile(r" \(request [A-Za-z0-9_-]{1,100}\)\Z")
 
 
@@ -94,7 +94,7 @@ class Checkpoints:
             log.warning("a batch failed: %s", what)
         for one in failed if self._may_wait else ():
             # What the offline rules took over does not wait for its model.
-            if one.fault in PASSING and one.model != OFFLINE:
+            if one.fault in _PASSING and one.model != OFFLINE:
                 raise Postponed(cause(one.fault))
         self._save_result(task.id, result)
         for end in ends:

@@ -21,6 +21,7 @@ from reviewbot.core.events.coverage import NOT_REACHED
 from reviewbot.core.events.events import ReviewFinished
 from reviewbot.core.plan.stored import plan_from_json
 from reviewbot.core.prompt.purpose import Purpose
+from reviewbot.core.render.waiting import next_attempt
 from reviewbot.core.wording import count, listed
 from reviewbot.errors import ReviewbotError
 from reviewbot.jobs.model_backoff import Checkpoints, pause_after
@@ -330,7 +331,7 @@ class Run:
                 .values(state="waiting", node=None, waiting_since=since, next_try_at=again)
             )
         )
-        why = f"{reason}; the next attempt is at {rfc3339(again)[11:16]} UTC"
+        why = next_attempt(reason, rfc3339(again)[11:16])
         await self._log.put(replace(last, activity=why))
 
     async def _give_up(self, reason: str, files: Sequence[str] = ()) -> RunEnd:

@@ -96,6 +96,7 @@ class _Tries:
             reason=str(self.fault),
             next_model=next_model,
             delay_s=delay_s,
+            fault=self.fault.fault.value if self.fault else None,
         )
 
 

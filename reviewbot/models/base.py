@@ -164,7 +164,9 @@ class Fault(StrEnum):
     """Kinds of failure, by what to do about them."""
 
     TRANSIENT = "transient"
-    """Overload, 5xx, an interrupted connection, silence: worth a retry on the same model."""
+    """5xx, an interrupted connection, silence: worth a retry on the same model."""
+    OVERLOADED = "overloaded"
+    """Overload (HTTP 529): as ``TRANSIENT``, with a cause of its own."""
     RATE_LIMITED = "rate_limited"
     """Worth a retry after ``retry_after``."""
     UNUSABLE = "unusable"
@@ -181,6 +183,10 @@ class Fault(StrEnum):
     """Key missing, wrong or without permission."""
     BUDGET = "budget"
     """Our own --budget-usd does not admit the request."""
+
+
+PASSING: Final = (Fault.TRANSIENT, Fault.OVERLOADED, Fault.RATE_LIMITED)
+"""Failures that end by themselves."""
 
 
 class ModelFault(ReviewbotError):
@@ -214,7 +220,7 @@ class ModelFault(ReviewbotError):
     @property
     def retryable(self) -> bool:
         """True if a retry on the same model may succeed."""
-        return self.fault in (Fault.TRANSIENT, Fault.RATE_LIMITED, Fault.UNUSABLE)
+        return self.fault in (*PASSING, Fault.UNUSABLE)
 
 
 class LookupsRefusedError(ReviewbotError):

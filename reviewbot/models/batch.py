@@ -99,6 +99,7 @@ class Retrying:
     reason: str
     next_model: str
     delay_s: float
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

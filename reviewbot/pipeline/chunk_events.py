@@ -47,6 +47,7 @@ def announced(
                 reason=event.reason,
                 next_model=event.next_model,
                 delay_s=round(event.delay_s, 3),
+                fault=event.fault,
             )
 
 

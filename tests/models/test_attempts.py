@@ -208,7 +208,7 @@ async def test_the_offline_rules_as_a_last_link_leave_coverage_partly() -> None:
     offline = Scripted(Say([item(1, rule="python/eval")]), name="offline")
     result = await Run().of(Scripted(Say(text="", fault=overloaded())), offline)
     assert ends(result) == [("c1", "partly", 1, "Only the offline rules reviewed it: Overloaded.")]
-    assert result.outcomes[0].fault == "transient"
+    assert result.outcomes[0].fault == "overloaded"
     assert result.drafts[0].draft.rule == "python/eval"
 
 

@@ -288,4 +288,4 @@ async def test_a_server_that_is_down_is_a_fault() -> None:
         fake.enqueue(StatusError(529))
         with pytest.raises(ModelFault) as caught:
             await read(model.answer_words("Rules.", "The finding.", max_tokens=500))
-    assert caught.value.fault is Fault.TRANSIENT
+    assert caught.value.fault is Fault.OVERLOADED

@@ -348,7 +348,7 @@ async def test_models_that_are_down_make_a_review_wait_and_go_on(
         assert found["next_try_at"]
         assert "file_2.py" in map(file_of, fake.requests)
         assert found["progress"]["activity"].startswith(
-            "The model service was not available; the next attempt is at "
+            "The model service is overloaded; the next attempt is at "
         )
         down = False
         records = await follow(one, review_id)

@@ -62,4 +62,4 @@ def ends(result: BatchResult) -> list[tuple[str, str, int, str | None]]:
 
 
 def overloaded(retry_after: float | None = None) -> ModelFault:
-    return ModelFault("Overloaded.", fault=Fault.TRANSIENT, retry_after=retry_after)
+    return ModelFault("Overloaded.", fault=Fault.OVERLOADED, retry_after=retry_after)

@@ -267,7 +267,10 @@ class FindingWithdrawn:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRetrying:
-    """The answer for this chunk was not usable: the next step, and the wait in seconds."""
+    """The answer for this chunk was not usable: the next step, and the wait in seconds.
+
+    ``fault`` is as in :class:`FileCoverage`; None in streams of earlier versions.
+    """
 
     type: ClassVar[Literal["chunk.retrying"]] = "chunk.retrying"
     chunk: str
@@ -277,6 +280,7 @@ class ChunkRetrying:
     reason: str
     next_model: str
     delay_s: float
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ _MAINTAINER: Final = "a maintainer of this repository"
 SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "transient": "The model service was not available; try again later.",
+        "overloaded": "The model service is overloaded; try again later.",
         "rate_limited": "The model service limits the rate of requests; try again later.",
         "unusable": "The answers of the model were not usable; try again, or ask"
         f" {_MAINTAINER} to choose another model.",

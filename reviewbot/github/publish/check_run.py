@@ -121,8 +121,12 @@ def pull_of(external_id: str) -> int:
     return int(number) if re.fullmatch("[1-9][0-9]{0,9}", number) else 0
 
 
-def updated(report: Report, progress: ReviewProgress) -> Json:
-    """Return the body that shows progress, findings and cost of a running review."""
+def updated(report: Report, progress: ReviewProgress, waits_until: str | None = None) -> Json:
+    """Return the body that shows progress, findings and cost of a running review.
+
+    ``waits_until`` is the UTC time of the next attempt, such as ``14:05``, while the model service
+    is overloaded.
+    """
     done = f"{progress.files_done:,} of {count(progress.files_total, 'file')}"
     tokens = usage(progress.usage)
     facts = [
@@ -138,7 +142,10 @@ def updated(report: Report, progress: ReviewProgress) -> Json:
         Section("", list(filter(None, facts)), 2, gap="\n\n"),
         Section("Found so far:", rows, 1, "finding"),
     ]
-    output = _output(f"{done}, {counted(report)}", fitted(sections, _SUMMARY))
+    title = f"{done}, {counted(report)}"
+    if waits_until is not None:
+        title = f"Waiting for the model service (overloaded) until {waits_until} UTC; {title}"
+    output = _output(title, fitted(sections, _SUMMARY))
     return {"status": "in_progress", "output": output}
 
 

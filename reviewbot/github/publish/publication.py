@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.events import (
+    ChunkFinished,
+    ChunkRetrying,
+    ChunkStarted,
     FindingRaised,
     FindingVerified,
     FindingWithdrawn,
@@ -17,6 +20,7 @@ from reviewbot.core.events.events import (
     Usage,
 )
 from reviewbot.core.events.report import ReportBuilder
+from reviewbot.core.render.waiting import OVERLOADED, overloaded_until
 from reviewbot.github import markers
 from reviewbot.github.client.errors import ForbiddenError, NotFoundError, OvertakenError
 from reviewbot.github.markers import Marker
@@ -99,6 +103,7 @@ class Publication:
         self._comments = CommentPublisher(api, identity, subject, options, key=key)
         self._builder = ReportBuilder()
         self._progress = ReviewProgress(0, 0, 0, 0, 0, Usage(), None)
+        self._waits: dict[str, datetime] = {}
         self._check: CheckReporter | None = None
         self._problems: list[str] = []
         self._settled: Report | None = None
@@ -139,10 +144,23 @@ class Publication:
                 self._progress = event
             case FindingRaised() | FindingVerified() | FindingWithdrawn():
                 pass
+            case ChunkRetrying() if event.fault == OVERLOADED:
+                self._waits[event.chunk] = datetime.now(UTC) + timedelta(seconds=event.delay_s)
+            case ChunkStarted() | ChunkFinished() if self._waits.pop(event.chunk, None):
+                pass
             case _:
                 return
         if self._check is not None:
-            self._check.update(lambda: check_run.updated(self._builder.report, self._progress))
+            self._check.update(self._state)
+
+    def _state(self) -> Json:
+        """Return the body that shows the newest state of the running review."""
+        time = datetime.now(UTC)
+        ends = [until for until in self._waits.values() if until > time]
+        until = overloaded_until(self._progress.activity)
+        if ends:  # rounded up to the minute
+            until = f"{max(ends) + timedelta(seconds=59):%H:%M}"
+        return check_run.updated(self._builder.report, self._progress, until)
 
     @property
     def ended(self) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from reviewbot.core.safety.redact import redact_text
-from reviewbot.models.base import Fault, ModelFault
+from reviewbot.models.base import PASSING, Fault, ModelFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ MAX_SEARCHED: Final = 4096
 """Maximum characters of a server's text to search for secrets, including the shown ones."""
 
 _BY_TYPE: Final = {
-    "overloaded_error": Fault.TRANSIENT,
+    "overloaded_error": Fault.OVERLOADED,
     "api_error": Fault.TRANSIENT,
     "timeout_error": Fault.TRANSIENT,
     "conflict_error": Fault.TRANSIENT,
@@ -42,6 +42,7 @@ _BY_STATUS: Final = {
     409: Fault.TRANSIENT,
     425: Fault.TRANSIENT,
     429: Fault.RATE_LIMITED,
+    529: Fault.OVERLOADED,
 }
 _SPENT_CODE: Final = "spend_limit_reached"
 """``enforced_``, ``contract_`` and ``linked_organization_spend_limit_reached``."""
@@ -237,7 +238,7 @@ def _kind(error: Mapping[str, Any], said: str) -> Fault | None:
 def _apply_retry_header(kind: Fault, status: int, headers: Mapping[str, str]) -> Fault:
     """Return the kind after the server's ``x-should-retry``, which the SDK follows, too."""
     word = headers.get("x-should-retry")
-    if word == "false" and kind in (Fault.TRANSIENT, Fault.RATE_LIMITED):
+    if word == "false" and kind in PASSING:
         return Fault.REJECTED
     if word == "true" and kind is Fault.REJECTED and status != 413:
         return Fault.TRANSIENT

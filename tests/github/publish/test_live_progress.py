@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.config.settings import SecretText
 from reviewbot.github.api.gateway import Gateway
 from reviewbot.github.client.rate_limit import Pace
+from reviewbot.github.publish.check_reporter import EVERY_S
+from tests.fake_anthropic import StatusError
 from tests.github.action_runs import WRITES, find_marked
 from tests.github.app_runs import app_server
 from tests.support.github_stories import BASE, ONE, TWO, conclusions, titles
@@ -67,6 +70,50 @@ async def test_the_check_of_the_app_shows_findings_and_progress_while_they_strea
     assert conclusions(pull) == ["none"]
     await server.settle()
     assert len(titles(pull)) == 2
+
+
+WAITING = re.compile(
+    r"Waiting for the model service \(overloaded\) until \d\d:\d\d UTC; 0 of 1 file, no findings\n"
+)
+
+
+async def test_the_title_of_the_check_says_until_when_a_request_waits_for_an_overloaded_service(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    model.enqueue(StatusError(529, retry_after=100))
+    model.respond = slowly
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await runner.run(pull)
+    titles_ = shown(pull)
+    waiting = [index for index, text in enumerate(titles_) if WAITING.match(text)]
+    assert waiting
+    assert len(waiting) < 100 / EVERY_S
+    later = titles_[waiting[-1] + 1 :]
+    assert any(text.startswith("0 of 1 file") for text in later)
+    assert len(titles(pull)) == 2
+
+
+async def test_the_check_of_the_app_waits_for_an_overloaded_service_and_says_until_when(
+    github: FakeGitHub, model: FakeAnthropic, server: AppServer
+) -> None:
+    model.enqueue(*[StatusError(529, retry_after=0)] * 3)
+    pull = github.pull(base=BASE, head=BASE | TWO)
+    await server.deliver()
+    await soon(lambda: any(WAITING.match(text) for text in shown(pull)))
+    pull.comment("/review stop", by="octo")
+    await server.settle()
+    assert conclusions(pull) == ["cancelled"]
+
+
+async def test_another_failure_of_the_service_is_not_called_an_overload(
+    github: FakeGitHub, model: FakeAnthropic, runner: Runner
+) -> None:
+    model.enqueue(StatusError(500, retry_after=60))
+    model.respond = slowly
+    pull = github.pull(base=BASE, head=BASE | ONE)
+    await runner.run(pull)
+    assert not any("Waiting" in text for text in shown(pull))
+    assert len(titles(pull)) == 1
 
 
 async def test_the_log_and_the_check_of_the_action_show_findings_while_they_stream(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.models.anthropic.errors import MAX_MESSAGE, Faults, retry_after
-from reviewbot.models.base import Fault, Stop
+from reviewbot.models.base import PASSING, Fault, Stop
 from tests.fake_anthropic import Answer, FakeAnthropic, Script, StatusError, StreamError, finding
 from tests.models.asking import ask, claude
 from tests.virtual_time import in_virtual_time
@@ -48,7 +48,7 @@ LOW = "Your credit balance is too low to access the Anthropic API."
         (StatusError(502, body=b"<html>Bad gateway</html>"), Fault.TRANSIENT, "Bad gateway"),
         (StatusError(503, body=b""), Fault.TRANSIENT, "503"),
         (StatusError(504), Fault.TRANSIENT, "timeout_error"),
-        (StatusError(529), Fault.TRANSIENT, "overloaded_error"),
+        (StatusError(529), Fault.OVERLOADED, "overloaded_error"),
         (StatusError(400, body=b'{"error": "prompt too long"}'), Fault.REJECTED, "prompt too long"),
         (StatusError(400, body=b'{"detail": [1]}'), Fault.REJECTED, "detail"),
         (StatusError(400, body=b'["odd"]'), Fault.REJECTED, "odd"),
@@ -66,14 +66,14 @@ async def test_a_status_is_a_fault_of_its_kind(error: StatusError, fault: Fault,
     assert seen.fault.fault is fault
     assert says in str(seen.fault)
     assert seen.fault.request_id == "req_1"
-    assert seen.fault.retryable == (fault in (Fault.TRANSIENT, Fault.RATE_LIMITED))
+    assert seen.fault.retryable == (fault in PASSING)
     assert seen.events == []
 
 
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        (StreamError("overloaded_error"), Fault.TRANSIENT),
+        (StreamError("overloaded_error"), Fault.OVERLOADED),
         (StreamError("api_error"), Fault.TRANSIENT),
         (StreamError("timeout_error"), Fault.TRANSIENT),
         (StreamError("rate_limit_error"), Fault.RATE_LIMITED),

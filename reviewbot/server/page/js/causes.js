@@ -8,6 +8,7 @@ const SENTENCES = new Map([
   ["spend_limit", "The account at the model service has reached its spend limit."],
   ["budget", "The budget of the review was used up."],
   ["rate_limited", "The model service limits the rate of requests."],
+  ["overloaded", "The model service is overloaded."],
   ["transient", "The model service did not answer, or the connection to it was lost."],
   ["unusable", "The answers of the model could not be used."],
   ["could_not_review", "The model said that it could not review them."],
