@@ -72,7 +72,7 @@ def write_report(
         code = EXIT_FINDINGS if reaches_threshold(report, settings.fail_on) else EXIT_OK
     say(_commands(report, published, settings, notices, has_failed=code != EXIT_OK))
     sarif.replace(render_sarif(report, custom_rules))
-    write_summary(inputs.step_summary, _summary(report, published))
+    write_summary(inputs.step_summary, _summary(report, published, settings))
     write_outputs(inputs.output, _outputs(report, published, inputs.sarif))
     return code
 
@@ -107,15 +107,17 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _summary(report: Report, published: Published) -> str:
+def _summary(report: Report, published: Published, settings: Settings) -> str:
     """Return the report as Markdown, within the limit of GitHub, which counts bytes."""
     limit, links = SUMMARY_LIMIT, published.links
+    first = verdict(report, settings.fail_on, by_rules=published.by_rules)
     while True:
         text = render(
             report,
             limit=limit,
             links=published.comments,
             address_of=links.of_rests_on if links else None,
+            verdict=first,
             brief=told_in_comments(report, published.comments),
         )
         if len(text.encode()) <= SUMMARY_LIMIT or limit <= MIN_LIMIT:

@@ -1,5 +1,8 @@
 """Render a review as GitHub Flavored Markdown, to paste or post. Pure.
 
+The order is that of the summary comment on GitHub: the outcome, the open findings, what was not
+read, then all else.
+
 Titles, messages and the summary are Markdown that the pipeline has made safe to render; here they
 are confined to their place (:mod:`~reviewbot.core.render.markdown_text`). Everything else is shown
 unchanged.
@@ -70,9 +73,10 @@ def render(
     links: Mapping[str, str] = MappingProxyType({}),
     address_of: AddressOf | None = None,
     has_outcome: bool = True,
+    verdict: str = "",
     brief: Container[str] = (),
 ) -> str:
-    """Return the report. Its first line is the outcome.
+    """Return the report. Its first line is the verdict, or else the outcome.
 
     Args:
         report: the review.
@@ -82,6 +86,7 @@ def render(
         links: addresses of findings by id, such as those of their comments.
         address_of: function that returns the address of code that a finding rests on, or None.
         has_outcome: False to leave out the outcome and its causes, where another text has them.
+        verdict: sentence about the whole pull request, which comes before the outcome.
         brief: ids of findings that have only a row in the table, because another text has all of
             them.
 
@@ -91,12 +96,26 @@ def render(
     if limit is not None and limit < MIN_LIMIT:
         raise ValueError(f"limit is {limit}, at least {MIN_LIMIT} is needed")
     section = None if limit is None else _SECTION
-    head = [f"**{literal(outcome(report))}**", *_missing(report, section)] if has_outcome else []
-    head += [*_answer(report, section), *_summary(report, section)]
-    tail = [*_withdrawn(report, section), *_skipped(report, section), *_notes(report, section)]
-    room = None if limit is None else limit - len(_joined([*head, *tail])) - 2
-    findings = _findings(report, room, links, address_of, brief)
-    return _joined([*head, *findings, *tail])
+    head = _head(report, verdict) if has_outcome else []
+    missing = _missing(report, section) if has_outcome else []
+    tail = [
+        *_answer(report, section),
+        *_summary(report, section),
+        *_withdrawn(report, section),
+        *_skipped(report, section),
+        *_notes(report, section),
+    ]
+    room = None if limit is None else limit - len(_joined([*head, *missing, *tail])) - 2
+    table, details = _findings(report, room, links, address_of, brief)
+    return _joined([*head, *table, *missing, *details, *tail])
+
+
+def _head(report: Report, verdict: str) -> list[str]:
+    """Return the verdict and the outcome, without saying the same twice."""
+    result = outcome(report)
+    if not verdict or verdict == result:
+        return [f"**{literal(result)}**"]
+    return [f"**{literal(verdict)}**", literal(result)]
 
 
 def _joined(blocks: Iterable[str]) -> str:
@@ -155,11 +174,11 @@ def _findings(
     links: Mapping[str, str],
     address_of: AddressOf | None,
     brief: Container[str],
-) -> list[str]:
-    """Return the table and details of findings, worst first, as many as fit."""
+) -> tuple[list[str], list[str]]:
+    """Return the table and the details of findings, worst first, as many as fit."""
     shown = sorted(report.findings, key=lambda finding: not counts_for_fail_on(finding))
     if not shown:
-        return []
+        return [], []
     rows = [_row(one, links.get(one.id)) for one in shown]
     kept_rows = _fitting(rows, None if room is None else room // _SHARE)
     table = ["| Severity | Where | Finding |", "| --- | --- | --- |", *rows[:kept_rows]]
@@ -170,11 +189,11 @@ def _findings(
     with_row = [finding for finding in shown[:kept_rows] if finding.id not in brief]
     details = [_details(finding, links.get(finding.id), address_of) for finding in with_row]
     kept = _fitting(details, None if room is None else room - len(_joined(blocks)) - _NOTES)
-    blocks += details[:kept]
+    shown_details = details[:kept]
     if kept < len(detailed):
         left = count(len(detailed) - kept, "finding")
-        blocks.append(f"Details of {left} left out: no room here.")
-    return blocks
+        shown_details.append(f"Details of {left} left out: no room here.")
+    return blocks, shown_details
 
 
 def _fitting(parts: Sequence[str], room: int | None) -> int:
