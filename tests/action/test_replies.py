@@ -108,6 +108,6 @@ async def test_an_overloaded_model_is_said_once_and_fails_the_job(
         await job(runner, pull, comment)
     await job(runner, pull, comment)
     assert thread(pull) == [
-        "I could not look at the code: The model service was not available; try again later. The"
+        "I could not look at the code: The model service is overloaded; try again later. The"
         " finding stays open."
     ]

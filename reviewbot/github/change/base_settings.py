@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reviewbot.github.change.base_files import BaseFiles
     from reviewbot.models.offline.parser import Parser
 
-_INVALID: Final = (
+INVALID: Final = (
     "The configuration of the base is invalid, so no model was asked and only secrets get comments;"
     " correct it on {branch}: {error}"
 )
@@ -81,7 +81,7 @@ async def base_settings(
         settings = load(None)
         check_settings(settings)  # raises an error that is not of the base
         files = await base_files(api, repo, base, config_names=())
-        reason = _INVALID.format(branch=base.ref, error=error)
+        reason = INVALID.format(branch=base.ref, error=error)
         return BaseSettings(
             files,
             replace(by_rules_alone(settings), if_incomplete="failure"),

@@ -40,6 +40,8 @@ NO_FINDING: Final = (
     "Write it as an answer to one of the comments that reviewbot made on a line. `/ask` is for"
     " questions about the pull request."
 )
+RESUMED: Final = "Pushes are reviewed again."
+"""Reply to ``/resume``."""
 _NO_THREAD: Final = (
     "Write it as an answer to one of the comments that reviewbot made on a line, or name the"
     " finding in a comment below the pull request: `/ignore ID`, `/ignore undo ID`."
@@ -159,11 +161,7 @@ class Answers:
         except NotPausedError as error:
             await self.say(api, question, f"Not paused: {literal(str(error))}.")
             return
-        text = (
-            f"{literal((pause or wanted).sentence)} Pushes are not reviewed until `/resume`."
-            " `/review` still reviews once."
-        )
-        await self.say(api, question, text)
+        await self.say(api, question, paused_text(pause or wanted))
 
     async def _resumed(self, api: Api, question: CommandComment) -> bool:
         """Resume the reviews of the pull request, and confirm it. Return whether it was done."""
@@ -173,7 +171,7 @@ class Answers:
         except NotPausedError as error:
             await self.say(api, question, f"Not resumed: {literal(str(error))}.")
             return False
-        await self.say(api, question, "Pushes are reviewed again.")
+        await self.say(api, question, RESUMED)
         return True
 
     async def _config(self, api: Api, question: CommandComment) -> None:
@@ -189,6 +187,14 @@ class Answers:
             shown = details(found) or ("No guideline file has a rule for this pull request.",)
             blocks += (literal(one, _SENTENCE) for one in shown)
         await self.say(api, question, "\n\n".join(blocks))
+
+
+def paused_text(pause: Pause) -> str:
+    """Return the reply to ``/pause``."""
+    return (
+        f"{literal(pause.sentence)} Pushes are not reviewed until `/resume`."
+        " `/review` still reviews once."
+    )
 
 
 async def answer_once(

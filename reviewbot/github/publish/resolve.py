@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from reviewbot.core.findings.finding import Evidence
     from reviewbot.github.api.gateway import Api
+    from reviewbot.github.change.permalinks import Permalinks
     from reviewbot.github.change.subject import Subject
     from reviewbot.github.identity import BotIdentity
     from reviewbot.github.state.prior import Posted, Prior
@@ -55,7 +56,7 @@ class CommentResolver:
         if thread is None or thread.resolved or thread.minimized:
             return False
         if fix is not None:
-            await self._say(posted, "fixed", _fixed_by(fix, self.subject))
+            await self._say(posted, "fixed", fixed_by(fix, self.subject.links))
         elif self._says_fixed(posted):
             return False
         if await _done(self.api.threads.resolve(thread.id)):
@@ -63,7 +64,7 @@ class CommentResolver:
         if await _done(self.api.threads.minimize(posted.comment.node_id)):
             return True
         if fix is None:
-            await self._say(posted, "fixed", f"Resolved in {self.subject.head[:7]}.")
+            await self._say(posted, "fixed", resolved_in(self.subject.head))
         return False
 
     async def reopen(self, posted: Posted, *, hidden: bool) -> bool:
@@ -83,8 +84,7 @@ class CommentResolver:
         if thread is not None and hidden and thread.minimized == HIDDEN_AS:
             says_fixed |= not await _done(self.api.threads.unminimize(posted.comment.node_id))
         if says_fixed:
-            head = self.subject.head[:7]
-            await self._say(posted, "back", f"Reopened in {head}.")
+            await self._say(posted, "back", reopened_in(self.subject.head))
         return True
 
     def _says_fixed(self, posted: Posted) -> bool:
@@ -112,12 +112,22 @@ class CommentResolver:
         await create_once(reply, find)
 
 
-def _fixed_by(fix: Evidence, subject: Subject) -> str:
+def fixed_by(fix: Evidence, links: Permalinks) -> str:
     """Return the reply that names the commit and the code that fix a finding."""
     lines = (fix.line, fix.line + fix.quote.count("\n"))
-    address = subject.links.blob(subject.head, fix.path, lines)
+    address = links.blob(links.head, fix.path, lines)
     where = unmarked(linked(f"{fix.path}:{fix.line}", address))
-    return f"Fixed in {subject.head[:7]}: {where}"
+    return f"Fixed in {links.head[:7]}: {where}"
+
+
+def resolved_in(head: str) -> str:
+    """Return the reply that names the commit without the code of a finding."""
+    return f"Resolved in {head[:7]}."
+
+
+def reopened_in(head: str) -> str:
+    """Return the reply that names the commit with the code of a resolved finding."""
+    return f"Reopened in {head[:7]}."
 
 
 async def _done(change: Awaitable[bool]) -> bool:

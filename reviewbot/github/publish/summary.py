@@ -175,7 +175,7 @@ def _closed(done: Reconciled, urls: Mapping[str, str], *, named: int) -> list[Se
 def _unread(report: Report) -> list[Section]:
     """Return what was not read, with the reasons, and how to accept that."""
     return [
-        Section("Incomplete:", _causes(report), 85, "reason", share=0.2),
+        Section("Why:", _causes(report), 85, "reason", share=0.2),
         Section("Not fully reviewed:", _paths(uncovered(report)), 80, "file", share=0.4),
         Section("Not read:", _files(shallow(report)), 79, "file", share=0.4),
         Section("", accepting(report), 79),
