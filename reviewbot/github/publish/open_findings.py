@@ -7,6 +7,7 @@ findings by a line each, and in full what has no comment on a line.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.events.report import counts_for_fail_on
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 
 MAX_OTHERS: Final = 10
 """Maximum number of warnings and notes in the list, those with a comment first."""
+FEW_FILES: Final = 10
+ROOM: Final = 850
+"""Characters of the list in a review of at most :data:`FEW_FILES` files; errors have no limit."""
+_MARKS: Final = 20
+"""Characters of a line besides title and path."""
 MAX_TITLE: Final = 100
 """Maximum characters of a title in the list; the comment has the rest."""
 
@@ -102,15 +108,30 @@ def arrange(
         for note in counted
         if note.id in notes - reasons.keys() - folded.ids
     ]
+    number = _number_of(others, errors, is_small=len(safe.coverage) <= FEW_FILES)
     return OpenFindings(
-        named=(*errors, *others[:MAX_OTHERS]),
-        more=tuple(others[MAX_OTHERS:]),
+        named=(*errors, *others[:number]),
+        more=tuple(others[number:]),
         listed_before=folded.listed_before,
         set_aside=folded.set_aside,
         doubted=folded.doubted,
         unposted=tuple(one for one in unposted if not _is_duplicate(one.finding, counted)),
         addresses={**code, **{one.finding.id: one.link for one in rest}, **urls},
     )
+
+
+def _number_of(others: Sequence[Finding], errors: Sequence[Finding], *, is_small: bool) -> int:
+    """Return how many of ``others`` the list names besides ``errors``."""
+    if not is_small:
+        return MAX_OTHERS
+    room = ROOM - sum(map(_length, errors))
+    lengths = accumulate(map(_length, others[:MAX_OTHERS]))
+    return sum(length <= room for length in lengths)
+
+
+def _length(finding: Finding) -> int:
+    """Return about how many characters a reader sees of a line of the list."""
+    return min(len(finding.title), MAX_TITLE) + len(finding.path) + _MARKS
 
 
 @dataclass(frozen=True, slots=True)
