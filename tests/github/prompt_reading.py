@@ -14,6 +14,7 @@ from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
+from reviewbot.config.settings import Settings
 from reviewbot.core.diff.numbered_line import NumberedLine, parse_line
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.answer_tool import ANSWER_TOOL
@@ -85,7 +86,7 @@ _REPORTED: Final = re.compile(
     r"Rules and linters have reported these lines, so do not report the same problems: "
     r"line \d+ \([a-z]+/[\w-]+\)(?:, line \d+ \([a-z]+/[\w-]+\))*\."
 )
-_LOOKUPS: Final = 20
+LOOKUPS: Final = Settings().lookups
 """The setting ``lookups`` by default, which the prompt names."""
 _STATUS: Final = "(unchanged|modified|added)"
 _RESULT: Final = re.compile(
@@ -113,7 +114,7 @@ def strange_lines(
     names = ("system", "system-compact", "explanation-system", "question-system")
     known = {
         render_template(name, verified=verified, lookups=lookups).strip("\n")
-        for name, verified, lookups in product(names, (True, False), (0, _LOOKUPS))
+        for name, verified, lookups in product(names, (True, False), (0, LOOKUPS))
     }
     known |= {
         render_template(
@@ -331,7 +332,7 @@ def _ours() -> frozenset[str]:
     filled = text.replace("{{ tool }}", REPORT_TOOL["name"])
     lines = {line for line in filled.split("\n") if "{" not in line}
     lines |= {*_check_lines(), *_reply_lines()}
-    for as_text, lookups in product((False, True), (0, _LOOKUPS)):
+    for as_text, lookups in product((False, True), (0, LOOKUPS)):
         request = ModelRequest((), (), lookups=lookups)
         lines |= set(render(request, as_text=as_text).body.split("\n"))
     return frozenset(
