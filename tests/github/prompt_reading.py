@@ -14,7 +14,6 @@ from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
-from reviewbot.config.settings import Settings
 from reviewbot.core.diff.numbered_line import NumberedLine, parse_line
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.findings.answer_tool import ANSWER_TOOL
@@ -86,7 +85,7 @@ _REPORTED: Final = re.compile(
     r"Rules and linters have reported these lines, so do not report the same problems: "
     r"line \d+ \([a-z]+/[\w-]+\)(?:, line \d+ \([a-z]+/[\w-]+\))*\."
 )
-LOOKUPS: Final = Settings().lookups
+LOOKUPS: Final = 20
 """The setting ``lookups`` by default, which the prompt names."""
 _STATUS: Final = "(unchanged|modified|added)"
 _RESULT: Final = re.compile(
