@@ -331,7 +331,7 @@ class Run:
             )
         )
         why = f"{reason}; the next attempt is at {rfc3339(again)[11:16]} UTC"
-        await self._log.put(replace(last, activity=why))
+        await self._log.put(replace(last, activity=why, batch=None))
 
     async def _give_up(self, reason: str, files: Sequence[str] = ()) -> RunEnd:
         """End the review without a model request: files not reviewed yet have failed.
