@@ -20,9 +20,8 @@ UNSURE: Final = {"kind": "outside", "reason": "Its confidence of 0.6 is below 0.
 
 
 def at(id_: str, line: int, severity: str, confidence: float, **changes: Any) -> Json:
-    return finding(
-        id_, line=line, end_line=line, severity=severity, confidence=confidence, **changes
-    )
+    changes = {"line": line, "end_line": line, "title": f"Title of {id_}", **changes}
+    return finding(id_, severity=severity, confidence=confidence, **changes)
 
 
 STORY: Final = (
@@ -110,7 +109,7 @@ def test_a_review_whose_findings_are_all_held_back_says_so(
     server.add("r", numbered(started(), STORY[1], finished()), diff=DEMO)
     page.goto(f"{server.url}/#r=r")
     expect(page.locator("#no-findings")).to_have_text("No finding reaches your threshold.")
-    assert page.title() == "Review r · reviewbot"
+    assert page.title() == "5 files: shop/money.py, shop/orders.py and 3 others · reviewbot"
 
 
 def test_the_list_of_files_can_be_filtered(page: Page, server: ScriptedServer) -> None:

@@ -4,7 +4,6 @@ import { bdi, byId, h, icon, keyed, setText } from "./dom.js";
 import { clock, count, number } from "./format.js";
 
 const MOST_ROWS = 3;
-const ROW_HEIGHT = 24;
 
 export class Activity {
   constructor() {
@@ -12,7 +11,12 @@ export class Activity {
     this.list = byId("activities");
     this.list.replaceChildren();
     this.list.keyedElements = new Map();
-    this.box.style.minHeight = "";
+    this.release();
+  }
+
+  /** Gives back the room of the rows, if that moves nothing that is read. */
+  release() {
+    delete this.box.dataset.rows;
   }
 
   /** Shows the running batches. `now` is the time of the server in milliseconds, or null if it is unknown. */
@@ -21,8 +25,7 @@ export class Activity {
     const shown = running.slice(0, running.length > MOST_ROWS ? MOST_ROWS - 1 : MOST_ROWS);
     const others = running.length - shown.length;
     // The height is that of a full list from the start, so that the code below does not move.
-    const rows = Math.min(Math.max(review.batches.size, 1), MOST_ROWS);
-    if (!review.finished && review.batches.size) this.box.style.minHeight = `${10 + rows * ROW_HEIGHT}px`;
+    if (!review.finished && review.batches.size) this.box.dataset.rows = Math.min(review.batches.size, MOST_ROWS);
     keyed(
       this.list,
       others ? [...shown, null] : shown,

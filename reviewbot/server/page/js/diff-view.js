@@ -129,6 +129,7 @@ export class DiffView {
 
   #place(finding, live) {
     const before = this.placed.get(finding.id)?.node ?? null;
+    const replaced = before && { slot: before.parentElement, next: before.nextElementSibling };
     const hadFocus = before?.contains(document.activeElement) ?? false;
     this.#remove(finding.id);
     const { slot, note, view, spot } = this.#spot(finding);
@@ -146,7 +147,7 @@ export class DiffView {
     });
     if (live && !before) card.classList.add("arrives");
     card.hidden = !this.matches(finding);
-    stackCard(slot, card);
+    stackCard(slot, card, replaced);
     if (hadFocus) card.focus({ preventScroll: true });
     for (const [segment, index] of marks) segment.mark(index, finding.severity, true);
     if (view && !view.open && !(view.touched && live) && !view.viewed.checked) view.setOpen(true);

@@ -36,7 +36,8 @@ export class ReviewPage {
     this.review = new Review(id);
     this.leaving = new AbortController();
     this.queue = [];
-    this.live = false;
+    /** Whether plan and diff are shown, so that there is something to read. */
+    this.isLaidOut = false;
     this.scheduled = false;
     this.askedAt = -Infinity;
     this.dirty = { notices: true, summary: true, answer: true };
@@ -211,8 +212,9 @@ export class ReviewPage {
         console.error("an event could not be read", event, error);
       }
     }
-    if (this.diff.ready) steadily(() => this.#showAll(events));
+    if (this.isLaidOut) steadily(() => this.#showAll(events));
     else this.#showAll(events);
+    this.isLaidOut = this.diff.ready && (this.review.startedAt !== null || this.review.finished);
     this.navigation.revealWanted();
     this.navigation.showFirst();
     const ended = events.find((event) => event.type === "review.finished");
@@ -264,9 +266,15 @@ export class ReviewPage {
         this.dirty.summary = true;
         break;
       case "review.answer":
-      case "review.finished":
         this.dirty.answer = true;
         break;
+      case "review.finished": {
+        this.dirty.answer = true;
+        // Scrolling makes up for the room of the batches, where there is enough to scroll.
+        const canMove = event.seq <= (this.replayTo ?? 0) || !this.navigation.isRead;
+        if (canMove || window.scrollY > byId("progress-box").offsetHeight) this.status.activity.release();
+        break;
+      }
     }
   }
 

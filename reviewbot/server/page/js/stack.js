@@ -5,10 +5,14 @@ import { count, SEVERITIES } from "./format.js";
 
 const rank = (card) => SEVERITIES.indexOf(card.finding.severity) + (card.finding.placement.held ? SEVERITIES.length : 0);
 
-/** Puts a card among those of its slot: behind those that are as severe, before the others. */
-export function stackCard(slot, card) {
+/**
+ * Puts a card among those of its slot: in the place of the card that it replaces, or else behind
+ * those that are as severe. `replaced` is {slot, next}: the parent and the next sibling of that card.
+ */
+export function stackCard(slot, card, replaced = null) {
   const cards = [...slot.children].filter((child) => child.finding);
-  slot.insertBefore(card, cards.find((other) => rank(other) > rank(card)) ?? null);
+  const next = replaced?.slot === slot ? replaced.next : cards.find((other) => rank(other) > rank(card));
+  slot.insertBefore(card, next ?? null);
   nameStack(slot);
 }
 
