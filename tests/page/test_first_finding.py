@@ -37,7 +37,7 @@ def in_cart(id_: str = "cart") -> Json:
 
 
 def view_of(page: Page, id_: str) -> Json:
-    """Return top and bottom of a card and of its line, and the range in which the page shows code."""
+    """Return where a card and its line are, and where the page shows code."""
     found: Json = page.locator(f"#finding-{id_}").evaluate(
         """card => {
             const rect = (element) => element.getBoundingClientRect();

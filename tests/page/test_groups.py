@@ -64,7 +64,9 @@ def repeated(server: ScriptedServer) -> None:
     ]  # fmt: skip
     other = finding("other", path=FILES[3], line=5, end_line=5, title="Another")
     end = finished() | {"coverage": []}
-    server.add("r", numbered(started(FILES, ()), *found, other, end), diff=parsed_diff(text.encode()))
+    server.add(
+        "r", numbered(started(FILES, ()), *found, other, end), diff=parsed_diff(text.encode())
+    )
 
 
 def test_equal_titles_are_grouped_with_their_places(page: Page, server: ScriptedServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -89,26 +90,28 @@ RULES: Final = {"reason": "The pull request has no key.", "is_incomplete": False
 BY_RULES: Final = [{"model": "offline", "chunks": 4, "findings": 0, "usage": EMPTY, "cost_usd": 0}]
 
 
+ONE: Final = finding("f1")
+OTHER: Final = finding("f2", severity="warning", title="Other")
+CLEAN: Final = finished("clean")
+
+
 @pytest.mark.parametrize(
-    ("begin", "found", "end", "says"),
+    ("events", "says"),
     [
-        ({}, 0, {"outcome": "clean"}, "Done: nothing blocks this; no findings in 4 files."),
-        ({}, 1, {}, "1 error is open in 4 files."),
-        ({}, 2, {}, "1 error and 1 warning are open in 4 files."),
+        ([started(), CLEAN], "Done: nothing blocks this; no findings in 4 files."),
+        ([started(), ONE, finished()], "1 error is open in 4 files."),
+        ([started(), ONE, OTHER, finished()], "1 error and 1 warning are open in 4 files."),
         (
-            {"rules_only": RULES},
-            0,
-            {"outcome": "shallow"},
+            [started() | {"rules_only": RULES}, finished("shallow")],
             "Shallow. Reviewed by rules and linters only. No findings in 4 files.",
         ),
-        ({}, 0, {"outcome": "clean", "by_model": BY_RULES}, "No findings in 4 files."),
+        ([started(), CLEAN | {"by_model": BY_RULES}], "No findings in 4 files."),
     ],
 )
 def test_the_verdict_has_the_words_of_the_summary_and_reads_no_better_than_the_outcome(
-    page: Page, server: ScriptedServer, begin: Json, found: int, end: Json, says: str
+    page: Page, server: ScriptedServer, events: list[Json], says: str
 ) -> None:
-    findings = [finding("f1"), finding("f2", severity="warning", title="Other")][:found]
-    show(page, server, started() | begin, *findings, finished() | end)
+    show(page, server, *events)
     expect(page.locator("#outcome")).to_have_text(says)
 
 
@@ -163,7 +166,7 @@ def test_a_long_answer_shows_time_and_the_expected_cost_and_no_zero(
     page.goto(f"{server.url}/#r=r")
     expect(page.locator("#figure-cost")).to_have_text("about $0.0100 expected")
     expect(page.locator(".activities .step").first).to_have_text(f"{MODEL} is thinking")
-    expect(page.locator(".activities .elapsed").first).to_have_text("0:06")
+    expect(page.locator(".activities .elapsed").first).to_have_text(re.compile(r"^\d+:\d\d$"))
     expect(page.locator("#about")).to_be_hidden()
     server.extend(review, progress(1, batch="b1"))
     expect(page.locator("#figure-cost")).to_have_text("$0.0123")

@@ -286,8 +286,9 @@ def test_a_finding_without_verdict_at_the_end_is_not_verified(
 def state(page: Page) -> list[object]:
     """All that a reader can see of the findings, but for what is folded."""
     shown: list[object] = page.evaluate(
-        """() => [...document.querySelectorAll("#outcome, #about, .finding, .withdrawn, #finding-list")]
-            .map((one) => [one.id, one.className.replace(" arrives", ""), one.textContent])"""
+        """() => [...document.querySelectorAll(
+            "#outcome, #about, .finding, .withdrawn, #finding-list"
+        )].map((one) => [one.id, one.className.replace(" arrives", ""), one.textContent])"""
     )
     return shown
 

@@ -217,6 +217,8 @@ export class Segment {
     const { row } = this.rows.get(index);
     const next = row.nextElementSibling;
     if (next?.classList.contains("finding-slot")) return next.querySelector(".stack");
+    // Out of view, a segment has the height that it had in view: the card would change it later.
+    this.element.classList.add("has-cards");
     const stack = h("div", { class: "stack" });
     row.after(h("tr", { class: "finding-slot" }, h("td", { colspan: this.columns }, stack)));
     return stack;
