@@ -203,7 +203,7 @@ def test_focus_scroll_position_and_order_survive_a_verdict(
     assert abs(before["y"] - after["y"]) < 2
     assert order == page.locator(".finding").evaluate_all("cards => cards.map((card) => card.id)")
     # What is held back comes last among the findings to go through.
-    expect(page.locator("#finding-position")).to_have_text("2 / 3")
+    expect(page.locator("#finding-position")).to_have_text("2 / 4")
     for id_ in ("f4", "f3", "f2"):
         page.keyboard.press("j")
         expect(card(page, id_)).to_be_focused()
