@@ -214,7 +214,7 @@ export class ReviewPage {
     }
     if (this.isLaidOut) steadily(() => this.#showAll(events));
     else this.#showAll(events);
-    this.isLaidOut = this.diff.ready && (this.review.startedAt !== null || this.review.finished);
+    this.isLaidOut = this.diff.ready && (this.review.batches.size > 0 || this.review.finished);
     this.navigation.revealWanted();
     this.navigation.showFirst();
     const ended = events.find((event) => event.type === "review.finished");
