@@ -17,6 +17,7 @@ export class Activity {
   /** Gives back the room of the rows, if that moves nothing that is read. */
   release() {
     delete this.box.dataset.rows;
+    this.box.hidden = true;
   }
 
   /** Shows the running batches. `now` is the time of the server in milliseconds, or null if it is unknown. */
@@ -26,6 +27,7 @@ export class Activity {
     const others = running.length - shown.length;
     // The height is that of a full list from the start, so that the code below does not move.
     if (!review.finished && review.batches.size) this.box.dataset.rows = Math.min(review.batches.size, MOST_ROWS);
+    this.box.hidden = review.finished && !this.box.dataset.rows;
     keyed(
       this.list,
       others ? [...shown, null] : shown,

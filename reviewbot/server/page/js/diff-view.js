@@ -216,6 +216,7 @@ export class DiffView {
     const change = () => {
       showVerdict(node, known.finding, event, live && isSeen(node));
       node.hidden = !this.matches(known.finding);
+      nameStack(node.parentElement);
     };
     if (live) steadily(change);
     else change();
@@ -300,6 +301,7 @@ export class DiffView {
     const details = card.querySelector(".held-details");
     if (details) details.open = true;
     card.hidden = false;
+    nameStack(card.parentElement);
     card.scrollIntoView({ block: "center", behavior: smooth ? "smooth" : "auto" });
     card.focus({ preventScroll: true });
     return true;

@@ -74,6 +74,7 @@ export class Filters {
     this.words = [];
     this.search.value = "";
     byId("filter-note").hidden = true;
+    document.documentElement.classList.remove("filtered");
   }
 
   /** Says how many findings and files the filters hide. */
@@ -82,6 +83,7 @@ export class Filters {
     const hidden = parts.length ? `The filters hide ${listed(parts)}.` : "The filters hide nothing.";
     setText(byId("filter-says"), hidden);
     byId("filter-note").hidden = !this.active;
+    document.documentElement.classList.toggle("filtered", this.active);
     return hidden;
   }
 

@@ -16,9 +16,12 @@ export function stackCard(slot, card, replaced = null) {
   nameStack(slot);
 }
 
-/** Shows or removes the heading, which says how many findings are shown under the line. */
+/** Hides a stack with nothing to show. Shows or removes its heading, which says how many findings are under the line. */
 export function nameStack(slot) {
   if (!slot.classList.contains("stack")) return;
+  // A class: with `:has()`, each new line of code would be compared with the whole document.
+  const isEmpty = [...slot.children].every((child) => child.hidden || child.classList.contains("stack-head"));
+  slot.closest(".finding-slot").classList.toggle("empty", isEmpty);
   const shown = [...slot.children].filter((child) => child.finding && !child.hidden).length;
   slot.classList.toggle("several", shown > 1);
   const head = slot.querySelector(":scope > .stack-head");
