@@ -61,7 +61,7 @@ def wait_for_view(page: Page, id_: str) -> None:
         if view["from"] <= view["line"] and view["bottom"] <= view["to"]:
             return
         page.wait_for_timeout(50)
-    pytest.fail(f"the finding is not in view: {view}")
+    pytest.fail(f"the finding is not in view: {view_of(page, id_)}")
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
