@@ -203,7 +203,7 @@ def _store_position(connection: sa.Connection, row: ReviewRow, before: int) -> S
     if not mine:
         return None
     others = f"{count(before, 'review')} before it" if before else "it is next"
-    event = replace(last_progress(connection, row.id), activity=f"queued: {others}")
+    event = replace(last_progress(connection, row.id), activity=f"queued: {others}", batch=None)
     progress = stored(event, seq=row.last_seq + 1, review_id=row.id, at=reviews.now_ms())
     insert_events(connection, row.id, [progress])
     return progress

@@ -332,7 +332,7 @@ class Run:
             )
         )
         why = next_attempt(reason, rfc3339(again)[11:16])
-        await self._log.put(replace(last, activity=why))
+        await self._log.put(replace(last, activity=why, batch=None))
 
     async def _give_up(self, reason: str, files: Sequence[str] = ()) -> RunEnd:
         """End the review without a model request: files not reviewed yet have failed.

@@ -267,7 +267,7 @@ class _ReviewRun:
         async def emit(event: BatchEvent) -> None:
             await self._on(event, batch, intake)
 
-        await self.events.put(self.progress("checking uses of changed definitions"))
+        await self.events.put(self.progress("checking uses of changed definitions", batch.id))
         await self._run(batch, request, self._cross_file.passing_on(emit))
 
     async def _ask_about_open_findings(self) -> None:
@@ -292,7 +292,8 @@ class _ReviewRun:
             await self._put_all(self._ledger.unvouched(batch.chunks, reason))
         self._changes[batch.id] = result.files
         if waiting := self.verification.waiting(batch):
-            await self.events.put(self.progress(f"verifying {count(len(waiting), 'finding')}"))
+            activity = f"verifying {count(len(waiting), 'finding')}"
+            await self.events.put(self.progress(activity, batch.id))
         await self._put_all(await self.verification.of_batch(batch, request, emit))
 
     async def _on(self, event: BatchEvent, batch: Batch, intake: Intake) -> None:
@@ -312,21 +313,22 @@ class _ReviewRun:
             case RequestSent() | Retrying():
                 await self._put_all(announced(event, batch.id, self._chunks))
             case _:
-                await self._heard(event)
+                await self._heard(event, batch.id)
 
-    async def _heard(self, event: BatchEvent) -> None:
-        """Publish the usage, a look-up or the activity of a model."""
+    async def _heard(self, event: BatchEvent, batch: str | None = None) -> None:
+        """Publish the usage, a look-up or the activity of a model, perhaps that of a batch."""
         match event:
             case Spent():
                 self.book(event)
             case LookedUp(activity=activity):
                 self._tally.look_up(activity)
-                await self.events.put(self.progress(activity))
+                await self.events.put(self.progress(activity, batch))
             case Working(model=model):
                 if self._clock() - self._last_progress >= PROGRESS_EVERY_S:
-                    await self.events.put(self.progress(f"{model} is thinking"))
+                    await self.events.put(self.progress(f"{model} is thinking", batch))
             case Reading(model=model, tokens=tokens):
-                await self.events.put(self.progress(f"{model} reads {count(tokens, 'token')}"))
+                activity = f"{model} reads {count(tokens, 'token')}"
+                await self.events.put(self.progress(activity, batch))
             case _:  # belongs to a batch
                 pass
 
@@ -386,10 +388,11 @@ class _ReviewRun:
         verifies = spent.purpose == "verification"
         self._tally.book(spent.usage, spent.cost_usd, model=spent.model, verifies=verifies)
 
-    def progress(self, activity: str | None = None) -> ReviewProgress:
-        """Return the current progress of the review."""
+    def progress(self, activity: str | None = None, batch: str | None = None) -> ReviewProgress:
+        """Return the current progress of the review. ``batch`` is that of the activity."""
         self._last_progress = self._clock()
-        return self._tally.progress(findings=len(self._ledger), activity=activity)
+        findings = len(self._ledger)
+        return self._tally.progress(findings=findings, activity=activity, batch=batch)
 
     def summary_task(self) -> SummaryTask:
         parts = (self._changes.get(batch.id, ()) for batch in self.job.plan.batches)

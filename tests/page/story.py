@@ -191,7 +191,9 @@ def chunk_finished(
     return {**about, "type": "chunk.finished", **rest}
 
 
-def progress(done: int, activity: str | None = None, cost: float | None = 0.0123) -> Json:
+def progress(
+    done: int, activity: str | None = None, cost: float | None = 0.0123, batch: str | None = None
+) -> Json:
     return {
         "type": "review.progress",
         "files_done": done,
@@ -202,6 +204,7 @@ def progress(done: int, activity: str | None = None, cost: float | None = 0.0123
         "usage": {"input": 1200, "output": 340, "cache_read": 8000, "cache_write": 0},
         "cost_usd": cost,
         "activity": activity,
+        "batch": batch,
     }
 
 

@@ -79,6 +79,7 @@ def test_a_finished_review_of_all_sorts(page: Page, server: ScriptedServer, outc
     expect(page.locator("#outcome")).to_be_visible()
     expect(page.locator(".hl-k").first).to_be_visible()
     page.locator("#finding-f3 summary").click()
+    page.locator("#summary-title").click()
     page.get_by_text("File by file").click()
     page.keyboard.press("j")
     assert_accessible(page)

@@ -97,7 +97,7 @@ def test_exports_are_downloaded_from_the_server_and_a_refusal_is_shown(
 def test_review_again_starts_a_new_review_and_shows_it(page: Page, server: ScriptedServer) -> None:
     server.next_review = Review("again", numbered(started(), finished("clean")), DEMO, released=2)
     page.get_by_role("button", name="Review again").click()
-    expect(page.locator("#outcome")).to_contain_text("No findings")
+    expect(page.locator("#outcome")).to_contain_text("no findings in 4 files")
     assert page.url.endswith("/#r=again")
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     (call,) = server.called("POST", "/v1/reviews/r/rerun")

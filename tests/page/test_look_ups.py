@@ -24,7 +24,7 @@ def test_the_end_counts_look_ups_and_folds_what_they_read(
     end = finished() | {"lookups": {"count": 5, "activities": [read, "searching rate_of"]}}
     server.add("r", numbered(started(), finding(), end), diff=DEMO)
     page.goto(f"{server.url}/#r=r")
-    folded = page.locator("#outcome details", has_text="5 look-ups")
+    folded = page.locator("#about details", has_text="5 look-ups")
     expect(folded.get_by_text(read)).to_be_hidden()
     folded.locator("summary").click()
     expect(folded.get_by_text(read)).to_be_visible()
@@ -68,6 +68,6 @@ def test_long_places_and_look_ups_stay_within_the_window(
     server.add("r", numbered(started(), finding(rests_on=far), end), diff=DEMO)
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{server.url}/#r=r")
-    page.locator("#outcome summary", has_text="24 look-ups").click()
+    page.locator("#about summary", has_text="24 look-ups").click()
     expect(page.locator(".finding .facts", has_text="module_2.py:1200-1299")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width

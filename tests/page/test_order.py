@@ -20,9 +20,8 @@ UNSURE: Final = {"kind": "outside", "reason": "Its confidence of 0.6 is below 0.
 
 
 def at(id_: str, line: int, severity: str, confidence: float, **changes: Any) -> Json:
-    return finding(
-        id_, line=line, end_line=line, severity=severity, confidence=confidence, **changes
-    )
+    changes = {"line": line, "end_line": line, "title": f"Title of {id_}", **changes}
+    return finding(id_, severity=severity, confidence=confidence, **changes)
 
 
 STORY: Final = (
@@ -92,7 +91,7 @@ def test_findings_that_are_held_back_come_last_and_folded(
     expect(group.locator(".entry-place").first).to_contain_text("orders.py:35")
 
     section = page.get_by_role("region", name="Held back: below your threshold")
-    assert section.evaluate("one => one === one.parentElement.lastElementChild")
+    assert section.evaluate("one => one.previousElementSibling.id === 'files-section'")
     expect(section.locator(".finding")).to_have_count(2)
     expect(section.get_by_text("Pass both values").first).to_be_hidden()
     expect(page.locator("#beside")).to_be_hidden()
@@ -110,7 +109,7 @@ def test_a_review_whose_findings_are_all_held_back_says_so(
     server.add("r", numbered(started(), STORY[1], finished()), diff=DEMO)
     page.goto(f"{server.url}/#r=r")
     expect(page.locator("#no-findings")).to_have_text("No finding reaches your threshold.")
-    assert page.title() == "Review r · reviewbot"
+    assert page.title() == "5 files: shop/money.py, shop/orders.py and 3 others · reviewbot"
 
 
 def test_the_list_of_files_can_be_filtered(page: Page, server: ScriptedServer) -> None:

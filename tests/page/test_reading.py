@@ -76,6 +76,7 @@ def test_j_and_k_go_through_the_findings(page: Page, server: ScriptedServer) -> 
 
 def test_n_and_p_go_through_the_files(page: Page, server: ScriptedServer) -> None:
     open_story(page, server)
+    page.evaluate("scrollTo(0, 0)")
     page.keyboard.press("n")
     expect(page.locator(".file").nth(0)).to_be_focused()
     page.keyboard.press("n")
@@ -119,7 +120,7 @@ def test_help_lists_the_keys_and_can_switch_them_off(page: Page, server: Scripte
     page.reload()
     expect(page.locator(".finding")).to_have_count(3)
     page.keyboard.press("j")
-    expect(page.locator("#finding-position")).to_have_text("- / 3")
+    expect(page.locator("#finding-position")).to_have_text("3 findings so far")
 
 
 def test_keys_are_letters_again_while_something_is_typed(
@@ -144,7 +145,7 @@ def test_filters_by_severity_kind_and_words(page: Page, server: ScriptedServer) 
     page.get_by_role("button", name="Errors 1").click()
     expect(shown).to_have_count(2)
     expect(page.locator("#finding-count")).to_have_text("2 of 3")
-    expect(page.locator("#finding-position")).to_have_text("- / 2")
+    expect(page.locator("#finding-position")).to_have_text("2 findings so far")
     page.get_by_label("Kind of finding").select_option("docs")
     expect(shown).to_have_count(1)
     page.get_by_role("button", name="Show all").click()

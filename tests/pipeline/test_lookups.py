@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reviewbot.core.events.events import ReviewProgress, Usage
+from reviewbot.core.events.events import ReviewProgress, ReviewStarted, Usage
 from reviewbot.core.prompt.lookup_tools import LookupResult
 from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
 from reviewbot.models.attempts import AttemptPolicy, Attempts
@@ -359,10 +359,12 @@ async def test_without_look_ups_the_request_is_a_single_one() -> None:
 
 
 @in_virtual_time
-async def test_progress_names_what_is_read() -> None:
+async def test_progress_names_what_is_read_and_for_which_batch() -> None:
     review = Review()
     seen = await review.of(looks(READ), Answer())
-    assert "reading settings.py 1-2" in [one.activity for one in seen.of(ReviewProgress)]
+    [started] = seen.of(ReviewStarted)
+    activities = [(one.activity, one.batch) for one in seen.of(ReviewProgress)]
+    assert ("reading settings.py 1-2", started.chunks[0].batch) in activities
 
 
 @in_virtual_time

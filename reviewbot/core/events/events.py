@@ -304,7 +304,10 @@ class ChunkFinished:
 
 @dataclass(frozen=True, slots=True)
 class ReviewProgress:
-    """Progress of the review. ``activity`` describes the current step while no event arrives."""
+    """Progress of the review. ``activity`` describes the current step while no event arrives.
+
+    ``batch`` is the id of the batch that the activity belongs to; None if it belongs to none.
+    """
 
     type: ClassVar[Literal["review.progress"]] = "review.progress"
     files_done: int
@@ -315,6 +318,7 @@ class ReviewProgress:
     usage: Usage
     cost_usd: float | None
     activity: str | None = None
+    batch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

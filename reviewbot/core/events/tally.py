@@ -132,8 +132,10 @@ class Tally:
             unlinted=[_of_files(one, [*paths]) for one, paths in self._unlinted.items()],
         )
 
-    def progress(self, *, findings: int, activity: str | None = None) -> ReviewProgress:
-        """Return the progress of the review."""
+    def progress(
+        self, *, findings: int, activity: str | None = None, batch: str | None = None
+    ) -> ReviewProgress:
+        """Return the progress of the review. ``batch`` is the id of the batch of the activity."""
         return ReviewProgress(
             files_done=self._files - len(self._open),
             files_total=self._files,
@@ -143,6 +145,7 @@ class Tally:
             usage=self.usage,
             cost_usd=self.cost_usd,
             activity=activity,
+            batch=batch,
         )
 
     def coverage(self) -> tuple[FileCoverage, ...]:

@@ -9,6 +9,7 @@ import { startKeys } from "./js/keys.js";
 import { Recent } from "./js/recent.js";
 import { ReviewPage } from "./js/review-page.js";
 import { reviewLink, route } from "./js/route.js";
+import { scrollToTop } from "./js/steady.js";
 import { startTheme } from "./js/theme.js";
 
 let page = null;
@@ -63,7 +64,7 @@ function show() {
   }
   const start = starting?.id === review ? starting : {};
   starting = null;
-  window.scrollTo(0, 0);
+  scrollToTop();
   page = new ReviewPage(review, { finding, ...start });
   if (!finding) byId("review-title").parentElement.focus({ preventScroll: true });
 }

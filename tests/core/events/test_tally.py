@@ -15,7 +15,7 @@ def test_a_file_is_done_when_its_last_chunk_is() -> None:
     seen = []
     for chunk in ("c1", "c3", "c2"):
         tally.finish(chunk, "reviewed", None, model="m")
-        seen.append(tally.progress(findings=4, activity="x"))
+        seen.append(tally.progress(findings=4, activity="x", batch="b1"))
     done = [(one.files_done, one.files_total, one.chunks_done) for one in seen]
     assert done == [(0, 2, 1), (1, 2, 2), (2, 2, 3)]
     progress = seen[-1]

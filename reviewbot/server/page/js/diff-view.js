@@ -2,12 +2,15 @@
 
 import { byId, replace } from "./dom.js";
 import { FileView } from "./file-view.js";
+import { FileOrder } from "./file-order.js";
 import { cardId, findingCard, showVerdict, withdrawnNote } from "./finding.js";
 import { isOnLine, isPlaced, SEVERITIES, stateOf } from "./format.js";
+import { Repeats } from "./groups.js";
 import { LineMaker } from "./line-maker.js";
 import { escaped } from "./show.js";
 import { watchSplit } from "./split.js";
-import { isSeen, steadily } from "./steady.js";
+import { nameStack, stackCard } from "./stack.js";
+import { isSeen, scroll, steadily } from "./steady.js";
 import { verified } from "./store.js";
 
 export class DiffView {
@@ -27,9 +30,14 @@ export class DiffView {
     /** What is to be done when the files are known. */
     this.waiting = [];
     this.matches = () => true;
+    this.isFiltered = false;
+    /** Whether the reader has chosen a place, which must not move. */
+    this.isRead = () => false;
+    this.repeats = new Repeats();
     this.split = false;
     this.skipped = new Set();
     for (const list of [this.root, this.beside, this.held]) replace(list);
+    this.order = new FileOrder(this.root, this.files);
     this.#showLists();
     this.leaving = new AbortController();
     const { signal } = this.leaving;
@@ -72,7 +80,8 @@ export class DiffView {
       for (const view of this.files) for (const segment of view.segments) segment.setSplit(split);
       for (const { finding, node, marks, spot } of placed) {
         node.classList.remove("arrives");
-        spot.segment.slotAfter(spot.index).append(node);
+        if (node.finding) stackCard(spot.segment.slotAfter(spot.index), node);
+        else spot.segment.slotAfter(spot.index).append(node);
         for (const [segment, index] of marks) segment.mark(index, finding.severity, true);
       }
     });
@@ -120,7 +129,7 @@ export class DiffView {
 
   #place(finding, live) {
     const before = this.placed.get(finding.id)?.node ?? null;
-    const next = before?.nextElementSibling ?? null;
+    const replaced = before && { slot: before.parentElement, next: before.nextElementSibling };
     const hadFocus = before?.contains(document.activeElement) ?? false;
     this.#remove(finding.id);
     const { slot, note, view, spot } = this.#spot(finding);
@@ -134,13 +143,15 @@ export class DiffView {
       showPath: !view,
       shownUnderItsLine: inline,
       original: inline ? view.original(finding.side, finding.line, finding.end_line) : null,
+      isRepeated: this.repeats.add(finding),
     });
     if (live && !before) card.classList.add("arrives");
     card.hidden = !this.matches(finding);
-    slot.insertBefore(card, next?.parentElement === slot ? next : null);
+    stackCard(slot, card, replaced);
     if (hadFocus) card.focus({ preventScroll: true });
     for (const [segment, index] of marks) segment.mark(index, finding.severity, true);
     if (view && !view.open && !(view.touched && live) && !view.viewed.checked) view.setOpen(true);
+    if (view && !finding.placement.held) this.order.promote(view, live && (this.isRead() || this.order.first.size > 0));
     this.placed.set(finding.id, { finding, node: card, marks, view, spot, standing: true });
     this.#count(view);
     this.#showLists();
@@ -184,8 +195,11 @@ export class DiffView {
     if (!known) return;
     this.#unmark(known);
     const slot = known.node.closest(".finding-slot");
+    const stack = known.node.parentElement;
     known.node.remove();
     if (slot && !slot.querySelector(".finding, .withdrawn")) slot.remove();
+    else if (stack) nameStack(stack);
+    this.repeats.remove(known.finding);
     this.placed.delete(id);
   }
 
@@ -202,6 +216,7 @@ export class DiffView {
     const change = () => {
       showVerdict(node, known.finding, event, live && isSeen(node));
       node.hidden = !this.matches(known.finding);
+      nameStack(node.parentElement);
     };
     if (live) steadily(change);
     else change();
@@ -225,7 +240,10 @@ export class DiffView {
     this.#unmark(known);
     const had = known.node.contains(document.activeElement);
     const note = withdrawnNote(known.finding, reason, evidence);
+    const stack = known.node.parentElement;
     known.node.replaceWith(note);
+    nameStack(stack);
+    this.repeats.remove(known.finding);
     if (had) note.querySelector("button").focus({ preventScroll: true });
     Object.assign(known, { node: note, standing: false });
     this.#count(known.view);
@@ -248,10 +266,29 @@ export class DiffView {
     }
   }
 
-  filter(matches) {
+  /** Hides the findings that do not match, and with `isFiltered` the files without one that does. */
+  filter(matches, isFiltered) {
     this.matches = matches;
-    for (const { finding, node, standing } of this.placed.values()) node.hidden = standing && !matches(finding);
+    this.isFiltered = isFiltered;
+    const stacks = new Set();
+    for (const { finding, node, standing } of this.placed.values()) {
+      node.hidden = standing && !matches(finding);
+      if (node.parentElement) stacks.add(node.parentElement);
+    }
+    for (const stack of stacks) nameStack(stack);
+    this.filterFiles();
     this.#showLists();
+  }
+
+  /** Returns the number of files that are hidden, since no finding in them matches. */
+  filterFiles() {
+    const matching = new Set();
+    for (const { finding, view, standing } of this.placed.values()) {
+      if (view && standing && this.matches(finding)) matching.add(view);
+    }
+    for (const view of this.files) view.element.hidden = this.isFiltered && !matching.has(view);
+    this.order.divider.classList.toggle("filtered", this.isFiltered);
+    return this.isFiltered ? this.files.length - matching.size : 0;
   }
 
   /** Shows a finding and gives it the focus; false if it is not there. */
@@ -259,12 +296,37 @@ export class DiffView {
     const card = byId(cardId(id));
     const known = this.placed.get(id);
     if (!card || !known) return false;
+    if (known.view) known.view.element.hidden = false;
     known.view?.setOpen(true);
     const details = card.querySelector(".held-details");
     if (details) details.open = true;
     card.hidden = false;
+    nameStack(card.parentElement);
     card.scrollIntoView({ block: "center", behavior: smooth ? "smooth" : "auto" });
     card.focus({ preventScroll: true });
+    return true;
+  }
+
+  /**
+   * Brings a finding and its line into view, for a reader who has not chosen a place. Scrolls as
+   * little as possible, with `fromTop` from the head of the page. Returns false if it is not there.
+   */
+  show(id, { fromTop = false } = {}) {
+    const known = this.placed.get(id);
+    if (!known?.standing || known.node.hidden || known.view?.element.hidden) return false;
+    if (known.view && !known.view.open) return false;
+    const first = known.marks[0] ?? null;
+    const line = first ? first[0].rows.get(first[1]).row : known.node;
+    const head = known.view ? known.view.element.querySelector(".file-head").offsetHeight : 0;
+    const top = document.querySelector(".toolbar").offsetHeight + head + 8;
+    const stepper = document.querySelector(".stepper");
+    const isDocked = getComputedStyle(stepper).position === "fixed";
+    const bottom = window.innerHeight - (isDocked ? stepper.offsetHeight : 0) - 12;
+    if (fromTop) scroll(-window.scrollY);
+    const over = known.node.getBoundingClientRect().bottom - bottom;
+    const room = line.getBoundingClientRect().top - top;
+    if (room < 0) scroll(room);
+    else if (over > 0) scroll(Math.min(over, room));
     return true;
   }
 
@@ -279,7 +341,7 @@ export class DiffView {
 
   /** The numbers of the file and line of a finding; first those that are in no file of the diff. */
   orderOf(finding) {
-    const view = (this.byPath.get(finding.path) ?? [])[0];
+    const [view] = this.byPath.get(finding.path) ?? [];
     if (!view || (finding.placement.kind === "outside" && !isPlaced(finding))) return [-1, finding.line];
     return [view.index, isPlaced(finding) ? finding.end_line : 0];
   }

@@ -1,7 +1,7 @@
 /** Which findings are shown: by severity, kind and words; and how many there are of each. */
 
 import { byId, h, icon, replace, setText } from "./dom.js";
-import { capital, number, SEVERITIES, stateOf } from "./format.js";
+import { capital, count, listed, number, SEVERITIES, stateOf } from "./format.js";
 
 export class Filters {
   /** `changed()` is called when the choice changes. */
@@ -63,7 +63,6 @@ export class Filters {
 
   #choose(change) {
     change();
-    byId("clear-filters").hidden = !this.active;
     this.changed();
   }
 
@@ -74,7 +73,18 @@ export class Filters {
     this.select.value = "";
     this.words = [];
     this.search.value = "";
-    byId("clear-filters").hidden = true;
+    byId("filter-note").hidden = true;
+    document.documentElement.classList.remove("filtered");
+  }
+
+  /** Says how many findings and files the filters hide. */
+  showHidden(findings, files) {
+    const parts = [findings && count(findings, "finding"), files && count(files, "file")].filter(Boolean);
+    const hidden = parts.length ? `The filters hide ${listed(parts)}.` : "The filters hide nothing.";
+    setText(byId("filter-says"), hidden);
+    byId("filter-note").hidden = !this.active;
+    document.documentElement.classList.toggle("filtered", this.active);
+    return hidden;
   }
 
   get active() {

@@ -35,7 +35,7 @@ function asText(finding) {
  * @param {object} finding
  * @param {object} where `review`: its id; `notes`: those of the reader; `level`: of the heading; `original`: the lines of the
  *   diff that it is about, or null; `path`: the file, for colours; `note`: why it is here;
- *   `shownUnderItsLine`
+ *   `shownUnderItsLine`; `isRepeated`: whether two others with the same texts are shown before it
  */
 export function findingCard(finding, where) {
   const titleId = `${cardId(finding.id)}-title`;
@@ -57,24 +57,27 @@ export function findingCard(finding, where) {
   );
   card.finding = finding;
   card.notes = where.notes;
+  card.isRepeated = where.isRepeated ?? false;
   const dismiss = dismissButton(card, where.notes, () => arrange(card));
   card.parts = { severity, title, tools, dismiss, body: findingBody(finding, where) };
   arrange(card);
   return card;
 }
 
-/** Arranges the parts of a card by its state: a held back or dismissed finding is folded. */
+/** Arranges the parts of a card by its state: a held back, dismissed or repeated finding is folded. */
 function arrange(card) {
   const { severity, title, tools, dismiss, body } = card.parts;
   const reason = card.notes.dismissed.get(card.finding.id);
-  const folded = card.finding.placement.held || reason !== undefined;
+  const isAside = card.finding.placement.held || reason !== undefined;
+  const folded = isAside || card.isRepeated;
   const chip = stateChip(card.finding, card.notes);
   setText(dismiss.querySelector(".label"), reason === undefined ? "Dismiss" : "Undo");
-  card.classList.toggle("held", folded);
+  card.classList.toggle("held", isAside);
   card.replaceChildren();
   if (reason === undefined) append(tools, dismiss);
   if (folded) {
-    const head = h("summary", { class: "finding-head" }, severity, chip, title);
+    const repeated = isAside ? null : h("span", { class: "repeated" }, "Repeated");
+    const head = h("summary", { class: "finding-head" }, severity, chip, title, repeated);
     const says = reason === undefined ? null : dismissedNote(reason, dismiss);
     append(card, h("details", { class: "held-details" }, head, h("div", { class: "finding-inner" }, tools, says, body)));
   } else {
@@ -92,9 +95,10 @@ export function showVerdict(card, finding, verdict, open) {
   const { body } = card.parts;
   body.querySelector(".verdict")?.remove();
   body.querySelector(".facts").before(verdictView(finding, verdict));
+  const before = card.querySelector(".held-details");
   arrange(card);
   const details = card.querySelector(".held-details");
-  if (details) details.open = open || active !== null;
+  if (details) details.open = before?.open ?? (open || active !== null);
   if (active && document.activeElement !== active) active.focus({ preventScroll: true });
 }
 

@@ -4,7 +4,7 @@ const whole = new Intl.NumberFormat("en-US");
 
 export const number = (value) => whole.format(value);
 
-const PLURALS = { entry: "entries" };
+const PLURALS = { entry: "entries", "more batch": "more batches" };
 
 /** `1 file`, `2 files`. */
 export const count = (value, noun) => `${number(value)} ${value === 1 ? noun : (PLURALS[noun] ?? `${noun}s`)}`;

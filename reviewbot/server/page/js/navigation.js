@@ -3,9 +3,12 @@
 import { announce } from "./announce.js";
 import { byId, setText } from "./dom.js";
 import { cardId } from "./finding.js";
+import { count } from "./format.js";
 import { findingLink, reviewLink } from "./route.js";
+import { isWhereWeLeftIt } from "./steady.js";
 
 const PINNED_MS = 4_000;
+const ACTS = ["wheel", "touchstart", "pointerdown", "keydown"];
 
 export class Navigation {
   /**
@@ -21,16 +24,42 @@ export class Navigation {
     this.leaving = leaving;
     this.wanted = null;
     this.current = null;
-    /** The ids of the findings that are shown, in the order of the sidebar. */
+    /** Whether the reader has used a key, a finger or the mouse. */
+    this.acted = false;
+    /** The ids of the findings that are shown, in the order of the sidebar, and how many of them count. */
     this.ids = [];
+    this.amount = 0;
+    /** The finding that was brought into view for a reader who had not chosen a place. */
+    this.first = null;
     byId("previous-finding").addEventListener("click", () => this.step(-1), { signal: leaving });
     byId("next-finding").addEventListener("click", () => this.step(1), { signal: leaving });
+    for (const kind of ACTS) {
+      const act = () => (this.acted = true);
+      document.addEventListener(kind, act, { signal: leaving, passive: true, capture: true });
+    }
     document.addEventListener("focusin", ({ target }) => this.#focused(target), { signal: leaving });
   }
 
-  /** Takes the findings that are shown, in order. */
+  /** Whether the reader has chosen a place: by an act, by scrolling, or by a link to a finding. */
+  get isRead() {
+    const { activeElement: active } = document;
+    const isElsewhere = active !== document.body && !active.matches("h1, #main");
+    return this.acted || this.wanted !== null || this.current !== null || isElsewhere || !isWhereWeLeftIt();
+  }
+
+  /** Brings the first finding into view, unless the reader has chosen a place or one of the findings is in view. */
+  showFirst() {
+    if (this.isRead || !this.diff.ready || this.first) return;
+    const [id] = this.ids;
+    if (this.amount === 0 || !this.diff.show(id, { fromTop: true })) return;
+    this.first = id;
+    this.#pin(id, () => this.isRead || this.diff.show(id));
+  }
+
+  /** Takes the findings that are shown, in order: first those that count. */
   update(findings) {
     this.ids = findings.map((finding) => finding.id);
+    this.amount = findings.filter((finding) => !finding.placement.held).length;
     this.sidebar.setCurrent(this.current);
     this.#position();
   }
@@ -45,7 +74,8 @@ export class Navigation {
     if (!this.wanted) return;
     if (this.diff.reveal(this.wanted)) {
       this.#setCurrent(this.wanted);
-      this.#pin(this.wanted);
+      const id = this.wanted;
+      this.#pin(id, () => this.diff.center(id));
       this.wanted = null;
     } else if (this.review.finished && this.diff.ready) {
       this.#missing(this.wanted);
@@ -55,7 +85,8 @@ export class Navigation {
 
   /** A finding was withdrawn. */
   withdrawn(id) {
-    if (this.pinned?.finding === id && !this.pinned.signal.aborted) this.#missing(id);
+    if (this.first === id) this.first = null;
+    else if (this.pinned?.finding === id && !this.pinned.signal.aborted) this.#missing(id);
     if (this.current === id) this.#setCurrent(null);
   }
 
@@ -70,16 +101,16 @@ export class Navigation {
   }
 
   /** Keeps a finding where it is while the page is still being filled, until the reader acts. */
-  #pin(id) {
+  #pin(id, keep) {
     this.pinned?.abort();
     this.pinned = new AbortController();
     this.pinned.finding = id;
     const { signal } = this.pinned;
     const unpin = () => this.pinned.abort();
-    const observer = new ResizeObserver(() => this.diff.center(id));
+    const observer = new ResizeObserver(keep);
     observer.observe(byId("main"));
     const timer = setTimeout(unpin, PINNED_MS);
-    for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+    for (const kind of ACTS) {
       document.addEventListener(kind, unpin, { signal, passive: true });
     }
     this.leaving.addEventListener("abort", unpin, { signal });
@@ -105,7 +136,12 @@ export class Navigation {
   #position() {
     const { length } = this.ids;
     const at = this.ids.indexOf(this.current);
-    setText(byId("finding-position"), length ? `${at < 0 ? "-" : at + 1} / ${length}` : "0 / 0");
+    const { finished, complete } = this.review;
+    const state = finished ? (complete ? "" : "; not complete") : " so far";
+    let says = `${count(this.amount, "finding")}${this.review.question === null ? state : ""}`;
+    if (at >= this.amount) says = `held ${at - this.amount + 1} / ${length - this.amount}`;
+    else if (at >= 0) says = `${at + 1} / ${this.amount}`;
+    setText(byId("finding-position"), says);
     byId("previous-finding").disabled = length === 0;
     byId("next-finding").disabled = length === 0;
   }
@@ -122,7 +158,7 @@ export class Navigation {
   }
 
   stepFile(by) {
-    const { files } = this.diff;
+    const files = this.diff.files.filter((view) => !view.element.hidden);
     if (!files.length) return;
     const inside = files.findIndex((view) => view.element.contains(document.activeElement));
     const above = files.findLastIndex((view) => view.element.getBoundingClientRect().top <= 140);

@@ -3,7 +3,7 @@
 import { causesOf, otherReasons } from "./causes.js";
 import { append, bdi, byId, h, icon, replace } from "./dom.js";
 import { COVERAGE } from "./file-view.js";
-import { capital, count, counted, dollars, number, readable } from "./format.js";
+import { capital, count, counted, number, readable } from "./format.js";
 import { plain } from "./show.js";
 
 /** How a review that ended may look: only `clean` is green. */
@@ -14,8 +14,13 @@ export function toneOf(review) {
   return review.outcome;
 }
 
-/** One sentence that can stand alone. It never reads clean if it is not. */
+/** One sentence or two that can stand alone, in the words of the verdict on GitHub. They never read better than the outcome. */
 export function outcomeSentence(review) {
+  const first = review.rulesOnly && review.question === null ? "Reviewed by rules and linters only. " : "";
+  return `${first}${verdict(review)}`;
+}
+
+function verdict(review) {
   const tally = review.tally();
   const counts = review.counts();
   const found = counted(counts);
@@ -29,8 +34,12 @@ export function outcomeSentence(review) {
     return `Nothing of this diff was reviewed: ${which} skipped by policy.`;
   }
   if (tone === "clean" || tone === "shallow" || tone === "findings") {
+    const where = `in ${count(tally.planned, "file")}`;
     const unread = tally.unread ? `, of which ${number(tally.unread)} ${tally.unread === 1 ? "was" : "were"} not read` : "";
-    return `${capital(found)} in ${count(tally.planned, "file")}${unread}.`;
+    const total = Object.values(counts).reduce((sum, value) => sum + value, 0);
+    if (total) return `${capital(found)} ${total === 1 ? "is" : "are"} open ${where}${unread}.`;
+    const isDone = tone === "clean" && !tally.unread && !review.rulesOnly && review.isModelled;
+    return isDone ? `Done: nothing blocks this; no findings ${where}.` : `No findings ${where}${unread}.`;
   }
   let what = "The review did not finish";
   if (missing) {
@@ -41,33 +50,6 @@ export function outcomeSentence(review) {
   const noneRead = missing && missing === tally.planned && !tally.partly;
   const rest = noneRead ? "" : "; nothing was found in the rest";
   return found === "no findings" ? `${what}${rest}.` : `${what}; ${found} found.`;
-}
-
-/** `2 findings held back, not counted.`; empty if nothing is held back. */
-function heldSentence(review) {
-  const held = review.held();
-  return held ? `${count(held, "finding")} held back, not counted.` : "";
-}
-
-/** `Verification: 3 supported, 1 undecided, 2 wrong ($0.0123).`; empty if there was none. */
-function verificationSentence({ verification }) {
-  if (verification === null) return "";
-  const { supported, partly, not_introduced: old, unverified, fixed, open } = verification;
-  // Streams of earlier versions have the names after `??`.
-  const wrong = verification.wrong ?? verification.refuted;
-  const undecided = verification.cannot_tell ?? verification.unproven;
-  const counts = {
-    supported, "partly true": partly, "not introduced": old, wrong, undecided, "not verified": unverified,
-    fixed, "still open": open,
-  };
-  const parts = Object.entries(counts).filter(([, value]) => value).map(([word, value]) => `${number(value)} ${word}`);
-  return `Verification: ${parts.join(", ") || "no verdict"} (${dollars(verification.cost_usd)}).`;
-}
-
-/** The number of look-ups, with what they read folded. */
-function lookedUp({ count: total, activities }) {
-  const items = activities.map((one) => h("li", {}, bdi(one)));
-  return h("details", { class: "cause" }, h("summary", {}, count(total, "look-up")), h("ul", {}, ...items));
 }
 
 export class Outcome {
@@ -83,25 +65,25 @@ export class Outcome {
     const { box } = this;
     box.hidden = !review.finished;
     if (!review.finished) return;
-    const key = JSON.stringify([tone, review.reasons, review.depth, review.verification, review.lookups, outcomeSentence(review)]);
+    const held = review.held() ? ` ${count(review.held(), "finding")} held back, not counted.` : "";
+    const sentence = `${outcomeSentence(review)}${held}`;
+    const key = JSON.stringify([tone, review.reasons, review.depth, sentence]);
     if (this.banner === key) return;
     this.banner = key;
     box.dataset.tone = tone;
-    const drawn = { clean: "check", answered: "check", shallow: "note", findings: "note", incomplete: "error" }[tone] ?? "skip";
     const words = { shallow: "Shallow. ", incomplete: "Incomplete. ", cancelled: "Cancelled. ", superseded: "Superseded. " };
-    const says = h("p", { class: "outcome-line" }, h("strong", {}, words[tone] ?? ""), outcomeSentence(review));
+    const says = h("p", { class: "outcome-line" }, h("strong", {}, words[tone] ?? ""), sentence);
     if (review.depth) append(says, ` ${plain(review.depth)}`);
     const text = h("div", { class: "outcome-text" }, says);
     const coverage = review.coverage();
     const others = review.question === null ? otherReasons(review.reasons, coverage) : review.reasons.map(readable);
     if (others.length) append(text, h("ul", {}, ...others.map((one) => h("li", {}, bdi(one)))));
     if (review.question === null) append(text, this.#causes(causesOf(coverage), tone));
-    const held = heldSentence(review);
-    if (held) append(text, h("p", { class: "held-line" }, held));
-    const verdicts = verificationSentence(review);
-    if (verdicts) append(text, h("p", { class: "held-line" }, verdicts));
-    if (review.lookups) append(text, lookedUp(review.lookups));
-    replace(box, icon(drawn), text);
+    // What is one short sentence is a part of the first line.
+    const isLine = ["clean", "findings", "answered"].includes(tone) && text.childElementCount === 1 && !review.depth;
+    box.classList.toggle("boxed", !isLine);
+    const drawn = { shallow: "note", incomplete: "error", findings: "note", clean: "check" }[tone] ?? "skip";
+    replace(box, isLine ? null : icon(drawn), text);
   }
 
   /** A sentence with a count for each cause, its files folded, and the remedy. */

@@ -1,5 +1,6 @@
 /** One review on the page: loads it, follows its events, and hands them to the views. */
 
+import { About } from "./about.js";
 import { Actions } from "./actions.js";
 import { announce, announceFinding } from "./announce.js";
 import { cancelOnTheWayOut, json, call, Problem, reviewPath } from "./api.js";
@@ -8,6 +9,7 @@ import { byId, setText } from "./dom.js";
 import { Filters } from "./filters.js";
 import { follow } from "./follow.js";
 import { count } from "./format.js";
+import { grouped } from "./groups.js";
 import { Ledger } from "./ledger.js";
 import { Navigation } from "./navigation.js";
 import { inOrder } from "./order.js";
@@ -15,11 +17,13 @@ import { Notes } from "./notes.js";
 import { outcomeSentence } from "./outcome.js";
 import { hideProblem, showProblem } from "./problem.js";
 import { orderedByFile } from "./settings.js";
-import { Sidebar, titleOf } from "./sidebar.js";
+import { Sidebar } from "./sidebar.js";
 import { Status } from "./status.js";
+import { steadily } from "./steady.js";
 import { plain } from "./show.js";
 import { Review } from "./store.js";
 import { showAnswer, showNotices, showSummary } from "./summary.js";
+import { titleOf } from "./title.js";
 
 // Old events are shown without a slide, and new ones not one by one if they come in a rush.
 const MOST_SLIDES = 20;
@@ -32,7 +36,8 @@ export class ReviewPage {
     this.review = new Review(id);
     this.leaving = new AbortController();
     this.queue = [];
-    this.live = false;
+    /** Whether plan and diff are shown, so that there is something to read. */
+    this.isLaidOut = false;
     this.scheduled = false;
     this.askedAt = -Infinity;
     this.dirty = { notices: true, summary: true, answer: true };
@@ -44,6 +49,8 @@ export class ReviewPage {
     this.diff = new DiffView(id, notes);
     this.sidebar = new Sidebar(this.diff, () => this.#render());
     this.navigation = new Navigation(this.review, this.diff, this.sidebar, this.leaving.signal);
+    this.diff.isRead = () => this.navigation.isRead;
+    this.about = new About();
     this.ledger = new Ledger();
     this.filters = new Filters(() => this.#filter());
     this.#listen(cancelOnLeave);
@@ -205,14 +212,21 @@ export class ReviewPage {
         console.error("an event could not be read", event, error);
       }
     }
+    if (this.isLaidOut) steadily(() => this.#showAll(events));
+    else this.#showAll(events);
+    this.isLaidOut = this.diff.ready && (this.review.batches.size > 0 || this.review.finished);
+    this.navigation.revealWanted();
+    this.navigation.showFirst();
+    const ended = events.find((event) => event.type === "review.finished");
+    if (ended) announce(`The review has ended. ${this.review.complete ? "" : `${this.review.outcome}. `}${outcomeSentence(this.review)}`);
+    this.#askAgain(events);
+  }
+
+  #showAll(events) {
     this.#placeFiles();
     const fresh = events.filter((event) => event.type === "finding" && event.seq > (this.replayTo ?? 0)).length;
     for (const event of events) this.#show(event, fresh <= MOST_SLIDES);
     this.#render();
-    this.navigation.revealWanted();
-    const ended = events.find((event) => event.type === "review.finished");
-    if (ended) announce(`The review has ended. ${this.review.complete ? "" : `${this.review.outcome}. `}${outcomeSentence(this.review)}`);
-    this.#askAgain(events);
   }
 
   #placeFiles() {
@@ -252,9 +266,15 @@ export class ReviewPage {
         this.dirty.summary = true;
         break;
       case "review.answer":
-      case "review.finished":
         this.dirty.answer = true;
         break;
+      case "review.finished": {
+        this.dirty.answer = true;
+        // Scrolling makes up for the room of the batches, where there is enough to scroll.
+        const canMove = event.seq <= (this.replayTo ?? 0) || !this.navigation.isRead;
+        if (canMove || window.scrollY > byId("progress-box").offsetHeight) this.status.activity.release();
+        break;
+      }
     }
   }
 
@@ -262,27 +282,32 @@ export class ReviewPage {
     const { review } = this;
     this.status.update(review);
     if (this.dirty.notices) showNotices(review.notices);
-    if (this.dirty.summary) showSummary(review.summary);
+    if (this.dirty.summary) showSummary(review.summary, review.standing().length === 0);
     if (this.dirty.answer) showAnswer(review);
     this.dirty = { notices: false, summary: false, answer: false };
     const coverage = review.coverage();
     this.diff.showCoverage(coverage);
     this.actions.update();
     this.ledger.update(review);
+    this.about.update(review);
     this.filters.update(review);
-    const found = review.standing().filter(this.filters.matches);
-    const ordered = inOrder(found, (finding) => this.diff.orderOf(finding), orderedByFile());
-    this.sidebar.update(review, ordered);
-    this.navigation.update(ordered);
+    const standing = review.standing();
+    const found = standing.filter(this.filters.matches);
+    const groups = grouped(inOrder(found, (finding) => this.diff.orderOf(finding), orderedByFile()));
+    this.hidden = this.filters.showHidden(standing.length - found.length, this.diff.filterFiles());
+    this.sidebar.update(review, groups);
+    this.navigation.update(groups.flatMap(({ findings }) => findings));
     byId("files-loading").hidden = this.diff.ready;
-    const all = review.standing().length - review.held();
+    const all = standing.length - review.held();
     document.title = plain(`${all ? `(${all}) ` : ""}${titleOf(review)} · reviewbot`);
   }
 
   #filter() {
-    this.diff.filter(this.filters.matches);
-    this.#render();
-    announce(`${count(this.navigation.ids.length, "finding")} shown.`);
+    steadily(() => {
+      this.diff.filter(this.filters.matches, this.filters.active);
+      this.#render();
+    });
+    announce(`${count(this.navigation.ids.length, "finding")} shown. ${this.filters.active ? this.hidden : ""}`);
   }
 
   /** Where it waits, and until when, is only in the object of the review. */

@@ -211,15 +211,17 @@ export class Segment {
     return left ? `Lines ${left[0]} to ${left[1]} of the old file` : "No lines";
   }
 
-  /** The row that holds the cards under a line, made if need be. */
+  /** The box of the cards under a line, made if need be. */
   slotAfter(index) {
     this.render();
     const { row } = this.rows.get(index);
     const next = row.nextElementSibling;
-    if (next?.classList.contains("finding-slot")) return next.firstElementChild;
-    const cell = h("td", { colspan: this.columns });
-    row.after(h("tr", { class: "finding-slot" }, cell));
-    return cell;
+    if (next?.classList.contains("finding-slot")) return next.querySelector(".stack");
+    // Out of view, a segment has the height that it had in view: the card would change it later.
+    this.element.classList.add("has-cards");
+    const stack = h("div", { class: "stack" });
+    row.after(h("tr", { class: "finding-slot" }, h("td", { colspan: this.columns }, stack)));
+    return stack;
   }
 
   /** Marks or unmarks a line that a finding is about. */

@@ -1,10 +1,12 @@
-/** The head of a review: its state, progress and cost. */
+/** The head of a review: its title, state, model, cost and time, and its progress while it runs. */
 
+import { Activity } from "./activity.js";
+import { copyButton } from "./clipboard.js";
 import { bdi, byId, h, icon, replace, setText } from "./dom.js";
-import { ago, clock, dollars, duration, number, readable } from "./format.js";
+import { ago, capital, clock, count, counted, dollars, duration, number, readable } from "./format.js";
 import { Outcome, toneOf } from "./outcome.js";
 import { plain } from "./show.js";
-import { titleOf } from "./sidebar.js";
+import { titleOf } from "./title.js";
 
 const STATES = { cut: "Not connected", queued: "Queued", running: "Running", waiting: "Waiting", finished: "Finished" };
 const OUTCOMES = {
@@ -26,6 +28,7 @@ export class Status {
     this.connection = null;
     this.cutAt = null;
     this.outcome = new Outcome(again);
+    this.activity = new Activity();
     byId("connection").hidden = true;
     this.timer = setInterval(() => this.tick(), 1000);
     this.review = null;
@@ -54,39 +57,42 @@ export class Status {
   }
 
   #facts(review) {
-    const key = JSON.stringify([review.subject, review.models, review.createdAt]);
+    const { subject, models, createdAt, startedAt, id } = review;
+    const key = JSON.stringify([subject, models, createdAt ?? startedAt, id]);
     if (this.facts === key) return;
     this.facts = key;
-    const parts = [];
-    if (review.subject) parts.push(bdi(review.subject));
-    if (review.models.length) parts.push(h("span", {}, ...review.models.flatMap((one, index) => [index ? ", then " : "", bdi(one)])));
-    const since = review.createdAt ?? review.startedAt;
-    if (since) parts.push(h("time", { datetime: since, title: new Date(since).toLocaleString() }, ago(since)));
-    parts.push(h("span", { class: "id" }, review.id));
-    replace(byId("review-facts"), ...parts.map((part) => h("li", {}, part)));
+    const show = (name, ...parts) => {
+      const item = byId(name);
+      item.hidden = !parts.length;
+      replace(item, ...parts);
+    };
+    show("fact-subject", ...(subject ? [bdi(subject)] : []));
+    show("fact-models", ...models.flatMap((one, index) => [index ? ", then " : "", bdi(one)]));
+    const since = createdAt ?? startedAt;
+    show("fact-age", ...(since ? [h("time", { datetime: since, title: new Date(since).toLocaleString() }, ago(since))] : []));
+    show("copy-id", copyButton("Copy id", () => id));
   }
 
   #progress(review, tone) {
-    const { progress } = review;
+    const { progress, estimate } = review;
     const tally = review.tally();
     const bar = byId("progress");
+    bar.hidden = review.finished;
     const total = progress?.chunks_total || review.chunks.size || 1;
     const ended = [...review.chunks.values()].filter((one) => ["reviewed", "partly", "failed"].includes(one.status)).length;
-    const done = Math.max(progress?.chunks_done ?? 0, ended);
     bar.max = total;
-    bar.value = review.finished && review.complete ? total : Math.min(done, total);
+    bar.value = Math.min(Math.max(progress?.chunks_done ?? 0, ended), total);
     bar.dataset.tone = tone;
     const filesTotal = progress?.files_total ?? tally.planned;
-    const filesDone = review.finished ? tally.reviewed : Math.max(progress?.files_done ?? 0, tally.reviewed + tally.partly + tally.failed);
-    const files = `${number(Math.min(filesDone, filesTotal))} of ${number(filesTotal)}`;
-    bar.setAttribute("aria-valuetext", `${files} files`);
-    setText(byId("figure-files"), review.files.size || progress ? files : "–");
-    const { input, output, cache_read: read, cache_write: written } = review.usage;
-    const into = input + read + written;
-    setText(byId("figure-tokens"), into + output ? `${number(into)} in, ${number(output)} out` : "0");
-    byId("figure-tokens").title = read ? `${number(read)} of them from the cache` : "";
-    setText(byId("figure-cost"), dollars(review.cost));
-    const { estimate } = review;
+    const filesDone = Math.min(Math.max(progress?.files_done ?? 0, tally.reviewed + tally.partly + tally.failed), filesTotal);
+    bar.setAttribute("aria-valuetext", `${number(filesDone)} of ${number(filesTotal)} files`);
+    const isKnown = review.question === null && (review.files.size || progress);
+    const soFar = isKnown ? `${capital(counted(review.counts()))} so far; ${number(filesDone)} of ${count(filesTotal, "file")} done` : "";
+    setText(byId("so-far"), review.finished ? "" : soFar);
+    const { usage, cost } = review;
+    const isExpected = !review.finished && cost === 0 && usage.input + usage.output + usage.cache_read + usage.cache_write === 0;
+    const expected = estimate?.cost_usd ? `about ${dollars(estimate.cost_usd)} expected` : "";
+    setText(byId("figure-cost"), isExpected ? expected || "–" : dollars(cost));
     const shares = review.byModel.map((one) => `${plain(one.model)}: ${dollars(one.cost_usd)}`).join("\n");
     byId("figure-cost").title = estimate && !review.finished ? `Estimated: ${dollars(estimate.cost_usd)}` : shares;
   }
@@ -96,6 +102,7 @@ export class Status {
     const { review } = this;
     if (!review) return;
     setText(byId("figure-time"), this.#time(review));
+    this.activity.update(review, this.cutAt === null ? this.#now(review) : null);
     setText(byId("activity"), this.#activity(review));
     this.#showConnection();
   }
@@ -103,15 +110,20 @@ export class Status {
   #time(review) {
     if (review.duration !== null) return duration(review.duration);
     const start = Date.parse(review.startedAt ?? "");
-    if (Number.isNaN(start) || !review.lastEventAt) return "–";
-    // The server's clock up to its last event, ours from then on: the two need not agree.
-    const here = review.finished ? 0 : (this.cutAt ?? performance.now()) - review.lastEventHere;
-    return clock((review.lastEventAt - start + here) / 1000);
+    const now = this.#now(review);
+    return Number.isNaN(start) || now === null ? "–" : clock((now - start) / 1000);
   }
 
+  /** The server's clock up to its last event, ours from then on: the two need not agree. In ms, or null. */
+  #now(review) {
+    if (!review.lastEventAt) return null;
+    const here = review.finished ? 0 : (this.cutAt ?? performance.now()) - review.lastEventHere;
+    return review.lastEventAt + here;
+  }
+
+  /** What the review waits for, or does apart from its batches. */
   #activity(review) {
-    if (review.finished) return review.firstFinding === null ? "" : `First finding after ${duration(review.firstFinding)}.`;
-    if (this.cutAt !== null) return "";
+    if (review.finished || this.cutAt !== null) return "";
     const parts = [];
     if (review.activity) parts.push(readable(review.activity));
     else if (review.state === "queued") parts.push("Waiting in the queue");
@@ -120,6 +132,7 @@ export class Status {
       const seconds = (next - Date.now()) / 1000;
       parts.push(seconds > 0 ? `next try in ${clock(seconds)}` : "next try now");
     }
+    if (!parts.length && review.runningBatches().length) return "";
     if (!parts.length) parts.push(review.question === null ? "Reviewing" : "Answering");
     return `${parts.join("; ")}…`;
   }

@@ -1,7 +1,8 @@
 /** What a review came to so far: the fold of its events. Touches no element. */
 
-import { isOnLine, SEVERITIES } from "./format.js";
+import { count, isOnLine, readable, SEVERITIES } from "./format.js";
 
+const OFFLINE = "offline";
 const UNFINISHED = "The review ended before this file was done.";
 
 export class Review {
@@ -23,6 +24,10 @@ export class Review {
     /** Files of the plan: path -> {path, status, added, removed, chunks} */
     this.files = new Map();
     this.chunks = new Map();
+    /** Id -> {id, paths, step: what it does now or null, startedAt: ms or null, found: number of findings} */
+    this.batches = new Map();
+    /** Why rules and linters alone review: {reason, is_incomplete}, or null. */
+    this.rulesOnly = null;
     this.skipped = new Map();
     /** id -> {finding, verdict: event or null, withdrawn: reason or null} */
     this.findings = new Map();
@@ -88,6 +93,31 @@ export class Review {
     const counts = Object.fromEntries(SEVERITIES.map((one) => [one, 0]));
     for (const one of this.standing()) if (!one.placement.held) counts[one.severity] += 1;
     return counts;
+  }
+
+  /** The batches whose requests are running or whose findings are being verified: {id, paths, step, startedAt}. */
+  runningBatches() {
+    if (this.finished) return [];
+    const busy = new Map();
+    for (const chunk of this.chunks.values()) {
+      if (chunk.status === "retrying") busy.set(chunk.batch, chunk.reason);
+      else if (chunk.status === "reviewing" && !busy.has(chunk.batch)) busy.set(chunk.batch, null);
+    }
+    for (const { verification, chunk } of this.standing()) {
+      const batch = this.chunks.get(chunk)?.batch;
+      if (verification === "pending" && !busy.has(batch)) busy.set(batch, "verifying findings");
+    }
+    return [...this.batches.values()]
+      .filter(({ id, startedAt }) => busy.has(id) && startedAt !== null)
+      .map((batch) => ({ ...batch, step: busy.get(batch.id) ?? batch.step }));
+  }
+
+  /** Whether models read all that they should: rules that take over for a model are no model. */
+  get isModelled() {
+    const ofRules = (model) => model === null || model === OFFLINE;
+    const planned = [...this.files.values()].filter(({ model }) => ofRules(model)).flatMap(({ chunks }) => chunks).length;
+    const byRules = this.byModel.filter(({ model }) => model === OFFLINE).reduce((sum, { chunks }) => sum + chunks, 0);
+    return byRules <= planned;
   }
 
   held() {
@@ -163,11 +193,13 @@ const HANDLERS = {
     review.notices = event.notices;
     review.estimate = event.estimate;
     review.question = event.question ?? null;
+    review.rulesOnly = event.rules_only ?? null;
     review.version = event.version;
     review.startedAt = event.at;
     review.files = new Map(event.files.map((file) => [file.path, file]));
     for (const chunk of event.chunks) {
       review.chunks.set(chunk.id, { ...chunk, status: "waiting", reason: null });
+      batchOf(review, chunk.batch).paths.add(chunk.path);
     }
   },
 
@@ -177,7 +209,11 @@ const HANDLERS = {
 
   "chunk.started"(review, event) {
     goOn(review);
-    Object.assign(chunkOf(review, event), { status: "reviewing", reason: null });
+    Object.assign(chunkOf(review, event), { status: "reviewing", reason: null, batch: event.batch });
+    const batch = batchOf(review, event.batch);
+    batch.paths.add(event.path);
+    batch.step = `waiting for ${event.model}`;
+    batch.startedAt ??= Date.parse(event.at);
   },
 
   "chunk.retrying"(review, event) {
@@ -195,7 +231,13 @@ const HANDLERS = {
 
   finding(review, event) {
     // Again under its id: it replaces the first, and stands again if it was withdrawn.
-    review.findings.set(event.finding.id, { finding: event.finding, verdict: null, withdrawn: null });
+    const { finding } = event;
+    const isNew = !review.findings.has(finding.id);
+    review.findings.set(finding.id, { finding, verdict: null, withdrawn: null });
+    const batch = review.batches.get(review.chunks.get(finding.chunk)?.batch);
+    if (!batch || !isNew) return;
+    batch.found += 1;
+    batch.step = `writing findings (${count(batch.found, "finding")} so far)`;
   },
 
   "finding.verified"(review, event) {
@@ -214,8 +256,10 @@ const HANDLERS = {
     review.progress = event;
     review.usage = event.usage;
     review.cost = event.cost_usd;
-    review.activity = event.activity;
-    if (!event.activity) goOn(review);
+    const batch = review.batches.get(event.batch);
+    if (batch && event.activity) batch.step = readable(event.activity);
+    review.activity = batch ? null : event.activity;
+    if (!event.activity || batch) goOn(review);
   },
 
   "review.summary"(review, event) {
@@ -255,6 +299,11 @@ function goOn(review) {
   if (review.state !== "finished") review.state = "running";
   review.nextTryAt = null;
   review.queuePosition = null;
+}
+
+function batchOf(review, id) {
+  if (!review.batches.has(id)) review.batches.set(id, { id, paths: new Set(), step: null, startedAt: null, found: 0 });
+  return review.batches.get(id);
 }
 
 function chunkOf(review, event) {

@@ -4,11 +4,15 @@ import { codeLines } from "./code-block.js";
 import { append, bdi, byId, h, icon, replace } from "./dom.js";
 import { line, linkedLine, markdown } from "./markdown.js";
 
-export function showSummary(summary) {
+/** Shows the summary: one line, and the rest unfolded if `isAlone`, since nothing was found. */
+export function showSummary(summary, isAlone) {
   const box = byId("summary");
   box.hidden = summary === null;
   if (!summary) return;
   const body = byId("summary-body");
+  const mismatch = summary.claim_mismatch ? [icon("warning"), "Description and change disagree. "] : [];
+  replace(byId("summary-line"), ...mismatch, ...line(summary.what));
+  byId("summary-details").open = isAlone;
   replace(body);
   if (summary.claim_mismatch) {
     const says = h("p", { class: "mismatch" }, icon("warning"));

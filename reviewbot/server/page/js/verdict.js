@@ -6,6 +6,11 @@ import { stateOf } from "./format.js";
 
 const ICONS = { pending: "spin", supported: "check", partly: "check", cannot_tell: "warning", unverified: "warning" };
 
+const BELOW_THRESHOLD = /^Its confidence of [\d.]+ is below [\d.]+\.$/;
+
+/** Whether a finding is held back by the threshold of the reader, not for another reason. */
+export const isBelowThreshold = ({ placement }) => placement.held && BELOW_THRESHOLD.test(placement.reason ?? "");
+
 /** The chip of a card; null if there is nothing to say. */
 export function stateChip(finding, notes) {
   const state = notes.dismissed.has(finding.id) ? "Dismissed" : stateOf(finding);
