@@ -172,7 +172,9 @@ def _of_merge_group(task: Task, inputs: ActionInputs) -> MergeGroupRequested | S
     if isinstance(task, MergeGroupDestroyed):
         return Skipped("the merge group was merged or taken out of the queue")
     reason = task.reason if isinstance(task, IgnoredDelivery) else "unknown"
-    raise ConfigError(f"the event names no merge group: {reason}", source=str(inputs.event_path))
+    raise ConfigError(
+        f"the merge_group event cannot be used: {reason}", source=str(inputs.event_path)
+    )
 
 
 def _checked(inputs: ActionInputs, body: bytes) -> object:

@@ -81,10 +81,10 @@ class ActionMergeGroup:
         try:
             await reporter.begin()
         except GitHubError as error:
-            log.warning("there is no check run: %s", error)
+            log.warning("could not create the check run: %s", error)
             return None
         if reporter.refused is not None:
-            log.warning("there is no check run: %s", reporter.refused)
+            log.warning("could not create the check run: %s", reporter.refused)
         return reporter
 
     async def _end(self, reporter: CheckReporter | None, body: Json) -> None:

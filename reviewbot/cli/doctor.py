@@ -241,8 +241,8 @@ def _github(state_folder: Path) -> Check:
         where = f"the settings of {app.url}, under Permissions & events; then accept them where"
         return Check(WRONG, "github", f"{who}: {'; '.join(lacks)}. Change {where} it is installed")
     if lacks := queue_shortfalls(app.permissions, app.events):
-        detail = f"{who}: for merge queues, {'; '.join(lacks)}. Change the settings of {app.url}"
-        return Check(WARNING, "github", f"{detail}, unless no repository has a merge queue")
+        detail = f"{who}: for merge queues, {'; '.join(lacks)}. If a repository has a merge queue"
+        return Check(WARNING, "github", f"{detail}, change the settings of {app.url}")
     if app.installations == 0:
         detail = f"{who} is not installed anywhere: open {app.url}/installations/new"
         return Check(WARNING, "github", detail)

@@ -99,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lookups",
         type=whole_number(0, MAX_LOOKUPS),
         metavar="N",
-        help="reads and searches of code outside the diff by a model; 0: none (default: 24)",
+        help="reads and searches of code outside the diff by a model; 0: none (default: 20)",
     )
     parser.add_argument("--title", default="", help="title of the change, for the summary")
     parser.add_argument(

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_S: Final = 300
-_PASSING: Final = frozenset(fault.value for fault in PASSING)
 _REQUEST: Final = re.compile(r" \(request [A-Za-z0-9_-]{1,100}\)\Z")
 
 
@@ -94,7 +93,7 @@ class Checkpoints:
             log.warning("a batch failed: %s", what)
         for one in failed if self._may_wait else ():
             # What the offline rules took over does not wait for its model.
-            if one.fault in _PASSING and one.model != OFFLINE:
+            if one.fault in PASSING and one.model != OFFLINE:
                 raise Postponed(cause(one.fault))
         self._save_result(task.id, result)
         for end in ends:

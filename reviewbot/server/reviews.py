@@ -70,6 +70,7 @@ class ReviewApi:
         self._service, self._access, self._body_limit = service, access, body_limit
         most = BODIES_IN_FLIGHT * body_limit
         self._in_flight = InFlight(most, most // 2)
+        self._estimating: set[str] = set()
 
     async def create(self, request: Request) -> Response:
         """Answer ``POST /v1/reviews``."""
@@ -94,11 +95,20 @@ class ReviewApi:
         return row, replayed, asked.options.cancel_on_disconnect
 
     async def estimate(self, request: Request) -> Response:
-        """Answer ``POST /v1/estimates``."""
-        caller = await self._access.caller(request, counted=True)
-        with self._in_flight.reserve(caller.tenant) as reserve:
-            asked = await read_request(request, caller, reserve, limit=self._body_limit)
-            expected = await self._service.expect(asked)
+        """Answer ``POST /v1/estimates``, one at a time for each tenant.
+
+        The page sends it without a click, so it does not count as a request for a review.
+        """
+        caller = await self._access.caller(request)
+        if caller.tenant in self._estimating:
+            raise Problem(429, "another estimate is still running; wait for it")
+        self._estimating.add(caller.tenant)
+        try:
+            with self._in_flight.reserve(caller.tenant) as reserve:
+                review = await read_request(request, caller, reserve, limit=self._body_limit)
+                expected = await self._service.expect(review)
+        finally:
+            self._estimating.discard(caller.tenant)
         return JSONResponse(estimate_document(expected))
 
     async def models(self, request: Request) -> Response:

@@ -58,7 +58,7 @@ class StatisticsApi:
 
     async def show(self, request: Request) -> Response:
         """Answer ``GET /v1/statistics``."""
-        caller = await self._access.caller(request, counted=True)
+        caller = await self._access.caller(request)
         text = request.query_params.get("days", "30")
         if text not in map(str, PERIODS):
             raise Problem(400, "days must be 7, 30 or 90", parameter="days")

@@ -196,5 +196,5 @@ async def test_a_destroyed_group_is_skipped(github: FakeGitHub, runner: Runner) 
 
 async def test_an_event_without_a_group_is_no_success(github: FakeGitHub, runner: Runner) -> None:
     (pull,) = pulls(github, 1)
-    with pytest.raises(ConfigError, match="names no merge group"):
+    with pytest.raises(ConfigError, match="merge_group event cannot be used"):
         await job(runner, queued(pull), "something_new")

@@ -179,7 +179,7 @@ def chunk_started(path: str) -> Json:
 
 def chunk_retrying(path: str, reason: str, delay_s: float) -> Json:
     about = {name: value for name, value in chunk_started(path).items() if name != "batch"}
-    rest = {"reason": reason, "next_model": MODEL, "delay_s": delay_s}
+    rest = {"reason": reason, "next_model": MODEL, "delay_s": delay_s, "fault": "overloaded"}
     return {**about, "type": "chunk.retrying", **rest}
 
 

@@ -184,4 +184,4 @@ def test_only_findings_below_the_threshold_are_said_to_be(
     expect(page.locator("#no-findings")).to_have_text(none)
     expect(page.locator("#finding-position")).to_have_text("0 findings")
     page.keyboard.press("j")
-    expect(page.locator("#finding-position")).to_have_text("held 1 / 2")
+    expect(page.locator("#finding-position")).to_have_text("held back: 1 / 2")

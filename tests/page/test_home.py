@@ -54,9 +54,9 @@ def test_the_model_and_its_price_are_named_before_a_diff_is_given(
 def test_without_a_model_a_chip_says_so_with_the_reason(page: Page, server: ScriptedServer) -> None:
     server.models = OFFLINE
     page.goto(server.url)
-    expect(page.locator("#model-line .model-chip")).to_have_text("Offline rules")
+    expect(page.locator("#model-line .model-chip")).to_have_text("Built-in rules")
     expect(page.locator("#model-line")).to_have_text(
-        "Offline rules review, and no model."
+        "Built-in rules review; no model is used."
         " No ANTHROPIC_API_KEY is set, so the offline rules review. It costs nothing."
     )
     assert_accessible(page)
@@ -129,7 +129,7 @@ def test_another_model_is_estimated_again_and_no_diff_no_longer(
 ) -> None:
     page.goto(server.url)
     paste(page, DIFF)
-    expect(page.locator("#estimate")).to_contain_text("No limit is set")
+    expect(page.locator("#estimate")).to_contain_text("No budget is set")
     page.get_by_text("Options", exact=True).click()
     server.estimate = {**ESTIMATE, "models": ["offline"], "output_tokens": 0, "cost_usd": 0.0}
     page.get_by_label("Model").select_option("offline")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from tests.server.nodes import APART, DEMO, Node, follow, node, post
 from tests.server.test_openapi import validator
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 DIFF = {"Content-Type": "text/x-diff"}
@@ -58,19 +60,30 @@ async def test_what_a_review_would_refuse_an_estimate_refuses_too(server: Node) 
             assert answers[0].json()["detail"] == answers[1].json()["detail"]
 
 
-async def test_estimates_count_as_requests_of_the_key(server: Node) -> None:
+async def test_a_key_gets_one_estimate_at_a_time_beside_its_limit_of_reviews(server: Node) -> None:
     database = open_database(f"sqlite:///{server.folder / 'reviewbot.db'}")
     with database.engine.begin() as connection:
         _, secret = keys.add(connection, "few", Limits(requests_per_minute=1))
     database.engine.dispose()
     headers = {**DIFF, "Authorization": f"Bearer {secret}"}
-    async with server.client() as client:
-        statuses = [
-            (await client.post("/v1/estimates", content=DEMO, headers=headers)).status_code
-            for _ in range(3)
-        ]
-    assert 429 in statuses[1:]  # a minute may begin between two requests
-    assert statuses[0] == 200
+    rest = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield DEMO[:100]
+        await rest.wait()
+        yield DEMO[100:]
+
+    async with server.client() as client, asyncio.timeout(60):
+        first = asyncio.create_task(client.post("/v1/estimates", content=slow(), headers=headers))
+        statuses = [200]
+        while statuses[-1] == 200:  # until the first one has arrived
+            answer = await client.post("/v1/estimates", content=DEMO, headers=headers)
+            statuses.append(answer.status_code)
+        assert statuses[-1] == 429
+        rest.set()
+        assert (await first).status_code == 200
+        answer = await client.post("/v1/estimates", content=DEMO, headers=headers)
+        assert answer.status_code == 200
 
 
 async def test_the_models_of_a_server_are_listed_with_their_prices(tmp_path: Path) -> None:

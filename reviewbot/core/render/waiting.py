@@ -1,4 +1,4 @@
-"""Say that a review waits for its next attempt, and read it again. Pure."""
+"""Write and parse the activity of a review that waits for its next attempt. Pure."""
 
 from __future__ import annotations
 

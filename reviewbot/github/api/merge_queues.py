@@ -26,7 +26,9 @@ query ($owner: String!, $name: String!, $branch: String!, $ref: String!) {{
     ref(qualifiedName: $ref) {{ target {{ oid }} }}
     mergeQueue(branch: $branch) {{
       entries(first: {LISTED}) {{
-        nodes {{ baseCommit {{ oid }} headCommit {{ oid }} pullRequest {{ number headRefOid }} }}
+        nodes {{
+          position baseCommit {{ oid }} headCommit {{ oid }} pullRequest {{ number headRefOid }}
+        }}
       }}
     }}
   }}
@@ -44,12 +46,14 @@ class QueueEntry:
             is the head that was added to it.
         base: the commit that the queue's commit for the entry is on.
         head: the queue's commit for the entry.
+        position: place in the queue, from 1.
     """
 
     number: int
     pull_head: str
     base: str
     head: str
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ class MergeQueues:
 def group_of(queue: MergeQueue, head: str) -> tuple[QueueEntry, ...] | None:
     """Return the pull requests of the merge group with this head, the first one first.
 
-    The result is None if the queue does not list the group, or not all of it.
+    The result is None if the queue does not list the group, or not all of it: the chain must have
+    every entry ahead.
     """
     by_head = {entry.head: entry for entry in queue.entries}
     if len(by_head) < len(queue.entries):
@@ -105,17 +110,21 @@ def group_of(queue: MergeQueue, head: str) -> tuple[QueueEntry, ...] | None:
             return None
         group.append(entry)
         at = entry.base
-    return tuple(reversed(group))
+    ahead = sum(entry.position <= group[0].position for entry in queue.entries)
+    return tuple(reversed(group)) if len(group) == ahead else None
 
 
 def _entry(node: dict[str, Any]) -> QueueEntry | None:
     """Return an entry; None while its commit is being made."""
     pull = node.get("pullRequest") or {}
     number, pull_head = pull.get("number"), pull.get("headRefOid")
+    position = node.get("position")
     base, head = _oid(node.get("baseCommit")), _oid(node.get("headCommit"))
-    if type(number) is not int or not is_commit(pull_head) or base is None or head is None:
+    if type(number) is not int or type(position) is not int or not is_commit(pull_head):
         return None
-    return QueueEntry(number, pull_head, base, head)
+    if base is None or head is None:
+        return None
+    return QueueEntry(number, pull_head, base, head, position)
 
 
 def _oid(found: object) -> str | None:

@@ -50,7 +50,7 @@ class AppMergeGroups:
         try:
             await self._check(task)
         except (UnavailableError, UncertainWriteError) as error:
-            raise WaitError(f"{error.for_author}", seconds=POLL_S) from error
+            raise WaitError(error.for_author, seconds=POLL_S) from error
 
     async def _check(self, task: MergeGroupRequested) -> None:
         reporter = await self._begun(task)

@@ -1,7 +1,7 @@
 """The block of the summary comment for coding agents. Pure.
 
-It has no text of a model and of nobody else, but paths. It is JSON in ASCII in which no character
-can end the block: a path of a pull request is hostile.
+It contains fixed words, ids, rules, links and the paths of the pull request. Paths are hostile, so
+it is ASCII JSON without characters that could end the block.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from reviewbot.core.safety.escape import is_plain
 from reviewbot.core.safety.markdown import code_block
 from reviewbot.core.safety.safe_text import safe_line, safe_markdown
 from reviewbot.github.markers import MAX_LENGTH, MAX_SUMMARY, has_marker
-from reviewbot.github.publish.sections import size
+from reviewbot.github.publish.sections import folded, size
 
 if TYPE_CHECKING:
     from reviewbot.core.events.events import ReviewSummary
@@ -138,7 +138,7 @@ def on_line(
     before = unmarked("\n\n".join(filter(str.strip, words)))
     details = "\n\n".join((f"{_facts(safe)}, id {code_span(safe.id)}", *_proofs(safe, links)))
     small = HELP_WITH_REPLIES if replies and safe.is_from_model else HELP
-    after = unmarked(f"<details>\n<summary>{small}</summary>\n\n{details}\n\n</details>")
+    after = unmarked(folded(small, details))
     room = MAX_BODY - size(before) - size(after) - MAX_LENGTH - 8
     block = _offered(safe, room) if offer else None
     blocks = [before, *([unmarked(_shown(safe))] if block is None else [block]), after]

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from reviewbot.github.api.merge_queues import QueueEntry
 
 WAIT_S: Final = 600.0
-"""Seconds to wait for checks that still run, from the begin of the check of the merge group."""
-POLL_S: Final = 20.0
-"""Seconds between two looks at the checks of a merge group."""
+"""Seconds to wait for checks that still run, from the start of the check of the merge group."""
+POLL_S: Final = 40.0
+"""Seconds between two looks at the checks of a merge group. In the App a look is an attempt of the
+delivery, so the looks of a whole wait leave attempts for failures."""
 
 Result = Literal["failure", "missing", "running", "neutral", "success"]
 GroupConclusion = Literal["failure", "neutral", "success"]
@@ -175,9 +176,12 @@ async def _judge(api: Api, source: CheckSource, entry: QueueEntry) -> PullResult
     if found is not None:
         return found
     if source.workflow is None:
-        detail = "there is no check. Write `/review` on the pull request, then queue it again"
+        detail = (
+            "there is no check. Write `/review` on the pull request, then add it to the queue again"
+        )
     else:
-        detail = "there is no check and no run of this workflow. Run it, then queue it again"
+        remedy = "Push to the pull request, then add it to the queue again"
+        detail = f"there is no check and no run of this workflow. {remedy}"
     return PullResult(number, head, "missing", detail)
 
 
@@ -257,7 +261,7 @@ def ended(group: GroupResult, source: CheckSource, completed_at: str) -> Json:
 
 
 def summary(group: GroupResult, source: CheckSource) -> str:
-    """Return the results of a merge group as Markdown: a sentence, and a line a pull request."""
+    """Return the results of a merge group as Markdown, with a line for each pull request."""
     if group.problem:
         return literal(group.problem, 1_000)
     only_runs = source.app_id is None and source.workflow is not None

@@ -151,7 +151,10 @@ class _Folded:
         *,
         known: Collection[str],
     ) -> _Folded:
-        """Return those of ``counted``. ``known`` have a comment, or belong to this push."""
+        """Return the findings of ``counted`` to fold.
+
+        ``known`` are the ids of findings with a comment or of this push, which are not folded.
+        """
         listed, aside, doubted = [], [], []
         for finding in counted:
             rule = done.listed.get(finding.id)

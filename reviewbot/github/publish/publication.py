@@ -146,8 +146,9 @@ class Publication:
                 pass
             case ChunkRetrying() if event.fault == OVERLOADED:
                 self._waits[event.chunk] = datetime.now(UTC) + timedelta(seconds=event.delay_s)
-            case ChunkStarted() | ChunkFinished() if self._waits.pop(event.chunk, None):
-                pass
+            case ChunkStarted() | ChunkFinished():
+                if self._waits.pop(event.chunk, None) is None:
+                    return
             case _:
                 return
         if self._check is not None:

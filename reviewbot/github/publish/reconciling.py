@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reconciling:
-    """What a review is reconciled with. ``key`` identifies the review in our markers."""
+    """Reconcile one review with the prior state of its pull request.
+
+    ``key`` identifies the review in our markers.
+    """
 
     api: Api
     identity: BotIdentity

@@ -1,4 +1,4 @@
-"""What the summary says about the comments of findings on lines. Pure."""
+"""Notes of the summary about the comments on lines. Pure."""
 
 from __future__ import annotations
 

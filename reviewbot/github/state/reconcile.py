@@ -78,12 +78,6 @@ class Reconciled:
             if (record.listed or record.is_doubted) and record.state == "open"
         }
 
-    def since(self, finding_id: str) -> str:
-        """Return ``new`` or ``still open``; empty in a first review."""
-        if self.is_first:
-            return ""
-        return "new" if any(one.id == finding_id for one in self.new) else "still open"
-
 
 def reconcile(
     report: Report,

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.github.api.merge_queues import MergeQueue, QueueEntry, group_of
+from reviewbot.github.app.retries import FEW_TRIES, MOST_TRIES
 from reviewbot.github.publish.merge_group import (
     ORDER,
+    POLL_S,
+    WAIT_S,
     CheckSource,
     GroupResult,
     PullResult,
@@ -83,7 +86,7 @@ def test_a_hundred_pull_requests_fit_into_a_check() -> None:
 
 def chain(*shas: str) -> tuple[QueueEntry, ...]:
     return tuple(
-        QueueEntry(number, "f" * 40, base, head)
+        QueueEntry(number, "f" * 40, base, head, number)
         for number, (base, head) in enumerate(pairwise(shas), 1)
     )
 
@@ -106,8 +109,20 @@ def test_a_head_that_the_queue_does_not_list_is_no_group() -> None:
 
 
 def test_entries_that_share_a_commit_are_no_group() -> None:
-    entries = (*chain(*SHAS[:3]), QueueEntry(9, "f" * 40, SHAS[1], SHAS[2]))
+    entries = (*chain(*SHAS[:3]), QueueEntry(9, "f" * 40, SHAS[1], SHAS[2], 3))
     assert group_of(MergeQueue(entries, SHAS[0]), SHAS[2]) is None
+
+
+def test_a_chain_that_misses_an_entry_ahead_is_no_group() -> None:
+    entries = tuple(
+        QueueEntry(number, "f" * 40, SHAS[0], SHAS[number], number) for number in (1, 2, 3)
+    )
+    assert group_of(MergeQueue(entries, SHAS[0]), SHAS[1]) == entries[:1]
+    assert group_of(MergeQueue(entries, SHAS[0]), SHAS[3]) is None
+
+
+def test_the_looks_of_a_whole_wait_leave_attempts_for_failures() -> None:
+    assert WAIT_S / POLL_S + FEW_TRIES <= MOST_TRIES
 
 
 @given(
@@ -118,7 +133,7 @@ def test_entries_that_share_a_commit_are_no_group() -> None:
 def test_a_group_always_leads_from_its_head_to_the_branch(
     edges: list[tuple[str, str]], head: str, tip: str | None
 ) -> None:
-    entries = tuple(QueueEntry(n, "f" * 40, *edge) for n, edge in enumerate(edges))
+    entries = tuple(QueueEntry(n, "f" * 40, *edge, n) for n, edge in enumerate(edges))
     group = group_of(MergeQueue(entries, tip), head)
     if group is not None:
         assert (group[0].base, group[-1].head) == (tip, head)

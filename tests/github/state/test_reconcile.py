@@ -121,7 +121,6 @@ def test_a_first_review_is_all_new() -> None:
     assert [one.line for one in done.new] == [2]
     assert done.unposted == done.new
     assert done.is_first
-    assert done.since(done.new[0].id) == ""
 
 
 def test_a_finding_reported_again_stays_open_at_its_new_line() -> None:
@@ -130,7 +129,6 @@ def test_a_finding_reported_again_stays_open_at_its_new_line() -> None:
     done = pull.review(["x", "  bad"], at(2, "  bad"))
     assert open_lines(done) == [2]
     assert done.new == done.unposted == ()
-    assert done.since(done.report.findings[0].id) == "still open"
 
 
 def test_the_same_code_in_other_words_on_the_same_lines_is_the_same_finding() -> None:

@@ -76,8 +76,8 @@ async function problem(response) {
 }
 
 /**
- * The response if it is good. Asks for a key as often as the server wants one, and throws a
- * `Problem` otherwise.
+ * The response if it is good. Asks for a key as often as the server wants one, but not for a call
+ * that is `unasked`, and throws a `Problem` otherwise.
  */
 export async function call(path, options = {}) {
   for (;;) {
@@ -85,7 +85,7 @@ export async function call(path, options = {}) {
     const response = await send(path, options);
     if (response.ok) return response;
     const wrong = await problem(response);
-    if (response.status !== 401) throw wrong;
+    if (response.status !== 401 || options.unasked) throw wrong;
     // Another call may have got a key meanwhile.
     if (apiKey() !== used && apiKey()) continue;
     unlocking.pending ??= unlocking.ask(wrong.detail, Boolean(used)).finally(() => {

@@ -76,7 +76,8 @@ export class Estimate {
   async #estimated() {
     try {
       const { path, type, body } = await this.request();
-      const found = await json(path.replace("v1/reviews", "v1/estimates"), { method: "POST", headers: { "Content-Type": type }, body });
+      const options = { method: "POST", headers: { "Content-Type": type }, body, unasked: !this.wanted };
+      const found = await json(path.replace("v1/reviews", "v1/estimates"), options);
       return sentences(found);
     } catch (error) {
       return ["There is no estimate: ", bdi(error.detail ?? String(error.message))];
@@ -97,6 +98,6 @@ function sentences(found) {
 }
 
 function limits(found) {
-  if (found.budget_usd === null) return [" No limit is set; a budget in the options is one."];
+  if (found.budget_usd === null) return [" No budget is set; the options can set one."];
   return [" ", h("strong", {}, `At most ${dollars(found.budget_usd)}`), ", the budget."];
 }

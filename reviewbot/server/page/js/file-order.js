@@ -12,13 +12,13 @@ export class FileOrder {
     this.divider = h("p", { class: "files-rest", hidden: true }, "Files without findings");
   }
 
-  /** Moves a file with findings to those with findings; if `isRead`, only when that moves nothing in view. */
-  promote(view, isRead) {
+  /** Moves a file that has its first finding up to the others with findings. With `keepsView`, skips a file that is in the window. */
+  promote(view, keepsView) {
     if (this.first.has(view)) return;
     const next = this.views.find((other) => !this.first.has(other) || other.index > view.index);
     if (next !== view) {
       const { element } = view;
-      if (element.contains(document.activeElement) || (isRead && isSeen(element))) return;
+      if (element.contains(document.activeElement) || (keepsView && isSeen(element))) return;
       const before = this.views.indexOf(next);
       this.views.splice(this.views.indexOf(view), 1);
       this.views.splice(before, 0, view);

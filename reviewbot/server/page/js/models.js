@@ -56,7 +56,7 @@ export class Models {
     replace(line);
     if (usual?.offline) {
       const reason = found.offline_reason ? ` ${capital(found.offline_reason)}.` : "";
-      append(line, chip("Offline rules", "offline"), " review, and no model.", bdi(reason), " It costs nothing.");
+      append(line, chip("Built-in rules", "offline"), " review; no model is used.", bdi(reason), " It costs nothing.");
     } else {
       append(line, chip(found.default, "model"), " reviews");
       if (found.others.length) append(line, ", and some files ", bdi(listed(found.others)));

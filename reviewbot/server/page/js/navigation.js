@@ -139,7 +139,7 @@ export class Navigation {
     const { finished, complete } = this.review;
     const state = finished ? (complete ? "" : "; not complete") : " so far";
     let says = `${count(this.amount, "finding")}${this.review.question === null ? state : ""}`;
-    if (at >= this.amount) says = `held ${at - this.amount + 1} / ${length - this.amount}`;
+    if (at >= this.amount) says = `held back: ${at - this.amount + 1} / ${length - this.amount}`;
     else if (at >= 0) says = `${at + 1} / ${this.amount}`;
     setText(byId("finding-position"), says);
     byId("previous-finding").disabled = length === 0;
