@@ -7,10 +7,12 @@ import re
 from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from starlette.responses import JSONResponse
 
+from reviewbot.core.events.events import Outcome
+from reviewbot.core.findings.finding import SEVERITIES
 from reviewbot.core.render.inert import well_formed
 from reviewbot.server.problems import Problem
 from reviewbot.store import statistics
@@ -35,11 +37,6 @@ PERIODS: Final = (7, 30, 90)
 MOST_REPOSITORIES: Final = 20
 """Maximum number of repositories that are listed one by one."""
 MOST_REASONS: Final = 3
-OUTCOMES: Final = (
-    *("clean", "shallow", "findings", "incomplete"),
-    *("superseded", "cancelled", "answered"),
-)
-SEVERITIES: Final = ("error", "warning", "note")
 _REPOSITORY: Final = re.compile(r"(?:github/)?([A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100})#")
 
 
@@ -93,8 +90,8 @@ def statistics_document(found: Statistics, *, days: int, today: int, kept_days: 
     """
     totals = found.totals
     outcomes = Counter[str | None]()
-    for one in totals:
-        outcomes[one.outcome] += one.reviews
+    for total in totals:
+        outcomes[total.outcome] += total.reviews
     document = {
         "days": days,
         "since": _day(today - days + 1),
@@ -102,10 +99,10 @@ def statistics_document(found: Statistics, *, days: int, today: int, kept_days: 
         "kept_days": kept_days,
         "truncated": found.truncated,
         "open": outcomes[None],
-        "outcomes": {name: outcomes[name] for name in OUTCOMES},
+        "outcomes": {name: outcomes[name] for name in get_args(Outcome)},
         **_sums(totals),
         "by_day": [
-            {"day": _day(day), **_sums(one for one in totals if one.day == day)}
+            {"day": _day(day), **_sums(total for total in totals if total.day == day)}
             for day in range(today - days + 1, today + 1)
         ],
         **_repositories(totals),
@@ -126,12 +123,12 @@ def statistics_document(found: Statistics, *, days: int, today: int, kept_days: 
 
 
 def _sums(totals: Iterable[Totals]) -> Json:
-    found = tuple(totals)
+    rows = tuple(totals)
     return {
-        "reviews": sum(one.reviews for one in found),
-        "findings": {name: sum(getattr(one, name) for one in found) for name in SEVERITIES},
-        "cost_usd": sum(one.usd for one in found),
-        "unpriced": sum(one.unpriced for one in found),
+        "reviews": sum(row.reviews for row in rows),
+        "findings": {name: sum(getattr(row, name) for row in rows) for name in SEVERITIES},
+        "cost_usd": sum(row.usd for row in rows),
+        "unpriced": sum(row.unpriced for row in rows),
     }
 
 

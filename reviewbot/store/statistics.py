@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from reviewbot.core.findings.finding import SEVERITIES
 from reviewbot.store.tables import EVENTS, REVIEWS
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _totals(connection: sa.Connection, mine: sa.ColumnElement[bool]) -> tuple[To
             sa.case((start.like("%/%#"), start), else_="").label("subject_start"),
             REVIEWS.c.outcome,
             sa.func.count().label("reviews"),
-            *map(severity, ("error", "warning", "note")),
+            *map(severity, SEVERITIES),
             sa.func.coalesce(sa.func.sum(cost), 0.0).label("usd"),
             sa.func.sum(sa.case((ended_unpriced, 1), else_=0)).label("unpriced"),
         )

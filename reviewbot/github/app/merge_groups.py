@@ -8,7 +8,7 @@ waited for. Between two looks the delivery is postponed, and takes no slot of th
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reviewbot.core.render import TOOL_NAME
@@ -18,11 +18,11 @@ from reviewbot.github.client.errors import InvalidError, UnavailableError, Uncer
 from reviewbot.github.publish import check_run, merge_group
 from reviewbot.github.publish.check_reporter import CheckReporter
 from reviewbot.github.publish.merge_group import POLL_S, WAIT_S, CheckSource, GroupResult
+from reviewbot.store.eventlog import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from reviewbot.core.events.records import Json
     from reviewbot.github.api.checks import CheckRun
     from reviewbot.github.api.gateway import Gateway
     from reviewbot.github.webhook.tasks import MergeGroupDestroyed, MergeGroupRequested
@@ -102,9 +102,7 @@ class AppMergeGroups:
 
     async def _reporter(self, task: MergeGroupRequested | MergeGroupDestroyed) -> CheckReporter:
         api = self._github.installation(installation_at(task.repository))
-        first: Json = merge_group.begun(
-            task.head_sha, task.head_sha[:12], await self._stamp(), TOOL_NAME
-        )
+        first = merge_group.begun(task.head_sha, task.head_sha[:12], await self._stamp(), TOOL_NAME)
         return CheckReporter(api, task.repository.full_name, first)
 
     async def _now(self) -> float:
@@ -112,7 +110,7 @@ class AppMergeGroups:
         return await self._clock() / 1000
 
     async def _stamp(self) -> str:
-        return _rfc3339(await self._now())
+        return rfc3339(await self._clock())
 
     def _source(self, task: MergeGroupRequested, app_id: int | None) -> CheckSource:
         repo = task.repository.full_name
@@ -122,7 +120,3 @@ class AppMergeGroups:
 def _started(run: CheckRun) -> float:
     """Return when a check run began, in seconds since 1970; long ago if GitHub does not say."""
     return datetime.fromisoformat(run.started_at).timestamp() if run.started_at else 0.0
-
-
-def _rfc3339(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

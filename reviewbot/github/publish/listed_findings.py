@@ -81,10 +81,13 @@ def rest_sections(
     for unposted in rest:
         groups[_group(unposted)].append(unposted)
     surplus, notes = groups["surplus"], groups["notes"]
-    by_line = [
-        line for in_file in by_file(surplus, _path) for line in _lines_of_file(in_file, link_hosts)
+    shown = ((safe_finding(unposted.finding, link_hosts), unposted.link) for unposted in surplus)
+    by_line = list(lines_by_file(shown))
+    plain = [
+        replace(note, reason="")
+        for in_file in by_file(notes, lambda note: note.finding.path)
+        for note in in_file
     ]
-    plain = [replace(note, reason="") for in_file in by_file(notes, _path) for note in in_file]
     named: tuple[tuple[str, Sequence[FindingWithoutComment], int, float], ...] = (
         ("Not on a line", groups["others"], 70, 0.7),
         ("Listed without a comment", groups["listed"], 71, 0.5),
@@ -118,10 +121,6 @@ def _group(unposted: FindingWithoutComment) -> str:
     return "surplus" if unposted.is_surplus else "notes" if unposted.is_listed_note else "others"
 
 
-def _path(unposted: FindingWithoutComment) -> str:
-    return unposted.finding.path
-
-
 def by_file(entries: Iterable[T], path_of: Callable[[T], str]) -> list[list[T]]:
     """Return the entries of each file. Files and their entries keep their order."""
     files: dict[str, list[T]] = {}
@@ -130,14 +129,12 @@ def by_file(entries: Iterable[T], path_of: Callable[[T], str]) -> list[list[T]]:
     return list(files.values())
 
 
-def _lines_of_file(
-    in_file: Sequence[FindingWithoutComment], link_hosts: tuple[str, ...]
-) -> Iterator[str]:
-    """Yield a line for each finding of a file, the first one below the name of the file."""
-    heading = unmarked(f"- {code_span(in_file[0].finding.path)}\n")
-    for number, unposted in enumerate(in_file):
-        line = line_of(safe_finding(unposted.finding, link_hosts), unposted.link)
-        yield f"{'' if number else heading}  - {line}"
+def lines_by_file(findings: Iterable[tuple[Finding, str | None]]) -> Iterator[str]:
+    """Yield a line for each safe finding with its address, below the name of its file."""
+    for in_file in by_file(findings, lambda entry: entry[0].path):
+        heading = unmarked(f"- {code_span(in_file[0][0].path)}\n")
+        for number, (finding, address) in enumerate(in_file):
+            yield f"{'' if number else heading}  - {line_of(finding, address)}"
 
 
 def line_of(safe: Finding, address: str | None) -> str:

@@ -124,10 +124,10 @@ class GroupResult:
     @property
     def conclusion(self) -> GroupConclusion:
         """Conclusion of the check of the merge group, if nothing is waited for any more."""
-        found = worst(result.result for result in self.results)
-        if self.problem or found in ("failure", "missing", "running"):
+        result = worst(pull.result for pull in self.results)
+        if self.problem or result in ("failure", "missing", "running"):
             return "failure"
-        return "neutral" if found == "neutral" else "success"
+        return "neutral" if result == "neutral" else "success"
 
     @property
     def title(self) -> str:
@@ -139,7 +139,7 @@ class GroupResult:
         return ". ".join(parts)
 
     def _numbers(self, result: Result) -> str:
-        numbers = [f"#{one.number}" for one in self.results if one.result == result]
+        numbers = [f"#{pull.number}" for pull in self.results if pull.result == result]
         if len(numbers) > 5:
             return count(len(numbers), "pull request")
         return listed(numbers) if numbers else ""
@@ -162,19 +162,21 @@ async def judge(api: Api, source: CheckSource, branch: str, head: str) -> GroupR
         return GroupResult(problem=problem, may_change=isinstance(error, _LATER))
     if group is None:
         return GroupResult(problem=_UNLISTED, may_change=True)
-    return GroupResult(tuple(await asyncio.gather(*(_judge(api, source, one) for one in group))))
+    return GroupResult(
+        tuple(await asyncio.gather(*(_judge(api, source, entry) for entry in group)))
+    )
 
 
 async def _judge(api: Api, source: CheckSource, entry: QueueEntry) -> PullResult:
     number, head = entry.number, entry.pull_head
     try:
-        found = await _by_check(api, source, entry) or await _by_workflow(api, source, entry)
+        judged = await _by_check(api, source, entry) or await _by_workflow(api, source, entry)
     except GitHubError as error:
         reason = literal(error.for_author, 500)
         result: Result = "running" if isinstance(error, _LATER) else "missing"
         return PullResult(number, head, result, f"it could not be read: {reason}")
-    if found is not None:
-        return found
+    if judged is not None:
+        return judged
     if source.workflow is None:
         detail = (
             "there is no check. Write `/review` on the pull request, then add it to the queue again"
@@ -272,10 +274,10 @@ def summary(group: GroupResult, source: CheckSource) -> str:
     return "\n".join([first, "", *lines])
 
 
-def _line(one: PullResult, page: str, *, timed_out: bool) -> str:
-    words = "No result" if one.result == "running" and one.detail else _WORDS[one.result]
-    if one.result == "running" and timed_out:
+def _line(pull: PullResult, page: str, *, timed_out: bool) -> str:
+    words = "No result" if pull.result == "running" and pull.detail else _WORDS[pull.result]
+    if pull.result == "running" and timed_out:
         words = f"{words} after {WAIT_S / 60:.0f} minutes"
-    shown = f"[{words}]({one.url})" if one.url else words
-    detail = f": {one.detail}" if one.detail else ""
-    return f"- [#{one.number}]({page}/pull/{one.number}) at `{one.head[:7]}`: {shown}{detail}."
+    shown = f"[{words}]({pull.url})" if pull.url else words
+    detail = f": {pull.detail}" if pull.detail else ""
+    return f"- [#{pull.number}]({page}/pull/{pull.number}) at `{pull.head[:7]}`: {shown}{detail}."

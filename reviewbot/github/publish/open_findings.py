@@ -16,7 +16,7 @@ from reviewbot.core.findings.join import rule_of
 from reviewbot.core.render.markdown_text import code_span, link
 from reviewbot.core.render.wording import placement_reason, titled
 from reviewbot.github.publish.comment_text import place_of, title_of, unmarked
-from reviewbot.github.publish.listed_findings import by_file, line_of
+from reviewbot.github.publish.listed_findings import lines_by_file
 from reviewbot.github.publish.review_comments import NOTES, FindingWithoutComment
 from reviewbot.github.publish.sections import Section
 from reviewbot.github.state.rounds import REASONS
@@ -186,17 +186,17 @@ def _is_duplicate(finding: Finding, counted: Iterable[Finding]) -> bool:
     return rule_of(replace(finding, placement=Placement("inline")), rules) is not None
 
 
-def list_of(found: OpenFindings, urls: Collection[str], new: Collection[str]) -> Section:
+def list_of(findings: OpenFindings, urls: Collection[str], new: Collection[str]) -> Section:
     """Return the list. ``urls`` are the ids of findings with a comment, ``new`` of new ones."""
-    told = {unposted.finding.id for unposted in found.unposted} | {*urls}
+    shown_elsewhere = {unposted.finding.id for unposted in findings.unposted} | {*urls}
     items = [
         _item(
             finding,
-            found.addresses.get(finding.id),
-            has_id=finding.id not in told,
+            findings.addresses.get(finding.id),
+            has_id=finding.id not in shown_elsewhere,
             is_new=finding.id in new,
         )
-        for finding in found.named
+        for finding in findings.named
     ]
     return Section("", items, 92, "finding", share=0.6)
 
@@ -214,33 +214,34 @@ def _item(finding: Finding, address: str | None, *, has_id: bool, is_new: bool) 
     return unmarked(f"- {severity}: {title} {where}{own}")
 
 
-def more_sections(found: OpenFindings) -> list[Section]:
+def more_sections(findings: OpenFindings) -> list[Section]:
     """Return the folded lines of the other open findings."""
     groups = (
-        ("", _lines(found.more, found.addresses)),
-        ("Listed before, without a comment:", _ignorable(found.listed_before, found.addresses)),
+        (
+            "",
+            lines_by_file(
+                (finding, findings.addresses.get(finding.id)) for finding in findings.more
+            ),
+        ),
+        (
+            "Listed before, without a comment:",
+            _ignorable(findings.listed_before, findings.addresses),
+        ),
         (
             "Set aside by the author, and still counted:",
-            _ignorable(found.set_aside, found.addresses),
+            _ignorable(findings.set_aside, findings.addresses),
         ),
-        ("Not clear whether fixed:", _ignorable(found.doubted, found.addresses)),
+        ("Not clear whether fixed:", _ignorable(findings.doubted, findings.addresses)),
     )
     number = sum(
-        len(part) for part in (found.more, found.listed_before, found.set_aside, found.doubted)
+        len(part)
+        for part in (findings.more, findings.listed_before, findings.set_aside, findings.doubted)
     )
     fold = f"More open findings ({number:,})"
     return [
         Section(heading, list(rows), 73, "finding", fold=fold, share=0.4)
         for heading, rows in groups
     ]
-
-
-def _lines(findings: Iterable[Finding], addresses: Mapping[str, str | None]) -> Iterator[str]:
-    """Yield a line for each finding, below the name of its file."""
-    for in_file in by_file(findings, lambda finding: finding.path):
-        heading = unmarked(f"- {code_span(in_file[0].path)}\n")
-        for number, finding in enumerate(in_file):
-            yield f"{'' if number else heading}  - {line_of(finding, addresses.get(finding.id))}"
 
 
 def _ignorable(findings: Iterable[Finding], addresses: Mapping[str, str | None]) -> Iterator[str]:
