@@ -32,6 +32,8 @@ from reviewbot.github.identity import BotIdentity, PullName
 from reviewbot.github.publish import check_run
 from reviewbot.github.publish.comment_text import on_line
 from reviewbot.github.publish.listed_findings import review_text
+from reviewbot.github.publish.merge_group import NO_CHECK, CheckSource, GroupResult, PullResult
+from reviewbot.github.publish.merge_group import ended as ended_group
 from reviewbot.github.publish.pause import paused_result
 from reviewbot.github.publish.resolve import fixed_by, reopened_in, resolved_in
 from reviewbot.github.publish.review_comments import plan_comments
@@ -304,6 +306,22 @@ def checks() -> Iterator[Example]:
     yield Example("Another pull request at the same commit failed.", check(run), "text")
 
 
+def merge_groups() -> Iterator[Example]:
+    """The checks of merge groups, at the commits of the groups."""
+    source = CheckSource("acme/shop", "https://github.com/acme/shop", "reviewbot", 1)
+    run = "https://github.com/acme/shop/runs/1"
+    passed = PullResult(7, "a" * 40, "success", url=run)
+    failed = PullResult(8, "b" * 40, "failure", url=run)
+    neutral = PullResult(9, "c" * 40, "neutral", url=run)
+    missing = PullResult(8, "b" * 40, "missing", NO_CHECK)
+    for when, results in (
+        ("A merge group has one pull request.", (passed,)),
+        ("One of three has failed.", (passed, failed, neutral)),
+        ("One of two has no check.", (passed, missing)),
+    ):
+        yield Example(when, check(ended_group(GroupResult(results), source, AT)), "text")
+
+
 def jobs() -> Iterator[Example]:
     """The log and the summary of a job."""
     review = replace(REVIEW, summary=None)
@@ -344,6 +362,7 @@ SECTIONS: Final = (
     ("Replies in threads", follow_ups),
     ("Answers to commands", commands),
     ("The check", checks),
+    ("The check of a merge group", merge_groups),
     ("The job", jobs),
 )
 

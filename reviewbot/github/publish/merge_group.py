@@ -58,6 +58,15 @@ _RUN_RESULTS: Final[Mapping[str | None, Result]] = {"failure": "failure", "succe
 """Results of a run of a workflow. A run whose jobs were skipped has reviewed nothing."""
 _LATER: Final = (RateLimitedError, UnavailableError)
 """Errors after which a later request may succeed."""
+NO_CHECK: Final = (
+    "there is no check. Write `/review` on the pull request, then add it to the queue again"
+)
+"""Detail of a pull request without our check run, in the App."""
+NO_RUN: Final = (
+    "there is no check and no run of this workflow. Push to the pull request, then add it to the"
+    " queue again"
+)
+"""The same in a workflow."""
 _UNLISTED: Final = (
     "The merge queue does not list all pull requests of this merge group, so their checks are not"
     " known. Add the pull requests to the queue again."
@@ -178,13 +187,8 @@ async def _judge(api: Api, source: CheckSource, entry: QueueEntry) -> PullResult
     if judged is not None:
         return judged
     if source.workflow is None:
-        detail = (
-            "there is no check. Write `/review` on the pull request, then add it to the queue again"
-        )
-    else:
-        remedy = "Push to the pull request, then add it to the queue again"
-        detail = f"there is no check and no run of this workflow. {remedy}"
-    return PullResult(number, head, "missing", detail)
+        return PullResult(number, head, "missing", NO_CHECK)
+    return PullResult(number, head, "missing", NO_RUN)
 
 
 async def _by_check(api: Api, source: CheckSource, entry: QueueEntry) -> PullResult | None:
