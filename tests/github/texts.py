@@ -59,7 +59,8 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "texts.md"
 INTRODUCTION: Final = """\
 # All texts on a pull request
 
-This page has every text that reviewbot shows on a pull request, as Markdown. [Reviews on
+This page has every text that reviewbot shows on a pull request, as Markdown, but for the table of
+all settings that `/config` answers. [Reviews on
 GitHub](github.md) describes when reviewbot posts, and what the texts mean. `python -m
 tests.github.texts` generates the page with the functions that render what is posted. The hidden,
 signed marker at the end of a text is shown as `<!-- reviewbot ... -->`. *Visible* is the number of
