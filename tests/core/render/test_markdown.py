@@ -75,6 +75,14 @@ def test_headings_and_tables_are_ours_whatever_the_review_holds(report: Report) 
     assert not {"fence", "code_block", "hr"} & set(at_top)
 
 
+def test_the_verdict_is_the_first_line_and_the_outcome_follows_in_other_words() -> None:
+    report = report_of(FINDING, outcome="findings")
+    outcome = render(report).split("\n\n")[0]
+    shown = render(report, verdict="Done: nothing blocks this.").split("\n\n")
+    assert shown[:2] == ["**Done: nothing blocks this.**", outcome.strip("*")]
+    assert render(report, verdict=outcome.strip("*")) == render(report)
+
+
 @given(reports)
 def test_a_table_has_one_row_of_three_cells_for_each_finding(report: Report) -> None:
     kinds = types(render(report))
