@@ -27,7 +27,7 @@ from reviewbot.server.documents import (
     review_document,
 )
 from reviewbot.server.in_flight import InFlight
-from reviewbot.server.problems import Problem
+from reviewbot.server.problems import CLOSE, Problem
 from reviewbot.server.requests import idempotency_key, read_request
 from reviewbot.server.shared_results import SharedResults
 from reviewbot.server.streams import event_stream
@@ -101,7 +101,8 @@ class ReviewApi:
         """
         caller = await self._access.caller(request)
         if caller.tenant in self._estimating:
-            raise Problem(429, "another estimate is still running; wait for it")
+            wait = {"Retry-After": "1", **CLOSE}
+            raise Problem(429, "another estimate is still running; wait for it", headers=wait)
         self._estimating.add(caller.tenant)
         try:
             with self._in_flight.reserve(caller.tenant) as reserve:
