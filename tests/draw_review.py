@@ -4,6 +4,8 @@ A real run of the Action on a pull request of the fake GitHub, by the offline ru
 there is set as GitHub sets Markdown, and photographed in Chromium. The words of the picture are
 kept beside it, and what they hash to within it, so that a test can tell that it is not the
 renderer's any more, or not of these words.
+
+The icons of severities need a font, such as Debian's package ``fonts-noto-color-emoji``.
 """
 
 from __future__ import annotations
