@@ -100,7 +100,7 @@ class ActionMergeGroup:
         """Write log, summary and outputs; return the exit code."""
         sentence = group.problem or f"{group.title}."
         passed = group.conclusion != "failure"
-        failed = not group.problem and worst(one.result for one in group.results) == "failure"
+        failed = not group.problem and worst(pull.result for pull in group.results) == "failure"
         say(notice(sentence) if passed else failure(sentence))
         write_summary(self._inputs.step_summary, merge_group.summary(group, source))
         is_known = passed or failed

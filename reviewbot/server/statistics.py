@@ -135,22 +135,22 @@ def _sums(totals: Iterable[Totals]) -> Json:
 def _repositories(totals: Iterable[Totals]) -> Json:
     """Return the sums by repository, the most expensive first, and the sums of the others."""
     by_name: dict[str | None, list[Totals]] = {}
-    for one in totals:
-        known = _REPOSITORY.fullmatch(one.subject_start)
-        by_name.setdefault(known[1] if known else None, []).append(one)
+    for total in totals:
+        known = _REPOSITORY.fullmatch(total.subject_start)
+        by_name.setdefault(known[1] if known else None, []).append(total)
     ranked = sorted(
         by_name.items(),
         key=lambda item: (
-            -sum(one.usd for one in item[1]),
-            -sum(one.reviews for one in item[1]),
+            -sum(row.usd for row in item[1]),
+            -sum(row.reviews for row in item[1]),
             item[0] or "",
         ),
     )
     others = ranked[MOST_REPOSITORIES:]
-    rest = _sums(one for _, some in others for one in some)
+    rest = _sums(row for _, rows in others for row in rows)
     return {
         "by_repository": [
-            {"repository": name, **_sums(some)} for name, some in ranked[:MOST_REPOSITORIES]
+            {"repository": name, **_sums(rows)} for name, rows in ranked[:MOST_REPOSITORIES]
         ],
         "other_repositories": {"repositories": len(others), **rest} if others else None,
     }

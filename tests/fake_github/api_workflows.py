@@ -11,7 +11,7 @@ from tests.fake_github.wire import Answer, not_found
 def runs_of_workflow(call: Call) -> Answer:
     runs = call.repo.workflow_runs
     name, query = call.params["workflow_id"], call.request.query
-    of_workflow = [one for one in runs if one.path == f".github/workflows/{name}"]
+    of_workflow = [run for run in runs if run.path == f".github/workflows/{name}"]
     if not of_workflow and not name.startswith("reviewbot"):
         raise not_found()
     found = [

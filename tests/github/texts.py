@@ -332,8 +332,8 @@ def jobs() -> Iterator[Example]:
         render_job_summary(
             review,
             verdict=first,
-            links={one.id: URL for one in REVIEW.findings},
-            brief={one.id for one in REVIEW.findings},
+            links={finding.id: URL for finding in REVIEW.findings},
+            brief={finding.id for finding in REVIEW.findings},
         ),
     )
     rule = replace(FOUND, rule="ruff/S608", model="ruff", sources=("ruff/S608",))

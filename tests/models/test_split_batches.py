@@ -78,7 +78,7 @@ async def test_few_attempts_are_no_reason_to_split_a_batch(limit: int) -> None:
     policy = AttemptPolicy(max_attempts=limit)
     result = await Run().of(model, chunks=("c1", "c2"), policy=policy)
     assert [len(request.chunks) for request in model.requests] == [2] * limit
-    assert [one.fault for one in result.outcomes] == ["overloaded", "overloaded"]
+    assert [outcome.fault for outcome in result.outcomes] == ["overloaded", "overloaded"]
 
 
 @in_virtual_time

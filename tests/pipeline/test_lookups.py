@@ -363,7 +363,7 @@ async def test_progress_names_what_is_read_and_for_which_batch() -> None:
     review = Review()
     seen = await review.of(looks(READ), Answer())
     [started] = seen.of(ReviewStarted)
-    activities = [(one.activity, one.batch) for one in seen.of(ReviewProgress)]
+    activities = [(event.activity, event.batch) for event in seen.of(ReviewProgress)]
     assert ("reading settings.py 1-2", started.chunks[0].batch) in activities
 
 

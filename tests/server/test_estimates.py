@@ -56,7 +56,7 @@ async def test_what_a_review_would_refuse_an_estimate_refuses_too(server: Node) 
                 await client.post(path, content=content, headers=DIFF)
                 for path in ("/v1/estimates", "/v1/reviews")
             ]
-            assert [one.status_code for one in answers] == [status, status]
+            assert [answer.status_code for answer in answers] == [status, status]
             assert answers[0].json()["detail"] == answers[1].json()["detail"]
 
 

@@ -52,7 +52,7 @@ def test_every_day_of_the_period_is_there_the_oldest_first() -> None:
     found = document(totals(), totals(TODAY - 6))
     days = found["by_day"]
     assert (days[0]["day"], days[-1]["day"]) == (found["since"], found["until"])
-    assert [one["reviews"] for one in days] == [2, 0, 0, 0, 0, 0, 2]
+    assert [day["reviews"] for day in days] == [2, 0, 0, 0, 0, 0, 2]
     assert found["cost_usd"] == 1.0
     assert found["findings"] == {"error": 2, "warning": 2, "note": 2}
 
@@ -64,7 +64,7 @@ def test_repositories_come_from_subjects_and_everything_else_is_local() -> None:
         totals(subject_start="a/b/c#", usd=2),
         totals(usd=1),
     )
-    named = {one["repository"]: one["cost_usd"] for one in found["by_repository"]}
+    named = {entry["repository"]: entry["cost_usd"] for entry in found["by_repository"]}
     assert named == {"octo/hello": 4, None: 3}
     assert found["other_repositories"] is None
 
@@ -72,7 +72,7 @@ def test_repositories_come_from_subjects_and_everything_else_is_local() -> None:
 def test_repositories_after_the_twentieth_are_summed() -> None:
     every = [totals(subject_start=f"octo/r{number}#", usd=number) for number in range(23)]
     found = document(*every)
-    assert [one["repository"] for one in found["by_repository"][:2]] == ["octo/r22", "octo/r21"]
+    assert [entry["repository"] for entry in found["by_repository"][:2]] == ["octo/r22", "octo/r21"]
     assert len(found["by_repository"]) == 20
     others = found["other_repositories"]
     assert (others["repositories"], others["reviews"], others["cost_usd"]) == (3, 6, 3)
@@ -117,8 +117,8 @@ async def test_reviews_are_counted_for_their_own_key_alone(server: Node) -> None
     assert not [*validator("/components/schemas/Statistics").iter_errors(mine)]
     assert (mine["reviews"], mine["outcomes"]["findings"]) == (1, 1)
     assert mine["findings"]["error"] == 3
-    assert [one["repository"] for one in mine["by_repository"]] == ["acme/shop"]
-    assert [one["id"] for one in mine["slowest"]] == [review_id]
+    assert [entry["repository"] for entry in mine["by_repository"]] == ["acme/shop"]
+    assert [entry["id"] for entry in mine["slowest"]] == [review_id]
     assert other.json()["reviews"] == 0
     assert "Secret plan" not in other.text
     assert review_id not in other.text

@@ -83,7 +83,7 @@ async def read(
 
 
 def by_key(found: Statistics) -> dict[tuple[int, str, str | None], Totals]:
-    return {(one.day, one.subject_start, one.outcome): one for one in found.totals}
+    return {(totals.day, totals.subject_start, totals.outcome): totals for totals in found.totals}
 
 
 async def test_reviews_are_summed_by_day_repository_and_outcome(database: str) -> None:
@@ -129,7 +129,7 @@ async def test_reviews_of_another_tenant_and_older_reviews_are_not_read(database
         await stored(store, "b", day=DAY - 1, outcome="incomplete", seconds=99)
         found = await read(store)
         assert (found.totals, found.slowest, found.failed) == ((), (), ())
-        assert [one.id for one in (await read(store, "other")).slowest] == ["a"]
+        assert [review.id for review in (await read(store, "other")).slowest] == ["a"]
 
 
 async def test_the_ten_slowest_reviews_are_listed_with_their_first_finding(database: str) -> None:
@@ -139,7 +139,7 @@ async def test_the_ten_slowest_reviews_are_listed_with_their_first_finding(datab
         await stored(store, "stopped", seconds=99, outcome="cancelled")
         await stored(store, "unstarted", started_at=None, outcome="incomplete")
         slowest = (await read(store)).slowest
-        assert [one.id for one in slowest] == [f"r{number:02}" for number in range(11, 1, -1)]
+        assert [review.id for review in slowest] == [f"r{number:02}" for number in range(11, 1, -1)]
         assert slowest[0].first_finding_s == 0.25
         assert slowest[0].title == "Title of r11"
 
@@ -152,7 +152,7 @@ async def test_the_last_ten_incomplete_reviews_are_listed_with_reasons(database:
             )
         await stored(store, "good", day=DAY + 20)
         failed = (await read(store)).failed
-        assert [one.id for one in failed] == [f"r{number:02}" for number in range(11, 1, -1)]
+        assert [review.id for review in failed] == [f"r{number:02}" for number in range(11, 1, -1)]
         assert failed[0].reasons == ("Busy.",)
 
 
@@ -162,6 +162,6 @@ async def test_the_newest_reviews_are_used_if_there_are_too_many(database: str) 
             await stored(store, f"r{number}", day=DAY + number)
         found = await read(store, most=2)
         assert found.truncated
-        assert {one.day for one in found.totals} == {DAY + 2, DAY + 3}
-        assert {one.id for one in found.slowest} == {"r2", "r3"}
+        assert {totals.day for totals in found.totals} == {DAY + 2, DAY + 3}
+        assert {review.id for review in found.slowest} == {"r2", "r3"}
         assert not (await read(store, most=4)).truncated

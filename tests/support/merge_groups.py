@@ -49,7 +49,7 @@ def end_check(run: CheckRun, conclusion: str) -> None:
 
 def group_checks(pull: PullRequest) -> list[CheckRun]:
     """The check runs at merge groups, without those at heads of pull requests."""
-    heads = {one.head_sha for one in pull.repo.pulls}
+    heads = {other.head_sha for other in pull.repo.pulls}
     return [run for run in pull.repo.check_runs.values() if run.head_sha not in heads]
 
 

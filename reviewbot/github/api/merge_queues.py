@@ -90,7 +90,7 @@ class MergeQueues:
         nodes = ((home.get("mergeQueue") or {}).get("entries") or {}).get("nodes") or ()
         entries = (_entry(node) for node in nodes if isinstance(node, dict))
         tip = _oid((home.get("ref") or {}).get("target"))
-        return MergeQueue(tuple(one for one in entries if one is not None), tip)
+        return MergeQueue(tuple(entry for entry in entries if entry is not None), tip)
 
 
 def group_of(queue: MergeQueue, head: str) -> tuple[QueueEntry, ...] | None:

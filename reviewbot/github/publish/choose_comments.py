@@ -50,9 +50,10 @@ def choose_comments(
     there += [(comment, "error") for comment in prior.copies]
     there.sort(key=lambda pair: SEVERITIES.index(pair[1]), reverse=True)  # the worst decides
     new = [
-        one
-        for one in done.unposted
-        if one.id not in prior.listed and not _has_comment(one, prior.posted.get(one.id))
+        finding
+        for finding in done.unposted
+        if finding.id not in prior.listed
+        and not _has_comment(finding, prior.posted.get(finding.id))
     ]
     is_list_only = done.report.is_list_only
     secrets = [finding for finding in new if finding.rule.startswith(SECRETS)]
@@ -87,7 +88,7 @@ def choose_comments(
 
 def without_comments(plan: CommentPlan, reason: str) -> tuple[FindingWithoutComment, ...]:
     """Return all findings of a plan whose comments are not posted for that reason."""
-    return (*(one.without_comment(reason) for one in plan.inline), *plan.rest)
+    return (*(planned.without_comment(reason) for planned in plan.inline), *plan.rest)
 
 
 def _has_comment(finding: Finding, posted: Posted | None) -> bool:

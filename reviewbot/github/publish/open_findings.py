@@ -42,24 +42,68 @@ MAX_TITLE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
+class FoldedFindings:
+    """Findings of earlier pushes that stay open and are folded. An error is never one of them.
+
+    Attributes:
+        listed_before: findings that an earlier push listed because of its round.
+        set_aside: findings that the author set aside.
+        doubted: findings of which two answers in a row did not tell whether they are fixed.
+    """
+
+    listed_before: tuple[Finding, ...]
+    set_aside: tuple[Finding, ...]
+    doubted: tuple[Finding, ...]
+
+    @classmethod
+    def of(
+        cls,
+        done: Reconciled,
+        counted: Iterable[Finding],
+        set_aside: Collection[str],
+        *,
+        known: Collection[str],
+    ) -> FoldedFindings:
+        """Return the findings of ``counted`` to fold.
+
+        ``known`` are the ids of findings with a comment or of this push, which are not folded.
+        """
+        listed, aside, doubted = [], [], []
+        for finding in counted:
+            rule = done.listed.get(finding.id)
+            if finding.severity == "error":
+                continue
+            if finding.id in set_aside:
+                aside.append(finding)
+            elif rule == "doubt":
+                doubted.append(finding)
+            elif rule is not None and finding.id not in known and finding.severity != "note":
+                listed.append(finding)
+        return cls(tuple(listed), tuple(aside), tuple(doubted))
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Their ids."""
+        return frozenset(
+            finding.id for finding in (*self.listed_before, *self.set_aside, *self.doubted)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class OpenFindings:
     """The findings of one review by their place in the summary.
 
     Attributes:
         named: findings in the list, errors first.
         more: other findings that only a folded line names.
-        listed_before: findings that an earlier push listed because of its round.
-        set_aside: findings that the author set aside.
-        doubted: findings of which two answers in a row did not tell whether they are fixed.
+        folded: findings of earlier pushes.
         unposted: findings without a comment on a line that are shown in full.
         addresses: the address of the comment of each finding, or of its code, by finding id.
     """
 
     named: tuple[Finding, ...]
     more: tuple[Finding, ...]
-    listed_before: tuple[Finding, ...]
-    set_aside: tuple[Finding, ...]
-    doubted: tuple[Finding, ...]
+    folded: FoldedFindings
     unposted: tuple[FindingWithoutComment, ...]
     addresses: Mapping[str, str | None]
 
@@ -81,7 +125,7 @@ def arrange(
     """
     counted = [finding for finding in safe.findings if counts_for_fail_on(finding)]
     reasons = {unposted.finding.id: unposted.reason for unposted in rest}
-    code = {one.id: links.of(one, files.get(one.path)) for one in counted}
+    code = {finding.id: links.of(finding, files.get(finding.path)) for finding in counted}
     notes = {
         finding.id
         for finding in counted
@@ -89,21 +133,25 @@ def arrange(
         and finding.id not in urls
         and reasons.get(finding.id, NOTES) in (NOTES, REASONS["note"])
     }
-    folded = _Folded.of(done, counted, set_aside, known=urls.keys() | reasons.keys())
-    listed = {one.finding.id for one in rest if one.is_listed_warning} | notes | folded.ids
+    folded = FoldedFindings.of(done, counted, set_aside, known=urls.keys() | reasons.keys())
+    listed = (
+        {unposted.finding.id for unposted in rest if unposted.is_listed_warning}
+        | notes
+        | folded.ids
+    )
     shown = [finding for finding in counted if finding.id not in listed]
     errors = [finding for finding in shown if finding.severity == "error"]
     others = [finding for finding in shown if finding.severity != "error"]
     others.sort(key=lambda finding: finding.id not in urls)
-    unposted = [one for one in rest if not one.is_surplus]
-    unposted += [
+    below = [unposted for unposted in rest if not unposted.is_surplus]
+    below += [
         FindingWithoutComment(
             held, placement_reason(held), links.of(held, files.get(held.path)), links
         )
         for held in safe.held
         if held.id not in reasons
     ]
-    unposted += [
+    below += [
         FindingWithoutComment(note, NOTES, code[note.id], links)
         for note in counted
         if note.id in notes - reasons.keys() - folded.ids
@@ -112,11 +160,11 @@ def arrange(
     return OpenFindings(
         named=(*errors, *others[:number]),
         more=tuple(others[number:]),
-        listed_before=folded.listed_before,
-        set_aside=folded.set_aside,
-        doubted=folded.doubted,
-        unposted=tuple(one for one in unposted if not _is_duplicate(one.finding, counted)),
-        addresses={**code, **{one.finding.id: one.link for one in rest}, **urls},
+        folded=folded,
+        unposted=tuple(
+            unposted for unposted in below if not _is_duplicate(unposted.finding, counted)
+        ),
+        addresses={**code, **{unposted.finding.id: unposted.link for unposted in rest}, **urls},
     )
 
 
@@ -132,46 +180,6 @@ def _number_of(others: Sequence[Finding], errors: Sequence[Finding], *, is_small
 def _length(finding: Finding) -> int:
     """Return about how many characters a reader sees of a line of the list."""
     return min(len(finding.title), MAX_TITLE) + len(finding.path) + _MARKS
-
-
-@dataclass(frozen=True, slots=True)
-class _Folded:
-    """Findings of earlier pushes that stay open and are folded. An error is never one of them."""
-
-    listed_before: tuple[Finding, ...]
-    set_aside: tuple[Finding, ...]
-    doubted: tuple[Finding, ...]
-
-    @classmethod
-    def of(
-        cls,
-        done: Reconciled,
-        counted: Iterable[Finding],
-        set_aside: Collection[str],
-        *,
-        known: Collection[str],
-    ) -> _Folded:
-        """Return the findings of ``counted`` to fold.
-
-        ``known`` are the ids of findings with a comment or of this push, which are not folded.
-        """
-        listed, aside, doubted = [], [], []
-        for finding in counted:
-            rule = done.listed.get(finding.id)
-            if finding.severity == "error":
-                continue
-            if finding.id in set_aside:
-                aside.append(finding)
-            elif rule == "doubt":
-                doubted.append(finding)
-            elif rule is not None and finding.id not in known and finding.severity != "note":
-                listed.append(finding)
-        return cls(tuple(listed), tuple(aside), tuple(doubted))
-
-    @property
-    def ids(self) -> frozenset[str]:
-        """Their ids."""
-        return frozenset(one.id for one in (*self.listed_before, *self.set_aside, *self.doubted))
 
 
 def _is_duplicate(finding: Finding, counted: Iterable[Finding]) -> bool:
@@ -216,28 +224,15 @@ def _item(finding: Finding, address: str | None, *, has_id: bool, is_new: bool) 
 
 def more_sections(findings: OpenFindings) -> list[Section]:
     """Return the folded lines of the other open findings."""
+    folded, addresses = findings.folded, findings.addresses
+    more = ((finding, addresses.get(finding.id)) for finding in findings.more)
     groups = (
-        (
-            "",
-            lines_by_file(
-                (finding, findings.addresses.get(finding.id)) for finding in findings.more
-            ),
-        ),
-        (
-            "Listed before, without a comment:",
-            _ignorable(findings.listed_before, findings.addresses),
-        ),
-        (
-            "Set aside by the author, and still counted:",
-            _ignorable(findings.set_aside, findings.addresses),
-        ),
-        ("Not clear whether fixed:", _ignorable(findings.doubted, findings.addresses)),
+        ("", lines_by_file(more)),
+        ("Listed before, without a comment:", _ignorable(folded.listed_before, addresses)),
+        ("Set aside by the author, and still counted:", _ignorable(folded.set_aside, addresses)),
+        ("Not clear whether fixed:", _ignorable(folded.doubted, addresses)),
     )
-    number = sum(
-        len(part)
-        for part in (findings.more, findings.listed_before, findings.set_aside, findings.doubted)
-    )
-    fold = f"More open findings ({number:,})"
+    fold = f"More open findings ({len(findings.more) + len(folded.ids):,})"
     return [
         Section(heading, list(rows), 73, "finding", fold=fold, share=0.4)
         for heading, rows in groups

@@ -26,7 +26,7 @@ from reviewbot.github.publish.choose_comments import choose_comments, without_co
 from reviewbot.github.publish.listed_findings import review_text
 from reviewbot.github.publish.next_state import state_after, walkthrough_of
 from reviewbot.github.publish.post import ReviewPoster, put_summary
-from reviewbot.github.publish.reconciling import Reconciling
+from reviewbot.github.publish.reconciling import reconcile_with_prior
 from reviewbot.github.publish.resolve import CommentResolver
 from reviewbot.github.publish.review_comments import CommentPlan
 from reviewbot.github.publish.thread_notes import thread_notes
@@ -108,8 +108,16 @@ class CommentPublisher:
         self.problems.clear()
         subject = self._subject
         prior = await read_prior(self._api, subject.pull, self._identity)
-        reconciling = Reconciling(self._api, self._identity, subject, self._options, key=self._key)
-        done = await reconciling.reconciled(report, prior, files)
+        done = await reconcile_with_prior(
+            report,
+            prior,
+            files,
+            api=self._api,
+            subject=subject,
+            options=self._options,
+            identity=self._identity,
+            key=self._key,
+        )
         comments = CommentResolver(self._api, self._identity, subject, prior)
         choose = partial(choose_comments, done, prior, files, subject, self._options)
         plan = await asyncio.to_thread(choose, marker=self._marker_of)

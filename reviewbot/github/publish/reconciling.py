@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reviewbot.core.events.report import counts_for_fail_on
@@ -27,61 +27,55 @@ if TYPE_CHECKING:
     from reviewbot.github.state.reconcile import Reconciled
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciling:
-    """Reconcile one review with the prior state of its pull request.
+async def reconcile_with_prior(
+    report: Report,
+    prior: Prior,
+    files: Sequence[FileDiff],
+    *,
+    api: Api,
+    subject: Subject,
+    options: PublishOptions,
+    identity: BotIdentity,
+    key: str,
+) -> Reconciled:
+    """Return a review with the prior findings, and with the rules of its round applied.
 
-    ``key`` identifies the review in our markers.
+    ``files`` is the whole diff at the head. ``key`` identifies the review in our markers.
+
+    Raises:
+        GitHubError: the code of a file could not be read for a temporary reason.
     """
+    records = prior.records(identity, key)
+    named = {finding.id for finding in report.findings if counts_for_fail_on(finding)}
+    sought = [record for record in records.values() if record.state != "resolved"]
+    read_file = head_reader(api, subject.pull.repo, subject.head, files)
+    code = await read_head_code(files, sought, named, read_file)
 
-    api: Api
-    identity: BotIdentity
-    subject: Subject
-    options: PublishOptions
-    key: str
+    block = prior.summary[1].key if prior.summary else None
 
-    async def reconciled(
-        self, report: Report, prior: Prior, files: Sequence[FileDiff]
-    ) -> Reconciled:
-        """Return the review with the prior findings, and with the rules of its round applied.
+    def compare() -> Reconciled:
+        reread = reviewed_now(files, prior.block, full=subject.full, only=subject.only)
+        known = report
+        if block != subject.block:  # another review, or this one, wrote the state meanwhile
+            reread = reread if subject.full else _nothing
+            known = replace(report, earlier=())
+        done = reconcile(
+            known,
+            records,
+            prior.dismissed,
+            code,
+            reread,
+            levels=subject.levels,
+            withdrawn=withdrawals_at(prior.withdrawn, records, files),
+            is_first=prior.is_first and not records,
+            head=(prior.summary[1].head or "") if prior.summary else "",
+        )
+        now = Round(0, StateBlock(""))
+        if identity.secrets and options.summary:
+            now = round_of(done.report, prior, subject, files, key=key)
+        return apply_round(done, now, records, files, code, mode=options.rounds)
 
-        ``files`` is the whole diff at the head.
-
-        Raises:
-            GitHubError: the code of a file could not be read for a temporary reason.
-        """
-        records = prior.records(self.identity, self.key)
-        named = {one.id for one in report.findings if counts_for_fail_on(one)}
-        sought = [one for one in records.values() if one.state != "resolved"]
-        subject = self.subject
-        read_file = head_reader(self.api, subject.pull.repo, subject.head, files)
-        code = await read_head_code(files, sought, named, read_file)
-
-        block = prior.summary[1].key if prior.summary else None
-
-        def compare() -> Reconciled:
-            reread = reviewed_now(files, prior.block, full=subject.full, only=subject.only)
-            known = report
-            if block != subject.block:  # another review, or this one, wrote the state meanwhile
-                reread = reread if subject.full else _nothing
-                known = replace(report, earlier=())
-            done = reconcile(
-                known,
-                records,
-                prior.dismissed,
-                code,
-                reread,
-                levels=subject.levels,
-                withdrawn=withdrawals_at(prior.withdrawn, records, files),
-                is_first=prior.is_first and not records,
-                head=(prior.summary[1].head or "") if prior.summary else "",
-            )
-            now = Round(0, StateBlock(""))
-            if self.identity.secrets and self.options.summary:
-                now = round_of(done.report, prior, subject, files, key=self.key)
-            return apply_round(done, now, records, files, code, mode=self.options.rounds)
-
-        return await asyncio.to_thread(compare)
+    return await asyncio.to_thread(compare)
 
 
 def _nothing(_path: str, _side: Side, _lines: range | None) -> bool:

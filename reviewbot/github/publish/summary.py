@@ -103,19 +103,19 @@ def render(
     effect. ``proposed`` are rules to turn off. ``threads`` is about the comments on lines.
     """
     safe = safe_report(done.report, link_hosts)
-    found = arrange(done, safe, rest, urls, set_aside, links=links, files=files)
-    new = () if done.is_first else {one.id for one in done.new}
+    findings = arrange(done, safe, rest, urls, set_aside, links=links, files=files)
+    new = () if done.is_first else {finding.id for finding in done.new}
     first = verdict(safe, fail_on, by_rules=by_rules)
     head = f"**{literal(first)}**"
-    not_posted = f"Not posted ({len(found.unposted):,})"
+    not_posted = f"Not posted ({len(findings.unposted):,})"
     sections = [
         Section("", [literal(safe.depth)] if safe.depth not in first else [], 95),
-        list_of(found, urls, new),
+        list_of(findings, urls, new),
         Section("", _changed(done), 90),
-        *_closed(done, urls, named=len(found.named)),
+        *_closed(done, urls, named=len(findings.named)),
         *_unread(safe),
-        *more_sections(found),
-        *rest_sections(found.unposted, link_hosts, fold=not_posted),
+        *more_sections(findings),
+        *rest_sections(findings.unposted, link_hosts, fold=not_posted),
         *_walkthrough(safe, safe_markdown(overview, link_hosts=link_hosts), walkthrough),
         *_asked_for(safe),
         _batch(threads.suggestions),
@@ -123,10 +123,12 @@ def render(
         _conversations(threads.unresolved),
         *_details(safe, walkthrough, links),
     ]
-    inert = [replace(one, items=[unmarked(item) for item in one.items]) for one in sections]
+    inert = [
+        replace(section, items=[unmarked(item) for item in section.items]) for section in sections
+    ]
     text = "\n\n".join(filter(None, (head, fitted(inert, MAX_TEXT - size(head) - 8))))
     room = MAX_BODY - size(text) - size(marker) - 8
-    agents = for_agents(done.report.findings, found.addresses, room)
+    agents = for_agents(done.report.findings, findings.addresses, room)
     return with_marker("\n\n".join(filter(None, (text, agents))), marker)
 
 
@@ -137,13 +139,11 @@ def _causes(report: Report) -> list[str]:
 def _changed(done: Reconciled) -> list[str]:
     if done.is_first:
         return []
-    new = {one.id for one in done.new}
+    new = {finding.id for finding in done.new}
+    counted = {finding.id for finding in done.report.findings if counts_for_fail_on(finding)}
     counts = (
-        (sum(counts_for_fail_on(one) and one.id in new for one in done.report.findings), "new"),
-        (
-            sum(counts_for_fail_on(one) and one.id not in new for one in done.report.findings),
-            "still open",
-        ),
+        (len(counted & new), "new"),
+        (len(counted - new), "still open"),
         (len(done.resolved), "resolved"),
     )
     parts = [f"{number:,} {word}" for number, word in counts if number]
@@ -155,14 +155,11 @@ def _closed(done: Reconciled, urls: Mapping[str, str], *, named: int) -> list[Se
 
     ``named`` is the number of findings in the list.
     """
-    resolved, dismissed = (
-        [f"- {record_line(record, urls.get(record.id))}" for record in records]
-        for records in (done.resolved, done.dismissed)
-    )
     resolved = [
-        f"{row}{_by(done.fixed.get(record.id))}"
-        for row, record in zip(resolved, done.resolved, strict=True)
+        f"- {record_line(record, urls.get(record.id))}{_by(done.fixed.get(record.id))}"
+        for record in done.resolved
     ]
+    dismissed = [f"- {record_line(record, urls.get(record.id))}" for record in done.dismissed]
     is_short = named + len(resolved) <= _SHOWN
     heading, fold = ("Resolved:", "") if is_short else ("", f"Resolved ({len(resolved):,})")
     away = f"Dismissed ({len(dismissed):,})"
@@ -276,7 +273,7 @@ def _details(report: Report, walkthrough: Collection[str], links: Permalinks) ->
         Section("", [f"{total}: {listed(parts)}."] if parts else [], 65),
         Section("Skipped by policy:", _files(report.covered("skipped")), 25, "file"),
         Section("Reviewed:", reviewed, 10, "file"),
-        Section("Notices:", [f"- {literal(one)}" for one in report.notices], 40, "notice"),
+        Section("Notices:", [f"- {literal(notice)}" for notice in report.notices], 40, "notice"),
         Section("By model:", _by_model(report), 15),
         Section(f"{look_ups(report)}:", names, 14, "look-up"),
         Section("", [_spent(report, links)], 99),

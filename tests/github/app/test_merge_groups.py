@@ -49,7 +49,7 @@ async def test_a_group_of_one_gets_the_result_of_its_pull_request(
     run = await checked(server, github, "success")
     assert (run.name, run.conclusion, run.title) == ("reviewbot", "success", "Passed: #1")
     head = github.repository().pull(1).head_sha
-    own = next(one.id for one in run.repo.check_runs.values() if one.head_sha == head)
+    own = next(check.id for check in run.repo.check_runs.values() if check.head_sha == head)
     assert run.summary == (
         "A merge group gets the worst result of its pull requests, by their checks"
         " `reviewbot`.\n\n"
@@ -235,7 +235,7 @@ async def test_the_end_of_a_merge_group_ends_the_wait(
     await server.settle()
     assert asyncio.get_running_loop().time() - began < 60
     assert [run.conclusion for run in group_checks(pull)] == ["cancelled"]
-    assert not [one for one in caplog.records if one.levelname in ("WARNING", "ERROR")]
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
 
 
 async def test_the_end_of_a_group_that_has_a_result_changes_nothing(
@@ -256,7 +256,7 @@ async def test_a_repeated_delivery_creates_no_second_check(
     (pull,) = pulls(github, 1)
     put_check(pull, "success", by=github.app)
     entry = enqueue(pull)
-    (delivery,) = (one for one in github.postman.waiting if one.event == "merge_group")
+    (delivery,) = (sent for sent in github.postman.waiting if sent.event == "merge_group")
     again = github.delivery(
         "merge_group", "checks_requested", entry=entry, repo=pull.repo, sender=pull.user
     )

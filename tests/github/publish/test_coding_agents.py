@@ -60,7 +60,7 @@ def test_no_path_or_address_closes_the_fence_or_the_fold(path: str, address: str
     block = for_agents([finding], {finding.id: address}, 9_000)
     assert block.isascii()
     assert acting(block) == []
-    assert [one.strip() for one in html(block)] == [HEAD.partition("\n\n")[0], "</details>"]
+    assert [text.strip() for text in html(block)] == [HEAD.partition("\n\n")[0], "</details>"]
     [fence] = [token for token in flat(block) if token.type == "fence"]
     [made] = json.loads(fence.content)["findings"]
     assert (made["path"], made["rule"]) == (path, path)
@@ -70,7 +70,7 @@ def test_no_path_or_address_closes_the_fence_or_the_fold(path: str, address: str
 def test_findings_beyond_the_room_or_the_number_are_counted() -> None:
     many = [replace(FINDING, id=f"{number:016x}") for number in range(MOST + 30)]
     for room, least in ((90_000, MOST), (5_000, 20), (400, 1)):
-        block = for_agents(many, dict.fromkeys((one.id for one in many), URL), room)
+        block = for_agents(many, dict.fromkeys((finding.id for finding in many), URL), room)
         made = parsed(block)
         assert len(block) <= room
         assert least <= len(made["findings"]) <= MOST

@@ -115,7 +115,7 @@ def test_the_list_has_all_errors_and_at_most_ten_others_and_the_rest_is_counted(
 @given(reports)
 def test_the_block_for_agents_has_each_finding_that_counts(report: Report) -> None:
     shown = {finding.id for finding in report.findings if not finding.placement.held}
-    assert {one["id"] for one in for_agents(summary(report))} == shown
+    assert {entry["id"] for entry in for_agents(summary(report))} == shown
 
 
 @pytest.mark.parametrize("outcome", sorted({*get_args(ev.Outcome)} - {"answered"}))
@@ -250,7 +250,7 @@ def test_a_summary_of_three_files_has_at_most_1200_visible_characters(
         )
         for n in range(number)
     ]
-    urls = {one.id: URL for one in many}
+    urls = {finding.id: URL for finding in many}
     what = ev.ReviewSummary(
         "It moves the totals of orders to the server. " * 20,
         tuple(ev.WalkthroughEntry(path, "moves the total") for path in paths),
@@ -299,7 +299,7 @@ def test_a_summary_of_300_files_shows_all_errors_and_unread_files_and_ten_others
     )
     report = report_of(*found, outcome="incomplete", coverage=coverage)
     walkthrough = {file.path: "adds a function" for file in coverage[:240]}
-    urls = {one.id: f"{URL}{one.id}" for one in found[:10]}
+    urls = {finding.id: f"{URL}{finding.id}" for finding in found[:10]}
     text = summary(report, urls=urls, walkthrough=walkthrough)
     shown = visible_text(text)
     assert shown.count("error: Title ") == 30
@@ -450,7 +450,7 @@ def test_hostile_words_stay_words_and_within_the_limit(times: int) -> None:
     assert acting(text) == []
     assert parse(text, PULL) == MADE
     assert re.findall("<!--.*?-->", text) == [MARKER]
-    assert {one["path"] for one in for_agents(text)} == {BAD}
+    assert {entry["path"] for entry in for_agents(text)} == {BAD}
     assert "\u202e" not in text
     assert all(map(OURS.fullmatch, html(text)[:-1]))
     assert set(links(text)) <= {LINKS.commit()}

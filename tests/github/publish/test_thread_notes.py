@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def with_suggestions(request: Recorded) -> Answer:
     marked = find_marked(request).findings or []
-    return Answer(findings=[{**one, "suggestion": "value = 1"} for one in marked])
+    return Answer(findings=[{**finding, "suggestion": "value = 1"} for finding in marked])
 
 
 @pytest.mark.parametrize("has_two", [False, True])

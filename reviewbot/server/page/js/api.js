@@ -107,6 +107,19 @@ export async function json(path, options = {}) {
   }
 }
 
+/**
+ * Tells answers that are still wanted from older ones. Each call begins a request, and returns a
+ * function that says whether no later one has begun.
+ */
+export function newest() {
+  let requests = 0;
+  return () => {
+    requests += 1;
+    const request = requests;
+    return () => request === requests;
+  };
+}
+
 /** A new Idempotency-Key. */
 export function newKey() {
   const numbers = crypto.getRandomValues(new Uint8Array(16));

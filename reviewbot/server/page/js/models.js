@@ -1,6 +1,6 @@
 /** The models of the server on the first view: which one reviews, and the list to choose from. */
 
-import { json } from "./api.js";
+import { json, newest } from "./api.js";
 import { append, bdi, byId, h, replace } from "./dom.js";
 import { capital, listed } from "./format.js";
 import { plain } from "./show.js";
@@ -19,20 +19,19 @@ const chip = (text, tone) => h("span", { class: "model-chip", "data-tone": tone 
 export class Models {
   constructor() {
     this.field = byId("model-field");
-    this.loads = 0;
+    this.begin = newest();
   }
 
   /** Loads the list. Without it, the server's choice and the rules can be chosen. */
   async refresh() {
-    this.loads += 1;
-    const turn = this.loads;
+    const isNewest = this.begin();
     let found;
     try {
       found = await json("v1/models");
     } catch {
       return; // The list of recent reviews says what is wrong.
     }
-    if (turn === this.loads) this.#show(found);
+    if (isNewest()) this.#show(found);
   }
 
   #show(found) {

@@ -1,11 +1,12 @@
 /** The latest reviews of this key. */
 
-import { json } from "./api.js";
+import { json, newest } from "./api.js";
 import { append, bdi, byId, h, icon, replace } from "./dom.js";
 import { ago, count, counted, dollars } from "./format.js";
 import { hideProblem, showProblem } from "./problem.js";
 import { reviewLink } from "./route.js";
 import { outcomeLabel, stateLabel } from "./status.js";
+import { titleOrId } from "./title.js";
 
 const DRAWN = { clean: "check", answered: "check", shallow: "warning", findings: "dot", incomplete: "warning", superseded: "skip", cancelled: "skip" };
 
@@ -14,6 +15,7 @@ export class Recent {
     this.list = byId("recent-list");
     this.more = byId("recent-more");
     this.before = null;
+    this.begin = newest();
     this.more.addEventListener("click", () => this.#load(this.before));
     byId("recent-refresh").addEventListener("click", () => this.refresh());
   }
@@ -23,12 +25,11 @@ export class Recent {
   }
 
   async #load(before) {
-    this.asked = (this.asked ?? 0) + 1;
-    const turn = this.asked;
+    const isNewest = this.begin();
     try {
       const rest = before ? `&before=${encodeURIComponent(before)}` : "";
       const answer = await json(`v1/reviews?limit=20${rest}`);
-      if (turn !== this.asked) return;
+      if (!isNewest()) return;
       hideProblem(byId("recent-problem"));
       const reviews = Array.isArray(answer.reviews) ? answer.reviews : [];
       if (!before) replace(this.list);
@@ -39,14 +40,14 @@ export class Recent {
       byId("recent-none").hidden = this.list.childElementCount > 0;
       if (before) first[0]?.querySelector("a").focus();
     } catch (error) {
-      if (turn === this.asked) showProblem(byId("recent-problem"), error);
+      if (isNewest()) showProblem(byId("recent-problem"), error);
     }
   }
 
   #entry(review) {
     const tone = review.outcome ?? review.state;
     const label = review.outcome ? outcomeLabel(review.outcome) : stateLabel(review.state);
-    const title = review.title || `Review ${review.id.slice(0, 12)}`;
+    const title = titleOrId(review);
     const facts = h("span", { class: "recent-facts" });
     const parts = [label];
     if (review.outcome !== "clean" && review.outcome !== "answered") parts.push(counted(review.counts ?? {}));

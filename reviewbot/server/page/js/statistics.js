@@ -1,12 +1,13 @@
 /** The statistics of the reviews of this key, for a period. */
 
 import { announce } from "./announce.js";
-import { json } from "./api.js";
+import { json, newest } from "./api.js";
 import { bars, columns } from "./charts.js";
 import { append, bdi, byId, h, replace, setText } from "./dom.js";
 import { ago, capital, count, dollars, duration, number, SEVERITIES } from "./format.js";
 import { hideProblem, showProblem } from "./problem.js";
 import { reviewLink } from "./route.js";
+import { titleOrId } from "./title.js";
 
 const PERIODS = [7, 30, 90];
 const USUAL = 30;
@@ -31,7 +32,7 @@ function periodOf(hash) {
 
 export class StatisticsPage {
   constructor() {
-    this.loads = 0;
+    this.begin = newest();
     for (const button of byId("periods").children) {
       button.addEventListener("click", () => {
         const days = Number(button.dataset.days);
@@ -45,26 +46,25 @@ export class StatisticsPage {
   /** Shows the period of the address. `spoken` says the result to those who do not see it. */
   async show({ spoken = false } = {}) {
     const days = periodOf(location.hash);
-    this.loads += 1;
-    const turn = this.loads;
+    const isNewest = this.begin();
     for (const button of byId("periods").children) {
       button.setAttribute("aria-pressed", String(Number(button.dataset.days) === days));
     }
     byId("statistics-loading").hidden = !byId("statistics").hidden;
     try {
       const found = await json(`v1/statistics?days=${days}`);
-      if (turn !== this.loads) return;
+      if (!isNewest()) return;
       hideProblem(byId("statistics-problem"));
       this.#draw(found);
       if (spoken) announce(`${count(days, "day")}: ${count(found.reviews, "review")}.`);
     } catch (error) {
-      if (turn !== this.loads) return;
+      if (!isNewest()) return;
       byId("statistics").hidden = true;
       byId("statistics-none").hidden = true;
       setText(byId("period-line"), "");
       showProblem(byId("statistics-problem"), error);
     } finally {
-      if (turn === this.loads) byId("statistics-loading").hidden = true;
+      if (isNewest()) byId("statistics-loading").hidden = true;
     }
   }
 
@@ -130,8 +130,8 @@ function drawDays(days) {
 }
 
 function drawRepositories(found) {
-  const row = (name, one) => ({ name, note: `${count(one.reviews, "review")}, ${count(sum(one.findings), "finding")}`, value: one.cost_usd, text: dollars(one.cost_usd) });
-  const rows = found.by_repository.map((one) => row(one.repository ?? "local", one));
+  const row = (name, sums) => ({ name, note: `${count(sums.reviews, "review")}, ${count(sum(sums.findings), "finding")}`, value: sums.cost_usd, text: dollars(sums.cost_usd) });
+  const rows = found.by_repository.map((sums) => row(sums.repository ?? "local", sums));
   const others = found.other_repositories;
   if (others) rows.push(row(count(others.repositories, "other"), others));
   bars(byId("repository-bars"), ["Repository", "Cost"], rows);
@@ -139,8 +139,7 @@ function drawRepositories(found) {
 
 /** A link to a review: its title, and below its subject. */
 function link(review) {
-  const title = review.title || `Review ${review.id.slice(0, 12)}`;
-  return [h("a", { href: `./${reviewLink(review.id)}` }, bdi(title)), review.subject ? h("span", { class: "recent-subject" }, bdi(review.subject)) : null];
+  return [h("a", { href: `./${reviewLink(review.id)}` }, bdi(titleOrId(review))), review.subject ? h("span", { class: "recent-subject" }, bdi(review.subject)) : null];
 }
 
 function drawSlowest(reviews) {

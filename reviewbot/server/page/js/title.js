@@ -1,10 +1,15 @@
-/** The title of a review; without one, the files of the change. Touches no element. */
+/** The titles of reviews. Touches no element. */
 
 import { count } from "./format.js";
 
 const MOST_NAMED = 2;
 
-/** `Totals with tax`, or `3 files: shop/charge.py, shop/pay.py and 1 other`. */
+/** The title of a review in a list; without one, the start of its id. */
+export function titleOrId({ title, id }) {
+  return title || `Review ${id.slice(0, 12)}`;
+}
+
+/** The title of a review; without one, the files of the change: `Totals with tax`, or `3 files: shop/charge.py, shop/pay.py and 1 other`. */
 export function titleOf({ title, subject, files, skipped }) {
   if (title) return title;
   // Files that the policy skips are named last.
