@@ -236,7 +236,7 @@ def begun(head: str, key: str, started_at: str, name: str, details_url: str | No
 
     Args:
         head: head of the merge group.
-        key: what tells this check run from others at the commit.
+        key: distinguishes this check run from others at the commit.
         started_at: RFC 3339 time.
         name: name of the check run.
         details_url: page with more.
