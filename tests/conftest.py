@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect all but a sample of the variants of each test.
 
     The marker ``sample`` makes the sample of an expensive test smaller. Of the tests in
-    :data:`STORIES`, every eighth one of a file is run. ``-k`` and paths run all that they select.
+    :data:`STORIES`, every sixteenth of a file is run. ``-k`` and paths run all that they select.
     """
     most: int = config.getoption("--sample")
     if not most or config.option.keyword or config.option.file_or_dir:
@@ -92,21 +92,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for index, item in enumerate(group)
         if index * kept // len(group) == (index - 1) * kept // len(group)
     }
-    dropped |= _beyond_an_eighth([item for item in items if item not in dropped])
+    dropped |= _beyond_the_sample([item for item in items if item not in dropped])
     if dropped:
         config.hook.pytest_deselected(items=list(dropped))
         items[:] = [item for item in items if item not in dropped]
 
 
-def _beyond_an_eighth(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Return seven of eight tests of each file in :data:`STORIES`."""
+def _beyond_the_sample(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Return fifteen of sixteen tests of each file in :data:`STORIES`."""
     names: dict[Path, dict[str, int]] = {}
     beyond = set()
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in STORIES:
             of_file = names.setdefault(item.path, {})
             number = of_file.setdefault(item.nodeid.partition("[")[0], len(of_file))
-            if number % 8:
+            if number % 16:
                 beyond.add(item)
     return beyond
 

@@ -208,6 +208,7 @@ async def test_every_entry_point_finds_the_same(
 
 
 @pytest.mark.real_time
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("offline", [False, True], ids=["model", "offline"])
 async def test_entry_points_in_one_process_find_the_same(
     offline: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -80,6 +80,7 @@ def test_one_module_knows_the_client_library_of_github() -> None:
     assert users == {"github/client/transport.py"}
 
 
+@pytest.mark.slow
 def test_two_modules_that_the_parser_process_runs_know_the_parser() -> None:
     users = {
         path.relative_to(PACKAGE).as_posix()

@@ -124,6 +124,7 @@ def slowest(registered: RegisteredPattern) -> Shape | None:
     return max(shapes, key=lambda it: seconds(registered, it.text(SCREENED)), default=None)
 
 
+@pytest.mark.slow
 def test_each_module_with_a_pattern_is_measured() -> None:
     assert {registered.module for registered in registered_patterns()} <= {*MODULES, LATE}
 
@@ -158,6 +159,7 @@ def test_a_function_puts_a_pattern_together_only_for_a_reason() -> None:
     assert found == PUT_TOGETHER.keys()
 
 
+@pytest.mark.slow
 def test_patterns_are_compiled_and_used_by_the_module_re_alone() -> None:
     for module, tree in syntax_trees().items():
         assert not imported_modules(tree) & {"regex", "re2", "sre_compile"}, module
