@@ -82,7 +82,7 @@ def cached(
     if prepared.job.verified:
         version += f"/{_verifier(settings)}"
     if able.lookups:
-        version += f"/{able.lookups} look-ups"
+        version += f"/{settings.lookups} look-ups"  # not those of this push: they grow with it
     if settings.examples is not None:
         version += f"/{settings.examples} examples"
     batches = CachedBatches(

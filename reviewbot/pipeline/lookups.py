@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reviewbot.pipeline.prepare import Prepared
 
 ACTIVITY_CHARS: Final = 200
+SMALL_CHANGE_FILES: Final = 10
 CHECK_LOOKUPS: Final = 12
 """Most look-ups of the verifier in a review. They are counted apart from those of the review."""
 
@@ -85,6 +86,16 @@ class ReviewLookups:
     check_quotes: CheckQuotes
 
 
+def review_lookups(prepared: Prepared, settings: Settings) -> int:
+    """Return the maximum number of look-ups of the models that review.
+
+    It is that of the settings for a change of up to ten files. Every two more files add one, up to
+    double: there is more to look up, and a look-up costs less beside the diff.
+    """
+    files = len({chunk.path for chunk in prepared.job.plan.chunks})
+    return settings.lookups + min(max(0, files - SMALL_CHANGE_FILES) // 2, settings.lookups)
+
+
 def check_lookups(settings: Settings) -> int:
     """Return the maximum number of look-ups of the verifier in a review."""
     return min(settings.lookups, CHECK_LOOKUPS)
@@ -101,13 +112,15 @@ def lookups_of(
     settings: Settings,
     code: CodeAtCommit | None,
     parser: Outliner,
+    limit: int,
     *,
     used: int = 0,
     checks_used: int = 0,
 ) -> ReviewLookups | None:
     """Return the look-ups of a review; None if they are off, or there is no code to look up.
 
-    ``used`` and ``checks_used`` are the numbers of look-ups of earlier runs.
+    ``limit`` is the maximum number for the models that review. ``used`` and ``checks_used`` are the
+    numbers of look-ups of earlier runs.
     """
     if code is None or not settings.lookups:
         return None
@@ -116,7 +129,7 @@ def lookups_of(
     return ReviewLookups(
         files,
         look_up,
-        CountedLookups(look_up, settings.lookups, used=used),
+        CountedLookups(look_up, limit, used=used),
         CountedLookups(look_up, check_lookups(settings), used=checks_used),
         partial(checked_quotes, files=files),
     )

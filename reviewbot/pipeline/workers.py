@@ -164,15 +164,18 @@ async def workers(
                 summarize = Summarizer(writer, budget, purpose)
         # A review by the offline rules alone reads no other code, and need not import what does.
         looked_up = dossiers = verify = find_uses = None
+        most_lookups = 0
         if code is not None and settings.lookups:
             from reviewbot.pipeline.dossiers import Dossiers
-            from reviewbot.pipeline.lookups import lookups_of
+            from reviewbot.pipeline.lookups import lookups_of, review_lookups
 
+            most_lookups = review_lookups(prepared, settings)
             looked_up = lookups_of(
                 prepared,
                 settings,
                 code,
                 parser,
+                most_lookups,
                 used=lookups_used,
                 checks_used=check_lookups_used,
             )
@@ -206,7 +209,7 @@ async def workers(
                 turns=turns,
                 dossiers=dossiers,
             ),
-            lookups=settings.lookups if looked_up else 0,
+            lookups=most_lookups,
             check_quotes=looked_up.check_quotes if looked_up else None,
             look_up=looked_up.look_up if looked_up else None,
             dossiers=dossiers,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reviewbot.config.settings import load_settings
 from reviewbot.core.events.events import ReviewProgress, ReviewStarted, Usage
 from reviewbot.core.prompt.lookup_tools import LookupResult
 from reviewbot.models.anthropic.claude import Claude, ModelTimeouts
@@ -17,7 +18,8 @@ from reviewbot.models.budget import Budget
 from reviewbot.models.catalog import cost_usd, lookup
 from reviewbot.models.dialogue import LEFT, ONLY_REPORT
 from reviewbot.models.exchange import MAX_TURNS, TurnCheckpoints
-from reviewbot.pipeline.lookups import CountedLookups
+from reviewbot.pipeline.lookups import CountedLookups, review_lookups
+from reviewbot.pipeline.prepare import prepare
 from tests.fake_anthropic import Answer, FakeAnthropic, Recorded, Reply, StatusError
 from tests.models.scripted import item
 from tests.support.reviews import Seen, job, numbered, run
@@ -517,3 +519,18 @@ async def test_the_name_of_an_unknown_tool_is_not_shown() -> None:
 class Refusing(FakeCode):
     async def look_up(self, call: LookupCall) -> LookupResult:  # noqa: ARG002 - refuses any
         return LookupResult("There is no such tool.", failed=True)
+
+
+@pytest.mark.parametrize(
+    ("files", "most"), [(1, 20), (10, 20), (11, 20), (12, 21), (30, 30), (50, 40), (200, 40)]
+)
+def test_a_larger_change_may_take_more_look_ups_up_to_double(files: int, most: int) -> None:
+    settings = load_settings(flags={"model": "claude-sonnet-5-5"}, env={})
+    diff = "".join(numbered(f"{number}.py") for number in range(files))
+    assert review_lookups(prepare(diff.encode(), settings), settings) == most
+
+
+def test_no_look_ups_stay_none_however_large_the_change() -> None:
+    settings = load_settings(flags={"model": "claude-sonnet-5-5", "lookups": 0}, env={})
+    diff = "".join(numbered(f"{number}.py") for number in range(60))
+    assert review_lookups(prepare(diff.encode(), settings), settings) == 0
