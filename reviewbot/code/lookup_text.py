@@ -27,6 +27,8 @@ MATCHES: Final = 50
 """Most lines of a search result. A model can name a path to narrow a search down."""
 FILE_MATCHES: Final = 10
 """Most lines of one file in a search result, if several files match."""
+MORE_FILES: Final = 20
+"""Most files that a search result names without their lines."""
 PATH_CHARS: Final = 500
 ACTIVITY_CHARS: Final = 120
 _NOTE_BYTES: Final = 1_000
@@ -108,10 +110,7 @@ def search_text(
             shown += room.add(line)
         if not shown:
             del room.lines[before:]
-            rest = sum(len(numbers) for _, numbers in matches[index:])
-            ends.insert(
-                0, f"--- and {rest} more lines in {len(matches) - index} more files; give a path"
-            )
+            ends.insert(0, _more_files(matches[index:]))
             break
         if shown < len(numbers):
             room.add(f"--- and {len(numbers) - shown} more lines of this file", heading=True)
@@ -119,6 +118,20 @@ def search_text(
     amounts = f"{count(total, 'line')} in {count(len(matches), 'file')}"
     heading = f"=== search for {quoted(text, MATCH_CHARS)}: {amounts}"
     return "\n".join([heading, *room.lines, *ends])
+
+
+def _more_files(matches: Sequence[tuple[FileLines, Sequence[int]]]) -> str:
+    """Return a note that counts the lines that are not shown, and names their files."""
+    lines = sum(len(numbers) for _, numbers in matches)
+    names: list[str] = []
+    for file, _ in matches[:MORE_FILES]:
+        name = quoted(file.path, MATCH_CHARS)
+        if len(", ".join([*names, name]).encode()) > _NOTE_BYTES // 2:
+            break
+        names.append(name)
+    left = len(matches) - len(names)
+    shown = ", ".join(names) + (f" and {left} more" if left else "")
+    return f"--- and {lines} more lines in {len(matches)} more files: {shown}; give a path"
 
 
 def around(line: str, text: str) -> str:

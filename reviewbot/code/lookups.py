@@ -119,33 +119,49 @@ class Lookups:
         text, path = values["text"], values.get("path", "")
         under = await asyncio.to_thread(partial(self._files.resolve, path, folder=True))
         deadline = time.monotonic() + SEARCH_S
-        try:
-            candidates = await self._candidates(text, under)
-        except SearchError as error:
-            raise NotSearchedError(
-                f"Could not search: {error}. This does not mean that the text is absent."
-            ) from error
-        matches, is_complete = await self._matches(text, candidates, deadline)
-        if not matches and (not is_complete or candidates.absent):
+        word = text.isidentifier()
+        matches, notes, is_complete = await self._found(text, under, deadline, word=word)
+        if not matches and not is_complete:
             raise NotSearchedError(
                 "Could not search all files, and those searched do not contain the text. This does"
                 " not mean that it is absent; search with a path."
             )
-        notes = [NOT_SEARCHED]
-        if candidates.absent:
-            count = candidates.absent
-            notes.append(f"not searched: {count} files whose contents are not in the clone")
-        if not is_complete:
-            notes.append("the search did not cover all files: more lines may contain the text")
-        if not matches and text.isidentifier():
-            notes.append("matched as a whole word: longer names may contain the text")
+        if not matches and word:
+            matches, notes, is_complete = await self._found(text, under, deadline, word=False)
+            if matches:
+                notes.append("no whole word: these lines have it as a part of longer names")
+            elif not is_complete:
+                notes.append("matched as a whole word: longer names may contain the text")
         if is_symbol(text):
             matches = await asyncio.to_thread(_definitions_first, text, matches)
         for file, _ in matches:
             self._files.remember(file.path)
         return await asyncio.to_thread(search_text, redact_text(text), matches, notes)
 
-    async def _candidates(self, text: str, under: str) -> FilesWith:
+    async def _found(
+        self, text: str, under: str, deadline: float, *, word: bool
+    ) -> tuple[list[Match], list[str], bool]:
+        """Return the lines with a text, what was not searched, and whether all files were.
+
+        Raises:
+            NotSearchedError: the code could not be searched.
+        """
+        try:
+            candidates = await self._candidates(text, under, word=word)
+        except SearchError as error:
+            raise NotSearchedError(
+                f"Could not search: {error}. This does not mean that the text is absent."
+            ) from error
+        matches, is_complete = await self._matches(text, candidates, deadline, word=word)
+        notes = [NOT_SEARCHED]
+        if candidates.absent:
+            count = candidates.absent
+            notes.append(f"not searched: {count} files whose contents are not in the clone")
+        if not is_complete:
+            notes.append("the search did not cover all files: more lines may contain the text")
+        return matches, notes, is_complete and not candidates.absent
+
+    async def _candidates(self, text: str, under: str, *, word: bool) -> FilesWith:
         """Return the files that may contain a text, best first.
 
         Raises:
@@ -160,8 +176,7 @@ class Lookups:
         others = FilesWith((), stopped=True)
         try:
             if files.source is not None:
-                is_word = text.isidentifier()
-                others = await files.source.files_with(text, word=is_word, under=under)
+                others = await files.source.files_with(text, word=word, under=under)
         except SearchError:
             if all(known[path] is None for path in inside):  # whatever they contain
                 raise
@@ -182,14 +197,14 @@ class Lookups:
         return is_unchanged, is_vendored, not is_source(path), is_test, is_far, path
 
     async def _matches(
-        self, text: str, candidates: FilesWith, deadline: float
+        self, text: str, candidates: FilesWith, deadline: float, *, word: bool
     ) -> tuple[list[Match], bool]:
         """Return the files and lines with a text, and whether all candidates were searched."""
         chosen = candidates.paths[:CANDIDATES]
         is_complete = len(chosen) == len(candidates.paths) and not candidates.stopped
         contents = await self._files.contents(chosen)
         matches: list[Match] = []
-        has_text = line_pattern(text)
+        has_text = line_pattern(text, word=word)
         for path in chosen:
             if time.monotonic() > deadline:
                 return matches, False
@@ -214,12 +229,12 @@ class Lookups:
         return self._files.redacted(path, content)
 
 
-def line_pattern(text: str) -> Callable[[str], bool]:
-    """Return whether a line contains a text; an identifier counts only as a whole word."""
-    if not text.isidentifier():
+def line_pattern(text: str, *, word: bool) -> Callable[[str], bool]:
+    """Return whether a line contains a text, or contains it as a whole word."""
+    if not word:
         return lambda line: text in line
-    word = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
-    return lambda line: text in line and word.search(line) is not None
+    pattern = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
+    return lambda line: text in line and pattern.search(line) is not None
 
 
 def with_likely_definitions(

@@ -185,8 +185,18 @@ async def test_a_search_without_a_match_says_what_was_not_searched(desk: Desk) -
         '=== search for "nowhere_to_be_seen": 0 lines in 0 files',
         "--- not searched: binary files, files of more than 500,000 bytes, and files that are"
         " withheld",
-        "--- matched as a whole word: longer names may contain the text",
     ]
+
+
+async def test_parts_of_names_are_found_if_no_whole_word_is(root: Path) -> None:
+    commit(root, {"a.go": "const BlockFile_Term = 1\nvar x = BlockFile_Env\n"})
+    desk = Desk(files_of(root))
+    result = await desk.search("BlockFile_")
+    assert len(code_of(result)) == 2
+    assert "--- no whole word: these lines have it as a part of longer names" in result.text
+    whole = await desk.search("BlockFile_Env")
+    assert code_of(whole) == ["R2 |var x = BlockFile_Env"]
+    assert "whole word" not in whole.text
 
 
 async def test_a_result_has_a_limited_number_of_lines_and_says_how_to_go_on(root: Path) -> None:
@@ -228,7 +238,8 @@ async def test_a_search_counts_what_it_does_not_show(root: Path) -> None:
     assert lines[0] == '=== search for "charge": 450 lines in 30 files'
     assert len(code_of(result)) == MATCHES
     assert f"--- and {15 - FILE_MATCHES} more lines of this file" in lines
-    assert "--- and 375 more lines in 25 more files; give a path" in lines
+    names = ", ".join(f'"f{number:02}.py"' for number in range(5, 25))
+    assert f"--- and 375 more lines in 25 more files: {names} and 5 more; give a path" in lines
 
 
 async def test_a_search_in_one_file_shows_all_of_its_lines(root: Path) -> None:

@@ -34,7 +34,7 @@ SEARCH_CODE: Final[dict[str, Any]] = {
     "name": "search_code",
     "description": (
         "Find the lines that contain a text in the files of the reviewed commit. The text is "
-        "fixed, not a pattern; an identifier matches as a whole word."
+        "fixed, not a pattern; an identifier matches as a whole word, or else as a part."
     ),
     "input_schema": {
         "type": "object",
