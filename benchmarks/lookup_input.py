@@ -1,9 +1,9 @@
 """The input of reviews with twenty look-ups, relative to reviews without.
 
 A scripted model reviews commits of this repository against the fake of the Anthropic API. It looks
-up five times in each of four turns: lines around the changes, outlines of changed files, and names
-that the changes use. Then it reports nothing. The look-ups are answered from the commit. The input
-is the text of all requests, the summary's included, in bytes; ``weighted`` is by cache prices.
+up five times in each of four turns: lines around the changes, and names that the changes use. Then
+it reports nothing. The look-ups are answered from the commit. The input is the text of all
+requests, the summary's included, in bytes; ``weighted`` is by cache prices.
 ``bytes x`` and ``cost x`` are the ratios of both with look-ups to those without, and ``peer x`` are
 those of the weighted bytes to PR-Agent's input, without look-ups and with. The last line has the
 median of the weighted input in dollars.
@@ -46,7 +46,7 @@ ROOT: Final = Path(__file__).parents[1]
 MODEL: Final = "claude-sonnet-5-5"
 TURNS: Final = 4
 EACH: Final = 5
-"""Look-ups of a turn: two reads, an outline and two searches."""
+"""Look-ups of a turn: three reads and two searches."""
 BYTES_PER_TOKEN: Final = 4
 """Of source text; only the dollars depend on it."""
 AROUND: Final = 30
@@ -64,11 +64,10 @@ def calls_for(files: Sequence[FileDiff]) -> list[Call]:
         for file, hunk in hunks
         for start in (hunk.new_start,)
     )
-    outlines = cycle(("outline", {"path": file.path}) for file, _ in hunks)
     searches = cycle(("search_code", {"text": name}) for name in names)
     calls: list[Call] = []
     for _ in range(TURNS):
-        calls += [*islice(reads, 2), next(outlines), *islice(searches, 2)]
+        calls += [*islice(reads, 3), *islice(searches, 2)]
     return calls
 
 

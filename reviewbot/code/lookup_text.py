@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reviewbot.code.lookup_files import FileLines
-    from reviewbot.models.offline.messages import Enclosing
 
 LINE_BYTES: Final = 2_000
 """Bytes from which a line of code is shortened."""
@@ -66,26 +65,6 @@ def read_text(file: FileLines, first: int, last: int) -> str:
     else:
         note = ""
     heading = f"{_heading(file)}, lines {first} to {last} of {len(file.lines)}"
-    return "\n".join([heading, *room.lines, *filter(None, [note])])
-
-
-def outline_text(file: FileLines, definitions: Sequence[Enclosing]) -> str:
-    """Return definitions with their lines, inner ones indented, as far as they fit."""
-    room = _Room()
-    note, outer = "", list[int]()
-    for index, definition in enumerate(definitions):
-        first, last = definition.first, definition.last
-        while outer and outer[-1] < first:
-            outer.pop()
-        blanks = "  " * min(len(outer), 8)
-        outer.append(last)
-        numbers = f"{first}-{last}" if last > first else f"{first}"
-        line = f"--- {blanks}{numbers} {quoted(definition.header, MATCH_CHARS)}"
-        if not room.add(line):
-            note = f"--- and {len(definitions) - index} more definitions, from line {first} on"
-            break
-    amounts = f"{count(len(file.lines), 'line')}, {count(len(definitions), 'definition')}"
-    heading = f"{_heading(file)}, {amounts}"
     return "\n".join([heading, *room.lines, *filter(None, [note])])
 
 

@@ -1,4 +1,4 @@
-"""Answer the look-ups of a model: lines of a file, a search for a text, an outline of a file.
+"""Answer the look-ups of a model: lines of a file, a search for a text.
 
 All code comes from the reviewed commit (:class:`~reviewbot.code.at_commit.CodeAtCommit`) or from
 the diff. A search asks the source which files may contain the text, and then searches their
@@ -13,21 +13,20 @@ import re
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reviewbot.code.at_commit import FILE_BYTES, SEARCH_S, FilesWith, SearchError
-from reviewbot.code.definitions import defined_name, definition_lines, is_symbol
+from reviewbot.code.definitions import definition_lines, is_symbol
 from reviewbot.code.lookup_files import NotSearchedError
 from reviewbot.code.lookup_input import checked_input
 from reviewbot.code.lookup_paths import LookupRefusedError
-from reviewbot.code.lookup_text import activity, outline_text, read_text, search_text
+from reviewbot.code.lookup_text import activity, read_text, search_text
 from reviewbot.core.plan.categories import kind_of
 from reviewbot.core.plan.languages import is_source
 from reviewbot.core.plan.marks import vendored_directory
 from reviewbot.core.prompt.lookup_tools import LookupResult
 from reviewbot.core.safety.redact import redact_text
 from reviewbot.errors import ReviewbotError
-from reviewbot.models.offline.messages import HEADER_CHARS, Enclosing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,23 +52,15 @@ NOT_SEARCHED: Final = (
 """Note of every search. Naming the files that contain the text would confirm a secret in them."""
 
 
-class Outliner(Protocol):
-    """Parser that lists the definitions of a file."""
-
-    async def outline(self, path: str, text: str) -> tuple[Enclosing, ...] | None:
-        """Return the definitions of a text by their first lines; None if it was not parsed."""
-
-
 class Lookups:
     """Answers the look-ups of one review; an instance is a ``LookUp``.
 
     Args:
         files: the files of the review.
-        parser: the parser of the review.
     """
 
-    def __init__(self, files: LookupFiles, parser: Outliner) -> None:
-        self._files, self._parser = files, parser
+    def __init__(self, files: LookupFiles) -> None:
+        self._files = files
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._folders = {path.rpartition("/")[0] for path in files.changed}
 
@@ -80,13 +71,8 @@ class Lookups:
             values = await asyncio.to_thread(checked_input, call)
             shown = await asyncio.to_thread(_activity_of, call.name, values)
             async with self._slots, asyncio.timeout(LOOKUP_S):
-                match call.name:
-                    case "read_code":
-                        text = await self._read(values)
-                    case "search_code":
-                        text = await self._search(values)
-                    case _:
-                        text = await self._outline(values)
+                answer = self._read if call.name == "read_code" else self._search
+                text = await answer(values)
         except NotSearchedError as error:
             return _could_not(str(error), shown)
         except LookupRefusedError as error:
@@ -107,13 +93,6 @@ class Lookups:
         if values["first"] > len(file.lines):
             raise LookupRefusedError(f"The file has only {len(file.lines)} lines.")
         return await asyncio.to_thread(read_text, file, values["first"], values["last"])
-
-    async def _outline(self, values: Mapping[str, Any]) -> str:
-        path = await asyncio.to_thread(self._files.resolve, values["path"])
-        file = await self._files.load(path)
-        parsed = await self._parser.outline(path, "\n".join(file.lines))
-        definitions = await asyncio.to_thread(with_likely_definitions, parsed, file.lines)
-        return await asyncio.to_thread(outline_text, file, definitions)
 
     async def _search(self, values: Mapping[str, Any]) -> str:
         text, path = values["text"], values.get("path", "")
@@ -237,27 +216,6 @@ def line_pattern(text: str, *, word: bool) -> Callable[[str], bool]:
     return lambda line: text in line and pattern.search(line) is not None
 
 
-def with_likely_definitions(
-    parsed: Sequence[Enclosing] | None, lines: Sequence[str]
-) -> list[Enclosing]:
-    """Return definitions by their first lines.
-
-    Args:
-        parsed: the definitions that a parser found; None if there is no parser for the text. The
-            form of a line adds values and types outside of them, or else all definitions.
-        lines: the lines of the file.
-    """
-    inside = {number for place in parsed or () for number in range(place.first, place.last + 1)}
-    likely = [
-        Enclosing(number, number, line.strip()[:HEADER_CHARS])
-        for number, line in enumerate(lines, 1)
-        if number not in inside
-        and (parsed is None or not line[:1].isspace())
-        and defined_name(line) is not None
-    ]
-    return sorted([*(parsed or ()), *likely], key=lambda place: (place.first, -place.last))
-
-
 def _numbers(lines: Sequence[str], has_text: Callable[[str], bool]) -> list[int]:
     return [number for number, line in enumerate(lines, 1) if has_text(line)]
 
@@ -284,8 +242,6 @@ def _activity_of(tool: str, values: Mapping[str, Any]) -> str:
         if tool == "search_code":
             text = redact_text(values["text"])
             return activity(f"searching `{text}`", f" in {path}" if path else "")
-        if tool == "outline":
-            return activity(f"outlining {path}")
         old = ", old version" if values.get("base") else ""
         return activity(f"reading {path}", f" {values['first']}-{values['last']}{old}")
     return ""

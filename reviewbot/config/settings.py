@@ -102,7 +102,7 @@ class Settings:
     linters: bool = True
     verify: bool = False
     verify_model: ModelChoice | None = None
-    lookups: int = 20
+    lookups: int = 18
     cross_file: bool = False
     examples: int | None = None
     guidelines: bool = True

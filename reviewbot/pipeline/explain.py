@@ -252,7 +252,7 @@ def _reply_answerer(
     from reviewbot.pipeline.lookups import lookup_files, lookups_of
 
     limited = replace(settings, lookups=min(settings.lookups, REPLY_LOOKUPS))
-    looked_up = lookups_of(prepared, limited, code, parser, limited.lookups)
+    looked_up = lookups_of(prepared, limited, code, limited.lookups)
     files = looked_up.files if looked_up else lookup_files(prepared, settings, code)
     find_code = running_code(parser, files)
     lookups = limited.lookups if looked_up else 0

@@ -20,13 +20,13 @@ from reviewbot.pipeline.patterns import policy_of
 
 if TYPE_CHECKING:
     from reviewbot.code.at_commit import CodeAtCommit
-    from reviewbot.code.lookups import Outliner
     from reviewbot.config.settings import Settings
     from reviewbot.core.prompt.lookup_tools import LookUp, LookupCall, LookupResult
     from reviewbot.pipeline.prepare import Prepared
 
 ACTIVITY_CHARS: Final = 200
-SMALL_CHANGE_FILES: Final = 10
+FILES_FOR_ONE_MORE: Final = 4
+"""Files of a change that add one look-up to those of the settings."""
 CHECK_LOOKUPS: Final = 12
 """Most look-ups of the verifier in a review. They are counted apart from those of the review."""
 
@@ -89,11 +89,11 @@ class ReviewLookups:
 def review_lookups(prepared: Prepared, settings: Settings) -> int:
     """Return the maximum number of look-ups of the models that review.
 
-    It is that of the settings for a change of up to ten files. Every two more files add one, up to
-    double: there is more to look up, and a look-up costs less beside the diff.
+    Every four files of a change add one to that of the settings, up to double: there is more to
+    look up, and a look-up costs less beside the diff.
     """
     files = len({chunk.path for chunk in prepared.job.plan.chunks})
-    return settings.lookups + min(max(0, files - SMALL_CHANGE_FILES) // 2, settings.lookups)
+    return settings.lookups + min(files // FILES_FOR_ONE_MORE, settings.lookups)
 
 
 def check_lookups(settings: Settings) -> int:
@@ -111,7 +111,6 @@ def lookups_of(
     prepared: Prepared,
     settings: Settings,
     code: CodeAtCommit | None,
-    parser: Outliner,
     limit: int,
     *,
     used: int = 0,
@@ -125,7 +124,7 @@ def lookups_of(
     if code is None or not settings.lookups:
         return None
     files = lookup_files(prepared, settings, code)
-    look_up = Lookups(files, parser)
+    look_up = Lookups(files)
     return ReviewLookups(
         files,
         look_up,

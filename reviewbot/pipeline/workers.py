@@ -174,7 +174,6 @@ async def workers(
                 prepared,
                 settings,
                 code,
-                parser,
                 most_lookups,
                 used=lookups_used,
                 checks_used=check_lookups_used,

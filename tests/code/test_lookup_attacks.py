@@ -113,7 +113,7 @@ def desk(reviewed: Path) -> Desk:
 async def test_a_path_that_is_none_in_the_repository_is_refused_by_every_tool(
     desk: Desk, path: str
 ) -> None:
-    results = [await desk.read(path), await desk.read(path, base=True), await desk.outline(path)]
+    results = [await desk.read(path), await desk.read(path, base=True)]
     if path not in ("", ".", "lib/tax.py/"):
         results.append(await desk.search("due", path=path))
     for result in results:
@@ -129,7 +129,6 @@ async def test_a_path_means_itself_and_nothing_else(desk: Desk, path: str) -> No
     for result in (
         await desk.read(path),
         await desk.read(path, base=True),
-        await desk.outline(path),
         await desk.search("due", path=path),
     ):
         assert result.failed, result.text
@@ -164,7 +163,6 @@ async def test_a_link_is_not_followed(root: Path, link: str, target: str) -> Non
             await desk.read(f"{link}/tax.py"),
             await desk.read(f"{link}/outside.txt"),
             await desk.read(f"{link}/passwd"),
-            await desk.outline(link),
             await desk.search("due", path=link),
         ):
             assert result.failed, result.text
@@ -211,7 +209,6 @@ async def test_ignored_and_untracked_files_do_not_exist(root: Path, ignored: boo
     write(root, {".env": "due = 'untracked'\n", "a.py": "x = 2\n"})
     for desk in (Desk(files_of(root)), Desk(files_of(root, staged=True))):
         assert (await desk.read(".env")).failed
-        assert (await desk.outline(".env")).failed
         assert (await desk.search("due", path=".env")).failed
         assert code_of(await desk.search("due")) == []
 
@@ -239,7 +236,6 @@ async def test_an_excluded_file_is_withheld_from_every_tool(root: Path, path: st
     for result in (
         await desk.read(path),
         await desk.read(path, base=True),
-        await desk.outline(path),
         await desk.search("due", path=path),
     ):
         assert result.failed
@@ -329,7 +325,7 @@ async def test_a_search_does_not_say_whether_an_unreadable_file_contains_a_text(
 async def test_a_secret_beside_a_match_is_redacted(root: Path) -> None:
     commit(root, {"a.py": f'token = "{TOKEN}"\n'})
     desk = Desk(files_of(root))
-    for result in (await desk.search("token"), await desk.read("a.py"), await desk.outline("a.py")):
+    for result in (await desk.search("token"), await desk.read("a.py")):
         assert TOKEN not in result.text
         assert TOKEN[4:20] not in result.text
     assert code_of(await desk.search("token =")) == ['R1 |token = "[REDACTED:secret]"']
@@ -365,7 +361,7 @@ async def test_an_activity_never_shows_a_secret_or_moves_the_cursor(desk: Desk) 
     for call in (
         LookupCall("search_code", {"text": TOKEN}),
         LookupCall("search_code", {"text": "of", "path": f"{TOKEN}/x"}),
-        LookupCall("outline", {"path": f"a\x1b[2J{TOKEN}"}),
+        LookupCall("search_code", {"text": "of", "path": f"a\x1b[2J{TOKEN}"}),
         LookupCall("read_code", {"path": "\u202e" + "x" * 9_000, "first": 1, "last": 2}),
     ):
         result = await desk.answer(call)
@@ -455,9 +451,6 @@ INVALID: list[tuple[str, dict[str, Any]]] = [
     ("search_code", {"text": "x" * (TEXT_CHARS + 1)}),
     ("search_code", {"text": "due", "path": 5}),
     ("search_code", {"text": "due", "regex": True}),
-    ("outline", {}),
-    ("outline", {"path": 1}),
-    ("outline", {"path": "use.py", "base": True}),
     ("bash", {"command": "id"}),
     ("", {}),
     ("__class__", {"path": "use.py"}),
@@ -482,7 +475,7 @@ async def test_invalid_input_gets_a_result_that_says_what_to_do(
 async def test_input_that_is_no_object_gets_a_result(desk: Desk) -> None:
     values: list[Any] = [None, [], "x", 5]
     for value in values:
-        result = await desk.answer(LookupCall("outline", value))
+        result = await desk.answer(LookupCall("read_code", value))
         assert result.failed
 
 

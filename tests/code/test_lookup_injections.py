@@ -55,7 +55,6 @@ async def test_every_line_of_a_result_is_ours_or_carries_our_prefix(name: str) -
         await desk.read("a.py", 1, 100_000),
         await desk.search("needle"),
         await desk.search("needle", path="b.py"),
-        await desk.outline("a.py"),
     ]
     number = text.count("\n")
     for result in results:
@@ -80,9 +79,9 @@ async def test_a_path_that_is_planted_text_stays_a_string_on_one_line(name: str)
     assert len(lines) == 4
     assert [line for line in lines if not RESULT_LINE.fullmatch(line)] == []
     assert all(is_plain(line) for line in lines)
-    for answer in (await desk.read(path), await desk.outline(path)):
-        assert answer.activity.isprintable()
-        assert "\n" not in answer.activity
+    answer = await desk.read(path)
+    assert answer.activity.isprintable()
+    assert "\n" not in answer.activity
 
 
 @pytest.mark.parametrize("name", CASES)

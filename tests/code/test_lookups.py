@@ -15,7 +15,6 @@ from reviewbot.code.at_commit import FILE_BYTES, FilesWith, SearchError
 from reviewbot.code.given_files import GivenFiles
 from reviewbot.code.lookup_text import FILE_MATCHES, MATCHES
 from reviewbot.core.prompt.lookup_tools import MAX_RESULT_BYTES, MAX_RESULT_LINES
-from reviewbot.models.offline.parser import ParserPool
 from tests.support.lookups import (
     Desk,
     code_of,
@@ -378,41 +377,6 @@ async def test_look_ups_of_one_turn_are_answered_together(desk: Desk) -> None:
     ]  # fmt: skip
 
 
-async def test_an_outline_lists_definitions_with_their_lines(root: Path) -> None:
-    text = (
-        "RATE = 2\n\nclass Shop:\n    x = 1\n\n    def charge(self):\n        return 1\n\n\n"
-        "def free(\n    a,\n):\n    return a\n"
-    )
-    commit(root, {"shop.py": text, "notes.txt": "def free(x)\n"})
-    pool = ParserPool()
-    try:
-        desk = Desk(files_of(root), pool.for_tenant("a"))
-        result = await desk.outline("shop.py")
-        assert result.text.split("\n") == [
-            '=== file "shop.py", unchanged, 13 lines, 4 definitions',
-            '--- 1 "RATE = 2"',
-            '--- 3-7 "class Shop:"',
-            '---   6-7 "def charge(self):"',
-            '--- 10-13 "def free( a, ):"',
-        ]
-        assert result.activity == "outlining shop.py"
-        assert '--- 1 "def free(x)"' in (await desk.outline("notes.txt")).text
-    finally:
-        pool.close()
-
-
-async def test_without_a_parser_the_form_of_the_lines_makes_an_outline(desk: Desk) -> None:
-    result = await desk.outline("shop.py")
-    assert result.text.split("\n")[1:] == ['--- 4 "def charge(order):"']
-
-
-async def test_a_long_outline_says_where_it_was_cut(root: Path) -> None:
-    text = "".join(f"def name_{number}():\n    pass\n" for number in range(300))
-    commit(root, {"a.py": text})
-    result = await Desk(files_of(root)).outline("a.py")
-    assert result.text.split("\n")[-1] == "--- and 180 more definitions, from line 241 on"
-
-
 async def test_files_that_a_caller_gives_are_read_and_searched() -> None:
     desk = Desk(of_diff("", GivenFiles({"lib/a.py": b"charge\n", "b.py": b"recharge\n"})))
     assert code_of(await desk.read("b.py")) == ["R1 |recharge"]
@@ -447,10 +411,9 @@ async def test_without_a_repository_only_the_diff_is_read() -> None:
 async def test_a_large_file_is_neither_read_nor_searched_and_both_is_said(root: Path) -> None:
     commit(root, {"big.py": "charge\n" * (FILE_BYTES // 7 + 1)})
     desk = Desk(files_of(root))
-    read, outline = await desk.read("big.py"), await desk.outline("big.py")
+    read = await desk.read("big.py")
     assert "500,000 bytes" in read.text
     assert read.failed
-    assert outline.failed
     result = await desk.search("charge")
     assert code_of(result) == []
     assert "files of more than 500,000 bytes" in result.text

@@ -39,7 +39,7 @@ def obedient_turn(request: Recorded) -> Answer:
             return Answer(marked, outcome="continuing", lookups=[search])
         case 1:
             read = ("read_code", {"path": path, "first": 1, "last": 200})
-            return Answer(call=False, lookups=[read, ("outline", {"path": path})])
+            return Answer(call=False, lookups=[read])
         case 2:
             told = _said(path=path, quote=quote, line=1, end_line=4)
             return Answer([told], outcome="continuing", lookups=_disobedient(path))

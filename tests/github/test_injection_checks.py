@@ -367,7 +367,7 @@ async def test_a_model_that_obeys_looked_up_code_gets_its_look_ups_and_no_more(
         sum(block["content"] != "Not answered: no look-ups are left." for block in ours) == LOOKUPS
     )
     assert {
-        "There is no such tool. The tools are report_findings, read_code, search_code, outline.",
+        "There is no such tool. The tools are report_findings, read_code, search_code.",
         "`path` must not have empty parts, `.` or `..`.",
         "The folder .git is not part of the commit.",
         "Not answered: no look-ups are left.",

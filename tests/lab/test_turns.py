@@ -97,15 +97,15 @@ def test_a_model_without_look_ups_gets_the_numbers_of_another_and_is_named() -> 
 
 
 def test_look_ups_after_the_last_one_and_unreadable_reports_are_named() -> None:
-    calls = tuple(ToolCall(str(number), "outline", {}) for number in (1, 2))
+    calls = tuple(ToolCall(str(number), "read_code", {}) for number in (1, 2))
     results = (ToolResult("1", "=== file a"), ToolResult("2", "Not answered.", failed=True))
-    answered = Conversation(turns=(Turn("[]", results, ONLY_REPORT, lookups=("outlining a.py",)),))
+    answered = Conversation(turns=(Turn("[]", results, ONLY_REPORT, lookups=("reading a.py",)),))
     first = SentTurn(Conversation(), "prompt", Usage(10, 5), calls, reports=["{", "[]", "{}"])
     last = SentTurn(answered, "prompt", reports=['{"findings": [1, 2], "outcome": "complete"}'])
     unpriced = replace(INFO, prices=None)
     study = study_turns([first, last], unpriced, source="", limit=1, most=8, outcome="")
     assert [lookup.activity for lookup in study.steps[0].lookups] == [
-        "outlining a.py",
+        "reading a.py",
         NOT_ANSWERED,
     ]
     assert [step.left for step in study.steps] == [0, 0]

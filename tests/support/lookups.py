@@ -22,15 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reviewbot.code.at_commit import CodeAtCommit
-    from reviewbot.code.lookups import Outliner
-    from reviewbot.models.offline.messages import Enclosing
 
 _JSON: Final = r'"(?:[^"\\]|\\.)*"'
 RESULT_LINE: Final = re.compile(
-    rf"=== file {_JSON}, unchanged(?:, lines \d+ to \d+ of \d+|, \d+ lines?, \d+ definitions?)?"
+    rf"=== file {_JSON}, unchanged(?:, lines \d+ to \d+ of \d+)?"
     rf"|=== search for {_JSON}: \d+ lines? in \d+ files?"
     r"|R\d+ \|.*"
-    rf"|---(?:  )* \d+(?:-\d+)? {_JSON}"
     r"|--- not searched: binary files, .*"
     r"|--- cut here: read on from line \d+"
     r"|--- and \d+ more .*"
@@ -38,13 +35,6 @@ RESULT_LINE: Final = re.compile(
 """Any line of the result of a look-up in unchanged code."""
 
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main")
-
-
-class NoParser:
-    """A parser that knows no language."""
-
-    async def outline(self, path: str, text: str) -> tuple[Enclosing, ...] | None:  # noqa: ARG002
-        return None
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -100,8 +90,8 @@ def of_diff(diff: str, source: CodeAtCommit | None = None) -> LookupFiles:
 class Desk:
     """Asks for look-ups as a model does."""
 
-    def __init__(self, files: LookupFiles, parser: Outliner | None = None) -> None:
-        self.answer = Lookups(files, parser or NoParser())
+    def __init__(self, files: LookupFiles) -> None:
+        self.answer = Lookups(files)
 
     async def call(self, tool: str, **fields: Any) -> LookupResult:
         return await self.answer(LookupCall(tool, fields))
@@ -111,9 +101,6 @@ class Desk:
 
     async def search(self, text: str, **fields: Any) -> LookupResult:
         return await self.call("search_code", text=text, **fields)
-
-    async def outline(self, path: str) -> LookupResult:
-        return await self.call("outline", path=path)
 
 
 def code_of(result: LookupResult) -> list[str]:

@@ -46,19 +46,7 @@ SEARCH_CODE: Final[dict[str, Any]] = {
         "additionalProperties": False,
     },
 }
-OUTLINE: Final[dict[str, Any]] = {
-    "name": "outline",
-    "description": "List the definitions of a file at the reviewed commit, with their lines.",
-    "input_schema": {
-        "type": "object",
-        "properties": {
-            "path": {"type": "string", "description": "Path from the root of the repository."},
-        },
-        "required": ["path"],
-        "additionalProperties": False,
-    },
-}
-LOOKUP_TOOLS: Final = (READ_CODE, SEARCH_CODE, OUTLINE)
+LOOKUP_TOOLS: Final = (READ_CODE, SEARCH_CODE)
 TOOL_NAMES: Final = tuple(str(tool["name"]) for tool in LOOKUP_TOOLS)
 
 

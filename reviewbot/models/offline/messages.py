@@ -13,8 +13,6 @@ HEAD: Final = struct.Struct(">I")
 """The length of a message, in front of it."""
 HEADER_CHARS: Final = 200
 """Most characters of :attr:`Enclosing.header`."""
-OUTLINED: Final = 1_000
-"""Most definitions of an outline."""
 
 
 @dataclass(frozen=True, slots=True)

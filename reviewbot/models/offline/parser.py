@@ -27,7 +27,6 @@ from reviewbot.models.offline.replies import (
     read_code_lines,
     read_enclosing,
     read_matches,
-    read_outline,
     read_text_matches,
 )
 
@@ -237,24 +236,6 @@ class Parser:
         except ParseError:
             return nothing
         return read_enclosing(reply, text, lines) or nothing
-
-    async def outline(self, path: str, text: str) -> tuple[Enclosing, ...] | None:
-        """Return the named functions and the classes of a file by their first lines.
-
-        ``text`` is the whole file, and ``path`` decides its language.
-
-        Returns:
-            The definitions; None if the language has no grammar or the text was not parsed.
-        """
-        language = _code_language(path)
-        if language is None:
-            return None
-        request = {"do": "outline", "language": language, "text": text}
-        try:
-            reply = await self._pool.ask(self._tenant, request, Allowance(CHECK_S))
-        except ParseError:
-            return None
-        return read_outline(reply, text)
 
     async def code_lines(
         self, path: str, text: str, *, part: bool = False

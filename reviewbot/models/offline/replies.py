@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from reviewbot.core.decode import decoder
-from reviewbot.models.offline.messages import HEADER_CHARS, OUTLINED, Enclosing, Match, TextMatch
+from reviewbot.models.offline.messages import HEADER_CHARS, Enclosing, Match, TextMatch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -74,23 +74,6 @@ def read_enclosing(
     ):
         return None
     return tuple(definitions)
-
-
-def read_outline(reply: Mapping[str, Any], text: str) -> tuple[Enclosing, ...] | None:
-    """Return the definitions of a reply; None if they are unknown or not those of a text."""
-    decode = decoder(Enclosing)
-    try:
-        definitions = [
-            cast("Enclosing", decode(definition, "outline")) for definition in reply["outline"]
-        ]
-    except (KeyError, TypeError, ValueError):
-        return None
-    last = text.count("\n") + 1
-    inside = all(
-        1 <= definition.first <= definition.last <= last and _is_header(definition.header)
-        for definition in definitions
-    )
-    return tuple(definitions) if inside and len(definitions) <= OUTLINED else None
 
 
 def read_code_lines(reply: Mapping[str, Any], text: str) -> frozenset[int] | None:

@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
 from reviewbot.core.late_pattern import late_pattern
-from reviewbot.models.offline.messages import HEADER_CHARS, OUTLINED, Enclosing
+from reviewbot.models.offline.messages import HEADER_CHARS, Enclosing
 from reviewbot.models.offline.unreachable import rows_of, unreachable_rows
 
 if TYPE_CHECKING:
@@ -98,22 +98,6 @@ def enclosing(file: Fragment, lines: Sequence[int]) -> list[Enclosing | None]:
     return [
         _described(best[line - 1][1], file.lines) if line - 1 in best else None for line in lines
     ]
-
-
-def outline(file: Fragment) -> list[Enclosing]:
-    """Return the named functions and the classes of a file by their first lines.
-
-    Of many, the first :data:`OUTLINED` are returned.
-    """
-    found: list[Enclosing] = []
-    stack = file.root.children()[::-1]  # not the root, as in enclosing
-    while stack and len(found) < OUTLINED:
-        node = stack.pop()
-        first, last = rows_of(node)
-        if _rank(node, last - first) in (1, 3):
-            found.append(_described(node, file.lines))
-        stack += node.children()[::-1]
-    return found
 
 
 def code_lines(part: Fragment) -> list[int]:

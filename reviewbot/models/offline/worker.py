@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reviewbot.models.offline.fragments import parse, parse_whole
 from reviewbot.models.offline.messages import HEAD, Pattern
-from reviewbot.models.offline.structure import code_lines, enclosing, has_markup, outline
+from reviewbot.models.offline.structure import code_lines, enclosing, has_markup
 from reviewbot.models.offline.syntax import match
 from reviewbot.models.sandbox.confine import restrict_thread
 
@@ -64,7 +64,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911 - one fo
     """Return the reply to a request.
 
     Args:
-        request: ``do`` is ``match``, ``text``, ``check``, ``try``, ``enclosing``, ``outline``,
+        request: ``do`` is ``match``, ``text``, ``check``, ``try``, ``enclosing``,
             ``code_lines`` or ``warm``; the other fields depend on it.
     """
     if request["do"] == "try":
@@ -94,9 +94,6 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911 - one fo
                 for definition in enclosing(whole, request["lines"])
             ]
         }
-    if request["do"] == "outline":
-        whole = parse_whole(request["text"], request["language"])
-        return {"outline": [asdict(definition) for definition in outline(whole)]}
     if request["do"] == "code_lines":
         return {"code_lines": _code_lines(request["text"], request["language"], request["part"])}
     return {}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from reviewbot.code.lookup_files import FileLines
-from reviewbot.code.lookup_text import outline_text, read_text, search_text
+from reviewbot.code.lookup_text import read_text, search_text
 from reviewbot.core.findings.anchors import AnchorIndex
 from reviewbot.core.prompt.shown_results import shown_in_results
-from reviewbot.models.offline.messages import Enclosing
 
 HEADING = '    x = "=== file \\"b.py\\", modified"'
 CODE = ("def rate():", "    return None", "", "def net():", HEADING)
@@ -49,10 +48,9 @@ def test_text_of_a_file_is_no_heading() -> None:
     assert view.hunks[0].lines[0].text == CODE[4]
 
 
-def test_an_outline_and_a_refusal_show_no_lines() -> None:
-    outline = outline_text(file(), [Enclosing(1, 2, "def rate():")])
+def test_a_refusal_shows_no_lines() -> None:
     refusal = "It is a folder; search_code can search in it.\nR1 |x = 1"
-    assert list(shown_in_results([outline, refusal, ""])) == []
+    assert list(shown_in_results([refusal, ""])) == []
 
 
 def test_a_file_whose_path_is_shown_with_escapes_is_left_out() -> None:

@@ -66,14 +66,14 @@ def test_calls_come_in_order_with_their_input() -> None:
         delta(type="input_json_delta", partial_json='{"path": '),
         delta(type="input_json_delta", partial_json='"a.py"}'),
         start(1, type="tool_use", id="t2", name="report_findings", input={}),
-        start(2, type="tool_use", id="t3", name="outline", input={"path": "b.py"}),
-        start(3, type="tool_use", id="t4", name="outline"),
+        start(2, type="tool_use", id="t3", name="search_code", input={"path": "b.py"}),
+        start(3, type="tool_use", id="t4", name="search_code"),
     )
     assert content.calls == (
         ToolCall("t1", "read_code", {"path": "a.py"}),
         ToolCall("t2", "report_findings", {}, reports=True),
-        ToolCall("t3", "outline", {"path": "b.py"}),
-        ToolCall("t4", "outline", {}),
+        ToolCall("t3", "search_code", {"path": "b.py"}),
+        ToolCall("t4", "search_code", {}),
     )
     assert content.looks_up
     assert blocks(content)[0]["caller"] == {"type": "direct"}
@@ -85,7 +85,7 @@ def test_an_empty_text_is_not_sent_back() -> None:
 
 @pytest.mark.parametrize("text", ["[1]", '{"a": ', '{"a": NaN}', '{"a": "\\ud800"}', "[" * 90_000])
 def test_a_look_up_that_cannot_be_sent_back_is_unusable(text: str) -> None:
-    events = (start(type="tool_use", id="t1", name="outline", input={}),)
+    events = (start(type="tool_use", id="t1", name="search_code", input={}),)
     with pytest.raises(ModelFault) as caught:
         read(*events, delta(type="input_json_delta", partial_json=text))
     assert caught.value.fault is Fault.UNUSABLE
@@ -112,7 +112,7 @@ def test_endless_content_is_refused() -> None:
     [
         {"type": "text", "text": "x \ud800"},
         {"type": "thinking", "thinking": "\udfff", "signature": "c2ln"},
-        {"type": "tool_use", "id": "\ud800", "name": "outline", "input": {}},
+        {"type": "tool_use", "id": "\ud800", "name": "search_code", "input": {}},
         {"type": "tool_use", "id": "1", "name": "\ud800", "input": {}},
     ],
 )

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from reviewbot.models.offline.messages import OUTLINED
-from reviewbot.models.offline.replies import read_code_lines, read_enclosing, read_outline
+from reviewbot.models.offline.replies import read_code_lines, read_enclosing
 
 TEXT = "a = 1\nb = 2\nc = 3"
 GOOD = {"first": 1, "last": 2, "header": "def f():"}
@@ -18,9 +17,6 @@ def test_valid_replies_are_read() -> None:
     assert found is not None
     assert found[1] is None
     assert read_code_lines({"code_lines": [3, 1]}, TEXT) == frozenset({1, 3})
-    outline = read_outline({"outline": [GOOD, GOOD]}, TEXT)
-    assert outline is not None
-    assert [one.header for one in outline] == ["def f():"] * 2
 
 
 @pytest.mark.parametrize(
@@ -49,22 +45,3 @@ def test_definitions_that_do_not_fit_the_line_are_not_used(reply: dict[str, Any]
 @pytest.mark.parametrize("lines", [None, 7, {}, [0], [4], [True], ["1"], [1.0], [[1]]])
 def test_lines_that_the_text_lacks_are_not_code(lines: object) -> None:
     assert read_code_lines({"code_lines": lines}, TEXT) is None
-
-
-@pytest.mark.parametrize(
-    "outline",
-    [
-        None,
-        7,
-        [7],
-        [None],
-        [GOOD | {"first": 0}],
-        [GOOD | {"last": 4}],
-        [GOOD | {"first": 3}],
-        [GOOD | {"header": "a\nb"}],
-        [GOOD] * (OUTLINED + 1),
-    ],
-)
-def test_an_outline_that_the_text_cannot_have_is_not_used(outline: object) -> None:
-    assert read_outline({"outline": outline}, TEXT) is None
-    assert read_outline({}, TEXT) is None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reviewbot.models.offline.messages import HEADER_CHARS, OUTLINED
+from reviewbot.models.offline.messages import HEADER_CHARS
 from reviewbot.models.offline.parser import ParserPool
 
 if TYPE_CHECKING:
@@ -427,34 +427,3 @@ async def test_a_text_that_stops_the_parser_leaves_everything_unknown(
     assert await around(parser, path, text, 1) == (None,)
     monkeypatch.setattr("reviewbot.models.offline.parser.CHECK_S", 5.0)
     assert await code(parser, "a.py", "a = 1\n") == {1}
-
-
-OUTLINED_FILES = {
-    "a.py": ("class A:\n    def f(self):\n        def g(): pass\n", ["1-3", "2-3", "3-3"]),
-    "a.ts": (
-        "export class A {\n  f(x: number) { return 1 }\n}\nexport const g = (a: string) => {\n"
-        "  return a\n}\nrun((x) => {\n  return x\n})\n",
-        ["1-3", "2-2", "4-6"],
-    ),
-    "a.go": ("package a\n\nfunc (s *S) F() int {\n\treturn 1\n}\n", ["3-5"]),
-}
-
-
-@pytest.mark.parametrize("path", OUTLINED_FILES)
-async def test_an_outline_has_named_functions_and_classes(parser: Parser, path: str) -> None:
-    text, expected = OUTLINED_FILES[path]
-    outline = await parser.outline(path, text)
-    assert outline is not None
-    assert [f"{one.first}-{one.last}" for one in outline] == expected
-
-
-async def test_an_outline_of_very_many_definitions_has_the_first_ones(parser: Parser) -> None:
-    outline = await parser.outline("a.py", "def f(): pass\n" * (OUTLINED + 9))
-    assert outline is not None
-    assert [one.first for one in outline] == list(range(1, OUTLINED + 1))
-
-
-@pytest.mark.slow
-async def test_a_file_that_cannot_be_parsed_has_no_outline(parser: Parser) -> None:
-    assert await parser.outline("a.txt", "def f(): pass\n") is None
-    assert await parser.outline("a.py", "(" * 200_000) in (None, ())
