@@ -102,7 +102,7 @@ class Settings:
     linters: bool = True
     verify: bool = False
     verify_model: ModelChoice | None = None
-    lookups: int = 18
+    lookups: int = 16
     cross_file: bool = False
     examples: int | None = None
     guidelines: bool = True

@@ -85,7 +85,7 @@ _REPORTED: Final = re.compile(
     r"Rules and linters have reported these lines, so do not report the same problems: "
     r"line \d+ \([a-z]+/[\w-]+\)(?:, line \d+ \([a-z]+/[\w-]+\))*\."
 )
-LOOKUPS: Final = 18
+LOOKUPS: Final = 16
 """The setting ``lookups`` by default, which the prompt names."""
 _STATUS: Final = "(unchanged|modified|added)"
 _RESULT: Final = re.compile(

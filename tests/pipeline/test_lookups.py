@@ -522,7 +522,7 @@ class Refusing(FakeCode):
 
 
 @pytest.mark.parametrize(
-    ("files", "most"), [(1, 18), (3, 18), (4, 19), (22, 23), (72, 36), (200, 36)]
+    ("files", "most"), [(1, 16), (3, 16), (4, 17), (22, 21), (64, 32), (200, 32)]
 )
 def test_a_larger_change_may_take_more_look_ups_up_to_double(files: int, most: int) -> None:
     settings = load_settings(flags={"model": "claude-sonnet-5-5"}, env={})
