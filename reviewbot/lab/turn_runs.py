@@ -31,6 +31,7 @@ from reviewbot.models.base import (
 )
 from reviewbot.models.dialogue import text_of
 from reviewbot.models.exchange import MAX_TURNS
+from reviewbot.pipeline.lookups import review_lookups
 from reviewbot.pipeline.model_clients import claude_of
 from reviewbot.pipeline.prepare import prepare
 from reviewbot.pipeline.run import RunDescription, run_review
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
     from reviewbot.models.conversation import Conversation
 
 REPORT: Final = str(REPORT_TOOL["name"])
-LOOKUPS: Final = 5
-"""Most look-ups of the conversation, so that it reaches the limit within a screen."""
+LOOKUPS: Final = 4
+"""Look-ups of the settings, so that the conversation reaches its limit within a screen."""
 SCRIPT: Final = (
     "A script plays the model on the demo, in a small repository of the package: its calls are"
     " written by hand, its tokens are estimated, and the results are real."
@@ -204,8 +205,9 @@ async def _studied(subject: Subject, model: ConversingModel, source: str) -> Tur
     settings = replace(
         subject.settings, summary=False, verify=False, lookups=LOOKUPS, budget_usd=budget
     )
+    prepared = prepare(subject.data, settings)
     run = RunDescription(
-        prepared=prepare(subject.data, settings),
+        prepared=prepared,
         settings=settings,
         code=GivenFiles(demo_repository()),
         client_of=lambda choice: None if choice.name == OFFLINE else recorder,
@@ -217,7 +219,7 @@ async def _studied(subject: Subject, model: ConversingModel, source: str) -> Tur
         recorder.sent,
         recorder.info,
         source=source,
-        limit=LOOKUPS,
+        limit=review_lookups(prepared, settings),
         most=MAX_TURNS,
         outcome=" ".join(("The review, rules included:", outcome(report), *report.reasons)),
         complete=report.complete,

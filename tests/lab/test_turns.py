@@ -13,7 +13,7 @@ from reviewbot.config.load import read_settings
 from reviewbot.core.diff.parse import parse_diff
 from reviewbot.core.events.events import Usage
 from reviewbot.lab.subject import demo_diff, demo_subject
-from reviewbot.lab.turn_runs import LOOKUPS, demo_repository, study_script
+from reviewbot.lab.turn_runs import demo_repository, study_script
 from reviewbot.lab.turns import NOT_ANSWERED, SentTurn, study_turns
 from reviewbot.models.base import ToolCall
 from reviewbot.models.catalog import lookup
@@ -59,7 +59,7 @@ def test_the_script_looks_up_reports_is_told_to_end_and_completes() -> None:
     ]
     reported = [step.reported for step in study.steps]
     assert reported == [(), (), ("1 finding, continuing",), ("1 finding, complete",)]
-    assert study.lookups == LOOKUPS
+    assert study.lookups == study.limit == 5
     assert study.complete
 
 

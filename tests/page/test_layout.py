@@ -55,14 +55,16 @@ def rows(file: Locator) -> list[list[str]]:
     return found
 
 
-def selected(page: Page, cell: Locator) -> str:
-    """What is copied after the mouse selects a line and the next, from the middle of the first."""
-    cell.scroll_into_view_if_needed()
-    box = cell.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 1, box["y"] + 10)
+def selected(page: Page, first: Locator, last: Locator) -> str:
+    """What is copied after the mouse selects from the start of one cell to the end of another."""
+    # A drag near the edge of the window would scroll, and select more.
+    last.evaluate("cell => cell.scrollIntoView({block: 'center', behavior: 'instant'})")
+    start, end = first.bounding_box(), last.bounding_box()
+    assert start is not None
+    assert end is not None
+    page.mouse.move(start["x"] + 1, start["y"] + 10)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] - 14, box["y"] + box["height"] + 30)
+    page.mouse.move(end["x"] + end["width"] - 2, end["y"] + end["height"] - 4)
     page.mouse.up()
     text: str = page.evaluate("getSelection().toString()")
     return "\n".join(line.strip() for line in text.splitlines() if line.strip())
@@ -97,9 +99,9 @@ def test_side_by_side_faces_the_lines_of_both_sides_and_keeps_findings_under_the
     colours = file.locator(".hl-k")
     expect(colours.first).to_be_visible()
     assert_accessible(page)
-    assert selected(page, file.locator("td.code.new", has_text="rows = db.execute(")) == (
-        f"rows = db.execute(\n{query}"
-    )
+    new = file.locator("td.code.new")
+    first, last = new.filter(has_text="rows = db.execute("), new.filter(has_text=query)
+    assert selected(page, first, last) == f"rows = db.execute(\n{query}"
     page.keyboard.press("j")
     expect(page.locator("#finding-f1")).to_be_focused()
 
