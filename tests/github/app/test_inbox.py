@@ -237,7 +237,10 @@ async def test_a_node_does_not_start_again_what_it_is_processing(database: str) 
 
 
 @pytest.mark.slow
-async def test_two_nodes_never_process_the_same_delivery_nor_too_many_together() -> None:
+async def test_two_nodes_never_process_the_same_delivery_nor_too_many_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nodes, "TTL_MS", 600_000)  # both live to the end of the test
     url = postgres_url()
     per_installation, subjects = 3, 7
     at_work: dict[int, int] = {}
