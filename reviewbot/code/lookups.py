@@ -106,7 +106,9 @@ class Lookups:
                 " not mean that it is absent; search with a path."
             )
         if not matches and word:
-            matches, notes, is_complete = await self._found(text, under, deadline, word=False)
+            is_complete = False
+            with suppress(NotSearchedError):
+                matches, notes, is_complete = await self._found(text, under, deadline, word=False)
             if matches:
                 notes.append("no whole word: these lines have it as a part of longer names")
             elif not is_complete:

@@ -267,6 +267,22 @@ class Unsearchable(GivenFiles):
         return self.found
 
 
+class WordsOnly(GivenFiles):
+    """Files in which only whole words can be searched."""
+
+    async def files_with(self, text: str, *, word: bool, under: str = "") -> FilesWith:
+        if not word:
+            raise SearchError("git could not search the code")
+        return await super().files_with(text, word=word, under=under)
+
+
+async def test_no_whole_word_is_reported_though_parts_cannot_be_searched() -> None:
+    result = await Desk(of_diff("", WordsOnly({"a.py": b"charge_all\n"}))).search("charge")
+    assert not result.failed
+    assert "0 lines in 0 files" in result.text
+    assert "--- matched as a whole word: longer names may contain the text" in result.text
+
+
 @pytest.mark.parametrize("found", [None, FilesWith((), stopped=True), FilesWith((), absent=3)])
 async def test_could_not_search_is_never_reported_as_not_found(found: FilesWith | None) -> None:
     result = await Desk(of_diff("", Unsearchable(found))).search("charge")
